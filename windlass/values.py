@@ -1,0 +1,79 @@
+"""Small values that everything else is made of: secrets, commands, sizes, durations."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from windlass.errors import UsageError
+
+HIDDEN = "•••"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A value that no output shows: `str`, `repr` and formatting give `•••`; `reveal` is the only way to the text."""
+
+    _text: str
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        return HIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program and its arguments. Rendering it for a shell happens here and nowhere else."""
+
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *arguments: object) -> Command:
+        return cls(tuple(str(argument) for argument in arguments))
+
+    def __str__(self) -> str:
+        return shlex.join(self.arguments)
+
+
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?\s*$")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def seconds(text: str | float) -> float:
+    """`90`, `1.5s`, `500ms`, `10m`, `2h`, `7d` in seconds. Raises UsageError for anything else."""
+    match = _DURATION.match(str(text))
+    if not match:
+        raise UsageError(f"{text!r} is not a duration", hint="write for example 30s, 10m, 2h or 7d")
+    return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def human_seconds(value: float) -> str:
+    """A duration as a person says it: `340 ms`, `4.2 s`, `3 min 20 s`, `5 h 10 min`, `12 d`."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d"
+
+
+def human_bytes(value: float) -> str:
+    """A size as a person says it, in powers of 1024: `812 B`, `3.4 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
