@@ -1,0 +1,124 @@
+"""The engine without SSH: payload, frames, batches, streams, conditions, secrets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support import local_channel
+from windlass.errors import OperationFailed
+from windlass.operations.file import File
+from windlass.operations.operation import LocalFile
+from windlass.operations.wire import Batch
+from windlass.values import Command, Secret
+
+
+def test_hello_tells_facts_and_costs_one_round_trip() -> None:
+    channel = local_channel()
+
+    assert channel.facts["user_id"] == os.getuid()
+    assert channel.facts["hostname"] == os.uname().nodename
+    assert channel.round_trips == 1
+    channel.close()
+
+
+def test_a_batch_of_any_length_costs_one_round_trip(tmp_path: Path) -> None:
+    channel = local_channel()
+    files = tuple(File(path=str(tmp_path / f"f{n}"), content=f"{n}\n", owner="", group="") for n in range(50))
+
+    first = channel.run(Batch(files))
+    second = channel.run(Batch(files))
+
+    assert [result.status for result in first] == ["changed"] * 50
+    assert [result.status for result in second] == ["ok"] * 50
+    assert channel.round_trips == 3
+    assert (tmp_path / "f7").read_text() == "7\n"
+    channel.close()
+
+
+def test_check_changes_nothing_and_shows_the_difference(tmp_path: Path) -> None:
+    path = tmp_path / "greeting"
+    path.write_text("hello\n")
+    channel = local_channel()
+
+    (result,) = channel.run(Batch((File(path=str(path), content="good day\n", owner="", group=""),), check=True))
+
+    assert result.status == "changed"
+    assert "-hello\n+good day" in result.diff
+    assert path.read_text() == "hello\n"
+    channel.close()
+
+
+def test_large_file_travels_once_in_a_stream(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(9_000_000))
+    operation = File(path=str(tmp_path / "copy"), content=LocalFile.of(source), owner="", group="")
+    channel = local_channel()
+
+    (first,) = channel.run(Batch((operation,)))
+    sent = channel.bytes_sent
+    (second,) = channel.run(Batch((operation,)))
+
+    assert (first.status, second.status) == ("changed", "ok")
+    assert (tmp_path / "copy").read_bytes() == source.read_bytes()
+    assert sent > 9_000_000
+    assert channel.bytes_sent - sent < 2_000
+    channel.close()
+
+
+def test_operation_waits_for_a_change_of_another(tmp_path: Path) -> None:
+    cause = File(path=str(tmp_path / "cause"), content="1", owner="", group="")
+    effect = File(path=str(tmp_path / "effect"), content="2", owner="", group="", only_after=(cause,))
+    channel = local_channel()
+
+    first = channel.run(Batch((cause, effect)))
+    (tmp_path / "effect").unlink()
+    second = channel.run(Batch((cause, effect)))
+
+    assert [result.status for result in first] == ["changed", "changed"]
+    assert [result.status for result in second] == ["ok", "skipped"]
+    assert not (tmp_path / "effect").exists()
+    channel.close()
+
+
+def test_failure_says_what_where_and_what_to_do_and_stops_the_batch(tmp_path: Path) -> None:
+    bad = File(path=str(tmp_path / "no" / "such"), content="x", owner="", group="")
+    later = File(path=str(tmp_path / "later"), content="x", owner="", group="")
+    channel = local_channel()
+
+    with pytest.raises(OperationFailed) as caught:
+        channel.run(Batch((bad, later)))
+
+    assert "there is no folder" in caught.value.message
+    assert "add a Directory" in caught.value.hint
+    assert caught.value.host == "here"
+    assert not (tmp_path / "later").exists()
+    channel.close()
+
+
+def test_a_secret_is_written_but_never_shown(tmp_path: Path) -> None:
+    operation = File(path=str(tmp_path / "s"), content=Secret("PASSWORD=tulip-84"), owner="", group="", mode="0600")
+    channel = local_channel()
+
+    (result,) = channel.run(Batch((operation,)))
+
+    assert (tmp_path / "s").read_text() == "PASSWORD=tulip-84"
+    assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
+    assert "tulip" not in repr(result)
+    channel.close()
+
+
+def test_invalid_content_is_not_installed(tmp_path: Path) -> None:
+    path = tmp_path / "x.sh"
+    path.write_text("true\n")
+    operation = File(path=str(path), content="if\n", owner="", group="", validate=Command.of("/bin/sh", "-n", "%s"))
+    channel = local_channel()
+
+    with pytest.raises(OperationFailed, match="not valid"):
+        channel.run(Batch((operation,)))
+
+    assert path.read_text() == "true\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.sh"]
+    channel.close()

@@ -1,0 +1,1 @@
+"""What every family of the agent shares: frames, the loop, files, processes."""

@@ -1,0 +1,117 @@
+"""Changing files so that at every moment either the old or the new one is there, whole."""
+
+from __future__ import annotations
+
+import difflib
+import grp
+import os
+import pwd
+import stat
+import tempfile
+from typing import Callable, Iterable, Optional, Tuple
+
+from windlass.agent.core.outcome import OperationError
+
+LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
+
+
+def sync_folder(path: str) -> None:
+    """Make a rename in this folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def owner_ids(owner: str, group: str) -> Tuple[int, int]:
+    """User and group id by name or number, -1 where empty. Raises OperationError for an unknown one."""
+    try:
+        user_id = -1 if not owner else int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
+        group_id = -1 if not group else int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise OperationError(
+            "%s on this host" % str(error).strip("'\"").replace("name not found", "no such user or group")
+        ) from None
+    return user_id, group_id
+
+
+def write(
+    path: str,
+    chunks: Iterable[bytes],
+    mode: int,
+    owner: str = "",
+    group: str = "",
+    validate: Optional[Callable[[str], None]] = None,
+) -> None:
+    """Write a file under a temporary name in the same folder, then fsync, chown, chmod, validate, and rename it into place.
+
+    `validate` gets the temporary path and raises if the new content must not be installed; the old file then stays.
+    """
+    folder = os.path.dirname(path) or "/"
+    user_id, group_id = owner_ids(owner, group)
+    descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            for chunk in chunks:
+                handle.write(chunk)
+            handle.flush()
+            os.fchown(handle.fileno(), user_id, group_id)
+            os.fchmod(handle.fileno(), mode)
+            os.fsync(handle.fileno())
+        if validate:
+            validate(temporary)
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_folder(folder)
+
+
+def replace_link(path: str, target: str) -> None:
+    """Point a symbolic link somewhere else in one rename(2); readers see the old or the new target, never none."""
+    temporary = "%s.%d.new" % (path, os.getpid())
+    try:
+        os.unlink(temporary)
+    except FileNotFoundError:
+        pass
+    os.symlink(target, temporary)
+    os.rename(temporary, path)
+
+
+def read_or_none(path: str) -> Optional[bytes]:
+    """The content of a regular file, None where there is none. Raises OperationError if something else stands there."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed") from None
+
+
+def owner_and_mode(path: str) -> Tuple[str, str, int]:
+    """Owner name, group name (numbers where there is no name) and permission bits, of the link itself if it is one."""
+    status = os.lstat(path)
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = str(status.st_uid)
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return owner, group, stat.S_IMODE(status.st_mode)
+
+
+def text_diff(before: Optional[bytes], after: Optional[bytes], path: str) -> str:
+    """A unified diff of two texts; a short note for binary or very long ones."""
+    old, new = before or b"", after or b""
+    if len(old) > LONGEST_DIFF or len(new) > LONGEST_DIFF:
+        return "%s: %d bytes become %d bytes" % (path, len(old), len(new))
+    try:
+        old_lines, new_lines = old.decode().splitlines(), new.decode().splitlines()
+    except UnicodeDecodeError:
+        return "%s: binary, %d bytes become %d bytes" % (path, len(old), len(new))
+    names = ("/dev/null" if before is None else path, "/dev/null" if after is None else path)
+    return "\n".join(difflib.unified_diff(old_lines, new_lines, names[0], names[1], lineterm=""))

@@ -1,0 +1,108 @@
+"""What an operation may use while it runs on the host: the mode, the wire, what earlier operations will have made."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
+
+from windlass.agent.core import frames
+from windlass.agent.core.outcome import OperationError
+
+STATE = "/var/lib/windlass"  # what must outlive a reboot: notifications that are owed
+RUN = "/run/windlass"  # what must not: locks
+
+
+class Context:
+    """One batch's surroundings.
+
+    check       nothing on the host may change
+    gone        set when the controller is gone: long waits end early, no further operation starts
+    kept        things that live as long as the agent's process (open lock files)
+    """
+
+    def __init__(self, send: Callable[[bytes], None], check: bool = False, secrets: Tuple[str, ...] = ()) -> None:
+        self.send = send
+        self.check = check
+        self.secrets = secrets
+        self.gone = threading.Event()
+        self.kept: Dict[str, Any] = {}
+        self.streams: Dict[int, "queue.Queue[bytes]"] = {}
+        self._expected: Set[Tuple[str, str]] = set()
+        self._next_stream = 1
+
+    def expect(self, kind: str, name: str) -> None:
+        """Remember that a run makes this (`user`, `group`, `package`, `path`, `unit`), for later operations of a check."""
+        self._expected.add((kind, name))
+
+    def expected(self, kind: str, name: str) -> bool:
+        """Whether an earlier operation of this check would have made it."""
+        return (kind, name) in self._expected
+
+    def expects_path(self, path: str) -> bool:
+        """Whether this path, or a folder above it, would have been made by an earlier operation of this check."""
+        while path not in ("/", ""):
+            if self.expected("path", path):
+                return True
+            path = os.path.dirname(path)
+        return False
+
+    def begin(self, check: bool, secrets: Tuple[str, ...]) -> None:
+        """A new batch starts with nothing expected of earlier ones."""
+        self.check = check
+        self.secrets = secrets
+        self._expected.clear()
+
+    def note(self, text: str) -> None:
+        """A line for the person who watches."""
+        self.send(frames.encode(frames.NOTE, {"text": self.mask(text)}))
+
+    def mask(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "•••")
+        return text
+
+    def mask_lines(self, lines: List[str]) -> List[str]:
+        return [self.mask(line) for line in lines]
+
+    def wait(self, seconds: float) -> None:
+        """Sleep; raises OperationError if the controller goes away meanwhile."""
+        if self.gone.wait(seconds):
+            raise OperationError("the controller went away")
+
+    def fetch(self, sha256: str) -> Iterator[bytes]:
+        """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off."""
+        stream, self._next_stream = self._next_stream, self._next_stream + 1
+        incoming: "queue.Queue[bytes]" = queue.Queue()
+        self.streams[stream] = incoming
+        self.send(frames.encode(frames.FETCH, {"stream": stream, "sha256": sha256, "window": frames.WINDOW}))
+        taken = 0
+        try:
+            while True:
+                chunk = self._next_chunk(incoming)
+                if not chunk:
+                    return
+                yield chunk
+                taken += len(chunk)
+                if taken >= frames.WINDOW // 4:
+                    self.send(frames.encode(frames.CREDIT, {"stream": stream, "bytes": taken}))
+                    taken = 0
+        finally:
+            del self.streams[stream]
+
+    def _next_chunk(self, incoming: "queue.Queue[bytes]") -> bytes:
+        while True:
+            try:
+                return incoming.get(timeout=1.0)
+            except queue.Empty:
+                if self.gone.is_set():
+                    raise OperationError("the connection ended in the middle of a transfer") from None
+
+    def emit(self, stream: int, chunk: bytes) -> None:
+        """Send a piece of a stream to the controller; SSH's own window is the brake."""
+        for start in range(0, len(chunk), frames.CHUNK):
+            self.send(frames.encode_data(stream, chunk[start : start + frames.CHUNK]))
+
+    def end_stream(self, stream: int) -> None:
+        self.send(frames.encode_data(stream, b""))

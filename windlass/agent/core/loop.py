@@ -1,0 +1,186 @@
+"""The agent's life: say hello, run batches as they come, and end when the controller does.
+
+A thread reads frames; operations run one after the other in the main thread. If no frame comes for `IDLE_LIMIT` seconds, or
+the channel ends, the controller is gone: the operation under way is finished (programs like dpkg must not be cut off),
+no further one starts, and the process ends, which frees its locks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from typing import Any, Callable, Dict, List, Optional
+
+from windlass.agent.core import frames, owed
+from windlass.agent.core.context import Context
+from windlass.agent.core.facts import facts
+from windlass.agent.core.outcome import OperationError, Outcome
+
+IDLE_LIMIT = 30.0
+
+
+class Loop:
+    """Reads frames from `source`, writes frames to `sink` (file descriptors)."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source = source
+        self._sink = sink
+        self._write_lock = threading.Lock()
+        self._calls: "queue.Queue[Optional[Dict[str, Any]]]" = queue.Queue()
+        self._context = Context(self.send)
+        self._last_heard = time.monotonic()
+
+    def run(self) -> None:
+        self.send(frames.encode(frames.HELLO, facts()))
+        for target in (self._read_frames, self._watch):
+            threading.Thread(target=target, daemon=True).start()
+        while True:
+            call = self._calls.get()
+            if call is None:
+                return
+            self._batch(call)
+
+    def send(self, frame: bytes) -> None:
+        with self._write_lock:
+            view = memoryview(frame)
+            try:
+                while view:
+                    view = view[os.write(self._sink, view) :]
+            except OSError:
+                self._leave()
+
+    def _leave(self) -> None:
+        self._context.gone.set()
+        self._calls.put(None)
+
+    def _read_exactly(self, length: int) -> bytes:
+        pieces = []
+        while length:
+            piece = os.read(self._source, min(length, 1 << 20))
+            if not piece:
+                raise EOFError
+            pieces.append(piece)
+            length -= len(piece)
+        return b"".join(pieces)
+
+    def _read_frames(self) -> None:
+        try:
+            while True:
+                kind, body = frames.read(self._read_exactly)
+                self._last_heard = time.monotonic()
+                if kind == frames.CALL:
+                    self._calls.put(frames.decode(body))
+                elif kind == frames.DATA:
+                    stream, chunk = frames.decode_data(body)
+                    incoming = self._context.streams.get(stream)
+                    if incoming is not None:
+                        incoming.put(chunk)
+                elif kind == frames.PING:
+                    self.send(frames.encode(frames.PING, {}))
+                elif kind == frames.BYE:
+                    break
+        except (EOFError, OSError, frames.BrokenFrame):
+            pass
+        self._leave()
+
+    def _watch(self) -> None:
+        while not self._context.gone.wait(1.0):
+            if time.monotonic() - self._last_heard > IDLE_LIMIT:
+                self._leave()
+
+    def _batch(self, call: Dict[str, Any]) -> None:
+        context = self._context
+        context.begin(bool(call["check"]), tuple(call["secrets"]))
+        changed: List[bool] = []
+        failed = False
+        for index, operation in enumerate(call["operations"]):
+            if context.gone.is_set():
+                return
+            if failed or not _wanted(operation, changed):
+                changed.append(False)
+                self.send(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
+                continue
+            self.send(frames.encode(frames.START, {"index": index}))
+            result = self._perform(operation, changed)
+            changed.append(bool(result.get("changed")))
+            failed = result["status"] == "failed" and not call["go_on"]
+            self.send(frames.encode(frames.RESULT, dict(result, index=index)))
+        self.send(frames.encode(frames.DONE, {}))
+
+    def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
+        started = time.monotonic()
+        try:
+            outcome = _run(operation, self._context, any(changed[index] for index in operation["notified_by"]))
+            result = self._described(outcome)
+            if outcome.changed and not self._context.check:
+                owed.remember(operation["notifies"])
+        except OperationError as error:
+            result = self._failure(str(error), error.hint, error.last_lines, error.data)
+        except Exception as error:
+            result = self._failure("%s: %s" % (type(error).__name__, error), "", traceback.format_exc().splitlines()[-12:], {})
+        result["seconds"] = round(time.monotonic() - started, 6)
+        return result
+
+    def _described(self, outcome: Outcome) -> Dict[str, Any]:
+        mask = self._context.mask
+        status = "unknown" if outcome.unknown else "changed" if outcome.changed else "ok"
+        return {
+            "status": status,
+            "changed": outcome.changed,
+            "summary": mask(outcome.summary),
+            "diff": mask(outcome.diff),
+            "data": outcome.data,
+        }
+
+    def _failure(self, message: str, hint: str, last_lines: List[str], data: Dict[str, Any]) -> Dict[str, Any]:
+        mask = self._context.mask
+        return {
+            "status": "failed",
+            "message": mask(message),
+            "hint": mask(hint),
+            "last_lines": self._context.mask_lines(last_lines),
+            "data": data,
+        }
+
+
+def _wanted(operation: Dict[str, Any], changed: List[bool]) -> bool:
+    """An operation with `only_after` runs if one of those changed something."""
+    conditions = operation["only_after"]
+    return not conditions or any(changed[index] for index in conditions)
+
+
+def _run(operation: Dict[str, Any], context: Context, notified: bool) -> Outcome:
+    family, name = operation["kind"].split(".")
+    function: Callable[[Dict[str, Any], Context], Outcome] = getattr(importlib.import_module("windlass.agent." + family), name)
+    arguments = operation["arguments"]
+    identity = operation["identity"]
+    if identity and (notified or owed.is_owed(identity)):
+        arguments = dict(arguments, notified=True)
+    outcome = function(arguments, context)
+    if identity and not context.check:
+        owed.forget(identity)
+    return outcome
+
+
+def main() -> None:
+    """Entry point on the host: frames on stdin and stdout; nothing else can write to that stdout afterwards."""
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    source = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.umask(0o022)
+    os.chdir("/")
+    loop = Loop(source, sink)
+    try:
+        loop.run()
+    except BaseException:
+        loop.send(frames.encode(frames.FATAL, {"message": traceback.format_exc()[-2000:]}))
+        raise
+    sys.stderr.flush()
+    os._exit(0)  # the reader thread may hang in read(2) for ever

@@ -1,0 +1,82 @@
+"""What happens during a run, told as values to whoever listens; nobody below `tasks` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step of a flow begins on these hosts."""
+
+    step: str
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A step of a flow is over."""
+
+    step: str
+    seconds: float
+    failed: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationStarted:
+    """An operation begins on a host."""
+
+    host: str
+    title: str
+    index: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEnded:
+    """An operation is over on a host. `status` is ok, changed, unknown, skipped or failed."""
+
+    host: str
+    title: str
+    status: str
+    seconds: float = 0.0
+    summary: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded:
+    """A host has done all of a batch, or has failed with this message."""
+
+    host: str
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for the person who watches; `host` is empty where it is about the whole."""
+
+    text: str
+    host: str = ""
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over; `result` is what `--json` prints."""
+
+    task: str
+    environment: str
+    status: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+Event = StepStarted | StepEnded | OperationStarted | OperationEnded | HostEnded | Note | Finished
+Listener = Callable[[Event], None]
+
+
+def nobody(_event: Event) -> None:
+    """A listener for runs that nobody watches."""

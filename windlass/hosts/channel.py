@@ -1,0 +1,321 @@
+"""The agent of one host at the other end: start it, give it batches, take results, streams and questions.
+
+One thread uses a channel at a time; only `ping` may be called from another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from windlass import events
+from windlass.agent.core import frames
+from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
+from windlass.hosts import payload
+from windlass.hosts.upload import Uploads
+from windlass.operations.operation import Operation
+from windlass.operations.wire import Batch, encode
+
+if TYPE_CHECKING:
+    from windlass.hosts.target import Target
+
+START_LIMIT: Final = 30.0  # seconds until the agent must have said hello
+SILENCE_LIMIT: Final = 30.0  # seconds without a frame (pings are answered while operations run) until a host counts as gone
+
+Sink = Callable[[int, bytes], None]
+
+
+class Session(Protocol):
+    """A command running at the other end of a line: the one seam between the engine and what carries it."""
+
+    sent: int
+    received: int
+
+    def send(self, data: bytes) -> None:
+        """Send all of it. Raises OSError when the line is dead."""
+
+    def receive(self, most: int) -> bytes:
+        """What has come, at least a byte; empty at the end. Raises TimeoutError past the limit."""
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Set the limit of `receive` and `send`."""
+
+    def errors(self) -> str:
+        """What the command wrote to standard error since the last call."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+Opener = Callable[["Target", str], Session]
+
+
+def open_over_ssh(target: Target, command: str) -> Session:
+    """The usual opener. Fabric and Paramiko load only when a host is called, not to print a list of tasks."""
+    from windlass.hosts.connection import open_session  # noqa: PLC0415
+
+    return open_session(target, command)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one operation came to. `data` is what it found out."""
+
+    operation: Operation
+    status: str
+    summary: str = ""
+    diff: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    message: str = ""
+    hint: str = ""
+    last_lines: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return self.status in ("changed", "unknown")
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "failed"
+
+
+class Channel:
+    """An open line to the agent on one host. `facts` are what it said of itself."""
+
+    def __init__(self, target: Target, listener: events.Listener = events.nobody, opener: Opener = open_over_ssh) -> None:
+        self.target = target
+        self._opener = opener
+        self.round_trips = 0
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._session = self._connect()
+        self._buffer = b""
+        try:
+            self._start()
+            self.facts = self._hello()
+        except BaseException:
+            self._session.close()
+            raise
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._session.sent
+
+    @property
+    def bytes_received(self) -> int:
+        return self._session.received
+
+    def close(self) -> None:
+        """Say goodbye and hang up; the agent ends and its locks are free."""
+        with contextlib.suppress(ConnectionFailed):
+            self._send(frames.encode(frames.BYE, {}))
+        self._session.close()
+
+    def abandon(self) -> None:
+        """Hang up at once, as a lost connection would. For tests and for hosts that no longer answer."""
+        self._session.close()
+
+    def ping(self) -> None:
+        """Let the agent know that somebody is still here. A dead line is noticed by whoever waits for results, not here."""
+        with contextlib.suppress(ConnectionFailed):
+            self._send(frames.encode(frames.PING, {}))
+
+    def run(self, batch: Batch, sink: Sink | None = None) -> tuple[Result, ...]:
+        """Give the agent a batch and wait for all results. Pieces of streams that the host sends go to `sink`.
+
+        Raises OperationFailed for the first failed operation (unless the batch goes on), ConnectionFailed, AgentFailed.
+        """
+        encoded = encode(batch)
+        uploads = Uploads(encoded.files, self._send)
+        results: list[Result] = []
+        self._send(frames.encode(frames.CALL, encoded.body))
+        self.round_trips += 1
+        while True:
+            kind, body = self._next_frame()
+            if kind == frames.DONE:
+                break
+            if kind == frames.RESULT:
+                results.append(self._result(batch, frames.decode(body)))
+            elif kind == frames.DATA and sink is not None:
+                sink(*frames.decode_data(body))
+            elif kind in (frames.FETCH, frames.CREDIT):
+                uploads.handle(kind, frames.decode(body))
+            else:
+                self._told(kind, body, batch)
+        if not batch.go_on:
+            _raise_first_failure(self.target.name, results)
+        return tuple(results)
+
+    def _told(self, kind: bytes, body: bytes, batch: Batch) -> None:
+        """Frames that only inform."""
+        if kind == frames.START:
+            index = int(frames.decode(body)["index"])
+            title = batch.operations[index].title()
+            self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
+        elif kind == frames.NOTE:
+            self._listener(events.Note(str(frames.decode(body)["text"]), self.target.name))
+        elif kind == frames.FATAL:
+            raise AgentFailed(
+                f"the agent on {self.target.name} broke",
+                host=self.target.name,
+                last_lines=str(frames.decode(body)["message"]).splitlines()[-12:],
+            )
+
+    def _result(self, batch: Batch, body: dict[str, Any]) -> Result:
+        operation = batch.operations[body["index"]]
+        result = Result(
+            operation=operation,
+            status=body["status"],
+            summary=body.get("summary", ""),
+            diff=body.get("diff", ""),
+            data=body.get("data", {}),
+            seconds=body.get("seconds", 0.0),
+            message=body.get("message", ""),
+            hint=body.get("hint", ""),
+            last_lines=tuple(body.get("last_lines", ())),
+        )
+        said = result.message if result.failed else result.summary
+        self._listener(events.OperationEnded(self.target.name, operation.title(), result.status, result.seconds, said, result.diff))
+        return result
+
+    def _connect(self) -> Session:
+        self._prompt = secrets.token_hex(12)
+        sudo = ""
+        if self.target.sudo and self.target.user != "root":
+            sudo = f"sudo -S -p {self._prompt}" if self.target.sudo_password else "sudo -n"
+        tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
+        return self._opener(self.target, payload.start_command(sudo=sudo, tag=tag))
+
+    def _start(self) -> None:
+        """Send the agent. Where sudo may ask for a password, wait to see whether it does; otherwise nothing is waited for."""
+        if self.target.sudo_password is None:
+            self._send(payload.payload())
+            return
+        self._answer_sudo(self.target.sudo_password.reveal())
+        self._send(payload.payload())
+
+    def _answer_sudo(self, password: str) -> None:
+        self._session.wait_at_most(0.1)
+        asked, complaint = False, ""
+        deadline = time.monotonic() + START_LIMIT
+        while payload.READY not in self._buffer:
+            complaint += self._session.errors()
+            if self._prompt in complaint and asked:
+                raise self._no_root("sudo did not take the password")
+            if self._prompt in complaint:
+                asked, complaint = True, ""
+                self._send(password.encode() + b"\n")
+            if time.monotonic() > deadline:
+                raise self._no_root("sudo did not answer")
+            try:
+                data = self._session.receive(4096)
+            except TimeoutError:
+                continue
+            if not data:
+                raise self._no_start(complaint + self._session.errors())
+            self._buffer += data
+
+    def _no_root(self, message: str) -> AgentFailed:
+        return AgentFailed(
+            f"{message} on {self.target.name}",
+            host=self.target.name,
+            hint="check the sudo password; it was tried once only",
+        )
+
+    def _hello(self) -> dict[str, Any]:
+        """Skip what a login shell may print, up to the mark; then the first frame is the hello."""
+        self._session.wait_at_most(START_LIMIT)
+        while payload.READY not in self._buffer:
+            data = self._receive()
+            if not data or len(self._buffer) > 65536:
+                raise self._no_start(self._session.errors())
+            self._buffer += data
+        self._buffer = self._buffer.split(payload.READY, 1)[1]
+        self._session.wait_at_most(SILENCE_LIMIT)
+        self.round_trips += 1
+        kind, body = self._next_frame()
+        if kind != frames.HELLO:
+            raise self._no_start(repr(body[:200]))
+        return frames.decode(body)
+
+    def _no_start(self, complaint: str) -> AgentFailed:
+        name, lines = (
+            self.target.name,
+            [*self._buffer.decode("utf-8", "replace").splitlines(), *complaint.splitlines()][-8:],
+        )
+        if payload.NO_PYTHON in self._buffer:
+            return AgentFailed(f"{name} has no Python", host=name, hint="install it there: apt-get install python3")
+        if payload.OLD_PYTHON in self._buffer:
+            return AgentFailed(
+                f"{name} has a Python older than 3.8", host=name, last_lines=lines, hint="install a newer python3 there"
+            )
+        if "sudo" in complaint:
+            hint = f"let {self.target.user} use sudo without a password there, or give the password with --ask-sudo-password"
+            return AgentFailed(f"{name} does not let {self.target.user} become root", host=name, last_lines=lines, hint=hint)
+        return AgentFailed(
+            f"the agent did not start on {name}", host=name, last_lines=lines, hint="run the login by hand to see more"
+        )
+
+    def _send(self, data: bytes) -> None:
+        with self._lock:
+            try:
+                self._session.send(data)
+            except (OSError, EOFError) as error:
+                raise self._lost(str(error)) from error
+
+    def _receive(self) -> bytes:
+        try:
+            return self._session.receive(1 << 18)
+        except TimeoutError:
+            raise self._lost(f"it has said nothing for {SILENCE_LIMIT:.0f} s") from None
+        except (OSError, EOFError) as error:
+            raise self._lost(str(error)) from error
+
+    def _lost(self, reason: str) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"the connection to {self.target.name} was lost: {reason}",
+            host=self.target.name,
+            hint="run the same again: what was done is done, and nothing is done twice",
+        )
+
+    def _read_exactly(self, length: int) -> bytes:
+        while len(self._buffer) < length:
+            data = self._receive()
+            if not data:
+                raise self._lost("it was closed from the other side" + _last_words(self._session.errors()))
+            self._buffer += data
+        data, self._buffer = self._buffer[:length], self._buffer[length:]
+        return data
+
+    def _next_frame(self) -> tuple[bytes, bytes]:
+        """The next frame that is not a ping."""
+        while True:
+            kind, body = frames.read(self._read_exactly)
+            if kind != frames.PING:
+                return kind, body
+
+
+def _last_words(errors: str) -> str:
+    lines = errors.strip().splitlines()
+    return f" ({lines[-1]})" if lines else ""
+
+
+def _raise_first_failure(host: str, results: list[Result]) -> None:
+    for result in results:
+        if result.failed:
+            raise OperationFailed(
+                f"{result.operation.title()} failed on {host}: {result.message}",
+                host=host,
+                tried=result.operation.title(),
+                hint=result.hint,
+                last_lines=result.last_lines,
+            )

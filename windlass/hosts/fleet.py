@@ -1,0 +1,112 @@
+"""Many hosts at once: a thread per host, one connection each for the whole run, results and failures per host."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import TypeVar
+
+from windlass import events
+from windlass.errors import HostError
+from windlass.hosts.channel import Channel, Result
+from windlass.hosts.target import Target
+from windlass.operations.operation import Operation
+from windlass.operations.wire import Batch
+
+PING_EVERY = 5.0  # seconds
+MOST_THREADS = 64
+
+Value = TypeVar("Value")
+Outcomes = dict[str, Value | HostError]
+
+
+class Fleet:
+    """Hosts that are worked on together. Connections open when a host is first used and stay until the fleet is left.
+
+    A host that fails does not stop the others: its entry in the outcomes is the error.
+    """
+
+    def __init__(self, targets: Iterable[Target], listener: events.Listener = events.nobody) -> None:
+        self.targets = {target.name: target for target in targets}
+        self._listener = listener
+        self._channels: dict[str, Channel] = {}
+        self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
+        self._stop = threading.Event()
+        self._pinger = threading.Thread(target=self._ping, daemon=True)
+
+    def __enter__(self) -> Fleet:
+        self._pinger.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        for channel in list(self._channels.values()):
+            with contextlib.suppress(HostError):
+                channel.close()
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    @property
+    def round_trips(self) -> dict[str, int]:
+        """How often each host was waited for."""
+        return {name: channel.round_trips for name, channel in self._channels.items()}
+
+    def channel(self, host: str) -> Channel:
+        """The line to one host, opened if it is not yet. Raises ConnectionFailed or AgentFailed."""
+        channel = self._channels.get(host)
+        if channel is None:
+            channel = self._channels[host] = Channel(self.targets[host], self._listener)
+        return channel
+
+    def connect(self, hosts: Iterable[str] | None = None) -> Outcomes[Channel]:
+        """Open the lines to these hosts (all if None) at once."""
+        return self.each(hosts if hosts is not None else self.targets, self.channel)
+
+    def run(self, batches: Mapping[str, Batch]) -> Outcomes[tuple[Result, ...]]:
+        """Run a batch on each host at once."""
+
+        def work(host: str) -> tuple[Result, ...]:
+            try:
+                results = self.channel(host).run(batches[host])
+            except HostError as error:
+                self._listener(events.HostEnded(host, error.message))
+                raise
+            self._listener(events.HostEnded(host))
+            return results
+
+        return self.each(batches, work)
+
+    def run_same(self, hosts: Iterable[str], operations: Iterable[Operation]) -> Outcomes[tuple[Result, ...]]:
+        """Run the same operations on each of these hosts."""
+        batch = Batch(tuple(operations))
+        return self.run(dict.fromkeys(hosts, batch))
+
+    def each(self, hosts: Iterable[str], work: Callable[[str], Value]) -> Outcomes[Value]:
+        """Do something with each host at once; the outcome is its value or its error. Other exceptions go through."""
+        futures: dict[str, Future[Value]] = {host: self._pool.submit(work, host) for host in hosts}
+        wait(futures.values())
+        outcomes: Outcomes[Value] = {}
+        for host, future in futures.items():
+            try:
+                outcomes[host] = future.result()
+            except HostError as error:
+                outcomes[host] = error
+        return outcomes
+
+    def drop(self, host: str) -> None:
+        """Hang up on a host at once; it is called anew when it is next used."""
+        channel = self._channels.pop(host, None)
+        if channel is not None:
+            channel.abandon()
+
+    def _ping(self) -> None:
+        while not self._stop.wait(PING_EVERY):
+            for channel in list(self._channels.values()):
+                channel.ping()
+
+
+def errors_of(outcomes: Mapping[str, object]) -> dict[str, HostError]:
+    """The hosts that failed, with their errors."""
+    return {host: outcome for host, outcome in outcomes.items() if isinstance(outcome, HostError)}

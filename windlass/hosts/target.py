@@ -1,0 +1,32 @@
+"""Where a host is and how one gets in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass.values import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A host as the connection needs it.
+
+    private_key    the key to log in with; None leaves it to the SSH agent and the user's own keys
+    known_hosts    the file that host keys are checked against; None means the user's and the system's
+    accept_new     write down the key of a host never seen before; a changed key is refused all the same
+    sudo           become root for the agent
+    sudo_password  what sudo asks for; None where it does not ask
+    """
+
+    name: str
+    address: str
+    user: str = ""
+    port: int = 22
+    jump: Target | None = None
+    private_key: Path | None = None
+    known_hosts: Path | None = None
+    accept_new: bool = False
+    sudo: bool = True
+    sudo_password: Secret | None = None
+    connect_seconds: float = 10.0

@@ -1,0 +1,35 @@
+"""Files with a given content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.operations.operation import LocalFile, Operation
+from windlass.values import Command, Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Operation):
+    """A regular file with this content, owner and mode; written whole, then renamed into place.
+
+    content    text, a secret text, or a local file; None leaves the content alone (an empty file where there is none)
+    mode       permission bits as octal text, "0644"
+    validate   a command that must succeed before the file is installed; `%s` in it stands for the temporary file
+    sensitive  never show the content in a diff (implied by a secret content)
+    absent     the file should not be there
+    """
+
+    family: ClassVar[str] = "file"
+
+    path: str
+    content: str | Secret | LocalFile | None = None
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+    validate: Command | None = None
+    sensitive: bool = False
+    absent: bool = False
+
+    def title(self) -> str:
+        return f"file {self.path}"

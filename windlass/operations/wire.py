@@ -1,0 +1,101 @@
+"""How a batch of operations becomes what the agent reads: plain JSON, secrets marked, files by checksum."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windlass.operations.operation import LocalFile, Operation
+from windlass.values import Command, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Operations for one host, in order.
+
+    check   only say what would change
+    go_on   a failed operation does not keep the later ones from running
+    """
+
+    operations: tuple[Operation, ...]
+    check: bool = False
+    go_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """A batch as it travels: the call's body, and the local files the host may ask for by checksum."""
+
+    body: dict[str, Any]
+    files: dict[str, Path]
+
+
+def encode(batch: Batch) -> EncodedBatch:
+    """Describe a batch for the agent. Raises ValueError if an operation refers to one that is not before it in the batch."""
+    secrets: set[str] = set()
+    files: dict[str, Path] = {}
+    described = [_describe(operation, batch.operations, index, secrets, files) for index, operation in enumerate(batch.operations)]
+    for index, operation in enumerate(batch.operations):
+        for watched in described[index]["notified_by"]:
+            described[watched]["notifies"].append(_identity(operation))
+    body = {
+        "operations": described,
+        "check": batch.check,
+        "go_on": batch.go_on,
+        "secrets": sorted(secrets, key=len, reverse=True),
+    }
+    return EncodedBatch(body, files)
+
+
+def _describe(
+    operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Path]
+) -> dict[str, Any]:
+    relations = {"only_after"} | {name for name in operation.__dataclass_fields__ if name.endswith("_on")}
+    arguments = {
+        field.name: _plain(getattr(operation, field.name), secrets, files)
+        for field in dataclasses.fields(operation)
+        if field.name not in relations
+    }
+    watched = operation.watched()
+    return {
+        "kind": operation.kind(),
+        "arguments": arguments,
+        "only_after": _indexes(operation.only_after, operations, index),
+        "notified_by": _indexes(watched, operations, index),
+        "notifies": [],
+        "identity": _identity(operation) if watched else "",
+    }
+
+
+def _identity(operation: Operation) -> str:
+    return f"{operation.kind()} {operation.title()}"
+
+
+def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index: int) -> list[int]:
+    before = list(operations[:index])
+    try:
+        return [before.index(operation) for operation in wanted]
+    except ValueError:
+        raise ValueError(f"{operations[index].title()} refers to an operation that does not come before it") from None
+
+
+def _plain(value: object, secrets: set[str], files: dict[str, Path]) -> Any:
+    """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"sha256": …, "size": …}`."""
+    if isinstance(value, Secret):
+        secrets.update(line for line in (value.reveal(), *value.reveal().splitlines()) if len(line) >= 4)
+        return {"secret": value.reveal()}
+    if isinstance(value, LocalFile):
+        files[value.sha256] = value.path
+        return {"sha256": value.sha256, "size": value.size}
+    if isinstance(value, Command):
+        return [_plain(argument, secrets, files) for argument in value.arguments]
+    if isinstance(value, dict):
+        return {str(key): _plain(item, secrets, files) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item, secrets, files) for item in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"{type(value).__name__} cannot be part of an operation")
