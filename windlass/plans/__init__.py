@@ -1,0 +1,1 @@
+"""Decisions: pure functions, values in, a decision and its reasons out. The clock is passed in."""
