@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -44,9 +46,17 @@ class Operation:
         """What it is, in a few words, for the screen."""
         return self.kind()
 
-    def watched(self) -> tuple[Operation, ...]:
-        """Earlier operations whose change this one must react to, in this run or, after a failure, in the next."""
-        return ()
+    def arguments(self) -> Mapping[str, object]:
+        """What the agent's function gets: the fields by name, without the conditions on earlier operations."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {name: getattr(self, name) for name in names if name != "only_after" and not name.endswith("_on")}
+
+    def watched(self) -> Mapping[str, tuple[Operation, ...]]:
+        """Earlier operations whose change this one must react to, in this run or, after a failure, in the next; by reaction.
+
+        The agent's function finds the reactions that are due in its argument `notified`.
+        """
+        return {}
 
 
 def _snake(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,10 @@ def encode(batch: Batch) -> EncodedBatch:
     secrets: set[str] = set()
     files: dict[str, Path] = {}
     described = [_describe(operation, batch.operations, index, secrets, files) for index, operation in enumerate(batch.operations)]
-    for index, operation in enumerate(batch.operations):
-        for watched in described[index]["notified_by"]:
-            described[watched]["notifies"].append(_identity(operation))
+    for operation in described:
+        for reaction, watched in operation["notified_by"].items():
+            for index in watched:
+                described[index]["notifies"].append(f"{operation['identity']} {reaction}")
     body = {
         "operations": described,
         "check": batch.check,
@@ -53,25 +54,15 @@ def encode(batch: Batch) -> EncodedBatch:
 def _describe(
     operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Path]
 ) -> dict[str, Any]:
-    relations = {"only_after"} | {name for name in operation.__dataclass_fields__ if name.endswith("_on")}
-    arguments = {
-        field.name: _plain(getattr(operation, field.name), secrets, files)
-        for field in dataclasses.fields(operation)
-        if field.name not in relations
-    }
     watched = operation.watched()
     return {
         "kind": operation.kind(),
-        "arguments": arguments,
+        "arguments": {name: _plain(value, secrets, files) for name, value in operation.arguments().items()},
         "only_after": _indexes(operation.only_after, operations, index),
-        "notified_by": _indexes(watched, operations, index),
+        "notified_by": {reaction: _indexes(wanted, operations, index) for reaction, wanted in watched.items()},
         "notifies": [],
-        "identity": _identity(operation) if watched else "",
+        "identity": f"{operation.kind()} {operation.title()}" if watched else "",
     }
-
-
-def _identity(operation: Operation) -> str:
-    return f"{operation.kind()} {operation.title()}"
 
 
 def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index: int) -> list[int]:
@@ -92,7 +83,9 @@ def _plain(value: object, secrets: set[str], files: dict[str, Path]) -> Any:
         return {"sha256": value.sha256, "size": value.size}
     if isinstance(value, Command):
         return [_plain(argument, secrets, files) for argument in value.arguments]
-    if isinstance(value, dict):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
         return {str(key): _plain(item, secrets, files) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item, secrets, files) for item in value]

@@ -115,7 +115,7 @@ class Loop:
     def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
         started = time.monotonic()
         try:
-            outcome = _run(operation, self._context, any(changed[index] for index in operation["notified_by"]))
+            outcome = _run(operation, self._context, changed)
             result = self._described(outcome)
             if outcome.changed and not self._context.check:
                 owed.remember(operation["notifies"])
@@ -154,16 +154,22 @@ def _wanted(operation: Dict[str, Any], changed: List[bool]) -> bool:
     return not conditions or any(changed[index] for index in conditions)
 
 
-def _run(operation: Dict[str, Any], context: Context, notified: bool) -> Outcome:
+def _run(operation: Dict[str, Any], context: Context, changed: List[bool]) -> Outcome:
     family, name = operation["kind"].split(".")
     function: Callable[[Dict[str, Any], Context], Outcome] = getattr(importlib.import_module("windlass.agent." + family), name)
-    arguments = operation["arguments"]
-    identity = operation["identity"]
-    if identity and (notified or owed.is_owed(identity)):
-        arguments = dict(arguments, notified=True)
-    outcome = function(arguments, context)
-    if identity and not context.check:
-        owed.forget(identity)
+    watched = operation["notified_by"]
+    if not watched:
+        return function(operation["arguments"], context)
+    identities = {reaction: "%s %s" % (operation["identity"], reaction) for reaction in watched}
+    due = [
+        reaction
+        for reaction, indexes in watched.items()
+        if any(changed[index] for index in indexes) or owed.is_owed(identities[reaction])
+    ]
+    outcome = function(dict(operation["arguments"], notified=due), context)
+    if not context.check:
+        for identity in identities.values():
+            owed.forget(identity)
     return outcome
 
 

@@ -1,0 +1,39 @@
+"""Archives unpacked into directories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.operations.operation import LocalFile, Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive(Operation):
+    """A directory that holds what a tar archive holds (plain, gzip, bzip2, xz or zstd; zstd needs that program on the host).
+
+    It is unpacked beside its place and renamed, so the directory is there whole or not at all. The archive's checksum is
+    kept in `marker`: as long as it agrees nothing is fetched or unpacked. Members that would leave the directory, devices and
+    setuid bits are refused or dropped.
+
+    content       a local file, or the path of an archive on the host
+    path          the directory
+    strip         how many leading folders to take off the members' names (1 for most releases of programs)
+    owner, group  of everything
+    replace       a directory that holds another archive, or none of ours, is replaced; otherwise it is an error
+    marker        name of the file in the directory that holds the checksum
+    """
+
+    family: ClassVar[str] = "archive"
+
+    content: LocalFile | str
+    path: str
+    strip: int = 0
+    owner: str = "root"
+    group: str = "root"
+    replace: bool = False
+    marker: str = ".archive-sha256"
+
+    def title(self) -> str:
+        source = self.content.path.name if isinstance(self.content, LocalFile) else self.content
+        return f"archive {source} in {self.path}"

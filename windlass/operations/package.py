@@ -1,0 +1,38 @@
+"""Debian packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.operations.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package(Operation):
+    """Packages that are installed, or are not; whatever is missing comes with one call of apt-get.
+
+    The list of packages is fetched only when something is missing and the list is old, empty, or older than the
+    files that name the package sources. A lock that another apt or dpkg holds is waited for.
+
+    names               package names; `name=version` asks for this very version
+    absent              the packages should not be installed
+    purge               with `absent`: their configuration goes too
+    update_after_hours  how old the list of packages may be when something is to be installed
+    recommends          install what the packages recommend, too
+    lock_seconds        how long to wait for another apt or dpkg
+    limit_seconds       how long one call of apt-get may take
+    """
+
+    family: ClassVar[str] = "package"
+
+    names: tuple[str, ...]
+    absent: bool = False
+    purge: bool = False
+    update_after_hours: float = 24.0
+    recommends: bool = False
+    lock_seconds: float = 300.0
+    limit_seconds: float = 1800.0
+
+    def title(self) -> str:
+        return f"{'no ' if self.absent else ''}package {', '.join(self.names)}"

@@ -1,0 +1,33 @@
+"""Settings of the kernel."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.errors import InventoryError
+from windlass.operations.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sysctl(Operation):
+    """A setting of the kernel, now and after a boot: a file of its own in /etc/sysctl.d, and the running kernel.
+
+    name   with dots, as `sysctl` shows it: `vm.overcommit_memory`
+    value  blanks between numbers count as one
+    live   set it in the running kernel, too; not possible in many containers, whose kernel belongs to another
+    """
+
+    family: ClassVar[str] = "sysctl"
+
+    name: str
+    value: str | int
+    live: bool = True
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-zA-Z0-9_-]+([./][a-zA-Z0-9_@:-]+)+", self.name):
+            raise InventoryError(f"{self.name!r} is not the name of a kernel setting", hint="for example net.core.somaxconn")
+
+    def title(self) -> str:
+        return f"kernel setting {self.name} = {self.value}"
