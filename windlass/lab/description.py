@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.errors import LabError
+from windlass.values import Command
 
 MOST_HOSTS = 240
 _LAB_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,47}$")
@@ -62,6 +63,14 @@ class Lab:
     known_hosts: Path
     npm_registry: str
     source: str
+
+    def ssh(self, host: str, *remote: str) -> Command:
+        """OpenSSH to a host with the lab's key, checking the host against the lab's known hosts and nothing else."""
+        at, option = self.hosts[host], "-o"
+        words = ["ssh", "-F", "none", "-i", self.private_key, option, "IdentitiesOnly=yes", "-p", at.port]
+        words += [option, f"UserKnownHostsFile={self.known_hosts}", option, "GlobalKnownHostsFile=/dev/null"]
+        words += [option, "StrictHostKeyChecking=yes", option, "ConnectTimeout=10", f"{at.user}@{at.address}", *remote]
+        return Command.of(*words)
 
 
 @dataclass(frozen=True, slots=True)

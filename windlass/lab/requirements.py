@@ -18,6 +18,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "nft": "nftables",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "setsid": "util-linux",
     "unshare": "util-linux",
     "mount": "mount",
