@@ -1,0 +1,114 @@
+"""Progress on a terminal: the steps of the flow and what each host is at, redrawn in place; what happened scrolls above it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from windlass import events
+from windlass.report.progress import HostProgress, Progress, StepProgress
+from windlass.report.wording import Line, counted, line_of, summary_lines
+from windlass.values import human_seconds
+
+FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+PER_SECOND = 8
+_STYLES = {"step": "bold", "note": "", "warning": "yellow", "changed": "yellow", "unknown": "magenta", "failed": "bold red"}
+_MARKS = {"ok": ("✓", "green"), "changed": ("✓", "yellow"), "failed": ("✗", "bold red")}
+
+
+class LiveReport:
+    """A listener that draws. Use it as a context manager; leaving it takes the view away and leaves a summary."""
+
+    def __init__(self, stream: TextIO, progress: Progress, *, title: str, check: bool = False) -> None:
+        self._progress = progress
+        self._title = title
+        self._check = check
+        self.console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._live = Live(
+            console=self.console,
+            get_renderable=self.view,
+            refresh_per_second=PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> LiveReport:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+        for line in summary_lines(self._progress, check=self._check):
+            mark, style = _MARKS[line.kind]
+            self.console.print(Text.assemble((mark, style), f" {line.host}  {line.text}"))
+
+    def __call__(self, event: events.Event) -> None:
+        with self._progress.lock:
+            self._progress(event)
+            line = line_of(event, check=self._check)
+        if line is not None and not isinstance(event, events.StepStarted):
+            self.console.print(_styled(line))
+
+    def view(self) -> RenderableType:
+        """What is drawn now: as many hosts as the window has room for, those that need eyes first."""
+        with self._progress.lock:
+            now = self._progress.clock()
+            head = Text.assemble((self._title, "bold"), f"  {human_seconds(self._progress.seconds)}")
+            steps = [_step_row(step, now) for step in self._progress.steps if step.seconds is None]
+            room = max(3, self.console.size.height - len(steps) - 3)
+            return Group(head, *steps, *_host_rows(list(self._progress.hosts.values()), now, room))
+
+
+def _styled(line: Line) -> Text:
+    style = _STYLES.get(line.kind, "")
+    if line.kind == "step":
+        return Text.assemble(("✓ ", "green"), line.text)
+    mark = {"failed": "✗ ", "warning": "! "}.get(line.kind, "  ")
+    host = f"{line.host}  " if line.host else ""
+    return Text.assemble((mark, style), (host, "bold"), (line.text, style))
+
+
+def _frame(now: float) -> str:
+    return FRAMES[int(now * PER_SECOND) % len(FRAMES)]
+
+
+def _step_row(step: StepProgress, now: float) -> Text:
+    where = f" on {', '.join(step.hosts)}" if step.hosts else ""
+    text = Text.assemble((f"{_frame(now)} ", "cyan"), (step.name, "bold"), f"{where}  {human_seconds(now - step.began)}")
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def _host_rows(hosts: list[HostProgress], now: float, room: int) -> list[RenderableType]:
+    """A table of the hosts; where they are too many, failed and working ones first and a line for the rest."""
+    ranks = {"failed": 0, "working": 1, "changed": 2, "ok": 2}
+    shown = sorted(hosts, key=lambda host: (ranks[host.status], host.name) if len(hosts) > room else (0, host.name))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=1)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(no_wrap=True, justify="right")
+    for host in shown[:room]:
+        table.add_row(*_host_cells(host, now))
+    rest = shown[room:]
+    over = sum(host.status != "working" for host in rest)
+    more = [Text(f"… and {len(rest)} more: {over} through, {len(rest) - over} at work", style="dim")] if rest else []
+    return [table, *more]
+
+
+def _host_cells(host: HostProgress, now: float) -> tuple[Text, Text, Text, Text, Text]:
+    if host.ended is not None:
+        mark, style = _MARKS[host.status]
+        outcome = host.failed.splitlines()[0] if host.failed else counted(host)
+        seconds = human_seconds(host.ended - host.began)
+        return Text(mark, style), Text(host.name, "bold"), Text(), Text(outcome, style), Text(seconds, "dim")
+    place = f"{min(host.index + 1, host.total)}/{host.total}"
+    seconds = human_seconds(now - host.current_since)
+    return Text(_frame(now), "cyan"), Text(host.name, "bold"), Text(place), Text(host.current), Text(seconds, "dim")

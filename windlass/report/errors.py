@@ -1,0 +1,47 @@
+"""How an error is shown: what happened, what is true on each host now, the last words of what failed, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from windlass.errors import FlowFailed, InventoryError, WindlassError
+
+INDENT = "  "
+_RED, _YELLOW, _PLAIN = "\x1b[1;31m", "\x1b[33m", "\x1b[0m"
+
+
+def render_error(error: WindlassError, *, colour: bool = False) -> str:
+    """Lines for a person, without a line feed at the end."""
+    lines = [f"{_paint('error:', _RED, colour=colour)} {_headline(error)}"]
+    if isinstance(error, FlowFailed):
+        lines += [f"{INDENT}{host}: {state}" for host, state in error.hosts.items()]
+    mark = "" if isinstance(error, InventoryError) else "| "
+    lines += [f"{INDENT}{mark}{line}".rstrip() for line in error.last_lines]
+    if error.hint:
+        lines.append(f"{_paint('hint:', _YELLOW, colour=colour)} {error.hint}")
+    return "\n".join(lines)
+
+
+def _headline(error: WindlassError) -> str:
+    """Where it happened comes first, unless the message says it already."""
+    if error.host and error.host not in error.message:
+        return f"{error.host}: {error.message}"
+    return error.message
+
+
+def _paint(word: str, code: str, *, colour: bool) -> str:
+    return f"{code}{word}{_PLAIN}" if colour else word
+
+
+def error_object(error: WindlassError) -> dict[str, Any]:
+    """The same for machines: the `error` member of the JSON document."""
+    described: dict[str, Any] = {
+        "message": error.message,
+        "hint": error.hint,
+        "host": error.host,
+        "tried": error.tried,
+        "last_lines": list(error.last_lines),
+    }
+    if isinstance(error, FlowFailed):
+        described["hosts"] = dict(error.hosts)
+    return described

@@ -1,0 +1,45 @@
+"""Progress as plain lines, each with its host in front: for logs, pipes, cron and dumb terminals. No colour, no cursor."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TextIO
+
+from windlass import events
+from windlass.report.progress import Progress
+from windlass.report.wording import Line, line_of, summary_lines
+
+
+class PlainReport:
+    """Writes a line for each event that is worth one, as it comes."""
+
+    def __init__(self, stream: TextIO, progress: Progress, *, check: bool = False) -> None:
+        self._stream = stream
+        self._progress = progress
+        self._check = check
+
+    def __enter__(self) -> PlainReport:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._progress.lock:
+            for line in summary_lines(self._progress, check=self._check):
+                self._write(line)
+
+    def __call__(self, event: events.Event) -> None:
+        with self._progress.lock:
+            self._progress(event)
+            line = line_of(event, check=self._check)
+            if line is not None:
+                self._write(line)
+
+    def _write(self, line: Line) -> None:
+        self._stream.write("".join(f"{row}\n" for row in plain(line)))
+        self._stream.flush()
+
+
+def plain(line: Line) -> list[str]:
+    """The text of a line; several rows where the text has several, each with its prefix."""
+    prefix = f"[{line.host}] " if line.host else ("== " if line.kind == "step" else "")
+    warning = "warning: " if line.kind == "warning" else ""
+    return [prefix + warning + row for row in line.text.splitlines() or [""]]

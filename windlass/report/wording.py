@@ -1,0 +1,79 @@
+"""The words of the progress: which events are worth a line, and how the end of a run is summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from windlass import events
+from windlass.report.progress import HostProgress, Progress
+from windlass.values import human_seconds
+
+_DONE = {"changed": "changed", "unknown": "changed", "failed": "FAILED"}
+_FORESEEN = {"changed": "would change", "unknown": "unknown until run", "failed": "FAILED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the log. `kind` is step, note, warning, changed, unknown or failed; `host` is empty for the whole."""
+
+    kind: str
+    text: str
+    host: str = ""
+
+
+def line_of(event: events.Event, *, check: bool = False) -> Line | None:
+    """The line for an event, None where it is not worth one."""
+    match event:
+        case events.StepStarted():
+            return Line("step", f"{event.step}{_on(event.hosts)}")
+        case events.StepEnded():
+            return _step_end(event)
+        case events.OperationEnded(status="changed" | "unknown" | "failed"):
+            return _operation(event, check=check)
+        case events.HostEnded(failed=message) if message:
+            return Line("failed", message, event.host)
+        case events.Note():
+            return Line("warning" if event.warning else "note", event.text, event.host)
+    return None
+
+
+def _step_end(event: events.StepEnded) -> Line:
+    state = "failed after" if event.failed else "done in"
+    detail = f": {event.detail}" if event.detail else ""
+    return Line("failed" if event.failed else "step", f"{event.step} {state} {human_seconds(event.seconds)}{detail}")
+
+
+def _operation(event: events.OperationEnded, *, check: bool) -> Line:
+    word = (_FORESEEN if check else _DONE)[event.status]
+    summary = f" ({event.summary})" if event.summary else ""
+    return Line(event.status, f"{word}: {event.title}{summary}", event.host)
+
+
+def _on(hosts: tuple[str, ...]) -> str:
+    if len(hosts) > 6:
+        return f" on {len(hosts)} hosts"
+    return f" on {', '.join(hosts)}" if hosts else ""
+
+
+def counted(host: HostProgress, *, check: bool = False) -> str:
+    """`40 ok, 3 changed`: what a host came to, without what did not occur."""
+    changed = "would change" if check else "changed"
+    words = {"ok": "ok", "changed": changed, "unknown": "unknown until run", "skipped": "skipped", "failed": "failed"}
+    found = [f"{host.counts[status]} {word}" for status, word in words.items() if host.counts.get(status)]
+    return ", ".join(found) or "nothing done"
+
+
+def summary_lines(progress: Progress, *, check: bool = False) -> list[Line]:
+    """One line per host that took part, and nothing else: what happened has been said already."""
+    return [_host_line(host, check=check) for host in _sorted(progress.hosts.values())]
+
+
+def _host_line(host: HostProgress, *, check: bool) -> Line:
+    seconds = (host.ended if host.ended is not None else host.current_since) - host.began
+    kind = host.status if host.status in ("failed", "changed") else "ok"
+    return Line(kind, f"{counted(host, check=check)}, {human_seconds(max(0.0, seconds))}", host.name)
+
+
+def _sorted(hosts: Iterable[HostProgress]) -> list[HostProgress]:
+    return sorted(hosts, key=lambda host: host.name)

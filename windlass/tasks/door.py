@@ -1,0 +1,162 @@
+"""The one door: every task leaves through it, with its result or its error shown and the exit code that says which.
+
+0 done, 1 failed, 2 wrong usage or inventory (nothing was touched), 3 partly done, 4 refused, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from invoke.exceptions import Exit
+
+from windlass.errors import DONE, WindlassError
+from windlass.report.diffs import render_diffs, shared_diffs
+from windlass.report.errors import render_error
+from windlass.report.json_output import INTERRUPTED, hosts_object, write_document
+from windlass.report.masking import Mask
+from windlass.report.progress import Progress
+from windlass.report.screen import wants_colour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a task came to.
+
+    result  the `result` member of the JSON document
+    hosts   for each host, what is to be said of it beyond the counts: members of the JSON document's `hosts`
+    text    the same for a person, on standard output
+    error   what went wrong although there is a result, such as a FlowFailed
+    """
+
+    result: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    text: str = ""
+    error: WindlassError | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """One task being run: what is known of it so far, so that whatever ends it can be shown well."""
+
+    task: str
+    environment: str = ""
+    as_json: bool = False
+    diffs: bool = False
+    folder: Path = field(default_factory=Path)
+    mask: Mask = field(default_factory=Mask)
+    progress: Progress = field(default_factory=Progress)
+
+
+def leave(run: Run, work: Callable[[], Outcome]) -> None:
+    """Do the work, show what it came to, and raise invoke's Exit with the code unless all went well."""
+    outcome, error, code = _attempt(run, work)
+    if error is not None:
+        code = error.exit_code
+    try:
+        _show(run, outcome, error, code)
+    except BrokenPipeError:  # whoever read our output has seen enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if code != DONE:
+        raise Exit(code=code)
+
+
+def guard(run: Run, body: Callable[[], None]) -> None:
+    """The door for what happens outside of `leave`: silent when all went well."""
+
+    def work() -> Outcome:
+        body()
+        return Outcome()
+
+    outcome, error, code = _attempt(run, work)
+    if error is not None:
+        _show(run, outcome, error, code)
+        raise Exit(code=code)
+
+
+def _attempt(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassError | None, int]:
+    try:
+        outcome = work()
+    except WindlassError as error:
+        return Outcome(), error, error.exit_code
+    except (Exit, SystemExit):
+        raise
+    except KeyboardInterrupt as interrupt:
+        return Outcome(), _interrupted(run, interrupt), INTERRUPTED
+    except Exception as fault:  # the last resort: a fault of ours becomes a file and a short message
+        return Outcome(), _crashed(run, fault), WindlassError.exit_code
+    return outcome, outcome.error, DONE
+
+
+def _interrupted(run: Run, interrupt: KeyboardInterrupt) -> WindlassError:
+    """A flow that knows what is true now raises KeyboardInterrupt with that sentence; otherwise say where each host was."""
+    with run.progress.lock:
+        at_work = [f"{host.name} was at: {host.current}" for host in run.progress.hosts.values() if host.current]
+    state = str(interrupt) or ("what was done stays done" if run.progress.hosts else "nothing was touched on any host")
+    hint = "the same command again goes on where this one stopped" if run.progress.hosts else ""
+    error = WindlassError(f"interrupted: {state}", last_lines=at_work, hint=hint)
+    error.exit_code = INTERRUPTED
+    return error
+
+
+def _crashed(run: Run, fault: Exception) -> WindlassError:
+    """The whole traceback goes to a file of its own, secrets masked."""
+    path = run.folder / ".windlass" / f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
+    text = "".join(traceback.format_exception(fault))
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(run.mask.text(f"windlass {' '.join(sys.argv[1:])}\n\n{text}"))
+    except OSError:
+        return WindlassError(f"a fault in Windlass: {type(fault).__name__}: {fault}", last_lines=text.splitlines())
+    return WindlassError(
+        f"a fault in Windlass: {type(fault).__name__}: {fault}",
+        hint=f"the traceback is in {path}: please report it; the same command can be run again",
+    )
+
+
+def _show(run: Run, outcome: Outcome, error: WindlassError | None, code: int) -> None:
+    if run.as_json:
+        write_document(sys.stdout, _document(run, outcome, code), run.mask, error)
+        return
+    with run.progress.lock:
+        diffs = shared_diffs(run.progress.hosts.values()) if run.diffs else []
+    for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), outcome.text):
+        if text:
+            sys.stdout.write(run.mask.text(text.rstrip("\n")) + "\n")
+    sys.stdout.flush()
+    if error is not None:
+        sys.stderr.write(run.mask.text(render_error(error, colour=wants_colour(sys.stderr))) + "\n")
+
+
+def _document(run: Run, outcome: Outcome, code: int) -> dict[str, Any]:
+    """The members of the JSON document in the order in which a person wants to read them."""
+    with run.progress.lock:
+        hosts = hosts_object(run.progress, diffs=run.diffs)
+    for name, members in outcome.hosts.items():
+        hosts[name] = hosts.get(name, {}) | dict(members)
+    return {
+        "task": run.task,
+        "environment": run.environment,
+        "status": "",
+        "exit_code": code,
+        "seconds": round(run.progress.seconds, 3),
+        "hosts": hosts,
+        "result": dict(outcome.result),
+        "error": None,
+    }
+
+
+@contextmanager
+def watched(run: Run, *, title: str, check: bool) -> Iterator[Callable[[Any], None]]:
+    """The listener for a flow, with a view of it on standard error for as long as the block lasts."""
+    from windlass.report.screen import masked, open_view
+
+    with open_view(sys.stderr, run.progress, title=title, check=check) as view:
+        yield masked(view, run.mask)

@@ -1,0 +1,68 @@
+"""Running a flow for a task: open the environment, watch, do the work, show the result or the error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from windlass.events import Finished, Listener
+from windlass.tasks.common import Options, chosen_environment, confirm, project_folder
+from windlass.tasks.door import Outcome, Run, leave, watched
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+
+Answer = Mapping[str, Any] | Outcome
+
+
+def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], Answer], *, changes: bool = True) -> None:
+    """Do the work of a task on an environment and show what came of it.
+
+    `work` gets the opened workspace and the listener for events, and gives what `--json` shows as `result`; an Outcome
+    where it has more to say (text for a person, facts per host, an error beside a result). Raising a WindlassError is
+    enough to fail. With `changes`, an environment that wants confirmation asks for it, unless `--check` or `--yes`.
+
+        @command(ref="what to deploy: a tag, a branch, a commit")
+        def deploy(context: Context, env: str = "", ref: str = "", json: bool = False, yes: bool = False) -> None:
+            \"\"\"Bring a version of an application to all its hosts …\"\"\"
+            from windlass.flows.deploy import deploy as flow
+
+            def work(workspace: Workspace, listener: Listener) -> Outcome:
+                done = flow(workspace, ref, listener=listener)
+                return Outcome(result={"release": done.release}, text=f"{done.release} serves")
+
+            run_flow("deploy", Options(env=env, json=json, yes=yes), work)
+    """
+    project = project_folder()
+    run = Run(task=task, environment=options.env, as_json=options.json, diffs=options.diff, folder=project)
+
+    def whole() -> Outcome:
+        workspace = _open(run, options)
+        if changes and workspace.asks and not options.check:
+            confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
+        title = f"{task} · {run.environment}{' · lab' if workspace.lab else ''}{' · check' if options.check else ''}"
+        with watched(run, title=title, check=options.check) as listener:
+            outcome = _outcome(work(workspace, listener))
+            listener(Finished(task, run.environment, "failed" if outcome.error else "done", outcome.result))
+        return outcome
+
+    leave(run, whole)
+
+
+def run_alone(task: str, options: Options, work: Callable[[], Answer]) -> None:
+    """The same for tasks that need no environment, such as those of the lab."""
+    run = Run(task=task, environment=options.env, as_json=options.json, folder=project_folder())
+    leave(run, lambda: _outcome(work()))
+
+
+def _open(run: Run, options: Options) -> Workspace:
+    from windlass.flows.workspace import open_workspace
+
+    run.environment = chosen_environment(options, run.folder)
+    workspace = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+    run.mask.known = workspace.known_secrets
+    return workspace
+
+
+def _outcome(answer: Answer) -> Outcome:
+    return answer if isinstance(answer, Outcome) else Outcome(result=answer)
