@@ -129,6 +129,11 @@ class Channel:
         with contextlib.suppress(ConnectionFailed):
             self._send(frames.encode(frames.PING, {}))
 
+    def cancel(self) -> None:
+        """Ask the agent to end the batch under way: what waits stops waiting, what runs is finished, the rest is skipped."""
+        with contextlib.suppress(ConnectionFailed):
+            self._send(frames.encode(frames.CANCEL, {}))
+
     def run(self, batch: Batch, sink: Sink | None = None) -> tuple[Result, ...]:
         """Give the agent a batch and wait for all results. Pieces of streams that the host sends go to `sink`.
 

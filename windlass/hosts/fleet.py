@@ -84,9 +84,19 @@ class Fleet:
         return self.run(dict.fromkeys(hosts, batch))
 
     def each(self, hosts: Iterable[str], work: Callable[[str], Value]) -> Outcomes[Value]:
-        """Do something with each host at once; the outcome is its value or its error. Other exceptions go through."""
+        """Do something with each host at once; the outcome is its value or its error. Other exceptions go through.
+
+        Ctrl-C asks the hosts to end what they are at, waits for that, and raises KeyboardInterrupt; a second one leaves at once.
+        """
         futures: dict[str, Future[Value]] = {host: self._pool.submit(work, host) for host in hosts}
-        wait(futures.values())
+        try:
+            wait(futures.values())
+        except KeyboardInterrupt:
+            self._listener(events.Note("interrupted: ending the step under way (Ctrl-C again leaves at once)", warning=True))
+            for channel in list(self._channels.values()):
+                channel.cancel()
+            wait(futures.values())
+            raise
         outcomes: Outcomes[Value] = {}
         for host, future in futures.items():
             try:

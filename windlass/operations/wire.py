@@ -18,11 +18,13 @@ class Batch:
 
     check   only say what would change
     go_on   a failed operation does not keep the later ones from running
+    secrets what must not be shown should a program print it, besides the secrets in the operations themselves
     """
 
     operations: tuple[Operation, ...]
     check: bool = False
     go_on: bool = False
+    secrets: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ def encode(batch: Batch) -> EncodedBatch:
     """Describe a batch for the agent. Raises ValueError if an operation refers to one that is not before it in the batch."""
     secrets: set[str] = set()
     files: dict[str, Path] = {}
+    _plain(batch.secrets, secrets, files)
     described = [_describe(operation, batch.operations, index, secrets, files) for index, operation in enumerate(batch.operations)]
     for operation in described:
         for reaction, watched in operation["notified_by"].items():

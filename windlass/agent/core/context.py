@@ -19,6 +19,7 @@ class Context:
 
     check       nothing on the host may change
     gone        set when the controller is gone: long waits end early, no further operation starts
+    cancelled   set when the controller wants this batch to end early, in the same way
     kept        things that live as long as the agent's process (open lock files)
     """
 
@@ -27,6 +28,7 @@ class Context:
         self.check = check
         self.secrets = secrets
         self.gone = threading.Event()
+        self.cancelled = threading.Event()
         self.kept: Dict[str, Any] = {}
         self.streams: Dict[int, "queue.Queue[bytes]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
@@ -50,6 +52,7 @@ class Context:
 
     def begin(self, check: bool, secrets: Tuple[str, ...]) -> None:
         """A new batch starts with nothing expected of earlier ones."""
+        self.cancelled.clear()
         self.check = check
         self.secrets = secrets
         self._expected.clear()
@@ -67,9 +70,9 @@ class Context:
         return [self.mask(line) for line in lines]
 
     def wait(self, seconds: float) -> None:
-        """Sleep; raises OperationError if the controller goes away meanwhile."""
-        if self.gone.wait(seconds):
-            raise OperationError("the controller went away")
+        """Sleep; raises OperationError if the controller goes away or has had enough meanwhile."""
+        if self.cancelled.wait(seconds):
+            raise OperationError("the controller went away" if self.gone.is_set() else "interrupted")
 
     def fetch(self, sha256: str) -> Iterator[bytes]:
         """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off."""

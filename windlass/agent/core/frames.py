@@ -3,7 +3,7 @@
 A frame is a header of five bytes (length of the body as unsigned 32 bit big endian, one letter for the kind) and a body.
 Bodies are JSON objects, but for DATA, whose body is a stream number (unsigned 32 bit) and raw bytes; no bytes end the stream.
 
-    controller -> agent   CALL batch of operations   DATA content asked for   PING   BYE
+    controller -> agent   CALL batch of operations   DATA content asked for   PING   CANCEL the batch   BYE
     agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
                           DATA a stream out   NOTE a line for people   DONE the batch is over   PING   FATAL the agent broke
 """
@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Tuple
 
 HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
-NOTE, PING, BYE, FATAL = b"N", b"P", b"Q", b"X"
+NOTE, PING, CANCEL, BYE, FATAL = b"N", b"P", b"Z", b"Q", b"X"
 
 CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its headers
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more

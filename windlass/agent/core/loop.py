@@ -56,6 +56,7 @@ class Loop:
 
     def _leave(self) -> None:
         self._context.gone.set()
+        self._context.cancelled.set()
         self._calls.put(None)
 
     def _read_exactly(self, length: int) -> bytes:
@@ -69,24 +70,28 @@ class Loop:
         return b"".join(pieces)
 
     def _read_frames(self) -> None:
+        kind = b""
         try:
-            while True:
+            while kind != frames.BYE:
                 kind, body = frames.read(self._read_exactly)
                 self._last_heard = time.monotonic()
-                if kind == frames.CALL:
-                    self._calls.put(frames.decode(body))
-                elif kind == frames.DATA:
-                    stream, chunk = frames.decode_data(body)
-                    incoming = self._context.streams.get(stream)
-                    if incoming is not None:
-                        incoming.put(chunk)
-                elif kind == frames.PING:
-                    self.send(frames.encode(frames.PING, {}))
-                elif kind == frames.BYE:
-                    break
+                self._take(kind, body)
         except (EOFError, OSError, frames.BrokenFrame):
             pass
         self._leave()
+
+    def _take(self, kind: bytes, body: bytes) -> None:
+        if kind == frames.CALL:
+            self._calls.put(frames.decode(body))
+        elif kind == frames.DATA:
+            stream, chunk = frames.decode_data(body)
+            incoming = self._context.streams.get(stream)
+            if incoming is not None:
+                incoming.put(chunk)
+        elif kind == frames.PING:
+            self.send(frames.encode(frames.PING, {}))
+        elif kind == frames.CANCEL:
+            self._context.cancelled.set()
 
     def _watch(self) -> None:
         while not self._context.gone.wait(1.0):
@@ -101,7 +106,7 @@ class Loop:
         for index, operation in enumerate(call["operations"]):
             if context.gone.is_set():
                 return
-            if failed or not _wanted(operation, changed):
+            if failed or context.cancelled.is_set() or not _wanted(operation, changed):
                 changed.append(False)
                 self.send(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
                 continue

@@ -6,7 +6,7 @@ import os
 import pwd
 import signal
 import subprocess
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import IO, Dict, List, Optional, Sequence, Tuple, Union
 
 from windlass.agent.core.outcome import OperationError
 
@@ -82,6 +82,13 @@ def start(
         raise OperationError("there is no user %s on this host" % user) from None
     except OSError as error:
         raise OperationError("cannot start %s: %s" % (arguments[0], error.strerror or error)) from error
+
+
+def output_of(process: "subprocess.Popen[bytes]") -> "IO[bytes]":
+    """The pipe from a program that was started with one."""
+    if process.stdout is None:
+        raise OperationError("the program was started without a pipe to read from")
+    return process.stdout
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

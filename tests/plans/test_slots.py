@@ -1,0 +1,104 @@
+"""Decisions about releases: unchanged, ways back, pruning, what lies between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from windlass.plans.slots import Back, HostState, between, prunable, resolve_release, unchanged, ways_back
+
+
+def state(
+    host: str, live: str, slots: dict[str, str], records: dict[str, dict[str, Any]], missing: tuple[str, ...] = ()
+) -> HostState:
+    return HostState.of(
+        host,
+        {
+            "live": live,
+            "slots": {slot: {"release": release} for slot, release in slots.items()},
+            "records": records,
+            "releases": sorted(set(records) - set(missing)),
+            "progress": {},
+            "free_bytes": 10**9,
+        },
+    )
+
+
+def served(at: float, state: str = "live", **more: object) -> dict[str, Any]:
+    return {"state": state, "live_at": at, "created": at, "artefact": f"a{at:.0f}", "configuration": "c", **more}
+
+
+def test_first_deploy_goes_to_blue_and_the_next_to_green() -> None:
+    assert state("a", "", {}, {}).idle == "blue"
+    assert state("a", "blue", {"blue": "r1"}, {"r1": served(1)}).idle == "green"
+
+
+def test_unchanged_only_if_every_host_serves_that_artefact_with_that_configuration() -> None:
+    records = {"r1": served(1)}
+    one = state("a", "blue", {"blue": "r1"}, records)
+    other = state("b", "", {}, records)
+
+    assert unchanged({"a": one}, "a1", "c")
+    assert not unchanged({"a": one}, "a2", "c")
+    assert not unchanged({"a": one}, "a1", "d")
+    assert not unchanged({"a": one, "b": other}, "a1", "c")
+    assert not unchanged({}, "a1", "c")
+
+
+def test_back_is_the_release_that_served_before_and_it_is_warm_if_every_host_keeps_it() -> None:
+    records = {"r1": served(1), "r2": served(2), "r3": served(3)}
+    a = state("a", "green", {"blue": "r2", "green": "r3"}, records)
+    b = state("b", "blue", {"green": "r2", "blue": "r3"}, records)
+
+    assert ways_back({"a": a, "b": b}) == (Back("r2", warm=True), Back("r1", warm=False))
+
+
+def test_a_release_missing_on_one_host_is_no_way_back() -> None:
+    records = {"r1": served(1), "r2": served(2)}
+    a = state("a", "green", {"green": "r2"}, records)
+    b = state("b", "green", {"green": "r2"}, records, missing=("r1",))
+
+    assert ways_back({"a": a, "b": b}) == ()
+
+
+def test_going_back_twice_does_not_return_to_the_bad_release() -> None:
+    records = {"r1": served(1), "r2": served(4), "r3": served(3, "bad")}
+    a = state("a", "blue", {"blue": "r2", "green": "r3"}, records)
+
+    assert ways_back({"a": a}) == (Back("r1", warm=False),)
+
+
+def test_a_release_that_never_served_is_no_way_back() -> None:
+    records = {"r1": served(1), "r2": {"state": "failed", "created": 2.0}}
+    a = state("a", "blue", {"blue": "r1"}, records)
+
+    assert ways_back({"a": a}) == ()
+
+
+def test_prune_keeps_slots_the_newest_that_served_and_the_newest_failure() -> None:
+    records = {f"r{n}": served(n) for n in range(1, 8)}
+    records |= {"x1": {"state": "failed", "created": 1.5}, "x2": {"state": "failed", "created": 6.5}}
+    a = state("a", "green", {"blue": "r1", "green": "r7"}, records)
+
+    assert prunable(a, keep=3) == ("r2", "r3", "r4", "x1")
+
+
+def test_what_lies_between_is_named() -> None:
+    records = {
+        "r1": served(1, migrations=["001-create"], environment={"A": "1", "B": "1", "GONE": "1"}),
+        "r2": served(2, migrations=["001-create", "002-labels"], environment={"A": "1", "B": "2", "NEW": "1"}),
+    }
+    a = state("a", "green", {"blue": "r1", "green": "r2"}, records)
+
+    found = between({"a": a}, "r2", "r1")
+
+    assert found.migrations == ("002-labels",)
+    assert found.environment == ("B", "GONE", "NEW")
+
+
+def test_a_release_is_found_by_id_end_commit_or_reference() -> None:
+    records = {"20260101-101010-abc1234": served(1, commit="abc1234ffff", reference="v1")}
+    states = {"a": state("a", "blue", {}, records)}
+
+    for wanted in ("20260101-101010-abc1234", "abc1234", "abc1234ff", "v1", "20260101"):
+        assert list(resolve_release(states, wanted)) == ["20260101-101010-abc1234"]
+    assert list(resolve_release(states, "v2")) == []

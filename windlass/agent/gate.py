@@ -1,0 +1,211 @@
+"""Looking at the processes of a slot: are they the right ones, do they answer, are they left alone?"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Dict, List, Optional, Set
+
+from windlass.agent.core import sockets
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import OperationError, Outcome
+
+PROBE_LIMIT = 5.0
+INTERVAL = 0.1
+MOST_STARTS = 3  # a process that was started this often before it served once will not get better
+LOG_LINES = 25
+
+Instance = Dict[str, Any]
+
+
+def gate(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Fit, and fit for a while without a restart."""
+    if context.check:
+        return Outcome(False, unknown=True)
+    instances = arguments["instances"]
+    deadline = time.monotonic() + arguments["limit_seconds"]
+    since: Optional[float] = None
+    starts: Dict[str, int] = {}
+    while True:
+        bad = _first_unfit(instances)
+        now = time.monotonic()
+        counted = {instance["name"]: _starts(instance) for instance in instances}
+        if bad or since is None or counted != starts:
+            if since is not None and (bad or counted != starts):
+                raise _refused(
+                    bad or _restarted(instances, starts, counted), "did not stay up for %g s" % arguments["stable_seconds"]
+                )
+            since, starts = (None, {}) if bad else (now, counted)
+        if since is not None and now - since >= arguments["stable_seconds"]:
+            return Outcome(False, "%d fit" % len(instances))
+        if bad and counted[bad["name"]] >= MOST_STARTS:
+            raise _refused(bad, "was started %d times and did not stay" % counted[bad["name"]])
+        if bad and now > deadline:
+            raise _refused(bad, "was not ready after %g s" % arguments["limit_seconds"])
+        context.wait(INTERVAL)
+
+
+def _first_unfit(instances: List[Instance]) -> Optional[Instance]:
+    """The first instance that is not fit, with the reason under `why`."""
+    for instance in instances:
+        why = unfit(instance)
+        if why:
+            return dict(instance, why=why)
+    return None
+
+
+def _restarted(instances: List[Instance], before: Dict[str, int], after: Dict[str, int]) -> Instance:
+    for instance in instances:
+        if before.get(instance["name"]) != after[instance["name"]]:
+            return dict(instance, why="it was restarted")
+    raise AssertionError("called without a difference")
+
+
+def _refused(instance: Instance, what: str) -> OperationError:
+    return OperationError(
+        "%s %s: %s" % (instance["name"], what, instance["why"]),
+        hint="the release never got a request; mend it and deploy again",
+        last_lines=last_lines(instance["log"], LOG_LINES),
+        data={"instance": instance["name"], "why": instance["why"]},
+    )
+
+
+def last_lines(path: str, count: int) -> List[str]:
+    """The end of a log file; empty where there is none."""
+    try:
+        with open(path, "rb") as handle:
+            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 64 * 1024))
+            return handle.read().decode("utf-8", "replace").splitlines()[-count:]
+    except OSError:
+        return []
+
+
+def unfit(instance: Instance) -> str:
+    """Why an instance is not fit to serve; empty if it is."""
+    pid = _pid(instance)
+    if not pid:
+        return "it is not running"
+    if _folder(pid) != os.path.realpath(instance["folder"]):
+        return "process %d does not run in %s" % (pid, instance["folder"])
+    if not instance["listen"]:
+        return ""
+    inodes = sockets.listening_inodes(instance["listen"])
+    if not inodes:
+        return "nothing listens on %s yet" % instance["listen"]
+    if not any(sockets.holds_socket(each, inodes) for each in _family(pid)):
+        return "%s belongs to another process" % instance["listen"]
+    return _sick(instance)
+
+
+def _sick(instance: Instance) -> str:
+    """Why the answer to the health request is not good; empty if it is."""
+    health = instance["health"]
+    if not health:
+        return ""
+    try:
+        status, body = sockets.get(instance["listen"], health["path"], PROBE_LIMIT)
+    except OSError as error:
+        return "no answer to %s: %s" % (health["path"], error)
+    if status != health["status"]:
+        return "%s answers %d: %s" % (health["path"], status, body.strip()[:200])
+    if health["contains"] and health["contains"] not in body:
+        return "%s answers without %r" % (health["path"], health["contains"])
+    if health["release_key"] and _answered_release(body, health["release_key"]) != health["release"]:
+        return "%s does not answer as release %s" % (health["path"], health["release"])
+    return ""
+
+
+def _answered_release(body: str, key: str) -> str:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return ""
+    return str(value.get(key, "")) if isinstance(value, dict) else ""
+
+
+def _pid(instance: Instance) -> int:
+    """The process id that the launcher wrote, if that process lives."""
+    try:
+        with open(instance["run"] + ".pid", encoding="ascii") as handle:
+            pid = int(handle.read())
+        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as handle:
+            state = handle.read().rsplit(")", 1)[1].split()[0]
+    except (OSError, ValueError, IndexError):
+        return 0
+    return 0 if state == "Z" else pid
+
+
+def _folder(pid: int) -> str:
+    try:
+        return os.readlink("/proc/%d/cwd" % pid)
+    except OSError:
+        return ""
+
+
+def _family(pid: int) -> Set[int]:
+    """A process and its descendants: `npm start` and its like are not the ones who listen."""
+    children: Dict[int, List[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, encoding="utf-8", errors="replace") as handle:
+                    children.setdefault(int(handle.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
+            except (OSError, ValueError, IndexError):
+                continue
+    found, waiting = {pid}, [pid]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
+    return found
+
+
+def _starts(instance: Instance) -> int:
+    try:
+        return os.path.getsize(instance["run"] + ".starts")
+    except OSError:
+        return 0
+
+
+def inspect(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """One look at each instance."""
+    listens = [instance["listen"] for instance in arguments["instances"] if instance["listen"]]
+    counts = sockets.connections(listens)
+    return Outcome(False, data={instance["name"]: _seen(instance, counts) for instance in arguments["instances"]})
+
+
+def _seen(instance: Instance, counts: Dict[str, int]) -> Dict[str, Any]:
+    pid = _pid(instance)
+    why = unfit(instance)
+    return {
+        "running": bool(pid),
+        "healthy": not why,
+        "why": why,
+        "uptime": round(time.time() - os.stat(instance["run"] + ".pid").st_mtime, 1) if pid else 0.0,
+        "memory": _memory(pid),
+        "starts": _starts(instance),
+        "connections": counts.get(instance["listen"], 0),
+    }
+
+
+def _memory(pid: int) -> int:
+    """Resident bytes of a process, 0 if it is gone."""
+    try:
+        with open("/proc/%d/statm" % pid, encoding="ascii") as handle:
+            return int(handle.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def drain(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Wait for the last connection to end, up to the limit."""
+    if context.check:
+        return Outcome(False)
+    deadline = time.monotonic() + arguments["limit_seconds"]
+    while True:
+        left = sum(sockets.connections(arguments["listens"]).values())
+        if not left or time.monotonic() >= deadline:
+            return Outcome(False, "%d left" % left if left else "drained", data={"left": left})
+        context.wait(INTERVAL)

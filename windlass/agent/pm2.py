@@ -1,0 +1,121 @@
+"""PM2, driven through its own command line, always as the application's user and with a clean environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Dict, List
+
+from windlass.agent.core import process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import OperationError, Outcome
+from windlass.agent.gate import last_lines
+
+LIMIT = 60.0
+
+
+def _pm2(arguments: Dict[str, Any], *words: str) -> process.Completed:
+    """Run pm2. Its own home is given, so that it never starts a second daemon elsewhere; the folder is one that always exists."""
+    home = arguments["home"]
+    extra = {"PM2_HOME": os.path.join(home, ".pm2"), "HOME": home, "PM2_DISABLE_VERSION_CHECK": "true", "NO_UPDATE_NOTIFIER": "1"}
+    return process.run(["pm2", *words], arguments["user"], extra, home, limit=LIMIT)
+
+
+def _must(arguments: Dict[str, Any], *words: str) -> process.Completed:
+    completed = _pm2(arguments, *words)
+    if completed.status != 0:
+        raise OperationError("pm2 %s ended with status %d" % (words[0], completed.status), last_lines=completed.last_lines())
+    return completed
+
+
+def _listed(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """PM2's own list. Anything it prints before the JSON (a greeting, a note about itself) is passed over."""
+    text = _must(arguments, "jlist").text
+    for line in text.splitlines():
+        if line.startswith("["):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, list):
+                return value
+    raise OperationError("pm2 jlist gave no list", last_lines=text.splitlines()[-5:])
+
+
+def pm2_start(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Delete what has these names, then start anew. `pm2 start` succeeding means nothing: the gate decides."""
+    names = [each["name"] for each in arguments["processes"]]
+    if context.check:
+        return Outcome(True, "would start %s" % ", ".join(names))
+    present = [entry["name"] for entry in _listed(arguments) if entry["name"] in names]
+    if present:
+        _must(arguments, "delete", *sorted(set(present)))
+    path = os.path.join(arguments["home"], ".pm2", "windlass-start.json")
+    with open(path, "w", encoding="utf-8") as handle:
+        json.dump({"apps": [_entry(each) for each in arguments["processes"]]}, handle)
+    os.chmod(path, 0o644)
+    _must(arguments, "start", path)
+    return Outcome(True, "started %s" % ", ".join(names))
+
+
+def _entry(each: Dict[str, Any]) -> Dict[str, Any]:
+    """PM2's description of a process. No environment is in it, because PM2 writes its list to a file that others can read."""
+    entry: Dict[str, Any] = {
+        "name": each["name"],
+        "script": each["launcher"],
+        "interpreter": "none",
+        "exec_mode": "fork",
+        "cwd": each["folder"],
+        "out_file": each["log"],
+        "error_file": each["log"],
+        "merge_logs": True,
+        "kill_timeout": int(each["stop_seconds"] * 1000),
+        "exp_backoff_restart_delay": 100,
+        "filter_env": True,
+    }
+    if each["memory"]:
+        entry["max_memory_restart"] = each["memory"]
+    return entry
+
+
+def pm2_control(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """One action on the entries that are there; then the list is saved, so that a reboot brings back what runs now."""
+    action = arguments["action"]
+    present = sorted({entry["name"] for entry in _listed(arguments)} & set(arguments["names"]))
+    if context.check:
+        return Outcome(bool(present), "would %s %s" % (action, ", ".join(present)))
+    if present and action != "save":
+        _must(arguments, action, *present)
+    _must(arguments, "save", "--force")
+    dump = os.path.join(arguments["home"], ".pm2", "dump.pm2")
+    if os.path.exists(dump):
+        os.chmod(dump, 0o600)
+    return Outcome(bool(present), "%s %s" % (action, ", ".join(present)), data={"names": present})
+
+
+def pm2_list(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """What PM2 runs, in the few words that matter."""
+    return Outcome(False, data={"processes": [_row(entry) for entry in _listed(arguments)]})
+
+
+def _row(entry: Dict[str, Any]) -> Dict[str, Any]:
+    environment, measured = entry.get("pm2_env", {}), entry.get("monit", {})
+    online = environment.get("status") == "online"
+    return {
+        "name": entry["name"],
+        "status": environment.get("status", "unknown"),
+        "pid": entry.get("pid") or 0,
+        "restarts": environment.get("restart_time", 0),
+        "uptime": round(max(0.0, time.time() - environment.get("pm_uptime", 0) / 1000), 1) if online else 0.0,
+        "memory": measured.get("memory") or 0,
+        "cpu": measured.get("cpu") or 0,
+        "folder": environment.get("pm_cwd", ""),
+    }
+
+
+def tail_logs(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """The ends of logs."""
+    return Outcome(
+        False, data={"lines": {path: context.mask_lines(last_lines(path, arguments["lines"])) for path in arguments["paths"]}}
+    )

@@ -1,0 +1,162 @@
+"""Reading and changing which release of an application is where on this host."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from typing import Any, Dict, List, Optional
+
+from windlass.agent.core import atomic, process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import OperationError, Outcome
+
+SLOTS = ("blue", "green")
+
+
+def release_state(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """All that is known here about releases and slots."""
+    root = arguments["root"]
+    space = os.statvfs(root if os.path.isdir(root) else "/")
+    data = {
+        "live": _live(root),
+        "slots": {slot: _read(os.path.join(root, "slots", slot, "slot.json")) for slot in SLOTS},
+        "records": _records(root),
+        "releases": _names(os.path.join(root, "releases")),
+        "progress": _read(os.path.join(root, "progress.json")),
+        "free_bytes": space.f_bavail * space.f_frsize,
+    }
+    return Outcome(False, data=data)
+
+
+def _live(root: str) -> str:
+    try:
+        return os.path.basename(os.readlink(os.path.join(root, "live")))
+    except OSError:
+        return ""
+
+
+def _read(path: str) -> Dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            value = json.load(handle)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _names(folder: str) -> List[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError:
+        return []
+
+
+def _records(root: str) -> Dict[str, Dict[str, Any]]:
+    folder = os.path.join(root, "records")
+    return {name[:-5]: _read(os.path.join(folder, name)) for name in _names(folder) if name.endswith(".json")}
+
+
+def _write(path: str, value: Dict[str, Any]) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    atomic.write(path, [json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"], 0o644)
+
+
+def _journal(root: str, entry: Dict[str, Any]) -> None:
+    with open(os.path.join(root, "journal"), "a", encoding="utf-8") as handle:
+        handle.write(json.dumps(dict(entry, at=time.time()), sort_keys=True) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def progress(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """The entry is on disk before what it announces is done."""
+    root, entry = arguments["root"], arguments["entry"]
+    if context.check:
+        return Outcome(True)
+    _journal(root, entry or {"step": "end"})
+    path = os.path.join(root, "progress.json")
+    if entry:
+        _write(path, dict(entry, at=time.time()))
+    elif os.path.exists(path):
+        os.unlink(path)
+        atomic.sync_folder(root)
+    return Outcome(True)
+
+
+def record(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Merge values into a release's record."""
+    path = os.path.join(arguments["root"], "records", arguments["release"] + ".json")
+    before = _read(path)
+    after = dict(before, **arguments["values"])
+    if after == before:
+        return Outcome(False)
+    if not context.check:
+        _write(path, after)
+        _journal(arguments["root"], {"release": arguments["release"], "record": arguments["values"]})
+    return Outcome(True)
+
+
+def switch(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """One rename; behind nginx with ports also a test and a reload, undone if nginx objects."""
+    root, slot = arguments["root"], arguments["slot"]
+    before = _live(root)
+    data = {"before": before, "milliseconds": 0.0}
+    if before == slot:
+        return Outcome(False, data=data)
+    if not os.path.isdir(os.path.join(root, "slots", slot)):
+        raise OperationError("there is no slot %s in %s" % (slot, root))
+    if context.check:
+        return Outcome(True, "%s becomes %s" % (before or "nothing", slot), data=data)
+    started = time.perf_counter()
+    _point(root, slot)
+    if arguments["reload"]:
+        _reload(root, before)
+    data["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
+    atomic.sync_folder(root)
+    return Outcome(True, "%s becomes %s" % (before or "nothing", slot), data=data)
+
+
+def _point(root: str, slot: str) -> None:
+    atomic.replace_link(os.path.join(root, "live"), os.path.join("slots", slot))
+
+
+def _reload(root: str, before: str) -> None:
+    tested = process.run(["nginx", "-t", "-q"])
+    if tested.status == 0:
+        tested = process.run(["systemctl", "reload", "nginx"])
+    if tested.status == 0:
+        return
+    if before:
+        _point(root, before)
+    raise OperationError(
+        "nginx does not accept the switch; %s" % ("%s is live as before" % before if before else "nothing is live"),
+        hint="run nginx -t on the host to see what is wrong with its configuration",
+        last_lines=tested.last_lines(),
+    )
+
+
+def prune(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Remove old releases; what a slot uses stays. A folder is renamed away first, so that a broken run leaves no half release."""
+    root = arguments["root"]
+    folder = os.path.join(root, "releases")
+    used = {_read(os.path.join(root, "slots", slot, "slot.json")).get("release") for slot in SLOTS}
+    doomed = [name for name in arguments["releases"] if name not in used and os.path.isdir(os.path.join(folder, name))]
+    left: List[str] = []
+    for name in doomed if not context.check else []:
+        why = _remove(folder, name)
+        if why:
+            left.append("%s: %s" % (name, why))
+    return Outcome(bool(doomed), "removed %s" % ", ".join(doomed) if doomed else "", data={"removed": doomed, "left": left})
+
+
+def _remove(folder: str, name: str) -> Optional[str]:
+    """Remove a release's folder; why it could not be done, if so (a left-over must not fail a deploy that has succeeded)."""
+    hidden = os.path.join(folder, ".pruned-" + name)
+    try:
+        os.rename(os.path.join(folder, name), hidden)
+        shutil.rmtree(hidden)
+    except OSError as error:
+        return str(error)
+    return None

@@ -1,0 +1,80 @@
+"""Is a slot fit to serve? Is it still used? Questions about running processes, answered on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.operations.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """A request that a healthy process answers: with this status, this text in it, this release id under this JSON key."""
+
+    path: str
+    status: int = 200
+    contains: str = ""
+    release_key: str = ""
+    release: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One process of a slot, as the host can recognise it.
+
+    run      the path that its launcher's files share: `<run>.pid` (process id) and `<run>.starts` (a byte for each start)
+    folder   the release it must run in
+    listen   the unix socket (absolute path) or the address:port it listens on; empty if it does not
+    log      where its output goes, for the last words of one that fails
+    """
+
+    name: str
+    run: str
+    folder: str
+    listen: str = ""
+    log: str = ""
+    health: Health | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate(Operation):
+    """Wait until every instance is fit to serve, and stays so for `stable_seconds` without a restart.
+
+    Fit: the process runs in its release's folder, the socket it should listen on is its own (or a child's), and it answers its
+    health request with the right release. Fails past `limit_seconds`, at once when one keeps crashing, with its last log lines.
+    """
+
+    family: ClassVar[str] = "gate"
+
+    instances: tuple[Instance, ...]
+    limit_seconds: float
+    stable_seconds: float
+
+    def title(self) -> str:
+        return "gate: identity and stability"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspect(Operation):
+    """Look at instances once. Data: for each name `running`, `healthy`, `why`, `uptime`, `memory`, `starts`, `connections`."""
+
+    family: ClassVar[str] = "gate"
+
+    instances: tuple[Instance, ...]
+
+    def title(self) -> str:
+        return "look at the processes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain(Operation):
+    """Wait until nobody is connected to these sockets or address:ports. Data: `left`, connections still open at the limit."""
+
+    family: ClassVar[str] = "gate"
+
+    listens: tuple[str, ...]
+    limit_seconds: float
+
+    def title(self) -> str:
+        return "drain the old slot"

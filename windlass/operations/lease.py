@@ -1,0 +1,25 @@
+"""Locks that a host frees by itself when their holder is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.operations.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease(Operation):
+    """Hold a lock until the connection ends. Fails if somebody else holds it, saying who, since when and what for.
+
+    The lock is a `flock(2)` of the agent's own process: the kernel frees it when the controller or the link dies.
+    """
+
+    family: ClassVar[str] = "lease"
+
+    name: str
+    holder: str
+    purpose: str
+
+    def title(self) -> str:
+        return f"lock {self.name}"

@@ -1,0 +1,75 @@
+"""Processes under PM2. One PM2 a user, started by systemd; entries are never changed, only made anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.operations.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pm2Process:
+    """An entry of PM2's list: a launcher that ends in `exec`, run in a folder that is a real path."""
+
+    name: str
+    launcher: str
+    folder: str
+    log: str
+    stop_seconds: float
+    memory: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pm2Start(Operation):
+    """Start these processes afresh: entries of the same name are deleted first, so that nothing of them survives."""
+
+    family: ClassVar[str] = "pm2"
+
+    user: str
+    home: str
+    processes: tuple[Pm2Process, ...]
+
+    def title(self) -> str:
+        return f"pm2 start {' '.join(process.name for process in self.processes)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pm2Control(Operation):
+    """Stop, start, restart or delete entries by name; names that PM2 does not know are passed over. Saves PM2's list after it."""
+
+    family: ClassVar[str] = "pm2"
+
+    user: str
+    home: str
+    action: str
+    names: tuple[str, ...]
+
+    def title(self) -> str:
+        return f"pm2 {self.action} {' '.join(self.names)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pm2List(Operation):
+    """What PM2 runs. Data: `processes`, each with name, status, pid, restarts, uptime, memory, cpu, folder."""
+
+    family: ClassVar[str] = "pm2"
+
+    user: str
+    home: str
+
+    def title(self) -> str:
+        return "pm2 list"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailLogs(Operation):
+    """The last lines of log files. Data: `lines` for each path."""
+
+    family: ClassVar[str] = "pm2"
+
+    paths: tuple[str, ...]
+    lines: int = 50
+
+    def title(self) -> str:
+        return f"last {self.lines} lines of {len(self.paths)} logs"

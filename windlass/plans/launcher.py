@@ -1,0 +1,35 @@
+"""The small shell program that starts one process of a slot, whatever supervises it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from windlass.values import Secret
+
+
+def launcher(*, folder: str, run: str, socket: str, command: str, variables: Mapping[str, str]) -> Secret:
+    """The launcher's text: environment, process id, then `exec`, so that signals reach the program itself.
+
+    folder     the release
+    run        the path that the files of the running instance begin with
+    socket     the unix socket it will listen on; one left by a process that was killed would keep it from starting
+    command    as written in the inventory; a shell command, started by exec
+    variables  environment of this process alone, stronger than the release's `.env`
+    """
+    lines = [
+        "#!/bin/sh",
+        "# Written by Windlass. Starts one process of a slot; the supervisor calls this.",
+        "umask 0007",
+        f"cd {shlex.quote(folder)} || exit 1",
+        "set -a",
+        "[ -f .env ] && . ./.env",
+        *(f"{name}={shlex.quote(value)}" for name, value in variables.items()),
+        "set +a",
+        'export PATH="$PWD/node_modules/.bin:$PATH"',
+        *([f"rm -f {shlex.quote(socket)}"] if socket else []),
+        f"echo $$ > {shlex.quote(run)}.pid",
+        f"printf x >> {shlex.quote(run)}.starts",
+        f"exec {command}",
+    ]
+    return Secret("\n".join(lines) + "\n")

@@ -1,0 +1,74 @@
+"""Where everything of an application is on a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Slot = Literal["blue", "green"]
+SLOTS: tuple[Slot, Slot] = ("blue", "green")
+
+
+def other(slot: str) -> Slot:
+    """The slot that is not this one; blue if there is none yet."""
+    return "green" if slot == "blue" else "blue"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one application. `live` is a link to the slot that serves; nginx reaches the sockets through it."""
+
+    application: str
+
+    @property
+    def root(self) -> str:
+        return f"/srv/{self.application}"
+
+    @property
+    def live(self) -> str:
+        return f"{self.root}/live"
+
+    @property
+    def shared(self) -> str:
+        return f"{self.root}/shared"
+
+    @property
+    def run(self) -> str:
+        """Sockets and process ids; gone after a reboot, made again at boot."""
+        return f"/run/{self.application}"
+
+    @property
+    def logs(self) -> str:
+        return f"/var/log/{self.application}"
+
+    def release(self, release: str) -> str:
+        return f"{self.root}/releases/{release}"
+
+    def slot(self, slot: str) -> str:
+        return f"{self.root}/slots/{slot}"
+
+    def launcher(self, slot: str, instance: str) -> str:
+        return f"{self.slot(slot)}/{instance}"
+
+    def run_of(self, slot: str, instance: str) -> str:
+        """What the files of a running instance begin with: `.pid`, `.starts`, `.sock`."""
+        return f"{self.run}/{slot}/{instance}"
+
+    def socket(self, slot: str, instance: str) -> str:
+        return f"{self.run_of(slot, instance)}.sock"
+
+    def live_socket(self, instance: str) -> str:
+        """The socket as nginx names it: through `live` and the slot's link `run`."""
+        return f"{self.live}/run/{instance}.sock"
+
+    @property
+    def upstream(self) -> str:
+        """The servers of the live slot for nginx, where they are known by port; through `live`."""
+        return f"{self.live}/upstream.conf"
+
+    def log(self, slot: str, instance: str) -> str:
+        return f"{self.logs}/{slot}-{instance}.log"
+
+    def process_name(self, slot: str, instance: str) -> str:
+        """The name of an instance under PM2."""
+        return f"{self.application}-{slot}-{instance}"
