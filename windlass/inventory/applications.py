@@ -1,0 +1,230 @@
+"""What an application is: where its code comes from, how it is built, which processes it has, and how the public reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+
+from windlass.inventory.schema import (
+    Domain,
+    Entry,
+    Matching,
+    Port,
+    RelativePath,
+    ShortName,
+    Template,
+    UserName,
+    VariableName,
+    with_names,
+)
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Memory = Annotated[str, Matching(r"[1-9]\d*[KMG]", "a size such as 300M or 1G")]
+BodySize = Annotated[str, Matching(r"\d+[kmg]?", "a size as nginx writes it, such as 10m (0: no limit)")]
+WebPath = Annotated[str, Matching(r"/[^\s#]*", "a path on the server, such as /healthz")]
+GitReference = Annotated[str, Matching(r"[^\s~^:?*\[\\-][^\s~^:?*\[\\]*", "a branch, a tag or a commit")]
+PackageName = Annotated[
+    str, Matching(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*", "a package's name such as verdaccio or @scope/name")
+]
+PackageVersion = Annotated[str, Matching(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?", "one exact version such as 6.10.4")]
+
+
+class GitSource(Entry):
+    """Code from a git repository."""
+
+    git: str
+    """Address of the repository, or a path on the controller (from the project's folder)"""
+    ref: GitReference = "main"
+    """Branch, tag or commit that is deployed when the command names none"""
+    folder: str = ""
+    """Folder of the repository that holds the application; empty for its top"""
+
+
+class PathSource(Entry):
+    """Code from a folder of the project itself."""
+
+    path: str
+    """The folder, from the project's folder; what git tracks there and what is new there is deployed"""
+
+
+class NpmSource(Entry):
+    """A published package of the npm registry, as it is."""
+
+    npm: PackageName
+    """Name of the package"""
+    version: PackageVersion
+    """The exact version"""
+
+
+Source = GitSource | PathSource | NpmSource
+_SOURCES: Mapping[str, type[Entry]] = {"git": GitSource, "path": PathSource, "npm": NpmSource}
+
+
+def _source(value: Any, _every_kind: ValidatorFunctionWrapHandler) -> Any:
+    """Validate as the one kind that is meant: faults of the other two kinds would only confuse."""
+    if isinstance(value, Source):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("should be a mapping with one of git, path, npm, such as `path: samples/tickets`")  # noqa: TRY004
+    given = [kind for kind in _SOURCES if kind in value]
+    if len(given) != 1:
+        raise ValueError(f"should have exactly one of git, path, npm, not {' and '.join(given) or 'none of them'}")
+    return _SOURCES[given[0]].model_validate(value)
+
+
+class Build(Entry):
+    """How the code becomes an artefact. It happens once, on the controller; every host gets the same bytes."""
+
+    install: str = "npm ci"
+    """Installs the dependencies; its result is cached by lockfile and Node version; empty: nothing to install"""
+    lockfile: str = "package-lock.json"
+    """The file that pins the dependencies, from the application's folder"""
+    commands: tuple[str, ...] = ()
+    """What turns the code into what runs, in order, such as `npm run build`"""
+    prune: str = "npm prune --omit=dev"
+    """Takes away what only the build needed; empty: everything stays"""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files that do not go into the artefact, such as `test/**`"""
+
+
+class Ports(Entry):
+    """One port per slot, for an application that cannot listen on a unix socket."""
+
+    blue: Port
+    """Port on 127.0.0.1 of the blue slot"""
+    green: Port
+    """Port on 127.0.0.1 of the green slot"""
+
+    @model_validator(mode="after")
+    def _different(self) -> Ports:
+        if self.blue == self.green:
+            raise ValueError(f"blue and green should have different ports, not both {self.blue}")
+        return self
+
+
+class Health(Entry):
+    """The question that tells whether a release serves."""
+
+    path: WebPath = "/"
+    """What is asked for"""
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    """The status of a good answer"""
+    release: str = ""
+    """Key of the JSON answer that holds the release's id, so that the gate knows who answered"""
+    contains: str = ""
+    """Text that a good answer contains"""
+
+
+class Process(Entry):
+    """One program of the application, run by PM2."""
+
+    name: str
+    command: Annotated[str, Matching(r"\S(?:.*\S)?", "a command such as node src/server.js")]
+    """Program and arguments, started in the release's folder; a template, so that `--port {{ listen }}` is possible"""
+    listen: Literal["none", "socket", "port"] = "none"
+    """Where it serves: on a unix socket, on a TCP port, or (a worker) nowhere. The template value `listen` says which"""
+    ports: Ports | None = None
+    """The two ports, with `listen: port`"""
+    instances: Annotated[int, Field(ge=1, le=256)] = 1
+    """How many of it run in a slot"""
+    environment: Mapping[VariableName, Template] = {}
+    """Environment variables of this process alone, templates; they count more than the application's"""
+    memory: Memory | None = None
+    """PM2 restarts it above this much memory"""
+    stop_seconds: Positive = 30
+    """How long it may take to finish its work when it is told to stop"""
+    health: Health = Health()
+    """The question that tells whether it serves; only for the process that listens"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Process:
+        if self.listen == "port" and self.ports is None:
+            raise ValueError("needs `ports: {blue: …, green: …}`, because it has `listen: port`")
+        if self.listen != "port" and self.ports is not None:
+            raise ValueError(f"`ports` needs `listen: port`, not `listen: {self.listen}`")
+        if self.listen == "none" and "health" in self.model_fields_set:
+            raise ValueError("`health` needs a process that listens: add `listen: socket` or `listen: port`")
+        return self
+
+
+class Gate(Entry):
+    """What a new release has to show before it gets requests."""
+
+    limit_seconds: Positive = 60
+    """How long it may take until it answers"""
+    stable_seconds: NotNegative = 3
+    """How long it then has to go on without a restart"""
+
+
+class Site(Entry):
+    """How the public reaches the application."""
+
+    domains: tuple[Domain, ...] = ()
+    """The names it is asked by; none: it answers whatever name is asked at its port"""
+    balancer: str = ""
+    """Pattern of the hosts in front; empty: the application's own hosts serve the public"""
+    port: Port = 80
+    """The public's port"""
+    local_port: Port = 8080
+    """Behind a balancer: the port of the nginx on the application's hosts"""
+    max_body: BodySize = "10m"
+    """The largest request"""
+    sticky: bool = False
+    """Behind a balancer: a visitor stays on one host"""
+    read_seconds: Positive = 60
+    """How long the application may take to answer"""
+
+
+class Application(Entry):
+    """What is deployed as one thing: one artefact, one release, one switch."""
+
+    name: str
+    hosts: str
+    """Pattern of the hosts it runs on: names, groups, globs, `!` excludes, `,` unites"""
+    user: UserName = ""
+    """The Unix user it runs as; without it the application's name"""
+    source: Annotated[Source, WrapValidator(_source)]
+    """Where the code comes from: exactly one of git, path, npm"""
+    build: Build = Build()
+    """How the code becomes an artefact"""
+    processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)]
+    """Its programs; exactly one of them listens"""
+    environment: Mapping[VariableName, Template] = {}
+    """Environment variables of all its processes and of the migration, templates"""
+    files: Mapping[RelativePath, Template] = {}
+    """Files written into each release: path and template"""
+    migrate: str = ""
+    """Brings the database to what the release needs; run once per deploy, on one host, before the switch"""
+    shared: tuple[RelativePath, ...] = ()
+    """Folders that all releases share, such as uploads"""
+    gate: Gate = Gate()
+    """What a new release has to show before it gets requests"""
+    drain_seconds: NotNegative = 30
+    """How long requests that began on the old release may take after the switch"""
+    keep_releases: Annotated[int, Field(ge=2, le=100)] = 5
+    """How many releases stay on a host"""
+    keep_warm: bool = True
+    """Leave the old release running after the switch, so that the way back takes no start"""
+    site: Site | None = None
+    """How the public reaches it; without it nothing does"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_user(cls, value: Any) -> Any:
+        return {**value, "user": value.get("user") or value.get("name")} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _one_listens(self) -> Application:
+        listening = [process.name for process in self.processes.values() if process.listen != "none"]
+        if len(listening) != 1:
+            found = f"{' and '.join(listening)} do" if listening else "none does"
+            raise ValueError(f"exactly one of its processes should have `listen: socket` or `listen: port`; {found}")
+        return self
+
+    @property
+    def web(self) -> Process:
+        """The one process that serves."""
+        return next(process for process in self.processes.values() if process.listen != "none")

@@ -1,0 +1,52 @@
+"""Which databases are backed up, where to, how long they are kept and when it happens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from windlass.inventory.cron import check_schedule
+from windlass.inventory.schema import Entry, Matching
+
+Count = Annotated[int, Field(ge=0, le=10_000)]
+DatabaseName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a database's name")]
+
+
+class Keep(Entry):
+    """How many backups stay: the newest of each of the last so many days, weeks, months, years, and simply the last ones."""
+
+    last: Count = 3
+    """The newest ones, whenever they were made"""
+    daily: Count = 7
+    """One for each of so many days"""
+    weekly: Count = 5
+    """One for each of so many weeks"""
+    monthly: Count = 12
+    """One for each of so many months"""
+    yearly: Count = 0
+    """One for each of so many years"""
+
+    @model_validator(mode="after")
+    def _something(self) -> Keep:
+        if not (self.last or self.daily or self.weekly or self.monthly or self.yearly):
+            raise ValueError("keeps nothing: at least one number should be above 0")
+        return self
+
+
+class Backup(Entry):
+    """One database that is backed up."""
+
+    name: str
+    database: DatabaseName
+    """Name of the database"""
+    host: str
+    """Name of the host whose PostgreSQL holds it"""
+    directory: str
+    """Folder on the controller that the backups go to; a path that does not begin with / is in the project's folder"""
+    keep: Keep = Keep()
+    """How many are kept; the last good one stays whatever this says"""
+    schedule: Annotated[str, AfterValidator(check_schedule)] = "30 2 * * *"
+    """When, as cron writes it: minute, hour, day of the month, month, day of the week"""
+    smoke: tuple[str, ...] = ()
+    """SQL questions that must give true in a restored copy, such as `select count(*) > 0 from tickets`"""

@@ -1,0 +1,97 @@
+"""From a folder of YAML files to an environment, or to the list of all that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from windlass.inventory.checks import check
+from windlass.inventory.draft import Draft, draft
+from windlass.inventory.environment import Environment
+from windlass.inventory.faults import Faults
+from windlass.inventory.located import Tree, read
+from windlass.inventory.membership import resolve
+from windlass.inventory.reading import called, read_folder
+from windlass.inventory.schema import Group
+from windlass.inventory.variables import Layer, RoleSchema, Variables, check_names, layer_of
+
+PRODUCTION = "production"
+
+
+def load(folder: Path, roles: Mapping[str, RoleSchema], *, project: Path) -> Environment:
+    """Read and check an environment. Nothing is asked of the network.
+
+    Raises UsageError when the folder does not exist, InventoryError with all faults when anything is wrong.
+    """
+    faults = Faults()
+    tree, complete = read_folder(folder, project, faults)
+    parts = draft(tree, faults)
+    defaults = _read_defaults(roles, project, faults)
+    if not complete:  # what could not be read would be called missing everywhere else
+        faults.raise_any(called(folder, project))
+    groups = resolve(parts, faults)
+    variables = _variables(parts, groups, defaults, roles)
+    environment = _environment(folder, project, parts, groups, variables)
+    _check_variables(environment, faults)
+    check(environment, parts, faults)
+    faults.raise_any(called(folder, project))
+    return environment
+
+
+def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str, Group], variables: Variables) -> Environment:
+    general = parts.general
+    return Environment(
+        name=folder.name,
+        folder=folder,
+        project=project,
+        description=general.description,
+        confirm=folder.name == PRODUCTION if general.confirm is None else general.confirm,
+        user=general.user,
+        known_hosts=project / general.known_hosts if general.known_hosts else None,
+        hosts=parts.hosts,
+        groups=groups,
+        applications=parts.applications,
+        backups=parts.backups,
+        secrets=parts.secrets,
+        variables=variables,
+        tree=parts.tree,
+    )
+
+
+def _read_defaults(roles: Mapping[str, RoleSchema], project: Path, faults: Faults) -> Layer:
+    """All roles' defaults as one layer."""
+    whole = Tree()
+    for role in roles.values():
+        tree, notes = read(role.defaults, called(role.defaults, project))
+        for note in notes:
+            faults.add(note.place, (role.name, *note.path), note.text)
+        whole.data[role.name] = tree.data
+        whole.places.update({(role.name, *path): place for path, place in tree.places.items()})
+    return Layer("role defaults", whole.data, whole, ())
+
+
+def _variables(parts: Draft, groups: Mapping[str, Group], defaults: Layer, roles: Mapping[str, RoleSchema]) -> Variables:
+    tree = parts.tree
+    everywhere = layer_of("environment", ("variables",), tree)
+    of_group = {name: layer_of(f"group {name}", ("groups", name, "variables"), tree, name) for name in groups}
+    layers = {
+        host: (
+            defaults,
+            everywhere,
+            *(of_group[name] for name, group in groups.items() if host in group.hosts),
+            layer_of(f"host {host}", ("hosts", host, "variables"), tree),
+        )
+        for host in parts.hosts
+    }
+    return Variables(roles, groups, layers, parts.names("secrets"))
+
+
+def _check_variables(environment: Environment, faults: Faults) -> None:
+    variables = environment.variables
+    for layer in {id(layer): layer for layers in variables.layers.values() for layer in layers}.values():
+        check_names(layer, variables.roles, faults)
+    for host in environment.hosts:
+        variables.custom(host, faults)
+        for role in environment.roles_of(host):
+            if role in variables.roles:
+                variables.settings(host, role, faults)

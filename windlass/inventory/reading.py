@@ -1,0 +1,93 @@
+"""Puts the files of an environment's folder together as if they were one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from windlass.errors import UsageError
+from windlass.inventory.faults import Faults, did_you_mean, shown
+from windlass.inventory.located import KeyPath, Place, Tree, read
+
+# How deep two files may both speak about the same thing: one host stands in one file, a role's settings may be spread.
+SECTIONS = {"environment": 1, "hosts": 1, "groups": 1, "variables": 2, "applications": 1, "backups": 1, "secrets": 1}
+
+
+def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool]:
+    """All that the folder's `*.yml` files say, and whether all of them could be read.
+
+    Raises UsageError when there is no such folder.
+    """
+    if not folder.is_dir():
+        raise _no_folder(folder, project)
+    whole = Tree(places={(): Place(called(folder, project), 1)})
+    complete = True
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".yaml":
+            faults.add(Place(called(path, project), 1), (), f"is not read: rename it to {path.stem}.yml")
+        if path.suffix != ".yml" or path.name.startswith("."):
+            continue
+        tree, notes = read(path, called(path, project))
+        for note in notes:
+            faults.add(note.place, note.path, note.text)
+        complete = complete and not notes
+        _Merge(whole, tree, faults).run()
+    if complete and not whole.data.get("hosts"):
+        faults.add(whole.place(()), (), "has no hosts: write hosts.yml with `hosts:`, a name, and its `address:`")
+    return whole, complete
+
+
+def called(path: Path, project: Path) -> str:
+    """A path as a person in the project's folder writes it."""
+    try:
+        return str(path.resolve().relative_to(project.resolve()))
+    except ValueError:
+        return str(path)
+
+
+def _no_folder(folder: Path, project: Path) -> UsageError:
+    around = folder.parent
+    names = sorted(path.name for path in around.iterdir() if path.is_dir()) if around.is_dir() else []
+    known = ", ".join(names) or f"none: {called(around, project)} is empty"
+    return UsageError(f"there is no environment {folder.name!r}{did_you_mean(folder.name, names)}", hint=f"environments: {known}")
+
+
+class _Merge:
+    """One file's tree into the whole."""
+
+    def __init__(self, whole: Tree, part: Tree, faults: Faults) -> None:
+        self.whole = whole
+        self.part = part
+        self.faults = faults
+
+    def run(self) -> None:
+        for section, value in self.part.data.items():
+            if section not in SECTIONS:
+                self._fault((section,), f"unknown key{did_you_mean(section, SECTIONS)}; known: {', '.join(SECTIONS)}")
+            elif value is not None and not isinstance(value, dict):
+                self._fault((section,), f"should be a mapping (key: value), not {shown(value)}")
+            elif value is not None:
+                self._take_places((section,), deep=False)
+                self._merge(self.whole.data.setdefault(section, {}), value, (section,), SECTIONS[section])
+
+    def _merge(self, target: dict[str, Any], source: dict[str, Any], path: KeyPath, depth: int) -> None:
+        for key, value in source.items():
+            inner = (*path, key)
+            if key not in target:
+                target[key] = value
+                self._take_places(inner, deep=True)
+            elif depth > 1 and isinstance(value, dict) and isinstance(target[key], dict):
+                self._merge(target[key], value, inner, depth - 1)
+            else:
+                self._fault(inner, f"is given twice (also in {self.whole.place(inner)}): keep one")
+
+    def _take_places(self, path: KeyPath, *, deep: bool) -> None:
+        self.whole.places.setdefault(path, self.part.place(path))
+        if deep:
+            length = len(path)
+            for other, place in self.part.places.items():
+                if other[:length] == path:
+                    self.whole.places[other] = place
+
+    def _fault(self, path: KeyPath, text: str) -> None:
+        self.faults.add(self.part.place(path), path, text)
