@@ -55,10 +55,10 @@ def processes(machine: str) -> list[int]:
     """All living processes of a machine, its supervisor among them."""
     found: set[int] = set()
     for folder in folders(machine):
-        for file in folder.rglob("cgroup.procs"):
+        for group, _, _ in os.walk(folder):  # walks on when a group goes away meanwhile
             try:
-                found |= {int(word) for word in file.read_text().split()}
-            except OSError:  # the group went away while we looked
+                found |= {int(word) for word in Path(group, "cgroup.procs").read_text().split()}
+            except OSError:
                 continue
     return sorted(found - {0})
 
@@ -126,8 +126,11 @@ def uptime_seconds(pid: int) -> float:
 
 def _remove(folder: Path, deadline: float) -> None:
     """A group can be busy for a moment after its last process died; systemd, where it rules, may be quicker than we."""
-    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
-        _remove(path, deadline)
+    for group, _, _ in os.walk(folder, topdown=False):
+        _remove_one(Path(group), deadline)
+
+
+def _remove_one(folder: Path, deadline: float) -> None:
     while folder.is_dir():
         try:
             folder.rmdir()

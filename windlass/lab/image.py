@@ -13,8 +13,8 @@ from windlass.lab import surroundings
 from windlass.lab.folders import Say, cache, remove_tree
 
 PACKAGES = (
-    "ca-certificates", "cron", "curl", "dbus", "iproute2", "less", "libpam-systemd", "netbase", "nftables", "openssh-server",
-    "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
+    "apt-utils", "ca-certificates", "cron", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "netbase",
+    "nftables", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
 )  # fmt: skip
 BUILD_LIMIT = 900.0  # seconds; a slow mirror needs minutes, a hung one must not hang us
 # A kill of this program ends the build and all that it mounted: no orphan writes into the folder of the next try.

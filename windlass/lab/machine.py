@@ -19,6 +19,7 @@ from windlass.values import Command
 
 BOOT_LIMIT = 60.0
 POWER_OFF_LIMIT = 30.0
+NSPAWN = Path("/run/systemd/nspawn")
 POWER_OFF_SIGNAL = signal.SIGRTMIN + 4  # what systemd understands as `poweroff`
 _NESTING = ["--capability=all", "--system-call-filter=add_key keyctl bpf"]
 
@@ -121,9 +122,9 @@ def power_off(host: LabHost, limit: float = POWER_OFF_LIMIT) -> None:
 def cut_power(host: LabHost) -> None:
     """End the host at once, as a pulled plug does, and unmount it. Its layer stays as it was at that moment."""
     groups.end(host.machine)
+    _forget_container(host)
     unmount_all(host.folder)
     network.remove_links([link(host)])
-    shutil.rmtree(Path("/run/systemd/nspawn/propagate") / host.machine, ignore_errors=True)
 
 
 def discard(host: LabHost) -> None:
@@ -162,6 +163,15 @@ def status(host: LabHost) -> HostStatus:
         uptime_seconds=groups.uptime_seconds(pid) if pid else 0.0,
         memory_bytes=groups.memory_bytes(host.machine),
     )
+
+
+def _forget_container(host: LabHost) -> None:
+    """Remove what nspawn leaves under /run when it is killed; call it before the file system is unmounted."""
+    root = host.folder / "root"
+    if root.exists():
+        tree = root.stat()
+        (NSPAWN / "locks" / f"inode-{tree.st_dev}:{tree.st_ino}").unlink(missing_ok=True)
+    shutil.rmtree(NSPAWN / "propagate" / host.machine, ignore_errors=True)
 
 
 def _not_up(host: LabHost, why: str) -> LabError:

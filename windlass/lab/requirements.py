@@ -24,6 +24,7 @@ PROGRAMS = {
     "mount": "mount",
     "chroot": "coreutils",
 }
+ADMINISTRATORS = "/usr/sbin:/sbin"  # not on the PATH of everybody who became root
 _SPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--fork")
 _RULES = "table ip t { chain c { type nat hook postrouting priority srcnat; ip saddr 192.0.2.0/24 masquerade; }; }"
 
@@ -57,10 +58,12 @@ def report(faults: list[Fault]) -> str:
 
 def missing_programs() -> list[Fault]:
     """A fault per program that is not there, all with the one command that installs every package of them."""
-    search = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = [name for name in PROGRAMS if not shutil.which(name, path=search)]
-    packages = sorted({PROGRAMS[name] for name in missing})
-    return [Fault(f"the program {name}", f"apt-get install -y {' '.join(packages)}") for name in missing]
+    unfound = [name for name in PROGRAMS if not shutil.which(name)]
+    hidden = [name for name in unfound if shutil.which(name, path=ADMINISTRATORS)]
+    packages = sorted({PROGRAMS[name] for name in unfound if name not in hidden})
+    remedy = f"apt-get install -y {' '.join(packages)}"
+    faults = [Fault(f"the program {name}", remedy) for name in unfound if name not in hidden]
+    return faults + [Fault(f"{name} on the PATH", f"export PATH=$PATH:{ADMINISTRATORS}") for name in hidden]
 
 
 def kernel_faults(folder: Path) -> list[Fault]:
