@@ -24,10 +24,16 @@ function openRedis(url, name, log, options = {}) {
   return redis;
 }
 
+/** Resolves when Redis answers. */
+async function pingRedis(redis) {
+  if (redis.status !== 'ready') throw new Error('not connected');
+  await redis.ping();
+}
+
 /** For requests: a command without a connection fails at once instead of waiting for one. */
 const FAIL_FAST = Object.freeze({ enableOfflineQueue: false, maxRetriesPerRequest: 1 });
 
 /** For blocking consumers: commands wait until Redis is back. */
 const WAIT_FOR_EVER = Object.freeze({ maxRetriesPerRequest: null });
 
-module.exports = { FAIL_FAST, WAIT_FOR_EVER, openRedis };
+module.exports = { FAIL_FAST, WAIT_FOR_EVER, openRedis, pingRedis };

@@ -34,7 +34,8 @@ async function main() {
   const worker = new Worker(NAME, triage, { connection: consumer, concurrency: 5 });
   worker.on('failed', (job, error) => log.error('job failed', { job: job?.id, attempt: job?.attemptsMade, error }));
   worker.on('error', (error) => log.debug('worker', { reason: explain(error) }));
-  lifecycle.onStop('worker', () => worker.close()); // waits for the jobs in hand
+  // Waits for the jobs in hand; without Redis there are none, and it would wait for Redis.
+  lifecycle.onStop('worker', () => worker.close(consumer.status !== 'ready'));
 
   await worker.waitUntilReady();
   log.info('waiting for jobs', { queue: NAME, node: process.version });

@@ -3,6 +3,7 @@
 const { Router } = require('express');
 
 const { explain } = require('../log');
+const { pingRedis } = require('../redis');
 const { slowSeconds } = require('../validation');
 
 const PATIENCE_MILLISECONDS = 2_000;
@@ -10,7 +11,7 @@ const PATIENCE_MILLISECONDS = 2_000;
 /** /healthz, /version and /slow: who is answering, is it fit to serve, and does it finish what it began. */
 function probeRoutes({ settings, fault, lifecycle, database, redis, version }) {
   const identity = () => ({ release: settings.release, slot: settings.slot, pid: process.pid, uptime: process.uptime() });
-  const checks = { database: () => database.ping(), redis: () => redis.ping() };
+  const checks = { database: () => database.ping(), redis: () => pingRedis(redis) };
 
   async function reasonsAgainst() {
     if (fault.kind === 'unhealthy') return ['told to be unhealthy (FAULT=unhealthy)'];
