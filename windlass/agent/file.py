@@ -14,11 +14,19 @@ from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 def file(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Content, owner and mode of a regular file."""
-    path = arguments["path"]
     if arguments["absent"]:
-        return _absent(path, context)
-    _check_folder(path, context)
+        return _absent(arguments["path"], context)
     changes = Changes()
+    want_file(changes, arguments, context)
+    return changes.outcome(context.check)
+
+
+def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
+    """Add what differs in content, owner and mode."""
+    path = arguments["path"]
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed")
+    need_folder(changes, path, context)
     content = arguments["content"]
     if content is None and not os.path.lexists(path):
         content = ""
@@ -28,7 +36,6 @@ def file(arguments: Dict[str, Any], context: Context) -> Outcome:
         metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"])
     if changes:
         context.expect("path", path)
-    return changes.outcome(context.check)
 
 
 def _absent(path: str, context: Context) -> Outcome:
@@ -40,12 +47,14 @@ def _absent(path: str, context: Context) -> Outcome:
     return changes.outcome(context.check)
 
 
-def _check_folder(path: str, context: Context) -> None:
+def need_folder(changes: Changes, path: str, context: Context) -> None:
+    """Insist on the folder that a path is to stand in; in a check a package of the same batch may be what brings it."""
     folder = os.path.dirname(path) or "/"
-    if not os.path.isdir(folder) and not (context.check and context.expects_path(folder)):
+    if os.path.isdir(folder) or (context.check and context.expects_path(folder)):
+        return
+    if not (context.check and context.expects_any("package")):
         raise OperationError("there is no folder %s" % folder, hint="add a Directory for it before this operation")
-    if os.path.isdir(path) and not os.path.islink(path):
-        raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed")
+    changes.unknown = True
 
 
 def _holds(path: str, content: Any) -> bool:
@@ -82,7 +91,7 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
             int(arguments["mode"], 8),
             arguments["owner"],
             arguments["group"],
-            _validator(arguments["validate"]),
+            validator(arguments["validate"]),
         )
 
     return write
@@ -98,7 +107,8 @@ def received(content: Dict[str, Any], context: Context) -> Iterator[bytes]:
         raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
 
 
-def _validator(command: Optional[List[str]]) -> Optional[Callable[[str], None]]:
+def validator(command: Optional[List[str]]) -> Optional[Callable[[str], None]]:
+    """What atomic.write asks before it installs a file; `%s` in the command stands for the temporary one."""
     if not command:
         return None
 
@@ -121,14 +131,19 @@ def _diff(arguments: Dict[str, Any], content: Any, path: str) -> str:
 
 def metadata(changes: Changes, path: str, owner: str, group: str, mode: str) -> None:
     """Add what differs in owner, group and mode of a path that is there; empty means any."""
+    status = os.lstat(path)
     has_owner, has_group, has_mode = atomic.owner_and_mode(path)
-    if (owner and owner != has_owner) or (group and group != has_group):
+    if owner not in ("", has_owner, str(status.st_uid)) or group not in ("", has_group, str(status.st_gid)):
         text = "owner %s:%s becomes %s:%s" % (has_owner, has_group, owner or has_owner, group or has_group)
-        changes.add(
-            text,
-            lambda: os.chown(path, *atomic.owner_ids(owner, group), follow_symlinks=False),
-            "%s: %s" % (path, text),
-        )
-    if mode and not stat.S_ISLNK(os.lstat(path).st_mode) and int(mode, 8) != has_mode:
+        changes.add(text, lambda: _give_to(path, owner, group), "%s: %s" % (path, text))
+    if mode and not stat.S_ISLNK(status.st_mode) and int(mode, 8) != has_mode:
         text = "mode %04o becomes %04o" % (has_mode, int(mode, 8))
         changes.add(text, lambda: os.chmod(path, int(mode, 8)), "%s: %s" % (path, text))
+
+
+def _give_to(path: str, owner: str, group: str) -> None:
+    """Change the owner and keep the mode, of which chown(2) drops the setuid and setgid bits."""
+    status = os.lstat(path)
+    os.chown(path, *atomic.owner_ids(owner, group), follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        os.chmod(path, stat.S_IMODE(status.st_mode))

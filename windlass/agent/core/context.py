@@ -42,6 +42,14 @@ class Context:
         """Whether an earlier operation of this check would have made it."""
         return (kind, name) in self._expected
 
+    def expects_any(self, kind: str) -> bool:
+        """Whether earlier operations of this check would have made anything of this kind."""
+        return any(expected == kind for expected, _name in self._expected)
+
+    def expects_below(self, folder: str) -> bool:
+        """Whether an earlier operation of this check would have made anything in this folder."""
+        return any(kind == "path" and name.startswith(folder + "/") for kind, name in self._expected)
+
     def expects_path(self, path: str) -> bool:
         """Whether this path, or a folder above it, would have been made by an earlier operation of this check."""
         while path not in ("/", ""):

@@ -1,0 +1,85 @@
+"""How commands run."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from windlass.agent.core import process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import OperationError, Outcome
+from windlass.agent.file import text_of
+
+LONGEST_OUTPUT = 65536  # characters of output that a result carries, from the end
+
+
+def run(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A command, unless its work is done already."""
+    needless, decided = _needless(arguments, context)
+    if needless:
+        return Outcome(False, needless)
+    if context.check and arguments["changed"] is not False:
+        return Outcome(True, "would run", unknown=not decided)
+    completed = _execute(arguments["command"], arguments, context)
+    if completed.status not in arguments["statuses"]:
+        raise OperationError(
+            "the command ended with status %d" % completed.status,
+            last_lines=completed.last_lines(),
+            data=_data(completed, context),
+        )
+    return Outcome(arguments["changed"] is not False, "ran", data=_data(completed, context))
+
+
+def _data(completed: process.Completed, context: Context) -> Dict[str, Any]:
+    output, errors = completed.text, completed.errors.decode("utf-8", "replace")
+    return {
+        "output": context.mask(output[-LONGEST_OUTPUT:]),
+        "errors": context.mask(errors[-LONGEST_OUTPUT:]),
+        "status": completed.status,
+    }
+
+
+def _needless(arguments: Dict[str, Any], context: Context) -> Tuple[str, bool]:
+    """Why it need not run (empty if it must), and whether any condition had a say. Cheap conditions come first."""
+    if "notified" in arguments and not arguments["notified"]:
+        return "nothing it waits for changed", True
+    creates, removes = arguments["creates"], arguments["removes"]
+    if creates and (os.path.lexists(creates) or (context.check and context.expects_path(creates))):
+        return "%s is there" % creates, True
+    if removes and not os.path.lexists(removes) and not (context.check and context.expects_path(removes)):
+        return "%s is not there" % removes, True
+    decided = bool("notified" in arguments or creates or removes)
+    for key, value, reason in (("unless", True, "what it makes is there"), ("only_if", False, "what it needs is not there")):
+        if arguments[key] is None:
+            continue
+        succeeds = _succeeds(arguments[key], arguments, context)
+        if succeeds is None:
+            return "", False
+        if succeeds is value:
+            return reason, True
+        decided = True
+    return "", decided
+
+
+def _succeeds(command: Union[str, List[str]], arguments: Dict[str, Any], context: Context) -> Optional[bool]:
+    """Whether a condition holds; None in a check on a host that lacks what the condition needs."""
+    try:
+        return _execute(command, dict(arguments, give=None), context).status == 0
+    except OperationError:
+        if context.check:
+            return None
+        raise
+
+
+def _execute(command: Union[str, List[str]], arguments: Dict[str, Any], context: Context) -> process.Completed:
+    folder = arguments["folder"]
+    if not os.path.isdir(folder):
+        raise OperationError("there is no folder %s to run in" % folder, hint="add a Directory for it before this operation")
+    return process.run(
+        ["/bin/sh", "-c", command] if isinstance(command, str) else command,
+        user=arguments["user"],
+        extra={name: text_of(value) for name, value in arguments["environment"].items()},
+        folder=folder,
+        give=None if arguments["give"] is None else text_of(arguments["give"]),
+        limit=float(arguments["limit_seconds"]),
+    )

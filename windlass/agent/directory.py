@@ -1,0 +1,102 @@
+"""How directories come to be, and go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any, Dict, Iterator, List
+
+from windlass.agent.core import atomic
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+from windlass.agent.file import metadata
+
+# Nobody means these when a directory is to go; a wrong variable does.
+PROTECTED = frozenset([
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin",
+    "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/var", "/var/cache",  # noqa: S108
+    "/var/lib", "/var/lib/dpkg", "/var/lib/postgresql", "/var/log", "/var/spool", "/var/tmp", "/var/www",  # noqa: S108
+    "/etc/ssh", "/etc/ssl", "/etc/systemd",
+])  # fmt: skip
+
+
+def directory(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A directory with its owner and mode, or none."""
+    path = os.path.normpath(arguments["path"])
+    if arguments["absent"]:
+        return _absent(path, context)
+    changes = Changes()
+    owner, group, mode = arguments["owner"], arguments["group"], arguments["mode"]
+    if os.path.isdir(path):
+        path = os.path.realpath(path)
+        metadata(changes, path, owner, group, mode)
+        if arguments["recursive"]:
+            want_owner_below(changes, path, owner, group)
+    elif os.path.lexists(path):
+        raise OperationError("%s is there and is not a directory" % path, hint="move it away if it is not needed")
+    else:
+        changes.add("make", lambda: _make(path, owner, group, mode), "+%s/" % path)
+    if changes:
+        context.expect("path", path)
+    return changes.outcome(context.check)
+
+
+def _make(path: str, owner: str, group: str, mode: str) -> None:
+    user_id, group_id = atomic.owner_ids(owner, group)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.mkdir(path, 0o700)
+    os.chown(path, user_id, group_id)
+    os.chmod(path, int(mode or "0755", 8))
+
+
+def want_owner_below(changes: Changes, path: str, owner: str, group: str) -> None:
+    """Add the change of owner of everything below a directory that differs; links themselves, not what they point to."""
+    try:
+        user_id, group_id = atomic.owner_ids(owner, group)
+    except OperationError:  # in a check the user may be about to be made; in a run the action says what is wrong
+        user_id = group_id = -2
+    different = [entry for entry in _below(path) if _differs(entry, user_id, group_id)]
+    if not different:
+        return
+
+    def give() -> None:
+        ids = atomic.owner_ids(owner, group)
+        for entry in different:
+            os.chown(entry, *ids, follow_symlinks=False)
+
+    shown = ["%s: owner becomes %s:%s" % (entry, owner, group) for entry in different[:20]]
+    if len(different) > len(shown):
+        shown.append("and %d more" % (len(different) - len(shown)))
+    changes.add("owner of %d below" % len(different), give, "\n".join(shown))
+
+
+def _below(path: str) -> Iterator[str]:
+    for folder, folders, files in os.walk(path):
+        for name in folders + files:
+            yield os.path.join(folder, name)
+
+
+def _differs(path: str, user_id: int, group_id: int) -> bool:
+    status = os.lstat(path)
+    return user_id not in (-1, status.st_uid) or group_id not in (-1, status.st_gid)
+
+
+def _absent(path: str, context: Context) -> Outcome:
+    changes = Changes()
+    if not os.path.lexists(path):
+        return changes.outcome(context.check)
+    if os.path.islink(path) or not os.path.isdir(path):
+        raise OperationError("%s is not a directory" % path, hint="say so with a Link or a File that is absent")
+    if path in PROTECTED or os.path.realpath(path) in PROTECTED:
+        raise OperationError("%s is a directory of the system and is not removed" % path, hint="name the directory inside it")
+    mounted = _mounted_below(os.path.realpath(path))
+    if mounted:
+        raise OperationError("a file system is mounted at %s" % mounted[0], hint="unmount it first; nothing was removed")
+    changes.add("remove", lambda: shutil.rmtree(path), "-%s/ (%d entries)" % (path, sum(1 for _entry in _below(path))))
+    return changes.outcome(context.check)
+
+
+def _mounted_below(path: str) -> List[str]:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
+        points = [line.split()[4].replace("\\040", " ") for line in handle]
+    return [point for point in points if point == path or point.startswith(path + "/")]

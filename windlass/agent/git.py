@@ -1,0 +1,125 @@
+"""How working copies of Git repositories are made and moved."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import tempfile
+from typing import Any, Dict
+
+from windlass.agent.core import atomic, process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+from windlass.agent.file import need_folder
+
+
+def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A working copy at a revision."""
+    path = arguments["path"]
+    changes = Changes()
+    if not os.path.isdir(os.path.join(path, ".git")):
+        if os.path.lexists(path) and (not os.path.isdir(path) or os.listdir(path)):
+            raise OperationError("%s is there and is not a working copy of Git" % path, hint="move it away")
+        need_folder(changes, path, context)
+        changes.add("clone", lambda: _clone(arguments), "+%s at %s" % (path, arguments["revision"]))
+        context.expect("path", path)
+        return changes.outcome(context.check)
+    git = _Git(arguments, path)
+    origin = git.ask("remote", "get-url", "origin")
+    if origin != arguments["repository"]:
+        text = "origin %s becomes %s" % (origin, arguments["repository"])
+        changes.add("origin", lambda: git.ask("remote", "set-url", "origin", arguments["repository"]), text)
+    _want_revision(changes, git, arguments)
+    return changes.outcome(context.check)
+
+
+class _Git:
+    """Git in one folder, as the operation's user, never asking a person anything."""
+
+    def __init__(self, arguments: Dict[str, Any], folder: str) -> None:
+        self._arguments = arguments
+        self._folder = folder
+        self.path = arguments["path"]
+
+    def ask(self, *words: str) -> str:
+        """Run it and return what it says. Raises OperationError if it fails."""
+        ssh = "ssh -o BatchMode=yes"
+        if self._arguments["ssh_key"]:
+            ssh += " -o IdentitiesOnly=yes -i '%s'" % self._arguments["ssh_key"]
+        completed = process.must(
+            ["git", "-c", "safe.directory=" + self._folder, "-c", "advice.detachedHead=false"] + list(words),
+            user=self._arguments["user"],
+            extra={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh},
+            folder=self._folder,
+            limit=float(self._arguments["limit_seconds"]),
+        )
+        return completed.text.strip()
+
+    def resolve(self) -> str:
+        """The commit that the revision means in the repository now. Raises OperationError if it means none."""
+        revision, repository = self._arguments["revision"], self._arguments["repository"]
+        if re.match(r"^[0-9a-f]{40,64}$", revision):
+            return str(revision)
+        listed = self.ask("ls-remote", "--", repository, revision, revision + "^{}")
+        commits = {name: commit for commit, name in (line.split("\t") for line in listed.splitlines())}
+        tag, branch = "refs/tags/" + revision, "refs/heads/" + revision
+        for name in (tag + "^{}", tag, branch, revision):
+            if name in commits:
+                return commits[name]
+        raise OperationError("%s has no branch or tag %s" % (repository, revision), hint="a commit must be given whole, 40 digits")
+
+    def check_out(self, commit: str, force: bool) -> None:
+        self.ask("checkout", "--quiet", "--detach", *(["--force"] if force else []), commit)
+
+
+def _want_revision(changes: Changes, git: _Git, arguments: Dict[str, Any]) -> None:
+    changed = git.ask("status", "--porcelain", "--untracked-files=no").splitlines()
+    if changed and not arguments["force"]:
+        raise OperationError(
+            "%s has local changes" % git.path, hint="give force to throw them away, or commit them elsewhere", last_lines=changed
+        )
+    head, wanted = git.ask("rev-parse", "HEAD"), git.resolve()
+    if changed:
+        changes.add("local changes thrown away", lambda: git.ask("reset", "--quiet", "--hard"), "\n".join(changed))
+    if head != wanted:
+        text = "%s becomes %s" % (head[:12], wanted[:12])
+        changes.add(text, lambda: _move(git, wanted, arguments["force"]), "%s: %s" % (git.path, text))
+        changes.data = {"before": head}
+    changes.data["commit"] = wanted
+
+
+def _move(git: _Git, commit: str, force: bool) -> None:
+    git.ask("fetch", "--quiet", "--tags", "--force", "--prune", "origin")
+    git.check_out(commit, force)
+
+
+def _clone(arguments: Dict[str, Any]) -> None:
+    """Clone under a partial name, which root makes because the user may not, and rename it when it is complete."""
+    path, user = arguments["path"], arguments["user"]
+    folder = os.path.dirname(path) or "/"
+    partial = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=folder)
+    try:
+        os.chmod(partial, 0o755)  # noqa: S103 - what Git itself would make
+        if user:
+            _give(partial, user)
+        git = _Git(arguments, partial)
+        commit = git.resolve()
+        git.ask("clone", "--quiet", "--no-checkout", "--", arguments["repository"], ".")
+        git.check_out(commit, force=False)
+        if os.path.isdir(path):
+            os.rmdir(path)
+        os.rename(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    atomic.sync_folder(folder)
+
+
+def _give(path: str, user: str) -> None:
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        raise OperationError("there is no user %s on this host" % user, hint="add a User before this operation") from None
+    os.chown(path, account.pw_uid, account.pw_gid)

@@ -1,0 +1,170 @@
+"""How Debian packages are installed and removed."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import time
+from typing import Any, Dict, List, Tuple
+
+from windlass.agent.core import locks, process
+from windlass.agent.core.context import STATE, Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+
+LISTS = "/var/lib/apt/lists"
+SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/sources.list.d/*")
+STAMP = os.path.join(STATE, "apt-updated")
+LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
+OUTDATED = re.compile(r"404|Unable to locate|no installation candidate|Hash Sum|was not found|Unable to fetch")
+# Keep configuration files that somebody changed; restart nothing on one's own account (that is what operations are for).
+QUIET = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    "NEEDRESTART_MODE": "l",
+    "NEEDRESTART_SUSPEND": "1",
+}
+OPTIONS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+
+
+class _Installed:
+    """What dpkg knows, asked once."""
+
+    def __init__(self) -> None:
+        form = "${Package}\t${Architecture}\t${Version}\t${db:Status-Abbrev}\t${Provides}\n"
+        shown = process.must(["dpkg-query", "--show", "--showformat=" + form], limit=60)
+        self.versions: Dict[str, str] = {}
+        self.provided: Dict[str, str] = {}
+        self.leftovers: List[str] = []
+        self.broken: List[str] = []
+        for line in shown.text.splitlines():
+            name, architecture, version, status, provides = line.split("\t")
+            self._add((name, "%s:%s" % (name, architecture)), version, status, provides)
+
+    def _add(self, names: Tuple[str, str], version: str, status: str, provides: str) -> None:
+        state = status[1:2]
+        if state == "i":
+            self.versions.update(dict.fromkeys(names, version))
+            self.provided.update((word.split()[0], names[0]) for word in provides.split(",") if word.strip())
+        elif state == "c":
+            self.leftovers += names
+        elif state != "n":
+            self.broken.append(names[0])
+
+    def satisfies(self, wanted: str) -> bool:
+        """Whether `name` or `name=version` is there; without a version another package that provides the name will do."""
+        name, _, version = wanted.partition("=")
+        if version:
+            return self.versions.get(name) == version
+        return name in self.versions or name in self.provided
+
+
+def package(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Packages that are installed, or are not."""
+    installed = _Installed()
+    changes = Changes()
+    if arguments["absent"]:
+        _want_absent(changes, installed, arguments, context)
+    else:
+        _want_present(changes, installed, arguments, context)
+    return changes.outcome(context.check)
+
+
+def _want_absent(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:
+    gone = [name for name in arguments["names"] if name in installed.versions]
+    if arguments["purge"]:
+        gone += [name for name in arguments["names"] if name in installed.leftovers]
+    if gone:
+        verb = "purge" if arguments["purge"] else "remove"
+        diff = "\n".join("-%s %s" % (name, installed.versions.get(name, "(configuration)")) for name in gone)
+        changes.add("%s %s" % (verb, ", ".join(gone)), lambda: _must(_apt(verb, gone, arguments, context), []), diff)
+
+
+def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:
+    missing = [name for name in arguments["names"] if not installed.satisfies(name)]
+    if not missing:
+        return
+    if installed.broken:
+        changes.add("configure what was left half installed", lambda: _configure(arguments, context), "\n".join(installed.broken))
+    diff = "\n".join("+%s%s" % (name, _instead_of(name, installed)) for name in missing)
+    changes.add("install %s" % ", ".join(missing), lambda: _install(missing, arguments, context), diff)
+    for name in missing:
+        context.expect("package", name.partition("=")[0])
+
+
+def _instead_of(wanted: str, installed: _Installed) -> str:
+    has = installed.versions.get(wanted.partition("=")[0])
+    return " (now %s)" % has if has else ""
+
+
+def _configure(arguments: Dict[str, Any], context: Context) -> None:
+    _wait_for_locks(arguments, context)
+    limit = float(arguments["limit_seconds"])
+    process.must(["dpkg", "--force-confdef", "--force-confold", "--configure", "--pending"], extra=QUIET, limit=limit)
+
+
+def _install(names: List[str], arguments: Dict[str, Any], context: Context) -> None:
+    """One call of apt-get; if the list of packages turns out to be too old, a fresh one and one more call."""
+    fresh = _list_is_old(float(arguments["update_after_hours"]), time.time())
+    complaint = _update(arguments, context) if fresh else []
+    completed = _apt("install", names, arguments, context)
+    if completed.status != 0 and not fresh and OUTDATED.search(completed.errors.decode("utf-8", "replace")):
+        context.note("the list of packages is outdated, fetching it")
+        complaint = _update(arguments, context)
+        completed = _apt("install", names, arguments, context)
+    _must(completed, complaint)
+
+
+def _must(completed: process.Completed, complaint: List[str]) -> None:
+    if completed.status != 0:
+        raise OperationError(
+            "apt-get ended with status %d" % completed.status,
+            hint="check the names, the package sources and the way to them",
+            last_lines=complaint + completed.last_lines(12),
+        )
+
+
+def _apt(verb: str, names: List[str], arguments: Dict[str, Any], context: Context) -> process.Completed:
+    _wait_for_locks(arguments, context)
+    recommends = "--install-recommends" if arguments["recommends"] else "--no-install-recommends"
+    pinned = ["--allow-downgrades"] if any("=" in name for name in names) else []
+    wait = ["-o", "DPkg::Lock::Timeout=%d" % arguments["lock_seconds"]]
+    command = ["apt-get", "--yes", "--quiet=2", recommends] + pinned + OPTIONS + wait + [verb, "--"] + names
+    return process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
+
+
+def _list_is_old(hours: float, now: float) -> bool:
+    """Whether the list of packages is empty, older than the limit, or older than the files that name the sources."""
+    if not glob.glob(LISTS + "/*Packages*"):
+        return True
+    made = max(_changed_at(path) for path in (STAMP, LISTS, LISTS + "/partial"))
+    sources = [_changed_at(path) for pattern in SOURCES for path in glob.glob(pattern)]
+    return now - made > hours * 3600 or max(sources, default=0.0) > made
+
+
+def _changed_at(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _update(arguments: Dict[str, Any], context: Context) -> List[str]:
+    """Fetch the list of packages. What goes wrong is said, and matters only if the packages cannot be installed then."""
+    _wait_for_locks(arguments, context)
+    command = ["apt-get", "--quiet=2", "-o", "APT::Update::Error-Mode=any", "update"]
+    completed = process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
+    if completed.status != 0:
+        lines = completed.last_lines(8)
+        context.note("the list of packages could not be fetched: %s" % (lines[-1] if lines else "apt-get said nothing"))
+        return lines
+    os.makedirs(STATE, mode=0o755, exist_ok=True)
+    with open(STAMP, "w", encoding="ascii"):
+        pass
+    os.utime(STAMP)
+    return []
+
+
+def _wait_for_locks(arguments: Dict[str, Any], context: Context) -> None:
+    """apt-get itself waits for one of its locks only, and says nothing meanwhile."""
+    locks.wait_until_free(LOCKS, float(arguments["lock_seconds"]), context)

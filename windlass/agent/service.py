@@ -1,0 +1,152 @@
+"""How services of systemd are started, stopped, enabled and told of changes."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List
+
+from windlass.agent.core import process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+
+SUFFIXES = ("service", "socket", "timer", "target", "path", "mount", "automount", "swap", "slice", "scope", "device")
+PROPERTIES = "LoadState,LoadError,ActiveState,SubState,UnitFileState,NeedDaemonReload,CanReload,FragmentPath"
+FOLDERS = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+# Nothing can or need be enabled about units in these states: they are started by others, or by a generator.
+FIXED = ("static", "alias", "generated", "indirect", "transient")
+
+
+def service(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A unit that runs now and after a boot, or does not."""
+    unit = _unit(arguments["name"])
+    state = _look(unit)
+    changes = Changes()
+    if state["LoadState"] == "not-found":
+        if not arguments["running"] and not arguments["enabled"] and not arguments["masked"]:
+            return changes.outcome(context.check)
+        if context.check:
+            return _predicted(unit, arguments, context)
+        process.must(["systemctl", "daemon-reload"])
+        state = _look(unit)
+    _reread(changes, unit, state, context)
+    _check_usable(unit, state if context.check else _look(unit), arguments)
+    _want_masked(changes, unit, state, arguments)
+    _want_enabled(changes, unit, state, arguments)
+    _want_running(changes, unit, state, arguments)
+    return changes.outcome(context.check)
+
+
+def _unit(name: str) -> str:
+    return name if name.rpartition(".")[2] in SUFFIXES else name + ".service"
+
+
+def _look(unit: str) -> Dict[str, str]:
+    """What systemd says of a unit, in one question."""
+    shown = process.must(["systemctl", "show", "--property=" + PROPERTIES, "--", unit], limit=30)
+    state = dict.fromkeys(PROPERTIES.split(","), "")
+    state.update(line.partition("=")[::2] for line in shown.text.splitlines() if "=" in line)
+    return state
+
+
+def _predicted(unit: str, arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A check of a unit that is not there yet: an earlier operation may write it, or install the package that brings it."""
+    template = unit.partition("@")[0] + "@." + unit.rpartition(".")[2] if "@" in unit else unit
+    written = any(context.expects_path("%s/%s" % (folder, name)) for folder in FOLDERS for name in (unit, template))
+    if not written and not context.expects_any("package"):
+        raise _no_unit(unit)
+    words = (("masked", "masked"), ("enabled", "enabled"), ("running", "started"))
+    wanted = ", ".join("would be " + word for key, word in words if arguments[key])
+    return Outcome(True, wanted, "", unknown=not written)
+
+
+def _no_unit(unit: str) -> OperationError:
+    return OperationError(
+        "there is no unit %s" % unit, hint="install the package that brings it, or write the unit file, before this"
+    )
+
+
+def _reread(changes: Changes, unit: str, state: Dict[str, str], context: Context) -> None:
+    """Let systemd read its files again if they are newer than what it knows; this comes first, because the rest depends on it."""
+    path = state["FragmentPath"]
+    stale = state["NeedDaemonReload"] == "yes"
+    if not stale and not (context.check and (context.expected("path", path) or _expects_drop_in(unit, context))):
+        return
+    changes.add("unit files read again", lambda: None)
+    if not context.check:
+        process.must(["systemctl", "daemon-reload"])
+        state.update(_look(unit))
+
+
+def _expects_drop_in(unit: str, context: Context) -> bool:
+    return any(context.expects_below("%s/%s.d" % (folder, unit)) for folder in FOLDERS)
+
+
+def _check_usable(unit: str, state: Dict[str, str], arguments: Dict[str, Any]) -> None:
+    load = state["LoadState"]
+    if load == "not-found":
+        raise _no_unit(unit)
+    if load in ("bad-setting", "error"):
+        raise OperationError("systemd cannot use %s" % unit, hint="correct the unit file", last_lines=[state["LoadError"]])
+    if load == "masked" and arguments["masked"] is None and (arguments["running"] or arguments["enabled"]):
+        raise OperationError("%s is masked" % unit, hint="give masked=False to unmask it")
+
+
+def _want_masked(changes: Changes, unit: str, state: Dict[str, str], arguments: Dict[str, Any]) -> None:
+    wanted, has = arguments["masked"], state["UnitFileState"].startswith("masked")
+    if wanted is None or wanted == has:
+        return
+    _add(changes, unit, "mask" if wanted else "unmask", arguments)
+
+
+def _want_enabled(changes: Changes, unit: str, state: Dict[str, str], arguments: Dict[str, Any]) -> None:
+    wanted, has = arguments["enabled"], state["UnitFileState"]
+    if wanted is None or has in FIXED or (has.startswith("masked") and not wanted):
+        return
+    if wanted != (has == "enabled"):
+        _add(changes, unit, "enable" if wanted else "disable", arguments)
+
+
+def _want_running(changes: Changes, unit: str, state: Dict[str, str], arguments: Dict[str, Any]) -> None:
+    wanted, notified = arguments["running"], arguments.get("notified", [])
+    active = state["ActiveState"] in ("active", "reloading") or (
+        state["ActiveState"] == "activating" and state["SubState"] != "auto-restart"
+    )
+    if wanted is False:
+        if state["ActiveState"] not in ("inactive", "failed"):
+            _add(changes, unit, "stop", arguments)
+    elif wanted and not active:
+        _add(changes, unit, "start", arguments)
+    elif active and "restart" in notified:
+        _add(changes, unit, "restart", arguments)
+    elif active and "reload" in notified:
+        _add(changes, unit, "reload" if state["CanReload"] == "yes" else "restart", arguments)
+
+
+def _add(changes: Changes, unit: str, verb: str, arguments: Dict[str, Any]) -> None:
+    changes.add(verb, _action(unit, verb, float(arguments["limit_seconds"])), "%s: %s" % (unit, verb))
+
+
+def _action(unit: str, verb: str, limit: float) -> Callable[[], None]:
+    def act() -> None:
+        if verb in ("start", "restart"):
+            process.run(["systemctl", "reset-failed", "--", unit], limit=30)  # a unit that failed too often may be tried again
+        completed = process.run(["systemctl", verb, "--quiet", "--", unit], limit=limit)
+        failed = completed.status != 0
+        if verb in ("start", "restart") and not failed:
+            failed = _look(unit)["ActiveState"] == "failed"
+        if failed:
+            words = completed.last_lines(3) + (_journal(unit) if verb in ("start", "restart", "reload") else [])
+            hint = "the last lines are its own; see systemctl status %s" % unit
+            raise OperationError("%s of %s failed" % (verb, unit), hint=hint, last_lines=words)
+
+    return act
+
+
+def _journal(unit: str) -> List[str]:
+    command = ["journalctl", "--unit", unit, "--lines", "15", "--no-pager", "--output", "cat", "--quiet"]
+    return process.run(command, limit=30).text.splitlines()

@@ -1,0 +1,62 @@
+"""How settings of the kernel are made."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict
+
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+from windlass.agent.file import want_file
+
+
+def sysctl(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A setting in the running kernel, then in its file, so that no value the kernel refuses is kept for the next boot."""
+    name, value = arguments["name"], " ".join(str(arguments["value"]).split())
+    changes = Changes()
+    if arguments["live"]:
+        _want_live(changes, name, value)
+    wanted = {"owner": "root", "group": "root", "mode": "0644", "validate": None, "sensitive": False}
+    path = "/etc/sysctl.d/90-windlass-%s.conf" % name.replace("/", "-")
+    want_file(changes, dict(wanted, path=path, content="%s = %s\n" % (name, value)), context)
+    return changes.outcome(context.check)
+
+
+def _want_live(changes: Changes, name: str, value: str) -> None:
+    path = _path_of(name)
+    try:
+        with open(path, encoding="ascii") as handle:
+            has = " ".join(handle.read().split())
+    except FileNotFoundError:
+        raise OperationError("this kernel has no setting %s" % name, hint="load the module that brings it before") from None
+    except OSError as error:
+        raise OperationError("kernel setting %s cannot be read: %s" % (name, error.strerror)) from error
+    if has == value:
+        return
+    if not os.access(path, os.W_OK):
+        raise _read_only(name)
+    changes.add("%s becomes %s" % (has, value), lambda: _set(path, name, value), "%s: %s becomes %s" % (name, has, value))
+
+
+def _path_of(name: str) -> str:
+    """Dots are folders, and slashes dots, unless the first of either is a slash: the rule of sysctl(8)."""
+    if "." in name.split("/", 1)[0]:
+        name = name.translate(str.maketrans("./", "/."))
+    return "/proc/sys/" + name
+
+
+def _set(path: str, name: str, value: str) -> None:
+    try:
+        with open(path, "w", encoding="ascii") as handle:
+            handle.write(value + "\n")
+    except PermissionError:
+        raise _read_only(name) from None
+    except OSError as error:
+        raise OperationError("the kernel does not take %s for %s: %s" % (value, name, error.strerror)) from error
+
+
+def _read_only(name: str) -> OperationError:
+    return OperationError(
+        "kernel setting %s is read-only here" % name,
+        hint="a container shares the kernel of its machine: set it there, or give live=False to write the file only",
+    )
