@@ -17,10 +17,13 @@ from windlass.inventory.applications import (
 )
 from windlass.inventory.backups import Backup, Keep
 from windlass.inventory.environment import Environment, explain, settings
+from windlass.inventory.environment_file import environment_file
 from windlass.inventory.loading import load
 from windlass.inventory.located import Place
 from windlass.inventory.schema import Group, Host, SecretEntry, SecretReference
+from windlass.inventory.secrets import LocalSecrets, SecretSource, local_secrets
 from windlass.inventory.selection import select
+from windlass.inventory.templating import process_command, process_environment, release_files, render, scope
 from windlass.inventory.variables import Explained, Origin, RoleSchema
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "Health",
     "Host",
     "Keep",
+    "LocalSecrets",
     "NpmSource",
     "Origin",
     "PathSource",
@@ -44,10 +48,18 @@ __all__ = [
     "RoleSchema",
     "SecretEntry",
     "SecretReference",
+    "SecretSource",
     "Site",
     "Source",
+    "environment_file",
     "explain",
     "load",
+    "local_secrets",
+    "process_command",
+    "process_environment",
+    "release_files",
+    "render",
+    "scope",
     "select",
     "settings",
 ]

@@ -11,6 +11,7 @@ from windlass.inventory.draft import Draft
 from windlass.inventory.environment import Environment
 from windlass.inventory.faults import Faults, did_you_mean
 from windlass.inventory.located import KeyPath
+from windlass.inventory.ports import check_ports
 from windlass.inventory.selection import ALL
 from windlass.inventory.variables import undeclared
 
@@ -36,7 +37,9 @@ class _Checks:
         self._backups()
         for application in self.environment.applications.values():
             self._application(application)
+            self._commands(application)
         self._templates()
+        check_ports(self.environment, self.faults)
 
     def _fault(self, path: KeyPath, text: str) -> None:
         self.faults.add(self.environment.tree.place(path), path, text)
@@ -116,6 +119,12 @@ class _Checks:
                 name = match[1] or match[2]
                 if name not in declared:
                     self._fault(path, undeclared(name, declared))
+
+    def _commands(self, application: Application) -> None:
+        for process in application.processes.values():
+            if _SECRET.search(process.command):
+                path = ("applications", application.name, "processes", process.name, "command")
+                self._fault(path, "should not hold a secret, which every user of the host would see: give it in `environment:`")
 
     def _template_texts(self) -> Iterator[tuple[KeyPath, str]]:
         for name, application in self.environment.applications.items():

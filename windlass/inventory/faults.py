@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from windlass.errors import InventoryError
 from windlass.inventory.located import KeyPath, Place
 
+MISSING = "is missing"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
@@ -33,6 +35,9 @@ class Faults:
 
     def add(self, place: Place, path: KeyPath, text: str) -> None:
         self.found[Fault(place, written(path), text)] = None
+
+    def take(self, faults: Iterable[Fault]) -> None:
+        self.found.update(dict.fromkeys(faults))
 
     def raise_any(self, subject: str) -> None:
         """Raises InventoryError with one line per fault, when there are any."""
@@ -77,7 +82,7 @@ def _sentence(detail: dict[str, Any], inside: KeyPath, model: type[BaseModel]) -
     if kind == "extra_forbidden":
         return f"unknown key{did_you_mean(str(inside[-1]), keys_at(model, inside[:-1]))}"
     if kind == "missing":
-        return "is missing"
+        return MISSING
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind == "literal_error":

@@ -8,7 +8,7 @@ from pathlib import Path
 from windlass.inventory.checks import check
 from windlass.inventory.draft import Draft, draft
 from windlass.inventory.environment import Environment
-from windlass.inventory.faults import Faults
+from windlass.inventory.faults import MISSING, Faults
 from windlass.inventory.located import Tree, read
 from windlass.inventory.membership import resolve
 from windlass.inventory.reading import called, read_folder
@@ -32,7 +32,7 @@ def load(folder: Path, roles: Mapping[str, RoleSchema], *, project: Path) -> Env
     groups = resolve(parts, faults)
     variables = _variables(parts, groups, defaults, roles)
     environment = _environment(folder, project, parts, groups, variables)
-    _check_variables(environment, faults)
+    _check_variables(environment, parts, defaults, faults)
     check(environment, parts, faults)
     faults.raise_any(called(folder, project))
     return environment
@@ -71,27 +71,44 @@ def _read_defaults(roles: Mapping[str, RoleSchema], project: Path, faults: Fault
 
 
 def _variables(parts: Draft, groups: Mapping[str, Group], defaults: Layer, roles: Mapping[str, RoleSchema]) -> Variables:
-    tree = parts.tree
-    everywhere = layer_of("environment", ("variables",), tree)
-    of_group = {name: layer_of(f"group {name}", ("groups", name, "variables"), tree, name) for name in groups}
+    everywhere = layer_of("environment", ("variables",), parts.tree)
+    of_group = {name: _layer("group", name, parts.tree) for name in groups}
     layers = {
         host: (
             defaults,
             everywhere,
             *(of_group[name] for name, group in groups.items() if host in group.hosts),
-            layer_of(f"host {host}", ("hosts", host, "variables"), tree),
+            _layer("host", host, parts.tree),
         )
         for host in parts.hosts
     }
     return Variables(roles, groups, layers, parts.names("secrets"))
 
 
-def _check_variables(environment: Environment, faults: Faults) -> None:
-    variables = environment.variables
-    for layer in {id(layer): layer for layers in variables.layers.values() for layer in layers}.values():
-        check_names(layer, variables.roles, faults)
+def _layer(kind: str, name: str, tree: Tree) -> Layer:
+    return layer_of(f"{kind} {name}", (f"{kind}s", name, "variables"), tree, name if kind == "group" else "")
+
+
+def _check_variables(environment: Environment, parts: Draft, defaults: Layer, faults: Faults) -> None:
+    roles = environment.roles
+    check_names(defaults, roles, faults)
+    check_names(layer_of("environment", ("variables",), parts.tree), roles, faults)
+    for kind in ("group", "host"):  # those of refused entries too
+        for name in parts.names(f"{kind}s"):
+            check_names(_layer(kind, name, parts.tree), roles, faults)
     for host in environment.hosts:
-        variables.custom(host, faults)
+        environment.variables.custom(host, faults)
         for role in environment.roles_of(host):
-            if role in variables.roles:
-                variables.settings(host, role, faults)
+            if role in roles:
+                environment.variables.settings(host, role, faults)
+    _check_unused(environment, faults)
+
+
+def _check_unused(environment: Environment, faults: Faults) -> None:
+    """Values for a role that a host does not have are checked too; only that some are missing is no fault then."""
+    for host, layers in environment.variables.layers.items():
+        for role in set(environment.roles) - set(environment.roles_of(host)):
+            if any(layer.has(role) for layer in layers[1:]):
+                found = Faults()
+                environment.variables.settings(host, role, found)
+                faults.take(fault for fault in found.found if fault.text != MISSING)

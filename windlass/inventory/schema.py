@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -21,8 +21,10 @@ from pydantic import (
     GetJsonSchemaHandler,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:  # slow to import, and only needed for the types
+    from pydantic.json_schema import JsonSchemaValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,162 @@
+"""Where the values of secrets come from. The inventory only says that a secret exists; its value is never in the repository."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets as randomness
+import stat
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import yaml
+
+from windlass.errors import InventoryError, UsageError
+from windlass.inventory.environment import Environment
+from windlass.inventory.faults import did_you_mean
+from windlass.inventory.reading import called
+from windlass.inventory.schema import SecretEntry
+from windlass.values import Secret
+
+_ALPHABET = string.ascii_letters + string.digits
+PREFIX = "WINDLASS_SECRET_"
+
+
+class SecretSource(Protocol):
+    """Gives the values of secrets."""
+
+    def get(self, name: str) -> Secret:
+        """The value. Raises UsageError for a name that is not declared, InventoryError when there is no value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSecrets:
+    """Secrets from the controller's environment variables, else from a file that only its owner may read.
+
+    A declared secret with `generate` that has no value yet is made up, once, and written into the file.
+
+    declared      the secrets of the environment
+    file          `.windlass/secrets/<environment>.yml` of the project: names and values
+    shown_as      the file as a person in the project's folder writes it
+    surroundings  the controller's environment variables; WINDLASS_SECRET_<NAME> comes before the file
+    """
+
+    declared: Mapping[str, SecretEntry]
+    file: Path
+    shown_as: str
+    surroundings: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def get(self, name: str) -> Secret:
+        if name not in self.declared:
+            raise UsageError(
+                f"no secret is called {name!r}{did_you_mean(name, self.declared)}",
+                hint="declare it under `secrets:` of the inventory",
+            )
+        return self.all_of([name])[name]
+
+    def all_of(self, names: Iterable[str] | None = None) -> dict[str, Secret]:
+        """The values of several declared secrets (all of them, when no names are given).
+
+        Raises InventoryError that names every one that has no value and says how to give it.
+        """
+        wanted = tuple(self.declared if names is None else names)
+        values = {**self._stored(), **self._surrounding()}
+        if any(name not in values and self.declared[name].generate for name in wanted):
+            values = {**self._generated(name for name in wanted if name not in values), **values}
+        missing = [name for name in wanted if not values.get(name)]
+        if missing:
+            raise self._missing(missing)
+        return {name: Secret(values[name]) for name in wanted}
+
+    def _surrounding(self) -> dict[str, str]:
+        found = {name: self.surroundings.get(f"{PREFIX}{name.upper()}", "") for name in self.declared}
+        return {name: value for name, value in found.items() if value}
+
+    def _stored(self) -> dict[str, str]:
+        if not self.file.exists():
+            return {}
+        mode = stat.S_IMODE(self.file.stat().st_mode)
+        if mode & 0o077:
+            raise InventoryError(
+                f"{self.shown_as} holds secrets and others may read or write it (mode {mode:04o})",
+                hint=f"chmod 600 {self.shown_as}",
+            )
+        return self._parsed(self.file.read_text(encoding="utf-8"))
+
+    def _parsed(self, text: str) -> dict[str, str]:
+        try:
+            values = yaml.load(text, Loader=yaml.BaseLoader) or {}  # noqa: S506 - the base loader makes text of everything
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f":{mark.line + 1}" if mark else ""
+            raise InventoryError(f"{self.shown_as}{line} is not YAML", hint='write one `name: "value"` per line') from None
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            raise InventoryError(f"{self.shown_as} should hold names and values only", hint='write one `name: "value"` per line')
+        return values
+
+    def _generated(self, names: Iterable[str]) -> dict[str, str]:
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(self.file.parent / ".lock"):
+            stored = self._stored()  # somebody else may have made them up while we waited
+            made = {name: _made_up(length) for name in names if name not in stored and (length := self.declared[name].generate)}
+            if made:
+                self._write(made)
+            return {**stored, **made}
+
+    def _write(self, made: Mapping[str, str]) -> None:
+        """Add lines to the file without touching what a person wrote there."""
+        before = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        head = before if before.endswith("\n") or not before else f"{before}\n"
+        text = head + "".join(f'{name}: "{value}"\n' for name, value in made.items())
+        if self._parsed(text) != {**self._parsed(before), **made}:
+            raise InventoryError(
+                f"{self.shown_as} has a form that nothing can be added to", hint='write one `name: "value"` per line'
+            )
+        partial = self.file.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.rename(self.file)
+
+    def _missing(self, names: list[str]) -> InventoryError:
+        many = len(names) > 1
+        lines = [f"{name}: {self.declared[name].description or 'no description'}" for name in names]
+        return InventoryError(
+            f"{len(names)} secrets have no value: {', '.join(names)}" if many else f"the secret {names[0]} has no value",
+            hint=f'write `{names[0]}: "value"` into {self.shown_as} (mode 0600), or set {PREFIX}{names[0].upper()}'
+            + (", and so for the others" if many else ""),
+            last_lines=lines,
+        )
+
+
+def local_secrets(environment: Environment, surroundings: Mapping[str, str] | None = None) -> LocalSecrets:
+    """The secrets of an environment: from WINDLASS_SECRET_<NAME>, else from `.windlass/secrets/<environment>.yml`."""
+    file = environment.project / ".windlass" / "secrets" / f"{environment.name}.yml"
+    return LocalSecrets(
+        declared=environment.secrets,
+        file=file,
+        shown_as=called(file, environment.project),
+        surroundings=os.environ if surroundings is None else surroundings,
+    )
+
+
+def _made_up(length: int) -> str:
+    return "".join(randomness.choice(_ALPHABET) for _ in range(length))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
