@@ -93,8 +93,8 @@ def _host_rows(hosts: list[HostProgress], now: float, room: int) -> list[Rendera
     table.add_column(width=1)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True, justify="right", min_width=8)  # so that the view does not jump as times grow
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(no_wrap=True, justify="right")
     for host in shown[:room]:
         table.add_row(*_host_cells(host, now))
     rest = shown[room:]
@@ -108,7 +108,7 @@ def _host_cells(host: HostProgress, now: float) -> tuple[Text, Text, Text, Text,
         mark, style = _MARKS[host.status]
         outcome = host.failed.splitlines()[0] if host.failed else counted(host)
         seconds = human_seconds(host.ended - host.began)
-        return Text(mark, style), Text(host.name, "bold"), Text(), Text(outcome, style), Text(seconds, "dim")
+        return Text(mark, style), Text(host.name, "bold"), Text(), Text(seconds, "dim"), Text(outcome, style)
     place = f"{min(host.index + 1, host.total)}/{host.total}"
     seconds = human_seconds(now - host.current_since)
-    return Text(_frame(now), "cyan"), Text(host.name, "bold"), Text(place), Text(host.current), Text(seconds, "dim")
+    return Text(_frame(now), "cyan"), Text(host.name, "bold"), Text(place), Text(seconds, "dim"), Text(host.current)

@@ -94,7 +94,9 @@ class Progress:
                 host.ended, host.current, host.failed = self.clock(), "", event.failed or host.failed
 
     def _host(self, name: str) -> HostProgress:
-        return self.hosts.setdefault(name, HostProgress(name, self.clock()))
+        if name not in self.hosts:
+            self.hosts[name] = HostProgress(name, self.clock())
+        return self.hosts[name]
 
     def _end_step(self, event: events.StepEnded) -> None:
         open_steps = [step for step in self.steps if step.name == event.step and step.seconds is None]

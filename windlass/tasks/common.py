@@ -76,7 +76,7 @@ def project_folder(start: Path | None = None) -> Path:
 
 def environments(project: Path) -> list[str]:
     """The names of the environments that the project has."""
-    return sorted(path.parent.name for path in (project / "inventories").glob("*/hosts.yml"))
+    return sorted({path.parent.name for path in (project / "inventories").glob("*/*.yml")})
 
 
 def chosen_environment(options: Options, project: Path) -> str:

@@ -1,0 +1,158 @@
+"""What a person sees: plain lines, the live view, errors, and the JSON document, compared as rendered text."""
+
+import io
+import json
+
+import pytest
+
+from windlass import events
+from windlass.errors import FlowFailed, InventoryError, OperationFailed, WindlassError
+from windlass.report.console import LiveReport
+from windlass.report.errors import error_object, render_error
+from windlass.report.json_output import write_document
+from windlass.report.masking import Mask
+from windlass.report.plain import PlainReport
+from windlass.report.progress import Progress
+from windlass.report.screen import can_redraw, masked, open_view, wants_colour
+from windlass.values import Secret
+
+STORY = (
+    events.StepStarted("prepare", ("web1", "web2")),
+    events.OperationStarted("web1", "package nginx", 0, 2),
+    events.OperationEnded("web1", "package nginx", "ok"),
+    events.OperationStarted("web1", "file /etc/x", 1, 2),
+    events.OperationEnded("web1", "file /etc/x", "changed", 0.1, "content differs"),
+    events.HostEnded("web1"),
+    events.Note("two\nlines", "web1", warning=True),
+    events.HostEnded("web2", failed="web2 cannot be reached"),
+    events.StepEnded("prepare", 3.2, failed=True, detail="1 of 2 hosts"),
+)
+
+
+def still_progress() -> Progress:
+    return Progress(clock=lambda: 100.0)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_plain_lines_have_their_host_in_front() -> None:
+    stream = io.StringIO()
+    with PlainReport(stream, still_progress()) as view:
+        for event in STORY:
+            view(event)
+
+    assert stream.getvalue().splitlines() == [
+        "== prepare on web1, web2",
+        "[web1] changed: file /etc/x (content differs)",
+        "[web1] warning: two",
+        "[web1] warning: lines",
+        "[web2] web2 cannot be reached",
+        "prepare failed after 3.2 s: 1 of 2 hosts",
+        "[web1] 1 ok, 1 changed, 0 ms",
+        "[web2] nothing done, 0 ms",
+    ]
+
+
+def live_report(height: int = 25) -> LiveReport:
+    report = LiveReport(io.StringIO(), still_progress(), title="setup · staging")
+    report.console.size = (72, height)
+    return report
+
+
+def drawn(report: LiveReport) -> list[str]:
+    with report.console.capture() as captured:
+        report.console.print(report.view())
+    return [row.rstrip() for row in captured.get().splitlines()]
+
+
+def test_the_live_view_shows_steps_and_what_each_host_is_at() -> None:
+    report = live_report()
+    for event in STORY[:4]:
+        report(event)
+    report(events.HostEnded("web2", failed="web2 cannot be reached"))
+
+    assert drawn(report) == [
+        "setup · staging  0 ms",
+        "⠋ prepare on web1, web2  0 ms",
+        "⠋  web1  2/2      0 ms  file /etc/x",
+        "✗  web2           0 ms  web2 cannot be reached",
+    ]
+
+
+def test_a_small_window_shows_failed_and_working_hosts_first() -> None:
+    report = live_report(height=6)
+    for number in range(1, 9):
+        report(events.OperationStarted(f"web{number}", "package nginx", 0, 1))
+    for number in range(1, 7):
+        report(events.HostEnded(f"web{number}", failed="broken" if number == 6 else ""))
+
+    rows = drawn(report)
+    assert [row.split()[1] for row in rows[1:4]] == ["web6", "web7", "web8"]
+    assert rows[4] == "… and 5 more: 5 through, 0 at work"
+
+
+def test_an_error_says_where_shows_the_last_lines_and_what_to_do() -> None:
+    error = OperationFailed("nginx -t failed", host="web1", tried="service nginx", hint="mend it", last_lines=["emerg", ""])
+
+    assert render_error(error) == "error: web1: nginx -t failed\n  | emerg\n  |\nhint: mend it"
+
+
+def test_a_host_that_the_message_names_is_not_named_twice() -> None:
+    assert render_error(WindlassError("web1 is off", host="web1")) == "error: web1 is off"
+
+
+def test_a_failed_flow_says_what_is_true_on_each_host() -> None:
+    error = FlowFailed("deploy failed on 1 of 2 hosts", hosts={"web1": "old serves", "web2": "new serves"})
+
+    assert render_error(error) == "error: deploy failed on 1 of 2 hosts\n  web1: old serves\n  web2: new serves"
+    assert error_object(error)["hosts"] == {"web1": "old serves", "web2": "new serves"}
+
+
+def test_the_faults_of_an_inventory_can_be_clicked() -> None:
+    error = InventoryError("staging: 1 fault", last_lines=["inventories/staging/hosts.yml:3: hosts: unknown key"])
+
+    assert render_error(error).splitlines()[1] == "  inventories/staging/hosts.yml:3: hosts: unknown key"
+
+
+def test_colours_only_mark_the_two_words() -> None:
+    assert render_error(WindlassError("no", hint="yes"), colour=True) == ("\x1b[1;31merror:\x1b[0m no\n\x1b[33mhint:\x1b[0m yes")
+
+
+def test_the_document_is_one_object_without_secrets() -> None:
+    stream = io.StringIO()
+    head = {"task": "setup", "exit_code": 4, "result": {"url": "http://u:hunter22@db"}}
+    write_document(stream, head, Mask(lambda: [Secret("hunter22")]), WindlassError("no: hunter22"))
+
+    document = json.loads(stream.getvalue())
+    assert document["status"] == "refused"
+    assert document["result"] == {"url": "http://u:•••@db"}
+    assert document["error"]["message"] == "no: •••"
+
+
+def test_a_flow_cannot_show_a_secret_through_its_listener() -> None:
+    stream = io.StringIO()
+    view = PlainReport(stream, still_progress())
+    masked(view, Mask(lambda: [Secret("hunter22")]))(events.Note("it is hunter22"))
+
+    assert stream.getvalue() == "it is •••\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "redraw_and_colour"),
+    [
+        (Terminal(), {"TERM": "xterm"}, (True, True)),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, (True, False)),
+        (Terminal(), {"TERM": "dumb"}, (False, False)),
+        (Terminal(), {}, (False, False)),
+        (io.StringIO(), {"TERM": "xterm"}, (False, False)),
+    ],
+)
+def test_what_a_stream_can_take(stream: io.StringIO, environ: dict[str, str], redraw_and_colour: tuple[bool, bool]) -> None:
+    assert (can_redraw(stream, environ), wants_colour(stream, environ)) == redraw_and_colour
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    assert isinstance(open_view(io.StringIO(), still_progress(), title="t", check=False), PlainReport)

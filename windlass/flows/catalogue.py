@@ -1,0 +1,113 @@
+"""Finds roles and templates: a user's own first, one by one, then the ones that come with Windlass.
+
+A role is a folder with `defaults.yml` (its settings, explained), `settings.py` (a class `Settings`) and `steps.py` (a pure
+function `steps(host, settings)` that gives operations). Inside a role, modules import each other relatively.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+
+from pydantic import BaseModel
+
+import windlass
+from windlass.errors import UsageError
+from windlass.inventory import RoleSchema
+from windlass.operations.operation import Operation
+from windlass.plans.topology import HostView
+
+Steps = Callable[[HostView, BaseModel], Sequence[Operation]]
+PARTS = ("defaults.yml", "settings.py", "steps.py")
+
+
+def shipped(name: str) -> Path:
+    """Something that comes with Windlass: inside the installed package, or at the top of the repository."""
+    package = Path(windlass.__file__).parent
+    bundled = package / "bundled" / name
+    return bundled if bundled.exists() else package.parent / name
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The roles and templates that a project can use."""
+
+    project: Path
+
+    @cached_property
+    def folders(self) -> Mapping[str, Path]:
+        """The folder of each role by its name."""
+        found: dict[str, Path] = {}
+        for place in (shipped("roles"), self.project / "roles"):
+            found |= {path.name: path for path in sorted(place.glob("*/")) if _is_role(path)}
+        return found
+
+    def schemas(self) -> dict[str, RoleSchema]:
+        """What the inventory needs to know about each role. Raises UsageError for a role that cannot be loaded."""
+        return {name: RoleSchema(name, self.folders[name] / "defaults.yml", self._model(name)) for name in self.folders}
+
+    def steps(self, role: str) -> Steps:
+        """The function that says what a role wants of a host; loaded when it is first asked for. Raises UsageError."""
+        function: Steps | None = getattr(self._module(role, "steps"), "steps", None)
+        if function is None:
+            raise _unfit(role, self.folders[role], "steps.py has no function `steps(host, settings)`")
+        return function
+
+    def template(self, name: str) -> str:
+        """The text of `role/file` under templates/. Raises UsageError where it is not there."""
+        if ".." in PurePosixPath(name).parts:
+            raise UsageError(f"a template cannot be outside of templates/: {name}")
+        for place in (self.project / "templates", shipped("templates")):
+            if (place / name).is_file():
+                return (place / name).read_text(encoding="utf-8")
+        raise UsageError(f"there is no template {name}", hint=f"expected it at {self.project / 'templates' / name}")
+
+    def _model(self, role: str) -> type[BaseModel]:
+        missing = [part for part in PARTS if not (self.folders[role] / part).is_file()]
+        if missing:
+            raise _unfit(role, self.folders[role], f"it lacks {', '.join(missing)}")
+        model = getattr(self._module(role, "settings"), "Settings", None)
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise _unfit(role, self.folders[role], "settings.py has no Pydantic model `Settings`")
+        return model
+
+    def _module(self, role: str, part: str) -> ModuleType:
+        package = _package(self.folders[role])
+        try:
+            return importlib.import_module(f"{package}.{part}")
+        except Exception as error:
+            lines = traceback.format_exception(error)[-1].splitlines() if isinstance(error, SyntaxError) else _tail(error)
+            raise _unfit(role, self.folders[role], f"{part}.py cannot be loaded", lines) from error
+
+
+def _is_role(folder: Path) -> bool:
+    return folder.name.isidentifier() and any((folder / part).is_file() for part in PARTS)
+
+
+def _package(folder: Path) -> str:
+    """Make the folder a package under a name of its own, so that two roles of the same name in two places do not clash."""
+    name = f"windlass_role_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}_{folder.name}"
+    if name not in sys.modules:
+        spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [str(folder)]
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+    return name
+
+
+def _tail(error: Exception) -> list[str]:
+    """Where in the role's own file it went wrong, and what."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return [f"{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"]
+
+
+def _unfit(role: str, folder: Path, why: str, lines: Sequence[str] = ()) -> UsageError:
+    return UsageError(f"the role {role} is not usable: {why}", hint=f"see {folder}", last_lines=lines)

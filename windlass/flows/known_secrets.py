@@ -1,0 +1,62 @@
+"""The secrets of one run: each is looked up once, and all that exist are known, so that nothing shows them by mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from pathlib import Path
+
+from windlass.errors import InventoryError
+from windlass.inventory import Environment
+from windlass.inventory.secrets import LocalSecrets, local_secrets
+from windlass.values import Secret
+
+GENERATED_LENGTH = 32
+
+
+class KnownSecrets:
+    """A source of secrets that gives the same value throughout a run. Threads may share it."""
+
+    def __init__(self, source: LocalSecrets) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._values = _existing(source)
+
+    def get(self, name: str) -> Secret:
+        """The value. Raises UsageError for a name that is not declared, InventoryError when there is no value."""
+        with self._lock:
+            if name not in self._values:
+                self._values[name] = self._source.get(name)
+            return self._values[name]
+
+    def known(self) -> tuple[Secret, ...]:
+        """All values that exist by now, whether or not anybody asked for them: hosts' output may hold any of them."""
+        with self._lock:
+            return tuple(self._values.values())
+
+
+def real_secrets(environment: Environment) -> KnownSecrets:
+    """The environment's own."""
+    return KnownSecrets(local_secrets(environment))
+
+
+def twin_secrets(environment: Environment, file: Path) -> KnownSecrets:
+    """Made up for the environment's twin in the lab, all of them, in a file of its own: a rehearsal gets no real secret."""
+    declared = {
+        name: entry.model_copy(update={"generate": entry.generate or GENERATED_LENGTH})
+        for name, entry in environment.secrets.items()
+    }
+    source = dataclasses.replace(local_secrets(environment), declared=declared, file=file, surroundings={})
+    return KnownSecrets(dataclasses.replace(source, shown_as=str(file.relative_to(environment.project))))
+
+
+def _existing(source: LocalSecrets) -> dict[str, Secret]:
+    """Every declared secret that has a value; none is made up here, and faults wait until a secret is needed."""
+    declared = {name: entry.model_copy(update={"generate": None}) for name, entry in source.declared.items()}
+    asked = dataclasses.replace(source, declared=declared)
+    values: dict[str, Secret] = {}
+    for name in declared:
+        with contextlib.suppress(InventoryError):
+            values[name] = asked.get(name)
+    return values

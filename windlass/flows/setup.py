@@ -1,0 +1,149 @@
+"""Makes hosts what their roles say: all operations of all roles of a host in one batch, all hosts at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from windlass import events
+from windlass.errors import FlowFailed, HostError, WindlassError
+from windlass.hosts.fleet import Fleet
+from windlass.operations.wire import Batch
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.inventory import Host
+
+OnFailure = Literal["continue", "stop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSetup:
+    """What a host came to. `error` is why it failed; a host that was never begun has neither counts nor error."""
+
+    begun: bool = True
+    ok: int = 0
+    changed: int = 0
+    unknown: int = 0
+    skipped: int = 0
+    failed: int = 0
+    round_trips: int = 0
+    seconds: float = 0.0
+    error: HostError | None = None
+
+    def state(self) -> str:
+        """What is true of the host now, in a few words."""
+        if not self.begun:
+            return "not touched"
+        done = f"{self.ok} ok, {self.changed + self.unknown} changed"
+        return f"{self.error.message} ({done} before that)" if self.error else f"set up: {done}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetupResult:
+    """All hosts that were to be set up, in the inventory's order."""
+
+    hosts: Mapping[str, HostSetup]
+
+    @property
+    def changed(self) -> int:
+        """How many operations changed something, or would."""
+        return sum(host.changed + host.unknown for host in self.hosts.values())
+
+    def error(self) -> WindlassError | None:
+        """None when all went well; the host's own error where only one host took part."""
+        failed = {name: host.error for name, host in self.hosts.items() if host.error}
+        if not failed:
+            return None
+        if len(self.hosts) == 1:
+            return next(iter(failed.values()))
+        return FlowFailed(
+            f"setup failed on {len(failed)} of {len(self.hosts)} hosts",
+            hosts={name: host.state() for name, host in self.hosts.items()},
+            partly=any(host.begun and not host.error for host in self.hosts.values()),
+            last_lines=[f"{name}: {line}" for name, error in failed.items() for line in error.last_lines],
+            hint="; ".join(dict.fromkeys(error.hint for error in failed.values() if error.hint))
+            or "put it right and run the same again: what is done is left alone",
+        )
+
+
+def setup(
+    workspace: Workspace,
+    hosts: Sequence[Host],
+    *,
+    check: bool = False,
+    on_failure: OnFailure = "continue",
+    listener: events.Listener = events.nobody,
+) -> SetupResult:
+    """Make hosts what their roles say, or with `check` only say what would change.
+
+    on_failure   `continue`: all hosts at once, a failing host does not stop the others; `stop`: one after another, and
+                 the first that fails leaves the rest untouched
+
+    What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
+    """
+    batches = {host.name: batch_for(workspace, host, check=check) for host in hosts}
+    tally = _Tally(listener)
+    with workspace.fleet(hosts, tally) as fleet:
+        rounds = [list(batches)] if on_failure == "continue" else [[name] for name in batches]
+        for names in rounds:
+            tally.begin()
+            tally.failed |= _round(fleet, {name: batches[name] for name in names})
+            if tally.failed and on_failure == "stop":
+                break
+        round_trips = fleet.round_trips
+    return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches})
+
+
+def batch_for(workspace: Workspace, host: Host, *, check: bool = False) -> Batch:
+    """What all roles of a host want of it, in the order of its roles."""
+    view = workspace.view(host)
+    roles = workspace.environment.roles_of(host)
+    wanted = [
+        operation
+        for role in roles
+        for operation in workspace.catalogue.steps(role)(view, workspace.environment.settings(host, role))
+    ]
+    return Batch(tuple(wanted), check=check)
+
+
+def _round(fleet: Fleet, batches: Mapping[str, Batch]) -> dict[str, HostError]:
+    outcomes = fleet.run(batches)
+    return {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, HostError)}
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Listens in: counts per host, also of hosts that fail halfway, and how long each took."""
+
+    listener: events.Listener
+    failed: dict[str, HostError] = field(default_factory=dict)
+    _counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    _seconds: dict[str, float] = field(default_factory=dict)
+    _began: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        """The time of the hosts that are worked on next counts from now."""
+        self._began = time.monotonic()
+
+    def __call__(self, event: events.Event) -> None:
+        with self._lock:
+            if isinstance(event, events.OperationEnded):
+                counts = self._counts.setdefault(event.host, {})
+                counts[event.status] = counts.get(event.status, 0) + 1
+            elif isinstance(event, events.HostEnded):
+                self._seconds[event.host] = time.monotonic() - self._began
+        self.listener(event)
+
+    def host(self, name: str, round_trips: int) -> HostSetup:
+        return HostSetup(
+            begun=name in self._seconds,
+            **self._counts.get(name, {}),
+            round_trips=round_trips,
+            seconds=round(self._seconds.get(name, 0.0), 3),
+            error=self.failed.get(name),
+        )

@@ -1,0 +1,135 @@
+"""What a flow works with: the project, one of its environments, its secrets, and the way to its hosts."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windlass import events
+from windlass.flows.catalogue import Catalogue
+from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secrets
+from windlass.hosts.fleet import Fleet
+from windlass.hosts.target import Target
+from windlass.inventory import Environment, Host, load
+from windlass.plans.topology import HostView
+from windlass.values import Secret
+
+if TYPE_CHECKING:
+    from windlass.lab import Lab
+
+ONLY_IN_LAB = "lab"  # the environment of this name has no other hosts than those of the lab
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts."""
+
+    project: Path
+    environment: Environment
+    catalogue: Catalogue
+    secrets: KnownSecrets
+    lab: Lab | None = None
+    accept_new: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person has to confirm before anything is changed here."""
+        return self.environment.confirm
+
+    @property
+    def operator(self) -> str:
+        """Who is at work, for locks, journals and histories: user@machine, and the git address where there is one."""
+        here = f"{getpass.getuser()}@{socket.gethostname()}"
+        address = _git_email(self.project)
+        return f"{here} ({address})" if address else here
+
+    def known_secrets(self) -> Iterable[Secret]:
+        """All secrets that this run could show by mistake, as far as they are known by now."""
+        return self.secrets.known()
+
+    def hosts(self, limit: str = "") -> tuple[Host, ...]:
+        """The hosts that `--limit` means; all where it is empty. Raises UsageError for what means nothing."""
+        return self.environment.hosts_of(limit or "all")
+
+    def targets(self, hosts: Iterable[Host | str]) -> tuple[Target, ...]:
+        """How to reach hosts, jump hosts included."""
+        return tuple(self._target(host if isinstance(host, str) else host.name) for host in hosts)
+
+    def fleet(self, hosts: Iterable[Host | str], listener: events.Listener = events.nobody) -> Fleet:
+        """These hosts, to be worked on together; enter it to keep the connections for as long as the block lasts."""
+        return Fleet(self.targets(hosts), listener)
+
+    def view(self, host: Host | str) -> HostView:
+        """A host as its roles see it."""
+        entry = self.environment.host(host if isinstance(host, str) else host.name)
+        return HostView(
+            name=entry.name,
+            address=entry.address,
+            private_address=entry.private_address,
+            labels=entry.labels,
+            environment=self.environment,
+            secret=self.secrets.get,
+            template=self.catalogue.template,
+        )
+
+    def _target(self, name: str) -> Target:
+        host = self.environment.host(name)
+        return Target(
+            name=host.name,
+            address=host.address,
+            user=host.user or "",
+            port=host.port,
+            jump=self._target(host.jump) if host.jump else None,
+            private_key=self.lab.private_key if self.lab else None,
+            known_hosts=self.environment.known_hosts,
+            accept_new=self.accept_new,
+        )
+
+
+def load_environment(project: Path, name: str) -> Environment:
+    """Read and check one environment. Raises UsageError when there is none of this name, InventoryError with all faults."""
+    return load(project / "inventories" / name, Catalogue(project).schemas(), project=project)
+
+
+def open_workspace(project: Path, name: str, *, lab: bool = False, accept_new: bool = False) -> Workspace:
+    """Open an environment, or with `lab` its twin in the lab; the environment called lab is always in the lab.
+
+    Nothing is asked of the network. Raises UsageError (no such environment, no lab is up) and InventoryError.
+    """
+    environment = load_environment(project, name)
+    if not lab and name != ONLY_IN_LAB:
+        return Workspace(
+            project=project,
+            environment=environment,
+            catalogue=Catalogue(project),
+            secrets=real_secrets(environment),
+            accept_new=accept_new,
+        )
+    from windlass.flows import twin  # noqa: PLC0415 - the lab's code loads only for what happens in the lab
+
+    running = twin.running_lab(project, environment)
+    return Workspace(
+        project=project,
+        environment=twin.moved(environment, running),
+        catalogue=Catalogue(project),
+        secrets=twin_secrets(environment, secrets_file(project, name)),
+        lab=running,
+    )
+
+
+def secrets_file(project: Path, name: str) -> Path:
+    """Where the made-up secrets of an environment's twin are kept."""
+    return project / ".windlass" / "secrets" / (f"{name}.yml" if name == ONLY_IN_LAB else f"{name}-lab.yml")
+
+
+def _git_email(project: Path) -> str:
+    command = ["git", "-C", str(project), "config", "user.email"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""

@@ -1,0 +1,56 @@
+"""`windlass …`: the same tasks as `invoke …` in a clone, for people who installed the package."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import ParseError
+from invoke.program import Program
+
+import windlass
+from windlass.errors import WRONG_USAGE
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection
+
+
+def namespace() -> Collection:
+    """All tasks: what `tasks.py` at the top of the repository (a copy of it in the package) lists.
+
+    A project's own `tasks.py` may begin with `ns = namespace()` and add its own tasks to it.
+    """
+    package = Path(windlass.__file__).parent
+    bundled = package / "bundled" / "tasks.py"
+    path = bundled if bundled.exists() else package.parent / "tasks.py"
+    spec = importlib.util.spec_from_file_location("windlass_tasks", path)
+    assert spec is not None  # noqa: S101 - a path that ends in .py always has a loader
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Collection = module.namespace
+    return found
+
+
+class _Windlass(Program):
+    """Invoke's program, with our exit code for a command line that cannot be understood."""
+
+    def parse_tasks(self) -> None:
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            sys.stderr.write(f"error: {error}\nhint: `windlass --list` shows all tasks, `windlass TASK --help` one\n")
+            sys.exit(WRONG_USAGE)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the tasks named on the command line."""
+    program = _Windlass(name="windlass", binary="windlass", namespace=namespace(), version=windlass.__version__)
+    program.run(list(arguments) if arguments is not None else None)
+
+
+if __name__ == "__main__":
+    main()
