@@ -76,7 +76,7 @@ def _source(value: Any, _every_kind: ValidatorFunctionWrapHandler) -> Any:
 
 
 class Build(Entry):
-    """How the code becomes an artefact. It happens once, on the controller; every host gets the same bytes."""
+    """How the code becomes an artefact. It happens once; every host gets the same bytes."""
 
     install: str = "npm ci"
     """Installs the dependencies; its result is cached by lockfile and Node version; empty: nothing to install"""
@@ -127,11 +127,12 @@ class Process(Entry):
     listen: Literal["none", "socket", "port"] = "none"
     """Where it serves: on a unix socket, on a TCP port, or (a worker) nowhere. The template value `listen` says which"""
     ports: Ports | None = None
-    """The two ports, with `listen: port`"""
+    """The two ports, with `listen: port`; of several instances each takes the next port"""
     instances: Annotated[int, Field(ge=1, le=256)] = 1
     """How many of it run in a slot"""
     environment: Mapping[VariableName, Template] = {}
-    """Environment variables of this process alone, templates; they count more than the application's"""
+    """Environment variables of this process alone, templates that may use `slot`, `listen` and `instance`; they count more
+    than the application's"""
     memory: Memory | None = None
     """PM2 restarts it above this much memory"""
     stop_seconds: Positive = 30
@@ -143,6 +144,8 @@ class Process(Entry):
     def _fits(self) -> Process:
         if self.listen == "port" and self.ports is None:
             raise ValueError("needs `ports: {blue: …, green: …}`, because it has `listen: port`")
+        if self.ports is not None and abs(self.ports.blue - self.ports.green) < self.instances:
+            raise ValueError(f"blue and green should be at least {self.instances} ports apart, one for each instance")
         if self.listen != "port" and self.ports is not None:
             raise ValueError(f"`ports` needs `listen: port`, not `listen: {self.listen}`")
         if self.listen == "none" and "health" in self.model_fields_set:
@@ -193,9 +196,10 @@ class Application(Entry):
     processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)]
     """Its programs; exactly one of them listens"""
     environment: Mapping[VariableName, Template] = {}
-    """Environment variables of all its processes and of the migration, templates"""
+    """Environment variables of all its processes and of the migration, templates; they hold for a release in either slot,
+    so that `slot`, `listen` and `instance` are for the processes' own"""
     files: Mapping[RelativePath, Template] = {}
-    """Files written into each release: path and template"""
+    """Files written into each release: path and template; as with `environment`, not for one slot"""
     migrate: str = ""
     """Brings the database to what the release needs; run once per deploy, on one host, before the switch"""
     shared: tuple[RelativePath, ...] = ()

@@ -16,6 +16,7 @@ from windlass.inventory.selection import ALL
 from windlass.inventory.variables import undeclared
 
 _SECRET = re.compile(r"\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]+)['\"]\s*\])")
+_OF_SLOT = re.compile(r"\{[{%][^}]*(?<![.\w'\"])(slot|listen|instance)\b")
 
 
 def check(environment: Environment, parts: Draft, faults: Faults) -> None:
@@ -114,11 +115,14 @@ class _Checks:
 
     def _templates(self) -> None:
         declared = self.parts.names("secrets")
-        for path, text in self._template_texts():
+        for path, text, of_slot in self._template_texts():
             for match in _SECRET.finditer(text) if "{" in text else ():
                 name = match[1] or match[2]
                 if name not in declared:
                     self._fault(path, undeclared(name, declared))
+            used = None if of_slot else _OF_SLOT.search(text)
+            if used:
+                self._fault(path, f"{used[1]} is known for a process only: give this in the `environment:` of a process")
 
     def _commands(self, application: Application) -> None:
         for process in application.processes.values():
@@ -126,11 +130,12 @@ class _Checks:
                 path = ("applications", application.name, "processes", process.name, "command")
                 self._fault(path, "should not hold a secret, which every user of the host would see: give it in `environment:`")
 
-    def _template_texts(self) -> Iterator[tuple[KeyPath, str]]:
+    def _template_texts(self) -> Iterator[tuple[KeyPath, str, bool]]:
+        """Each template, and whether it is filled for one slot (or for the release, which either slot may run)."""
         for name, application in self.environment.applications.items():
             path: KeyPath = ("applications", name)
             for section, texts in (("environment", application.environment), ("files", application.files)):
-                yield from (((*path, section, key), text) for key, text in texts.items())
+                yield from (((*path, section, key), text, False) for key, text in texts.items())
             for process in application.processes.values():
                 inner = (*path, "processes", process.name, "environment")
-                yield from (((*inner, key), text) for key, text in process.environment.items())
+                yield from (((*inner, key), text, True) for key, text in process.environment.items())

@@ -55,14 +55,18 @@ def _claims(environment: Environment) -> Iterator[_Claim]:
     for server in environment.hosts.values():
         yield _Claim(server.name, server.port, ("hosts", server.name, "port"), f"the SSH server of {server.name}")
     for application in environment.applications.values():
-        path: KeyPath = ("applications", application.name)
         hosts = _names(environment, application.hosts)
-        ports = application.web.ports
-        for slot, port in (("blue", ports.blue), ("green", ports.green)) if ports else ():
-            for host in hosts:
-                claimed = (*path, "processes", application.web.name, "ports", slot)
-                yield _Claim(host, port, claimed, f"the {slot} slot of {application.name}")
+        yield from _slot_claims(application, hosts)
         yield from _site_claims(environment, application, hosts)
+
+
+def _slot_claims(application: Application, hosts: tuple[str, ...]) -> Iterator[_Claim]:
+    """Of several instances each takes the next port."""
+    web = application.web
+    for slot, first in (("blue", web.ports.blue), ("green", web.ports.green)) if web.ports else ():
+        path = ("applications", application.name, "processes", web.name, "ports", slot)
+        for port in range(first, first + web.instances):
+            yield from (_Claim(host, port, path, f"the {slot} slot of {application.name}") for host in hosts)
 
 
 def _site_claims(environment: Environment, application: Application, hosts: tuple[str, ...]) -> Iterator[_Claim]:

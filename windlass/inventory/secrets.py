@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets as randomness
 import stat
 import string
 from collections.abc import Iterable, Iterator, Mapping
@@ -149,6 +148,8 @@ def local_secrets(environment: Environment, surroundings: Mapping[str, str] | No
 
 
 def _made_up(length: int) -> str:
+    import secrets as randomness  # noqa: PLC0415 - slow to import, and secrets are made up once
+
     return "".join(randomness.choice(_ALPHABET) for _ in range(length))
 
 

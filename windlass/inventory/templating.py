@@ -67,13 +67,15 @@ def process_environment(
 ) -> dict[str, str]:
     """The environment variables of a process, filled (of the migration, without a process): the application's, then its own.
 
+    What a process sets itself may use `slot`, `listen` and `instance`; the application's is the same in both slots.
+    A password may stand inside any value: nothing may show them.
     Raises InventoryError with file and line of every value that cannot be filled.
     """
     path: KeyPath = ("applications", application.name)
     texts: _Texts = {name: ((*path, "environment", name), text) for name, text in application.environment.items()}
     for name, text in process.environment.items() if process else ():
         texts[name] = ((*path, "processes", process.name if process else "", "environment", name), text)
-    return {name: Secret(value) for name, value in _filled(environment, texts, values).items()}
+    return _filled(environment, texts, values)
 
 
 def release_files(environment: Environment, application: Application, values: Scope) -> dict[str, Secret]:
