@@ -251,6 +251,7 @@ def test_labs_stand_side_by_side_even_with_one_name(running: lab.Lab, tmp_path: 
     assert ssh(running.ssh("app1", "echo in")).stdout == "in\n"
 
 
+@pytest.mark.usefixtures("running")  # so that the purge finds the base image in use
 def test_a_saved_lab_starts_again_as_it_was(tmp_path: Path) -> None:
     spec = lab.LabSpec("unit-saved", SPEC.hosts)
     try:

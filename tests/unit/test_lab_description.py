@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from windlass.errors import LabError
-from windlass.lab.description import HostSpec, Lab, LabHost, LabSpec, check_spec, from_json, to_json
+from windlass.lab.description import HostSpec, Lab, LabHost, LabSpec, check_name, check_spec, from_json, to_json
 from windlass.lab.record import Record, lab_key, with_hosts
 
 HOST = LabHost("app1", "198.51.100.10", "deploy", 2222, docker=False, machine="wabcdefh0", folder=Path("/cache/app1"))
@@ -34,6 +34,12 @@ def test_all_faults_of_a_specification_are_named_at_once() -> None:
 
     for fault in ("'Try!'", "'App_1'", "'no body'", "70000", "db1 is there twice"):
         assert fault in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../labs", "/", "a/b", "-x", "n" * 49])
+def test_what_would_lead_out_of_the_folder_is_no_name(name: str) -> None:
+    with pytest.raises(LabError, match="is no name"):
+        check_name(name)
 
 
 @pytest.mark.parametrize("count", [0, 241])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Network
 
 import pytest
 
 from windlass.errors import LabError
-from windlass.lab.network import COUNT, FIRST, choose_subnet, rules
+from windlass.lab.network import COUNT, FIRST, choose_subnet, dropping_chain, rules
 
 EVERYTHING = IPv4Network((FIRST, 10))
 
@@ -43,6 +44,19 @@ def test_a_wide_route_pushes_a_lab_out_of_it() -> None:
 def test_no_free_subnet_is_an_error() -> None:
     with pytest.raises(LabError, match="in use on this machine"):
         choose_subnet("demo", [EVERYTHING])
+
+
+def test_a_chain_that_forwards_nothing_is_found() -> None:
+    chains = [
+        {"family": "ip", "table": "nat", "name": "POSTROUTING", "hook": "postrouting", "policy": "drop"},
+        {"family": "ip6", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"},
+        {"family": "ip", "table": "windlass_abc", "name": "between", "hook": "forward", "policy": "accept"},
+        {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"},
+    ]
+
+    assert dropping_chain(json.dumps({"nftables": [{"chain": chain} for chain in chains]})) == "ip filter FORWARD"
+    assert dropping_chain(json.dumps({"nftables": [{"metainfo": {}}, {"chain": chains[2]}]})) == ""
+    assert dropping_chain("") == ""
 
 
 def test_rules_replace_the_labs_own_table_and_touch_no_other() -> None:

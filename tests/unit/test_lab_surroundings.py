@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from windlass.lab import surroundings
-from windlass.lab.surroundings import apt_sources, environment
+from windlass.lab.surroundings import apt_sources, environment, resolvers
 
 DEB822 = """\
 # a comment
@@ -66,6 +66,16 @@ def test_a_machine_that_is_no_debian_lends_none(etc: Path) -> None:
     (etc / "os-release").write_text("ID=ubuntu\nVERSION_CODENAME=bookworm\n")
 
     assert apt_sources(etc) == ""
+
+
+def test_name_servers_out_of_reach_are_replaced_by_those_behind_them(tmp_path: Path) -> None:
+    stub, behind = tmp_path / "stub", tmp_path / "behind"
+    stub.write_text("# managed\nnameserver 127.0.0.53\noptions edns0\n")
+    behind.write_text("nameserver ::1\nnameserver 2001:db8::53\nnameserver 192.0.2.53\nsearch example.org\n")
+
+    assert resolvers((behind,)) == "nameserver 192.0.2.53\nsearch example.org\n"
+    assert resolvers((stub, behind)) == resolvers((behind,))
+    assert resolvers((stub, tmp_path / "none")) == ""
 
 
 @pytest.fixture

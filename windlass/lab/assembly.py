@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from windlass.lab import description, guest, keys, machine, network, surroundings
 from windlass.lab.description import HostSpec, Lab
-from windlass.lab.folders import Say, give_to_user, remove_tree, write_whole
+from windlass.lab.folders import Say, give_contents_to_user, make_for_user, remove_tree, write_whole
 from windlass.lab.record import Record
 
 AT_ONCE = 32
@@ -53,7 +53,8 @@ def _boot(record: Record, names: list[str], public_key: str, say: Say) -> None:
     say(f"booting {', '.join(names)}")
     network.raise_limits(say)
     if blocker := network.forwarding_blocker():
-        say(f"the chain {blocker} of this machine drops forwarded packets: hosts may not reach the outside")
+        say(f"this machine forwards nothing it does not know; if hosts cannot reach the outside, allow them in {blocker}:")
+        say(f'    nft \'insert rule {blocker} iifname "wl-*" accept; insert rule {blocker} oifname "wl-*" accept\'')
     shared = _shared(record, public_key)
     specs = {spec.name: spec for spec in record.hosts}
 
@@ -77,7 +78,7 @@ def _shared(record: Record, public_key: str) -> guest.Dress:
 def _describe(record: Record) -> tuple[Lab, str]:
     """Write the files that the lab's user needs: key, known hosts, description. Also gives the key's public line."""
     directory = record.directory
-    directory.mkdir(parents=True, exist_ok=True)
+    make_for_user(directory)
     public_key = keys.ensure_key(directory / "id_ed25519", "windlass-lab")
     known = []
     for host in record.all_hosts():
@@ -97,5 +98,5 @@ def _describe(record: Record) -> tuple[Lab, str]:
         source=record.source,
     )
     write_whole(directory / "lab.json", description.to_json(lab))
-    give_to_user(directory, record.owner)
+    give_contents_to_user(directory)
     return lab, public_key

@@ -13,6 +13,7 @@ from windlass.errors import LabError
 from windlass.values import Command
 
 MOST_HOSTS = 240
+_LETTERS = "a-z, 0-9, - and _, at most 48"
 _LAB_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,47}$")
 _HOST_NAME = re.compile(r"^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")
 _USER_NAME = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
@@ -85,9 +86,15 @@ class HostStatus:
     memory_bytes: int
 
 
+def check_name(name: str) -> None:
+    """Raises LabError for what cannot be the name of a lab or of a snapshot; names become folders."""
+    if not _LAB_NAME.match(name):
+        raise LabError(f"{name!r} is no name for a lab or a snapshot", hint=f"names are made of {_LETTERS}")
+
+
 def check_spec(spec: LabSpec) -> None:
     """Raises LabError that names every fault of the specification."""
-    faults = [] if _LAB_NAME.match(spec.name) else [f"{spec.name!r} is no name for a lab: a-z, 0-9, - and _, at most 48"]
+    faults = [] if _LAB_NAME.match(spec.name) else [f"{spec.name!r} is no name for a lab: {_LETTERS}"]
     names = [host.name for host in spec.hosts]
     faults += [f"host {name} is there twice" for name in sorted({name for name in names if names.count(name) > 1})]
     faults += [fault for host in spec.hosts for fault in _host_faults(host)]

@@ -27,17 +27,28 @@ def cache() -> Path:
 
 
 @contextmanager
-def locked(name: str, say: Say) -> Iterator[None]:
-    """Only one process at a time holds the lock `name`; the kernel frees it when that process dies."""
+def locked(name: str, say: Say) -> Iterator[Path]:
+    """Only one process at a time holds the lock `name`; the kernel frees it when that process dies.
+
+    Gives the lock's file, which its holder may delete.
+    """
     path = cache() / "locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another command works on this lab: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("another command works on this lab: waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(file.fileno(), path):
+                yield path
+                return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one at its path: a lock on a deleted file excludes nobody."""
+    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
 
 
 def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
@@ -52,14 +63,24 @@ def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
     partial.rename(path)
 
 
-def give_to_user(folder: Path, parent: Path) -> None:
-    """Under sudo the state folder (and `parent`, where it was made) belongs to the person who called, not to root."""
-    if "SUDO_UID" not in os.environ:
-        return
-    user, group = int(os.environ["SUDO_UID"]), int(os.environ.get("SUDO_GID", "-1"))
-    for path in (parent.parent, parent, folder, *folder.rglob("*")):
-        if path.stat().st_uid == 0:
-            os.chown(path, user, group)
+def make_for_user(folder: Path) -> None:
+    """Make a folder of the person who called; the parents that had to be made for it are theirs, too."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _give(path)
+
+
+def give_contents_to_user(folder: Path) -> None:
+    """Under sudo the files of a state folder belong to the person who called, not to root."""
+    for path in folder.iterdir():
+        _give(path)
+
+
+def _give(path: Path) -> None:
+    if "SUDO_UID" in os.environ:
+        group = int(os.environ.get("SUDO_GID", "-1"))
+        os.chown(path, int(os.environ["SUDO_UID"]), group, follow_symlinks=False)
 
 
 def mounts_under(folder: Path) -> list[Path]:

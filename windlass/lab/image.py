@@ -128,7 +128,13 @@ def _trust(target: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     if surroundings.certificates():
-        subprocess.run(["chroot", target, "update-ca-certificates"], capture_output=True, check=True)
+        command = ["chroot", str(target), "update-ca-certificates"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LabError(
+                f"the certificates of {surroundings.CERTIFICATES} cannot be taken over",
+                last_lines=done.stderr.splitlines()[-5:],
+            )
 
 
 def _write(path: Path, content: str) -> None:

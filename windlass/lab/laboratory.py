@@ -12,7 +12,7 @@ from windlass.lab import description, image, machine, network, requirements, sna
 from windlass.lab import record as records
 from windlass.lab.assembly import at_once, boot_hosts, bring_up, demolish
 from windlass.lab.description import HostStatus, Lab, LabSpec
-from windlass.lab.folders import Say, cache, locked, remove_tree
+from windlass.lab.folders import Say, cache, locked, make_for_user, remove_tree
 from windlass.lab.record import Record
 from windlass.lab.snapshot import Snapshot
 
@@ -35,12 +35,14 @@ def up(spec: LabSpec, *, root: Path, source: str = "", say: Say) -> Lab:
 def down(name: str, *, root: Path, say: Say, purge: bool = False) -> None:
     """Nothing of the lab is left but its snapshots and the base image; `purge` takes these, too."""
     requirements.refuse_other_than_root()
+    description.check_name(name)
     owner = root.absolute()
-    with locked(records.lab_key(name, owner), say):
+    with locked(records.lab_key(name, owner), say) as lock:
         if record := records.read(name, owner):
             say(f"taking lab {name} down")
             demolish(record)
         remove_tree(owner / name)
+        lock.unlink()
     with locked("cache", say):
         if purge:
             snapshot.forget(name)
@@ -50,6 +52,7 @@ def down(name: str, *, root: Path, say: Say, purge: bool = False) -> None:
 def save(lab: Lab, name: str, *, fingerprint: str = "", say: Say) -> Snapshot:
     """Power the hosts off cleanly, set their layers aside as snapshot `name`, and boot them again on top of it."""
     requirements.refuse_other_than_root()
+    description.check_name(name)
     with locked(records.lab_key(lab.name, lab.directory.parent), say):
         record = snapshot.mend(_existing(lab.name, lab.directory.parent))
         say(f"saving lab {lab.name} as {name}")
@@ -66,6 +69,7 @@ def save(lab: Lab, name: str, *, fingerprint: str = "", say: Say) -> Snapshot:
 
 def load(name: str, *, root: Path) -> Lab:
     """The lab as its last `up` described it. Raises LabError when there is none."""
+    description.check_name(name)
     path = root.absolute() / name / "lab.json"
     try:
         return description.from_json(path.read_text())
@@ -111,7 +115,7 @@ def _new(spec: LabSpec, owner: Path, source: str, say: Say) -> Record:
     requirements.refuse_unfit_machine()
     surroundings.refuse_deaf_machine()
     registry, is_default = surroundings.npm_registry()
-    (owner / spec.name).mkdir(parents=True, exist_ok=True)
+    make_for_user(owner / spec.name)
     with locked("cache", say):
         _sweep(say)
         subnet = _subnet(spec.name, saved)

@@ -97,9 +97,14 @@ def raise_limits(say: Say) -> None:
 
 
 def forwarding_blocker() -> str:
-    """The table of somebody else that drops forwarded packets by policy (Docker sets one), or nothing."""
+    """The chain of somebody else that drops forwarded packets by policy (Docker and ufw set one), or nothing."""
     text = subprocess.run(["nft", "-j", "list", "chains"], capture_output=True, text=True, check=False).stdout
-    for entry in json.loads(text or "{}").get("nftables", []):
+    return dropping_chain(text)
+
+
+def dropping_chain(listing: str) -> str:
+    """The first chain with such a policy in what `nft -j list chains` says, as nft wants it named."""
+    for entry in json.loads(listing or "{}").get("nftables", []):
         chain = entry.get("chain", {})
         if chain.get("hook") == "forward" and chain.get("policy") == "drop" and chain["family"] in {"ip", "inet"}:
             return f"{chain['family']} {chain['table']} {chain['name']}"

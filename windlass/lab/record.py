@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from windlass.errors import LabError
 from windlass.lab.description import HostSpec, LabHost
 from windlass.lab.folders import cache, write_whole
 
@@ -96,7 +97,15 @@ def every() -> list[Record]:
 def _read(path: Path) -> Record | None:
     if not path.exists():
         return None
-    values: dict[str, Any] = json.loads(path.read_text())
+    try:
+        return _from_json(path.read_text())
+    except (ValueError, KeyError, TypeError) as error:
+        hint = "another version of Windlass may have written it: take the lab down with that one"
+        raise LabError(f"the record {path} of a lab cannot be read", hint=hint) from error
+
+
+def _from_json(text: str) -> Record:
+    values: dict[str, Any] = json.loads(text)
     hosts = tuple(HostSpec(**{**host, "extra_users": tuple(host["extra_users"])}) for host in values.pop("hosts"))
     return Record(**{**values, "owner": Path(values["owner"]), "layers": tuple(values["layers"])}, hosts=hosts)
 

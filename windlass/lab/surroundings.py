@@ -17,6 +17,7 @@ from windlass.errors import LabError
 RELEASE = "bookworm"
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
 _TRUST = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
 _APT_KEYS = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::ForceIP", "Acquire::Retries")
@@ -95,21 +96,22 @@ def certificates() -> list[Path]:
     return sorted(CERTIFICATES.rglob("*.crt"))
 
 
-def resolvers() -> str:
-    """A resolv.conf whose servers can be reached from a host: those on loopback are replaced by the ones behind them."""
-    for path in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
+def resolvers(places: tuple[Path, ...] = RESOLVERS) -> str:
+    """A resolv.conf whose servers a host can reach: neither on loopback (then those behind it) nor only by IPv6."""
+    for path in places:
         text = path.read_text() if path.exists() else ""
-        kept = [line for line in text.splitlines() if not line.startswith("#") and not _on_loopback(line)]
+        kept = [line for line in text.splitlines() if not line.startswith("#") and not _out_of_reach(line)]
         if any(line.startswith("nameserver") for line in kept):
             return "".join(f"{line}\n" for line in kept)
     return ""
 
 
-def _on_loopback(line: str) -> bool:
+def _out_of_reach(line: str) -> bool:
     words = line.split()
     if len(words) != 2 or words[0] != "nameserver":
         return False
-    return ipaddress.ip_address(words[1].split("%")[0]).is_loopback
+    address = ipaddress.ip_address(words[1].split("%")[0])
+    return address.is_loopback or address.version == 6
 
 
 def environment(lab_subnet: str, names: Iterable[str], npm_registry: str) -> dict[str, str]:
@@ -153,6 +155,6 @@ def refuse_deaf_machine() -> None:
     """Raises LabError when hosts would have nobody to ask for names."""
     if not resolvers():
         raise LabError(
-            "this machine's name servers are all on loopback, where lab hosts cannot reach them",
-            hint="put a reachable `nameserver` line into /etc/resolv.conf",
+            "lab hosts cannot reach any name server of this machine: all are on loopback or need IPv6",
+            hint="put a `nameserver` line with an IPv4 address into /etc/resolv.conf",
         )
