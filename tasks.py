@@ -2,10 +2,15 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import inventory, lab, setup
+from windlass.tasks import deploy, inventory, lab, pm2, setup
 
 namespace = Collection(
     setup.setup,
-    inventory=Collection(inventory.check, inventory.explain, inventory.hosts),
+    deploy.deploy,
+    deploy.rollback,
+    deploy.releases,
+    deploy.status,
+    inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
+    pm2=Collection(pm2.status, pm2.restart, pm2.logs),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )

@@ -44,11 +44,11 @@ def _listed(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
 
 
 def pm2_start(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """Delete what has these names, then start anew. `pm2 start` succeeding means nothing: the gate decides."""
+    """Delete what they replace, then start anew. `pm2 start` succeeding means nothing: the gate decides."""
     names = [each["name"] for each in arguments["processes"]]
     if context.check:
         return Outcome(True, "would start %s" % ", ".join(names))
-    present = [entry["name"] for entry in _listed(arguments) if entry["name"] in names]
+    present = [entry["name"] for entry in _listed(arguments) if entry["name"].startswith(arguments["replaces"])]
     if present:
         _must(arguments, "delete", *sorted(set(present)))
     path = os.path.join(arguments["home"], ".pm2", "windlass-start.json")
@@ -80,9 +80,10 @@ def _entry(each: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def pm2_control(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """One action on the entries that are there; then the list is saved, so that a reboot brings back what runs now."""
-    action = arguments["action"]
-    present = sorted({entry["name"] for entry in _listed(arguments)} & set(arguments["names"]))
+    """One action on the entries that are there, then the list is saved."""
+    action, prefix = arguments["action"], arguments["prefix"]
+    known = {entry["name"] for entry in _listed(arguments)}
+    present = sorted(name for name in known if name in arguments["names"] or (prefix and name.startswith(prefix)))
     if context.check:
         return Outcome(bool(present), "would %s %s" % (action, ", ".join(present)))
     if present and action != "save":

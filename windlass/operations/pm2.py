@@ -22,12 +22,13 @@ class Pm2Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pm2Start(Operation):
-    """Start these processes afresh: entries of the same name are deleted first, so that nothing of them survives."""
+    """Start these processes afresh. Entries whose names begin with `replaces` are deleted first, so that nothing of them survives."""
 
     family: ClassVar[str] = "pm2"
 
     user: str
     home: str
+    replaces: str
     processes: tuple[Pm2Process, ...]
 
     def title(self) -> str:
@@ -36,17 +37,22 @@ class Pm2Start(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pm2Control(Operation):
-    """Stop, start, restart or delete entries by name; names that PM2 does not know are passed over. Saves PM2's list after it."""
+    """Stop, start, restart, delete or only save entries: those with these names, and those whose names begin with `prefix`.
+
+    Names that PM2 does not know are passed over. PM2's list is saved after it, so that a reboot brings back what runs now.
+    Data: `names` of the entries it was done to.
+    """
 
     family: ClassVar[str] = "pm2"
 
     user: str
     home: str
     action: str
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    prefix: str = ""
 
     def title(self) -> str:
-        return f"pm2 {self.action} {' '.join(self.names)}"
+        return f"pm2 {self.action} {self.prefix + '*' if self.prefix else ' '.join(self.names)}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

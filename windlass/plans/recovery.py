@@ -20,11 +20,13 @@ class Recovery:
     finish    the release serves everywhere: only the tidying is left
     revert    this host was switched, another was not: switch back to `slot`
     discard   this host was not switched: stop what was started in the idle `slot`
+    warm      the release was in its slot before the run, and stays there whatever happens
     """
 
     action: Action
     slot: str = ""
     release: str = ""
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,14 @@ def _for_host(state: HostState, *, everywhere: bool) -> Recovery:
     progress = state.progress
     if not progress:
         return Recovery("nothing")
-    release = str(progress.get("release", ""))
+    release, warm = str(progress.get("release", "")), bool(progress.get("warm"))
     if everywhere:
-        return Recovery("finish", state.live, release)
+        return Recovery("finish", state.live, release, warm)
     if _switched(state) and progress.get("before"):
-        return Recovery("revert", str(progress["before"]), release)
+        return Recovery("revert", str(progress["before"]), release, warm)
     if progress.get("slot") and state.live != progress["slot"]:
-        return Recovery("discard", str(progress["slot"]), release)
-    return Recovery("discard", other(state.live), release)
+        return Recovery("discard", str(progress["slot"]), release, warm)
+    return Recovery("discard", other(state.live), release, warm)
 
 
 def _story(progress: Mapping[str, Any], switched: list[str], total: int) -> str:

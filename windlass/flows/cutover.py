@@ -1,0 +1,241 @@
+"""The stations that deploy and rollback share: lock and look, gate, switch, settle, and clear up what a broken run left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from windlass import events
+from windlass.errors import HostError, OperationFailed, RefusedError
+from windlass.flows import preparation
+from windlass.flows.steps import Timer, all_of, told
+from windlass.hosts.fleet import errors_of
+from windlass.operations.file import File
+from windlass.operations.gate import Drain, Gate
+from windlass.operations.lease import Lease
+from windlass.operations.operation import Operation
+from windlass.operations.pm2 import Pm2Control
+from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
+from windlass.operations.wire import Batch
+from windlass.plans.layout import Layout
+from windlass.plans.recovery import Recovery, recovery
+from windlass.plans.slots import HostState, States, prunable
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.hosts.fleet import Fleet
+    from windlass.inventory import Application
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What switching came to: for each host the slot that was live before, and the milliseconds it took there."""
+
+    before: Mapping[str, str]
+    milliseconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cutover:
+    """One run on all hosts of one application."""
+
+    workspace: Workspace
+    application: Application
+    fleet: Fleet
+    listener: events.Listener
+    timer: Timer
+    action: str
+    operator: str
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.application.name)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(host.name for host in self.workspace.environment.hosts_of(self.application.hosts))
+
+    def warn(self, text: str) -> None:
+        self.listener(events.Note(text, warning=True))
+
+    def each(self, operations: Mapping[str, Iterable[Operation]]) -> dict[str, tuple[Any, ...]]:
+        """Run operations on hosts at once; raises if a host fails."""
+        secrets = tuple(self.workspace.known_secrets())
+        return all_of(self.fleet.run({host: Batch(tuple(some), secrets=secrets) for host, some in operations.items()}))
+
+    def lock_and_look(self, purpose: str) -> dict[str, HostState]:
+        """Take the application's lock on every host, then read what is there. Raises RefusedError if somebody holds it."""
+        lease = Lease(name=f"app-{self.application.name}", holder=self.operator, purpose=purpose)
+        with self.timer.step("lock", self.hosts):
+            outcomes = self.fleet.run_same(self.hosts, (lease, ReleaseState(root=self.layout.root)))
+        for error in errors_of(outcomes).values():
+            if isinstance(error, OperationFailed) and error.tried == lease.title():
+                raise RefusedError(error.message, host=error.host, hint=error.hint)
+        return {host: HostState.of(host, results[1].data) for host, results in all_of(outcomes).items()}
+
+    def look(self) -> dict[str, HostState]:
+        """Read what is there, on the hosts that answer."""
+        outcomes = self.fleet.run_same(self.hosts, (ReleaseState(root=self.layout.root),))
+        return {
+            host: HostState.of(host, results[0].data) for host, results in outcomes.items() if not isinstance(results, HostError)
+        }
+
+    def progress(self, step: str, state: HostState, release: str, *, slot: str, warm: bool = False) -> Progress:
+        """The entry that is on the host's disk before the step is taken."""
+        entry = {
+            "action": self.action,
+            "step": step,
+            "release": release,
+            "slot": slot,
+            "before": state.live,
+            "warm": warm,
+            "operator": self.operator,
+        }
+        return Progress(root=self.layout.root, entry=entry)
+
+    def gate(self, release: str, slots: Mapping[str, str], *, limit: float, stable: float) -> None:
+        """Wait on every host until the slot is fit. Raises OperationFailed with the application's last words."""
+        self.each({host: [self.gate_of(release, slot, limit=limit, stable=stable)] for host, slot in slots.items()})
+
+    def gate_of(self, release: str, slot: str, *, limit: float, stable: float) -> Gate:
+        found = preparation.instances(self.application, slot, release)
+        return Gate(instances=found, limit_seconds=limit, stable_seconds=stable)
+
+    def warm_gate(self, release: str, slot: str, limit: float) -> Gate:
+        """For a slot that is kept warm: its workers sleep, so only what takes requests is asked."""
+        found = [each for each in preparation.instances(self.application, slot, release) if preparation.is_web(each)]
+        return Gate(instances=tuple(found), limit_seconds=limit, stable_seconds=0.0)
+
+    def switch(self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False) -> Switched:
+        """Point every host at its slot: one first, and when that has worked all the others."""
+        first, *rest = slots
+        results = self._switch_on([first], states, slots, release, warm=warm)
+        results |= self._switch_on(rest, states, slots, release, warm=warm)
+        return Switched(
+            {host: data["before"] for host, data in results.items()}, {host: data["milliseconds"] for host, data in results.items()}
+        )
+
+    def _switch_on(
+        self, hosts: list[str], states: States, slots: Mapping[str, str], release: str, *, warm: bool
+    ) -> dict[str, dict[str, Any]]:
+        reload = preparation.reloads(self.application)
+        done = self.each(
+            {
+                host: [
+                    self.progress("switch", states[host], release, slot=slots[host], warm=warm),
+                    Switch(root=self.layout.root, slot=slots[host], reload=reload),
+                ]
+                for host in hosts
+            }
+        )
+        return {host: results[1].data for host, results in done.items()}
+
+    def settle(self, states: States, slots: Mapping[str, str], release: str, *, retired: str = "live") -> dict[str, int]:
+        """After the switch: let the old slot drain, keep it warm or stop it, remember what serves now, prune, end the run.
+
+        `retired` is what becomes of the release that served before: `live` stays a way back, `bad` does not.
+        Gives the connections that were still open at the limit, for each host.
+        """
+        with self.timer.step("drain", slots):
+            drained = self.each({host: self._drain(states[host], slots[host]) for host in slots})
+        left = {
+            host: next((int(result.data["left"]) for result in results if "left" in result.data), 0)
+            for host, results in drained.items()
+        }
+        with self.timer.step("tidy", slots):
+            self.each({host: self._tidy(states[host], slots[host], release, left[host], retired) for host in slots})
+        return left
+
+    def _drain(self, state: HostState, slot: str) -> list[Operation]:
+        """Workers of the old slot stop as soon as the new ones are there; the others only when nobody is connected any more."""
+        old = state.live
+        if not old or old == slot:
+            return []
+        operations: list[Operation] = []
+        workers = preparation.names_under_pm2(self.application, old, workers=True)
+        if workers:
+            operations.append(self.pm2("stop", names=workers))
+        return [
+            *operations,
+            Drain(listens=preparation.listens(self.application, old), limit_seconds=self.application.drain_seconds),
+        ]
+
+    def _tidy(self, state: HostState, slot: str, release: str, left: int, retired: str) -> list[Operation]:
+        old = state.live if state.live != slot else ""
+        operations: list[Operation] = []
+        if old and not self.application.keep_warm:
+            operations.append(self.pm2("delete", prefix=preparation.slot_prefix(self.application, old)))
+        elif old and left:
+            # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.
+            operations.append(self.pm2("restart", names=preparation.names_under_pm2(self.application, old, workers=False)))
+        else:
+            operations.append(self.pm2("save"))
+        if old and state.live_release != release:
+            operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
+        after = HostState(
+            state.host, slot, {**state.slots, slot: release}, {**state.records}, tuple({*state.releases, release}), free_bytes=0
+        )
+        return [
+            *operations,
+            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": time.time()}),
+            Prune(root=self.layout.root, releases=prunable(after, self.application.keep_releases)),
+            Progress(root=self.layout.root),
+        ]
+
+    def pm2(self, action: str, *, names: tuple[str, ...] = (), prefix: str = "") -> Pm2Control:
+        """An action on the application's processes."""
+        return Pm2Control(user=self.application.user, home=self.layout.root, action=action, names=names, prefix=prefix)
+
+    def recover(self, states: States, why: str = "") -> str:
+        """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
+        verdict = recovery(states)
+        if verdict is None:
+            return ""
+        with self.timer.step("recover", verdict.hosts):
+            if verdict.finishes:
+                release = next(each.release for each in verdict.hosts.values())
+                self.each({host: self._finish(states[host], each) for host, each in verdict.hosts.items()})
+                self.listener(events.Note(f"{release} serves on every host"))
+            else:
+                self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in verdict.hosts.items()})
+        return verdict.story
+
+    def _finish(self, state: HostState, found: Recovery) -> list[Operation]:
+        before = str(state.progress.get("before", ""))
+        old = HostState(state.host, before, state.slots, state.records, state.releases)
+        return [*self._drain(old, found.slot), *self._tidy(old, found.slot, found.release, 0, "live")]
+
+    def _undo(self, state: HostState, found: Recovery, why: str) -> list[Operation]:
+        """Back to the release before: the switch first, for everything else can wait."""
+        if found.action == "nothing":
+            return []
+        operations: list[Operation] = []
+        failed = state.progress.get("slot") or found.slot
+        if found.action == "revert":
+            reload = preparation.reloads(self.application)
+            operations.append(Switch(root=self.layout.root, slot=found.slot, reload=reload))
+            workers = preparation.names_under_pm2(self.application, found.slot, workers=True)
+            if workers:
+                operations.append(self.pm2("restart", names=workers))
+        if found.warm:
+            workers = preparation.names_under_pm2(self.application, failed, workers=True)
+            operations.append(self.pm2("stop", names=workers))
+        elif state.slots.get(failed) == found.release:
+            operations.append(self.pm2("delete", prefix=preparation.slot_prefix(self.application, failed)))
+            operations.append(File(path=f"{self.layout.slot(failed)}/slot.json", absent=True))
+        if found.release and state.progress.get("action") == "deploy":
+            operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
+        return [*operations, Progress(root=self.layout.root)]
+
+    def take_back(self, error: BaseException) -> dict[str, str]:
+        """After an error: bring every host that answers to one release, and say for each host what is true there now."""
+        states = self.look()
+        try:
+            self.recover(states, told(error))
+        except HostError as worse:
+            self.warn(f"taking it back failed too: {worse.message}")
+        after = self.look()
+        said = {host: f"{state.live_release or 'nothing'} serves" for host, state in after.items()}
+        return {host: said.get(host, "does not answer; the next run will finish or take back what it holds") for host in self.hosts}

@@ -1,0 +1,248 @@
+"""Bringing a version of an application to all its hosts without losing a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from windlass import events
+from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
+from windlass.flows import preparation
+from windlass.flows.artefact import Artefact, obtain
+from windlass.flows.cutover import Cutover
+from windlass.flows.migrations import migrations_in
+from windlass.flows.preparation import Deployment
+from windlass.flows.source import Source, resolve
+from windlass.flows.steps import Timer, told
+from windlass.operations.command import Run
+from windlass.operations.operation import Operation
+from windlass.operations.release import Record
+from windlass.plans.slots import States, live_releases, unchanged
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.inventory import Application, Environment
+
+ROOM = 4  # times the artefact's size that must be free on a host before it is unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deploy came to.
+
+    before   the release that served before, empty if none did
+    left     for each host, connections that were still open to the old release when the drain's limit was reached
+    story    what was found of an earlier run that had broken off, and what was done about it
+    """
+
+    application: str
+    release: str
+    before: str = ""
+    changed: bool = True
+    reference: str = ""
+    commit: str = ""
+    artefact: str = ""
+    built: bool = False
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    switch_milliseconds: Mapping[str, float] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
+    round_trips: Mapping[str, int] = field(default_factory=dict)
+    story: str = ""
+
+
+def chosen(environment: Environment, name: str) -> Application:
+    """The application that is meant: the named one, or the only one. Raises UsageError."""
+    if name:
+        return environment.application(name)
+    if len(environment.applications) == 1:
+        return next(iter(environment.applications.values()))
+    raise UsageError("which application?", hint=f"say --app {' or --app '.join(environment.applications)}")
+
+
+def deploy(
+    workspace: Workspace,
+    application: Application,
+    reference: str,
+    *,
+    force: bool = False,
+    listener: events.Listener = events.nobody,
+) -> Deployed:
+    """Deploy what `reference` (or, if empty, the inventory) names. The old release serves until the new one has answered.
+
+    Raises UsageError, RefusedError (a lock is held), BuildFailed, and FlowFailed when it was taken back.
+    """
+    timer = Timer(listener)
+    with timer.step("resolve"):
+        source = resolve(application, reference, project=workspace.project)
+    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
+    with workspace.fleet(hosts, listener) as fleet:
+        cutover = Cutover(workspace, application, fleet, listener, timer, "deploy", workspace.operator)
+        states = cutover.lock_and_look(f"deploy {application.name} {source.reference}")
+        story = cutover.recover(states)
+        if story:
+            cutover.warn(story)
+            states = cutover.look()
+        with timer.step("artefact", hosts[:1]):
+            artefact = _artefact(cutover, source)
+        settings = preparation.configuration(Deployment(workspace, application, hosts[0], ""))
+        if not force and unchanged(states, artefact.content.sha256, settings):
+            (release,) = live_releases(states)
+            return _nothing_to_do(cutover, source, artefact, release, story)
+        return _deploy(cutover, states, source, artefact, settings, story)
+
+
+def _artefact(cutover: Cutover, source: Source) -> Artefact:
+    workspace, application = cutover.workspace, cutover.application
+    builder = cutover.hosts[0]
+    node = workspace.environment.settings(builder, "nodejs") if "nodejs" in workspace.environment.roles_of(builder) else None
+    return obtain(
+        application,
+        source,
+        toolchain=f"node {getattr(node, 'version', '')}",
+        channel=cutover.fleet.channel(builder),
+        folder=workspace.project / ".windlass" / "artefacts" / application.name,
+    )
+
+
+def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release: str, story: str) -> Deployed:
+    return Deployed(
+        application=cutover.application.name,
+        release=release,
+        before=release,
+        changed=False,
+        reference=source.reference,
+        commit=source.commit,
+        artefact=artefact.content.sha256,
+        seconds=cutover.timer.seconds,
+        round_trips=cutover.fleet.round_trips,
+        story=story,
+    )
+
+
+def _deploy(cutover: Cutover, states: States, source: Source, artefact: Artefact, settings: str, story: str) -> Deployed:
+    release = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{source.short}"
+    slots = {host: state.idle for host, state in states.items()}
+    _make_sure_of_room(states, artefact)
+    try:
+        _prepare(cutover, states, slots, release, _record(cutover, source, artefact, settings, release))
+        _stand_up(cutover, states, slots, release, artefact)
+        with cutover.timer.step("switch", slots):
+            switched = cutover.switch(states, slots, release)
+        left = cutover.settle(states, slots, release)
+    except (WindlassError, KeyboardInterrupt) as error:
+        raise _taken_back(cutover, error, release) from error
+    before = sorted(live_releases(states))
+    return Deployed(
+        application=cutover.application.name,
+        release=release,
+        before=before[0] if before else "",
+        reference=source.reference,
+        commit=source.commit,
+        artefact=artefact.content.sha256,
+        built=artefact.built,
+        seconds=cutover.timer.seconds,
+        switch_milliseconds=switched.milliseconds,
+        left=left,
+        round_trips=cutover.fleet.round_trips,
+        story=story,
+    )
+
+
+def _make_sure_of_room(states: States, artefact: Artefact) -> None:
+    needed = artefact.content.size * ROOM
+    for host, state in states.items():
+        if state.free_bytes < needed:
+            raise RefusedError(
+                f"{host} has {state.free_bytes >> 20} MiB free, and this release needs up to {needed >> 20} MiB there",
+                host=host,
+                hint="make room, or lower keep_releases; nothing was changed",
+            )
+
+
+def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str, release: str) -> dict[str, Any]:
+    seen = Deployment(cutover.workspace, cutover.application, cutover.hosts[0], release)
+    return {
+        "state": "prepared",
+        "artefact": artefact.content.sha256,
+        "size": artefact.content.size,
+        "configuration": settings,
+        "reference": source.reference,
+        "commit": source.commit,
+        "operator": cutover.operator,
+        "created": datetime.now(UTC).timestamp(),
+        "migrations": list(migrations_in(source.tar)),
+        "environment": preparation.fingerprints(seen.environment()),
+    }
+
+
+def _prepare(cutover: Cutover, states: States, slots: Mapping[str, str], release: str, record: Mapping[str, Any]) -> None:
+    """Announce the run on every host, before anything is changed there."""
+    root = cutover.layout.root
+    announced: dict[str, list[Operation]] = {
+        host: [
+            cutover.progress("prepare", states[host], release, slot=slots[host]),
+            Record(root=root, release=release, values=record),
+        ]
+        for host in slots
+    }
+    cutover.each(announced)
+
+
+def _stand_up(cutover: Cutover, states: States, slots: Mapping[str, str], release: str, artefact: Artefact) -> None:
+    """Files everywhere, migrations once, processes in the idle slot, and the gate."""
+    application, timer = cutover.application, cutover.timer
+    seen = {host: Deployment(cutover.workspace, application, host, release) for host in slots}
+    with timer.step("prepare", slots):
+        cutover.each({host: preparation.unpack(seen[host], artefact.content) for host in slots})
+    if application.migrate:
+        first = cutover.hosts[0]
+        with timer.step("migrate", [first]):
+            cutover.each({first: [cutover.progress("migrate", states[first], release, slot=slots[first]), _migration(seen[first])]})
+    start_in(cutover, states, slots, seen)
+
+
+def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: Mapping[str, Deployment]) -> None:
+    """Start a release that is on every host in each host's slot, and wait until it is fit to serve."""
+    application = cutover.application
+    release = next(iter(seen.values())).release
+    gate = application.gate
+    with cutover.timer.step("start", slots):
+        cutover.each(
+            {
+                host: [
+                    cutover.progress("start", states[host], release, slot=slots[host]),
+                    *preparation.start(seen[host], slots[host]),
+                ]
+                for host in slots
+            }
+        )
+    with cutover.timer.step("gate", slots):
+        cutover.gate(release, slots, limit=gate.limit_seconds, stable=gate.stable_seconds)
+
+
+def _migration(seen: Deployment) -> Run:
+    return Run(
+        name=f"migrate: {seen.application.migrate}",
+        command=f'set -a; . ./.env; set +a; PATH="$PWD/node_modules/.bin:$PATH"; {seen.application.migrate}',
+        user=seen.application.user,
+        folder=seen.folder,
+        limit_seconds=3600.0,
+    )
+
+
+def _taken_back(cutover: Cutover, error: BaseException, release: str) -> WindlassError | KeyboardInterrupt:
+    """The error to show once the old release serves alone again."""
+    hosts = cutover.take_back(error)
+    truth = "; ".join(f"{host}: {said}" for host, said in hosts.items())
+    if isinstance(error, KeyboardInterrupt):
+        return KeyboardInterrupt(f"the {cutover.action} of {release} was taken back. {truth}")
+    partly = any("does not answer" in said for said in hosts.values())
+    return FlowFailed(
+        f"{cutover.application.name} {release} was not deployed: {told(error)}",
+        hosts=hosts,
+        partly=partly,
+        hint=f"{truth}. {getattr(error, 'hint', '')}".strip(),
+        last_lines=getattr(error, "last_lines", ()),
+    )

@@ -1,0 +1,194 @@
+"""What is where: releases, slots, health, and what one can go back to. Looks only, changes nothing, takes no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from windlass import events
+from windlass.errors import HostError
+from windlass.flows import preparation
+from windlass.flows.steps import all_of
+from windlass.hosts.fleet import errors_of
+from windlass.operations.gate import Gate, Inspect, Instance
+from windlass.operations.pm2 import Pm2Control, Pm2List, TailLogs
+from windlass.operations.release import ReleaseState
+from windlass.operations.wire import Batch
+from windlass.plans.layout import SLOTS, Layout
+from windlass.plans.recovery import recovery
+from windlass.plans.slots import Back, HostState, Record, live_releases, records_of, ways_back
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.hosts.fleet import Fleet
+    from windlass.inventory import Application
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One slot of an application on a host. `age` is in seconds since it went live, `memory` in bytes."""
+
+    host: str
+    slot: str
+    release: str
+    live: bool
+    age: float
+    healthy: bool
+    why: str
+    memory: int
+    connections: int
+    processes: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationStatus:
+    """An application on all its hosts. `story` is about a run that broke off, empty if none did."""
+
+    application: str
+    rows: tuple[Row, ...]
+    back: tuple[Back, ...]
+    story: str
+    agree: bool
+    unreachable: Mapping[str, str]
+
+
+def status(workspace: Workspace, application: Application, fleet: Fleet, *, now: float) -> ApplicationStatus:
+    """Look at every slot on every host. `now` in seconds since 1970."""
+    states, failed = _states(workspace, application, fleet)
+    looks = {host: Batch((Inspect(instances=_all_instances(application, state)),)) for host, state in states.items()}
+    found = fleet.run(looks)
+    rows: list[Row] = []
+    for host, outcome in found.items():
+        if isinstance(outcome, HostError):
+            failed[host] = outcome.message
+            continue
+        rows += _rows(application, states[host], outcome[0].data, now)
+    verdict = recovery(states)
+    story = verdict.story if verdict else ""
+    return ApplicationStatus(application.name, tuple(rows), ways_back(states), story, len(live_releases(states)) <= 1, failed)
+
+
+def _states(workspace: Workspace, application: Application, fleet: Fleet) -> tuple[dict[str, HostState], dict[str, str]]:
+    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts) if host.name in fleet.targets]
+    outcomes = fleet.run_same(hosts, (ReleaseState(root=Layout(application.name).root),))
+    failed = {host: error.message for host, error in errors_of(outcomes).items()}
+    states = {host: HostState.of(host, results[0].data) for host, results in outcomes.items() if not isinstance(results, HostError)}
+    return states, failed
+
+
+def _all_instances(application: Application, state: HostState) -> tuple[Instance, ...]:
+    """The instances of both slots, named `slot/instance`."""
+    return tuple(
+        replace(instance, name=f"{slot}/{instance.name}")
+        for slot, release in sorted(state.slots.items())
+        for instance in preparation.instances(application, slot, release)
+    )
+
+
+def _rows(application: Application, state: HostState, seen: Mapping[str, Mapping[str, Any]], now: float) -> list[Row]:
+    rows = []
+    for slot in SLOTS:
+        if slot not in state.slots:
+            continue
+        release = state.slots[slot]
+        live = slot == state.live
+        mine = {name.partition("/")[2]: data for name, data in seen.items() if name.startswith(f"{slot}/")}
+        web = {name: data for name, data in mine.items() if application.processes[name.rpartition("-")[0]].listen != "none"}
+        asked = mine if live else web  # the workers of a slot that is kept warm sleep on purpose
+        sick = {name: data["why"] for name, data in asked.items() if not data["healthy"]}
+        since = state.records[release].live_at if release in state.records else 0.0
+        rows.append(
+            Row(
+                host=state.host,
+                slot=slot,
+                release=release,
+                live=live,
+                age=max(0.0, now - since) if since else 0.0,
+                healthy=not sick,
+                why="; ".join(f"{name}: {why}" for name, why in sick.items()),
+                memory=sum(int(data["memory"]) for data in mine.values()),
+                connections=sum(int(data["connections"]) for data in mine.values()),
+                processes=f"{sum(1 for data in mine.values() if data['running'])}/{len(mine)}",
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """All releases that are remembered, newest first; where each serves, and which are a way back."""
+
+    application: str
+    records: tuple[Record, ...]
+    serving: Mapping[str, tuple[str, ...]]
+    present: Mapping[str, tuple[str, ...]]
+    back: tuple[Back, ...]
+
+
+def releases(workspace: Workspace, application: Application, *, listener: events.Listener = events.nobody) -> Releases:
+    """The releases of an application. Raises the error of a host that does not answer."""
+    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
+    with workspace.fleet(hosts, listener) as fleet:
+        states, failed = _states(workspace, application, fleet)
+    for host, message in failed.items():
+        listener(events.Note(message, host=host, warning=True))
+    records = records_of(states)
+    serving = {
+        each.release: tuple(host for host, state in states.items() if state.live_release == each.release) for each in records
+    }
+    present = {each.release: tuple(host for host, state in states.items() if each.release in state.releases) for each in records}
+    return Releases(application.name, records, serving, present, ways_back(states))
+
+
+def pm2_list(application: Application, fleet: Fleet) -> dict[str, list[dict[str, Any]] | HostError]:
+    """What PM2 runs for an application, on each of the fleet's hosts."""
+    layout = Layout(application.name)
+    outcomes = fleet.run_same(fleet.targets, (Pm2List(user=application.user, home=layout.root),))
+    listed: dict[str, list[dict[str, Any]] | HostError] = {}
+    for host, outcome in outcomes.items():
+        listed[host] = outcome if isinstance(outcome, HostError) else list(outcome[0].data["processes"])
+    return listed
+
+
+def pm2_restart(application: Application, fleet: Fleet, process: str, *, gate_seconds: float) -> dict[str, tuple[str, ...]]:
+    """Restart the processes of the live slot, host after host, each back and fit before the next one goes.
+
+    Raises the first host's error; the hosts after it are then untouched.
+    """
+    layout = Layout(application.name)
+    restarted: dict[str, tuple[str, ...]] = {}
+    for host in fleet.targets:
+        looked = all_of(fleet.run_same([host], (ReleaseState(root=layout.root),)))
+        state = HostState.of(host, looked[host][0].data)
+        chosen = [
+            each
+            for each in preparation.instances(application, state.live, state.live_release)
+            if state.live and process in ("", each.name.rpartition("-")[0])
+        ]
+        names = tuple(layout.process_name(state.live, each.name) for each in chosen)
+        gate = Gate(instances=tuple(chosen), limit_seconds=gate_seconds, stable_seconds=application.gate.stable_seconds)
+        restart = Pm2Control(user=application.user, home=layout.root, action="restart", names=names)
+        if names:
+            all_of(fleet.run_same([host], (restart, gate)))
+        restarted[host] = names
+    return restarted
+
+
+def logs(application: Application, fleet: Fleet, *, lines: int, process: str = "") -> dict[str, dict[str, list[str]] | HostError]:
+    """The last lines of every process's log in both slots, for each host, by `slot-instance`."""
+    layout = Layout(application.name)
+    paths = {
+        layout.log(slot, each.name): f"{slot}-{each.name}"
+        for slot in SLOTS
+        for each in preparation.instances(application, slot, "")
+        if process in ("", each.name.rpartition("-")[0])
+    }
+    outcomes = fleet.run_same(fleet.targets, (TailLogs(paths=tuple(paths), lines=lines),))
+    found: dict[str, dict[str, list[str]] | HostError] = {}
+    for host, outcome in outcomes.items():
+        if isinstance(outcome, HostError):
+            found[host] = outcome
+        else:
+            found[host] = {paths[path]: text for path, text in outcome[0].data["lines"].items() if text}
+    return found

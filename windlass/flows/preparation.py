@@ -1,0 +1,215 @@
+"""What a release needs on a host, said as operations: its files, its environment, its processes. Nothing is done here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from windlass.inventory.environment_file import environment_file
+from windlass.inventory.templating import process_command, process_environment, release_files, scope
+from windlass.operations.archive import Archive
+from windlass.operations.directory import Directory
+from windlass.operations.file import File
+from windlass.operations.gate import Health, Instance
+from windlass.operations.link import Link
+from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.pm2 import Pm2Process, Pm2Start
+from windlass.plans.launcher import launcher
+from windlass.plans.layout import Layout
+from windlass.values import Secret
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.inventory import Application, Process
+
+PRIVATE = "0600"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A release of an application, seen from one host."""
+
+    workspace: Workspace
+    application: Application
+    host: str
+    release: str
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.application.name)
+
+    @property
+    def folder(self) -> str:
+        return self.layout.release(self.release)
+
+    def values(self, **more: Any) -> Mapping[str, Any]:
+        """What templates of this release may use on this host."""
+        extra = {"release": self.release, "folder": self.folder, "shared": self.layout.shared} | more
+        environment = self.workspace.environment
+        return scope(environment, environment.host(self.host), self.workspace.secrets, self.application, extra)
+
+    def environment(self) -> dict[str, str]:
+        """The release's environment, without what depends on the slot."""
+        return process_environment(self.workspace.environment, self.application, None, self.values())
+
+    def files(self) -> dict[str, Secret]:
+        """The release's own files that the inventory describes, by path inside the release."""
+        return release_files(self.workspace.environment, self.application, self.values())
+
+
+def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
+    """What a release remembers of its environment: enough to see that a value differs, too little to learn it."""
+    return {name: hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:8] for name, value in sorted(values.items())}
+
+
+def configuration(deployment: Deployment) -> str:
+    """A digest of all that shapes a release besides its artefact: environment, files, processes."""
+    application = deployment.application
+    unnamed = Deployment(deployment.workspace, application, deployment.host, "{release}")
+    parts = {
+        "environment": unnamed.environment(),
+        "files": {path: text.reveal() for path, text in unnamed.files().items()},
+        "processes": {name: process.model_dump(mode="json") for name, process in application.processes.items()},
+        "shared": list(application.shared),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
+    """The release's folder: the artefact, the environment, the files, links to what all releases share."""
+    user, folder = deployment.application.user, deployment.folder
+    operations: list[Operation] = [
+        Archive(content=content, path=folder, owner=user, group=user),
+        File(path=f"{folder}/.env", content=environment_file(deployment.environment()), mode=PRIVATE, owner=user, group=user),
+    ]
+    for path, text in deployment.files().items():
+        operations.append(File(path=f"{folder}/{path}", content=text, mode=PRIVATE, owner=user, group=user))
+    for path in deployment.application.shared:
+        kept = f"{deployment.layout.shared}/{path}"
+        operations += [
+            Directory(path=kept, mode="0750", owner=user, group=user),
+            Link(path=f"{folder}/{path}", target=kept, force=True),
+        ]
+    return tuple(operations)
+
+
+def instances(application: Application, slot: str, release: str) -> tuple[Instance, ...]:
+    """The processes of a release in a slot, as the host can recognise them."""
+    found: list[Instance] = []
+    for process in application.processes.values():
+        found += [_instance(application, process, number, slot, release) for number in range(process.instances)]
+    return tuple(found)
+
+
+def _instance(application: Application, process: Process, number: int, slot: str, release: str) -> Instance:
+    layout, name = Layout(application.name), f"{process.name}-{number}"
+    return Instance(
+        name=name,
+        run=layout.run_of(slot, name),
+        folder=layout.release(release),
+        listen=listen_of(application, process, number, slot),
+        log=layout.log(slot, name),
+        health=_health(process, release),
+    )
+
+
+def listen_of(application: Application, process: Process, number: int, slot: str) -> str:
+    """Where an instance listens: a socket's path, an address and port, or nothing."""
+    if process.listen == "socket":
+        return Layout(application.name).socket(slot, f"{process.name}-{number}")
+    if process.listen == "port" and process.ports:
+        return f"127.0.0.1:{getattr(process.ports, slot) + number}"
+    return ""
+
+
+def _health(process: Process, release: str) -> Health | None:
+    if process.listen == "none":
+        return None
+    health = process.health
+    return Health(
+        path=health.path, status=health.status, contains=health.contains or "", release_key=health.release or "", release=release
+    )
+
+
+def is_web(instance: Instance) -> bool:
+    """Whether an instance takes requests; the others are workers."""
+    return bool(instance.listen)
+
+
+def names_under_pm2(application: Application, slot: str, *, workers: bool) -> tuple[str, ...]:
+    """PM2's names of the workers of a slot, or of the others."""
+    layout = Layout(application.name)
+    chosen = [instance for instance in instances(application, slot, "") if is_web(instance) is not workers]
+    return tuple(layout.process_name(slot, instance.name) for instance in chosen)
+
+
+def slot_prefix(application: Application, slot: str) -> str:
+    """What PM2's names of a slot begin with."""
+    return Layout(application.name).process_name(slot, "")
+
+
+def reloads(application: Application) -> bool:
+    """Whether a switch needs nginx to reload: where the slots are known by port."""
+    return any(process.listen == "port" for process in application.processes.values())
+
+
+def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
+    """Fill a slot with a release and start its processes there. What was in the slot ends."""
+    application, layout, folder = deployment.application, deployment.layout, deployment.layout.slot(slot)
+    operations: list[Operation] = [
+        Directory(path=folder),
+        Link(path=f"{folder}/run", target=f"{layout.run}/{slot}"),
+        File(path=f"{folder}/slot.json", content=json.dumps({"release": deployment.release}) + "\n"),
+    ]
+    if reloads(application):
+        operations.append(File(path=f"{folder}/upstream.conf", content=_upstream(application, slot)))
+    started: list[Pm2Process] = []
+    for process in application.processes.values():
+        for number in range(process.instances):
+            name = f"{process.name}-{number}"
+            operations += _launch(deployment, process, number, slot)
+            started.append(
+                Pm2Process(
+                    name=layout.process_name(slot, name),
+                    launcher=layout.launcher(slot, name),
+                    folder=deployment.folder,
+                    log=layout.log(slot, name),
+                    stop_seconds=process.stop_seconds,
+                    memory=process.memory or "",
+                )
+            )
+    prefix = slot_prefix(application, slot)
+    operations.append(Pm2Start(user=application.user, home=layout.root, replaces=prefix, processes=tuple(started)))
+    return tuple(operations)
+
+
+def _launch(deployment: Deployment, process: Process, number: int, slot: str) -> list[Operation]:
+    """The launcher of one instance; what the last one of its name left in /run goes."""
+    application, layout, name = deployment.application, deployment.layout, f"{process.name}-{number}"
+    listen, run = listen_of(application, process, number, slot), layout.run_of(slot, name)
+    shown = listen.rpartition(":")[2] if process.listen == "port" else listen
+    values = deployment.values(slot=slot, listen=shown, instance=number)
+    environment = deployment.workspace.environment
+    filled = process_environment(environment, application, process, values)
+    variables = {name: filled[name] for name in process.environment}
+    command = process_command(environment, application, process, values)
+    socket = listen if process.listen == "socket" else ""
+    text = launcher(folder=deployment.folder, run=run, socket=socket, command=command, variables=variables)
+    return [
+        File(path=f"{run}.starts", absent=True),
+        File(path=f"{run}.pid", absent=True),
+        File(path=layout.launcher(slot, name), content=text, mode="0700", owner=application.user, group=application.user),
+    ]
+
+
+def _upstream(application: Application, slot: str) -> str:
+    lines = [f"server {listen};" for listen in listens(application, slot)]
+    return "# Written by Windlass: the servers of this slot.\n" + "\n".join(lines) + "\n"
+
+
+def listens(application: Application, slot: str) -> tuple[str, ...]:
+    """Where the processes of a slot take requests."""
+    return tuple(instance.listen for instance in instances(application, slot, "") if instance.listen)

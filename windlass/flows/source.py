@@ -1,0 +1,155 @@
+"""From a reference to the exact code: a branch or tag is resolved once, here, so that all hosts get the same."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windlass.errors import BuildFailed, UsageError
+from windlass.inventory import GitSource, NpmSource, PathSource
+
+if TYPE_CHECKING:
+    from windlass.inventory import Application
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Code, fixed.
+
+    reference  what was asked for: a branch, a tag, a version
+    commit     the commit it meant, or the exact version of a package; empty for a plain folder
+    identity   equal for equal code, whatever it is called
+    time       seconds since 1970, of the commit
+    tar        the code
+    """
+
+    reference: str
+    commit: str
+    identity: str
+    time: int
+    tar: Path
+
+    @property
+    def short(self) -> str:
+        """Seven characters of the commit, or the version: what people call a release."""
+        if self.commit and all(letter in "0123456789abcdef" for letter in self.commit):
+            return self.commit[:7]
+        return self.commit or self.identity[:7]
+
+
+def resolve(application: Application, reference: str, *, project: Path) -> Source:
+    """The code that `reference` (or, if empty, the inventory) means now. Raises UsageError if there is no such reference."""
+    folder = project / ".windlass" / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    source = application.source
+    if isinstance(source, GitSource):
+        return _from_git(source, reference or source.ref, project, folder)
+    if isinstance(source, NpmSource):
+        return _from_npm(source, reference or source.version, folder)
+    if reference:
+        raise UsageError(
+            f"{application.name} comes from a folder, which has no references such as {reference!r}",
+            hint="deploy it without --ref, or give it a git source in the inventory",
+        )
+    return _from_folder(source, project, folder)
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    try:
+        completed = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BuildFailed("git is not installed here", hint="apt-get install git") from None
+    if completed.returncode != 0:
+        raise BuildFailed(f"git {arguments[0]} failed in {folder}", last_lines=completed.stderr.splitlines()[-10:])
+    return completed.stdout.strip()
+
+
+def _from_git(source: GitSource, reference: str, project: Path, folder: Path) -> Source:
+    repository = _repository(source.git, project)
+    try:
+        commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}", folder=repository)
+    except BuildFailed:
+        raise _unknown_reference(repository, source.git, reference) from None
+    tree = f"{commit}:{source.folder.strip('/')}" if source.folder else f"{commit}^{{tree}}"
+    identity = _git("rev-parse", "--verify", tree, folder=repository)
+    tar = folder / f"{identity}.tar"
+    if not tar.exists():
+        partial = tar.with_suffix(".partial")
+        _git("archive", "--format=tar", "-o", str(partial.absolute()), identity, folder=repository)
+        partial.replace(tar)
+    committed = int(_git("show", "-s", "--format=%ct", commit, folder=repository))
+    return Source(reference, commit, identity, committed, tar)
+
+
+def _repository(address: str, project: Path) -> Path:
+    """A repository on this machine as it is, one elsewhere as a mirror that is brought up to date."""
+    local = (project / address).resolve()
+    if local.is_dir():
+        return local
+    mirror = project / ".windlass" / "repositories" / hashlib.sha256(address.encode()).hexdigest()[:16]
+    if mirror.is_dir():
+        _git("remote", "update", "--prune", folder=mirror)
+    else:
+        mirror.parent.mkdir(parents=True, exist_ok=True)
+        _git("clone", "--quiet", "--mirror", "--", address, str(mirror), folder=mirror.parent)
+    return mirror
+
+
+def _unknown_reference(repository: Path, address: str, reference: str) -> UsageError:
+    names = _git("for-each-ref", "--format=%(refname:short)", folder=repository).splitlines()
+    close = difflib.get_close_matches(reference, names, n=3)
+    known = f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(names[:8]) or 'no branches or tags'}"
+    return UsageError(f"{address} has no branch, tag or commit {reference!r}", hint=known)
+
+
+def _from_npm(source: NpmSource, version: str, folder: Path) -> Source:
+    manifest = json.dumps({"name": "release", "version": "0.0.0", "private": True, "dependencies": {source.npm: version}}, indent=1)
+    identity = hashlib.sha256(f"{source.npm}@{version}".encode()).hexdigest()
+    tar = folder / f"{identity}.tar"
+    _write_tar(tar, [("package.json", manifest.encode())])
+    return Source(f"{source.npm}@{version}", version, identity, 0, tar)
+
+
+def _from_folder(source: PathSource, project: Path, folder: Path) -> Source:
+    top = (project / source.path).resolve()
+    if not top.is_dir():
+        raise UsageError(f"there is no folder {top}", hint="mend the application's source.path in the inventory")
+    members = [(str(path.relative_to(top)), path) for path in _files(top)]
+    tar = folder / "folder.partial"
+    _write_tar(tar, members)
+    identity = hashlib.sha256(tar.read_bytes()).hexdigest()
+    final = folder / f"{identity}.tar"
+    tar.replace(final)
+    return Source(source.path, "", identity, int(time.time()), final)
+
+
+def _files(top: Path) -> list[Path]:
+    """What git tracks in the folder and what is new there; without git, every file."""
+    listed = subprocess.run(
+        ["git", "-C", str(top), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=False
+    )
+    if listed.returncode == 0:
+        found = [top / name.decode() for name in listed.stdout.split(b"\0") if name]
+    else:
+        found = list(top.rglob("*"))
+    return sorted(path for path in found if path.is_file())
+
+
+def _write_tar(path: Path, members: Sequence[tuple[str, bytes | Path]]) -> None:
+    """A tar whose bytes depend on nothing but names, content and the executable bit."""
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in members:
+            data = content if isinstance(content, bytes) else content.read_bytes()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            member.mode = 0o755 if isinstance(content, Path) and content.stat().st_mode & 0o100 else 0o644
+            archive.addfile(member, io.BytesIO(data))

@@ -1,0 +1,69 @@
+"""What all flows share: steps that are announced, and outcomes of many hosts judged together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from windlass.errors import FlowFailed, HostError, WindlassError
+from windlass.events import Listener, StepEnded, StepStarted
+from windlass.hosts.fleet import errors_of
+
+Value = TypeVar("Value")
+
+
+class Timer:
+    """Announces steps and remembers how long each took, in seconds."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str, hosts: Iterable[str] = ()) -> Iterator[None]:
+        """Everything inside belongs to this step."""
+        self._listener(StepStarted(name, tuple(hosts)))
+        started = time.monotonic()
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            spent = time.monotonic() - started
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 3)
+            self._listener(StepEnded(name, spent, failed))
+
+
+def all_of(outcomes: Mapping[str, Value | HostError]) -> dict[str, Value]:
+    """The values, if every host has one. One failed host raises its error, several raise FlowFailed with all of them."""
+    failed = errors_of(outcomes)
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        first = next(iter(failed.values()))
+        raise FlowFailed(
+            f"{len(failed)} hosts failed: {first.message}",
+            hosts={host: error.message for host, error in failed.items()},
+            hint=first.hint,
+            last_lines=first.last_lines,
+        )
+    return {host: outcome for host, outcome in outcomes.items() if not isinstance(outcome, HostError)}
+
+
+def told(error: BaseException) -> str:
+    """An error in one line."""
+    return error.message if isinstance(error, WindlassError) else str(error) or "interrupted"
+
+
+def process_age() -> float:
+    """Seconds since this process was started: since somebody pressed Enter. 0 where the system does not tell."""
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return round(time.clock_gettime(time.CLOCK_BOOTTIME) - started, 3)

@@ -1,0 +1,255 @@
+"""`deploy`, `rollback`, `releases`, `status`: versions of applications, and where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from windlass.tasks.common import Options, command
+
+if TYPE_CHECKING:
+    from windlass.events import Listener
+    from windlass.flows.deploy import Deployed
+    from windlass.flows.overview import ApplicationStatus, Releases
+    from windlass.flows.rollback import RolledBack
+    from windlass.flows.workspace import Workspace
+    from windlass.tasks.door import Outcome
+
+APP = "the application; may be left out where there is only one"
+
+
+@command(
+    app=APP,
+    ref="what to deploy: a tag, a branch, a commit (else the one the inventory names)",
+    force="deploy even what serves already",
+)
+def deploy(
+    _context: Context,
+    *,
+    env: str = "",
+    app: str = "",
+    ref: str = "",
+    force: bool = False,
+    json: bool = False,
+    yes: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+) -> None:
+    """
+    Bring a version of an application to all its hosts, blue-green, without losing a request.
+
+    The old release serves until the new one has answered on every host. If anything fails before that, or you press
+    Ctrl-C, all goes back by itself, and the error shows the application's own last lines.
+
+    Example:
+
+        invoke deploy --env staging --app tickets --ref v1.4.0
+
+    Exit codes: 0 done or nothing to do, 1 failed and taken back, 2 wrong usage or inventory, 3 a host could not be taken
+    back yet (it says which), 4 refused: another run holds the lock.
+    """
+    from windlass.flows.deploy import chosen
+    from windlass.flows.deploy import deploy as flow
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        return _deployed(flow(workspace, chosen(workspace.environment, app), ref, force=force, listener=listener))
+
+    run_flow("deploy", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+
+
+def _deployed(done: Deployed) -> Outcome:
+    from dataclasses import asdict
+
+    from windlass.tasks.door import Outcome
+    from windlass.values import human_seconds
+
+    if not done.changed:
+        return Outcome(result=asdict(done), text=f"{done.application} {done.release} serves already: nothing to do")
+    lines = [f"{done.application} {done.release} ({done.reference}) serves on {len(done.switch_milliseconds)} hosts"]
+    if done.before:
+        lines.append(f"before it: {done.before}, kept warm: invoke rollback brings it back")
+    slowest = max(done.switch_milliseconds.values(), default=0.0)
+    steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
+    lines.append(f"took {human_seconds(sum(done.seconds.values()))} ({steps}); the switch itself {slowest:.1f} ms a host at most")
+    left = sum(done.left.values())
+    if left:
+        lines.append(f"{left} connections to the old release were still open after the drain's limit and were closed")
+    return Outcome(result=asdict(done), text="\n".join(lines))
+
+
+@command(app=APP, to="the release to go back to (else the one that served before): its id, its tag, or its commit")
+def rollback(
+    _context: Context,
+    *,
+    env: str = "",
+    app: str = "",
+    to: str = "",
+    json: bool = False,
+    yes: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+) -> None:
+    """
+    Go back to the release that served before, at once; no version to look up.
+
+    The release before is kept warm, so this is the switch alone. Older ones are started and checked like a deploy.
+
+    Example:
+
+        invoke rollback --env production
+        invoke rollback --env production --to v1.3.2
+
+    Exit codes: 0 done, 1 failed (what served before still serves), 2 wrong usage or inventory, 3 partly done, 4 refused.
+    """
+    from windlass.flows.deploy import chosen
+    from windlass.flows.rollback import rollback as flow
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        return _rolled_back(flow(workspace, chosen(workspace.environment, app), to, listener=listener))
+
+    run_flow("rollback", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+
+
+def _rolled_back(done: RolledBack) -> Outcome:
+    from dataclasses import asdict
+
+    from windlass.tasks.door import Outcome
+    from windlass.values import human_seconds
+
+    how = "by the switch alone" if done.warm else "started anew, it was no longer warm"
+    lines = [
+        f"{done.application} {done.release} serves again on {len(done.switch_milliseconds)} hosts ({how})",
+        f"every host had switched {human_seconds(done.switched_after)} after the command was typed" if done.switched_after else "",
+        f"{done.before} is marked as bad: a further rollback does not return to it" if done.before else "",
+    ]
+    if done.between.migrations:
+        lines.append(f"not undone: the database keeps these migrations: {', '.join(done.between.migrations)}")
+    if done.between.environment:
+        lines.append(f"the environment went back too; these differ: {', '.join(done.between.environment)}")
+    return Outcome(result=asdict(done), text="\n".join(line for line in lines if line))
+
+
+@command(app=APP)
+def releases(
+    _context: Context, *, env: str = "", app: str = "", json: bool = False, lab: bool = False, accept_new: bool = False
+) -> None:
+    """
+    List the releases of an application: which serves, which one can go back to, which failed and why.
+
+    Example:
+
+        invoke releases --env staging --app tickets
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory.
+    """
+    from windlass.flows.deploy import chosen
+    from windlass.flows.overview import releases as flow
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        return _releases(flow(workspace, chosen(workspace.environment, app), listener=listener))
+
+    run_flow("releases", Options(env=env, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+
+
+def _releases(found: Releases) -> Outcome:
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from windlass.report.tables import table
+    from windlass.tasks.door import Outcome
+
+    back = {each.release: "warm" if each.warm else "yes" for each in found.back}
+    rows = []
+    for record in found.records:
+        serving = found.serving[record.release]
+        state = f"live on {', '.join(serving)}" if serving else record.state if record.state != "live" else "served"
+        when = f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%d %H:%M}" if record.created else ""
+        way = back.get(record.release, "" if found.present[record.release] else "pruned")
+        rows.append([record.release, record.reference, when, record.operator, state, way, record.why[:60]])
+    text = table(["release", "reference", "made (UTC)", "by", "state", "way back", "why"], rows) if rows else "no releases yet"
+    return Outcome(result=asdict(found), text=text)
+
+
+@command(app="only this application")
+def status(
+    _context: Context,
+    *,
+    env: str = "",
+    app: str = "",
+    limit: str = "",
+    json: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+) -> None:
+    """
+    Show what runs where: host, slot, release, age, health, and what one can go back to.
+
+    Example:
+
+        invoke status --env production
+
+    Exit codes: 0 all healthy, 1 something is not (it says what), 2 wrong usage or inventory.
+    """
+    import time
+
+    from windlass.flows.overview import status as flow
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        names = [workspace.environment.application(app).name] if app else list(workspace.environment.applications)
+        chosen = [workspace.environment.application(name) for name in names]
+        wanted = {host.name for host in workspace.hosts(limit)}
+        hosts = {host.name for each in chosen for host in workspace.environment.hosts_of(each.hosts)} & wanted
+        with workspace.fleet(sorted(hosts), listener) as fleet:
+            fleet.connect()
+            return _status([flow(workspace, each, fleet, now=time.time()) for each in chosen])
+
+    run_flow("status", Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+
+
+def _status(found: list[ApplicationStatus]) -> Outcome:
+    from dataclasses import asdict
+
+    from windlass.errors import FlowFailed
+    from windlass.report.tables import table
+    from windlass.tasks.door import Outcome
+    from windlass.values import human_bytes, human_seconds
+
+    head = ["application", "host", "slot", "release", "", "age", "health", "processes", "memory", "connections"]
+    rows = [
+        [
+            each.application,
+            row.host,
+            row.slot,
+            row.release,
+            "live" if row.live else "warm",
+            human_seconds(row.age) if row.age else "",
+            "ok" if row.healthy else "SICK",
+            row.processes,
+            human_bytes(row.memory),
+            str(row.connections),
+        ]
+        for each in found
+        for row in each.rows
+    ]
+    lines = [table(head, rows) if rows else "nothing is deployed yet", *(line for each in found for line in _remarks(each))]
+    sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
+    sick |= {host: message for each in found for host, message in each.unreachable.items()}
+    error = FlowFailed(f"{len(sick)} hosts are not well", hosts=sick, last_lines=[f"{host}: {why}" for host, why in sick.items()])
+    return Outcome(result={"applications": [asdict(each) for each in found]}, text="\n".join(lines), error=error if sick else None)
+
+
+def _remarks(each: ApplicationStatus) -> list[str]:
+    said = []
+    if each.back:
+        first = each.back[0]
+        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): invoke rollback")
+    if not each.agree:
+        said.append(f"{each.application}: the hosts serve different releases; the next deploy or rollback brings them together")
+    if each.story:
+        said.append(f"{each.application}: {each.story} (the next deploy or rollback does that)")
+    return said
