@@ -86,6 +86,22 @@ def test_a_check_says_would_change_and_a_run_changed() -> None:
     assert line_of(event, check=True) == Line("changed", "would change: file /etc/x (content differs)", "web1")
 
 
+def test_the_end_of_a_host_whose_operation_failed_has_been_told_already() -> None:
+    progress = told(events.OperationEnded("web1", "t", "failed", 0.1, "no"))
+    end = events.HostEnded("web1", failed="t failed on web1: no")
+
+    assert line_of(end, progress) is None
+    assert line_of(end, told()) == Line("failed", "t failed on web1: no", "web1")
+
+
+def test_a_host_of_a_step_waits_until_its_first_operation() -> None:
+    progress = told(events.StepStarted("setup", ("web1",)))
+    waiting = progress.hosts["web1"].status
+    progress(events.OperationStarted("web1", "t", 0, 1))
+
+    assert (waiting, progress.hosts["web1"].status) == ("waiting", "working")
+
+
 def test_a_step_names_its_hosts_until_they_are_too_many() -> None:
     many = tuple(f"web{number}" for number in range(7))
 

@@ -50,7 +50,7 @@ def test_plain_lines_have_their_host_in_front() -> None:
         "[web1] warning: two",
         "[web1] warning: lines",
         "[web2] web2 cannot be reached",
-        "prepare failed after 3.2 s: 1 of 2 hosts",
+        "== prepare failed after 3.2 s: 1 of 2 hosts",
         "[web1] 1 ok, 1 changed, 0 ms",
         "[web2] nothing done, 0 ms",
     ]
@@ -91,7 +91,7 @@ def test_a_small_window_shows_failed_and_working_hosts_first() -> None:
 
     rows = drawn(report)
     assert [row.split()[1] for row in rows[1:4]] == ["web6", "web7", "web8"]
-    assert rows[4] == "… and 5 more: 5 through, 0 at work"
+    assert rows[4] == "… and 5 more: 5 through, 0 not yet"
 
 
 def test_an_error_says_where_shows_the_last_lines_and_what_to_do() -> None:

@@ -21,7 +21,7 @@ from types import ModuleType
 from pydantic import BaseModel
 
 import windlass
-from windlass.errors import UsageError
+from windlass.errors import UsageError, WindlassError
 from windlass.inventory import RoleSchema
 from windlass.operations.operation import Operation
 from windlass.plans.topology import HostView
@@ -55,12 +55,21 @@ class Catalogue:
         """What the inventory needs to know about each role. Raises UsageError for a role that cannot be loaded."""
         return {name: RoleSchema(name, self.folders[name] / "defaults.yml", self._model(name)) for name in self.folders}
 
-    def steps(self, role: str) -> Steps:
-        """The function that says what a role wants of a host; loaded when it is first asked for. Raises UsageError."""
-        function: Steps | None = getattr(self._module(role, "steps"), "steps", None)
-        if function is None:
+    def wanted(self, role: str, host: HostView, settings: BaseModel) -> Sequence[Operation]:
+        """What a role wants of a host; its steps are loaded when they are first asked for.
+
+        Raises what the role raises on purpose, and UsageError that says where in the role any other fault is.
+        """
+        steps: Steps | None = getattr(self._module(role, "steps"), "steps", None)
+        if steps is None:
             raise _unfit(role, self.folders[role], "steps.py has no function `steps(host, settings)`")
-        return function
+        try:
+            return steps(host, settings)
+        except WindlassError:
+            raise
+        except Exception as error:
+            why = f"its steps for {host.name} broke"
+            raise _unfit(role, self.folders[role], why, _tail(error, self.folders[role])) from error
 
     def template(self, name: str) -> str:
         """The text of `role/file` under templates/. Raises UsageError where it is not there."""
@@ -85,8 +94,7 @@ class Catalogue:
         try:
             return importlib.import_module(f"{package}.{part}")
         except Exception as error:
-            lines = traceback.format_exception(error)[-1].splitlines() if isinstance(error, SyntaxError) else _tail(error)
-            raise _unfit(role, self.folders[role], f"{part}.py cannot be loaded", lines) from error
+            raise _unfit(role, self.folders[role], f"{part}.py cannot be loaded", _tail(error, self.folders[role])) from error
 
 
 def _is_role(folder: Path) -> bool:
@@ -103,10 +111,11 @@ def _package(folder: Path) -> str:
     return name
 
 
-def _tail(error: Exception) -> list[str]:
-    """Where in the role's own file it went wrong, and what."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return [f"{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"]
+def _tail(error: Exception, folder: Path) -> list[str]:
+    """Where in the role's own files it went wrong, and what; a syntax error says for itself where it is."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)]
+    where = [f"{frame.filename}:{frame.lineno}" for frame in frames[-1:]]
+    return where + "".join(traceback.format_exception_only(error)).rstrip().splitlines()
 
 
 def _unfit(role: str, folder: Path, why: str, lines: Sequence[str] = ()) -> UsageError:

@@ -38,8 +38,10 @@ class HostSetup:
         """What is true of the host now, in a few words."""
         if not self.begun:
             return "not touched"
-        done = f"{self.ok} ok, {self.changed + self.unknown} changed"
-        return f"{self.error.message} ({done} before that)" if self.error else f"set up: {done}"
+        changed = self.changed + self.unknown
+        if not self.error:
+            return f"set up: {self.ok} ok, {changed} changed"
+        return f"{self.error.message} ({changed} changed before that)" if changed else self.error.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,9 @@ def setup(
     with workspace.fleet(hosts, tally) as fleet:
         rounds = [list(batches)] if on_failure == "continue" else [[name] for name in batches]
         for names in rounds:
-            tally.begin()
+            tally.begin(names)
             tally.failed |= _round(fleet, {name: batches[name] for name in names})
+            tally.end()
             if tally.failed and on_failure == "stop":
                 break
         round_trips = fleet.round_trips
@@ -101,11 +104,11 @@ def setup(
 def batch_for(workspace: Workspace, host: Host, *, check: bool = False) -> Batch:
     """What all roles of a host want of it, in the order of its roles."""
     view = workspace.view(host)
-    roles = workspace.environment.roles_of(host)
+    environment = workspace.environment
     wanted = [
         operation
-        for role in roles
-        for operation in workspace.catalogue.steps(role)(view, workspace.environment.settings(host, role))
+        for role in environment.roles_of(host)
+        for operation in workspace.catalogue.wanted(role, view, environment.settings(host, role))
     ]
     return Batch(tuple(wanted), check=check)
 
@@ -126,9 +129,14 @@ class _Tally:
     _began: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> None:
+    def begin(self, hosts: Sequence[str]) -> None:
         """The time of the hosts that are worked on next counts from now."""
         self._began = time.monotonic()
+        self.listener(events.StepStarted("setup", tuple(hosts)))
+
+    def end(self) -> None:
+        """All hosts that were begun are through."""
+        self.listener(events.StepEnded("setup", time.monotonic() - self._began, failed=bool(self.failed)))
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:

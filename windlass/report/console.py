@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import TextIO
 
@@ -18,7 +19,7 @@ from windlass.values import human_seconds
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 PER_SECOND = 8
 _STYLES = {"step": "bold", "note": "", "warning": "yellow", "changed": "yellow", "unknown": "magenta", "failed": "bold red"}
-_MARKS = {"ok": ("✓", "green"), "changed": ("✓", "yellow"), "failed": ("✗", "bold red")}
+_MARKS = {"ok": ("✓", "green"), "changed": ("✓", "yellow"), "failed": ("✗", "bold red"), "note": ("·", "dim")}
 
 
 class LiveReport:
@@ -32,28 +33,36 @@ class LiveReport:
         self._live = Live(
             console=self.console,
             get_renderable=self.view,
-            refresh_per_second=PER_SECOND,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
 
+        # Rich works out where the cursor is and writes in two steps: whoever draws holds this lock for both.
+        self._drawing = threading.Lock()
+        self._over = threading.Event()
+        self._redrawing = threading.Thread(target=self._redraw, name="redraw", daemon=True)
+
     def __enter__(self) -> LiveReport:
         self._live.start()
+        self._redrawing.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._redrawing.join()
         self._live.stop()
         for line in summary_lines(self._progress, check=self._check):
             mark, style = _MARKS[line.kind]
             self.console.print(Text.assemble((mark, style), f" {line.host}  {line.text}"))
 
     def __call__(self, event: events.Event) -> None:
-        with self._progress.lock:
-            self._progress(event)
-            line = line_of(event, check=self._check)
+        self._progress(event)
+        line = line_of(event, self._progress, check=self._check)
         if line is not None and not isinstance(event, events.StepStarted):
-            self.console.print(_styled(line))
+            with self._drawing:
+                self.console.print(_styled(line))
 
     def view(self) -> RenderableType:
         """What is drawn now: as many hosts as the window has room for, those that need eyes first."""
@@ -63,6 +72,11 @@ class LiveReport:
             steps = [_step_row(step, now) for step in self._progress.steps if step.seconds is None]
             room = max(3, self.console.size.height - len(steps) - 3)
             return Group(head, *steps, *_host_rows(list(self._progress.hosts.values()), now, room))
+
+    def _redraw(self) -> None:
+        while not self._over.wait(1 / PER_SECOND):
+            with self._drawing:
+                self._live.refresh()
 
 
 def _styled(line: Line) -> Text:
@@ -87,7 +101,7 @@ def _step_row(step: StepProgress, now: float) -> Text:
 
 def _host_rows(hosts: list[HostProgress], now: float, room: int) -> list[RenderableType]:
     """A table of the hosts; where they are too many, failed and working ones first and a line for the rest."""
-    ranks = {"failed": 0, "working": 1, "changed": 2, "ok": 2}
+    ranks = {"failed": 0, "working": 1, "waiting": 2, "changed": 3, "ok": 3}
     shown = sorted(hosts, key=lambda host: (ranks[host.status], host.name) if len(hosts) > room else (0, host.name))
     table = Table.grid(padding=(0, 2))
     table.add_column(width=1)
@@ -98,17 +112,19 @@ def _host_rows(hosts: list[HostProgress], now: float, room: int) -> list[Rendera
     for host in shown[:room]:
         table.add_row(*_host_cells(host, now))
     rest = shown[room:]
-    over = sum(host.status != "working" for host in rest)
-    more = [Text(f"… and {len(rest)} more: {over} through, {len(rest) - over} at work", style="dim")] if rest else []
+    over = sum(host.ended is not None for host in rest)
+    more = [Text(f"… and {len(rest)} more: {over} through, {len(rest) - over} not yet", style="dim")] if rest else []
     return [table, *more]
 
 
 def _host_cells(host: HostProgress, now: float) -> tuple[Text, Text, Text, Text, Text]:
+    if host.status == "waiting":
+        return Text(_frame(now), "cyan"), Text(host.name, "bold"), Text(), Text(human_seconds(now - host.began), "dim"), Text()
     if host.ended is not None:
         mark, style = _MARKS[host.status]
         outcome = host.failed.splitlines()[0] if host.failed else counted(host)
         seconds = human_seconds(host.ended - host.began)
         return Text(mark, style), Text(host.name, "bold"), Text(), Text(seconds, "dim"), Text(outcome, style)
-    place = f"{min(host.index + 1, host.total)}/{host.total}"
-    seconds = human_seconds(now - host.current_since)
+    place = f"{min(host.index + 1, host.total)}/{host.total}" if host.total else ""
+    seconds = human_seconds(now - (host.current_since if host.current else host.began))
     return Text(_frame(now), "cyan"), Text(host.name, "bold"), Text(place), Text(seconds, "dim"), Text(host.current)

@@ -29,7 +29,7 @@ class PlainReport:
     def __call__(self, event: events.Event) -> None:
         with self._progress.lock:
             self._progress(event)
-            line = line_of(event, check=self._check)
+            line = line_of(event, self._progress, check=self._check)
             if line is not None:
                 self._write(line)
 
@@ -40,6 +40,6 @@ class PlainReport:
 
 def plain(line: Line) -> list[str]:
     """The text of a line; several rows where the text has several, each with its prefix."""
-    prefix = f"[{line.host}] " if line.host else ("== " if line.kind == "step" else "")
+    prefix = f"[{line.host}] " if line.host else ("== " if line.kind in ("step", "failed") else "")
     warning = "warning: " if line.kind == "warning" else ""
     return [prefix + warning + row for row in line.text.splitlines() or [""]]

@@ -40,11 +40,11 @@ class HostProgress:
 
     @property
     def status(self) -> str:
-        """failed, changed or ok; `working` while it is not at its end."""
+        """failed, changed or ok; before its end `working`, before its first operation `waiting`."""
         if self.failed or self.counts["failed"]:
             return "failed"
         if self.ended is None:
-            return "working"
+            return "working" if self.total or any(self.counts.values()) else "waiting"
         return "changed" if self.counts["changed"] or self.counts["unknown"] else "ok"
 
 
@@ -83,6 +83,8 @@ class Progress:
         match event:
             case events.StepStarted():
                 self.steps.append(StepProgress(event.step, self.clock(), event.hosts))
+                for name in event.hosts:
+                    self._host(name)
             case events.StepEnded():
                 self._end_step(event)
             case events.OperationStarted():

@@ -22,8 +22,8 @@ class Line:
     host: str = ""
 
 
-def line_of(event: events.Event, *, check: bool = False) -> Line | None:
-    """The line for an event, None where it is not worth one."""
+def line_of(event: events.Event, progress: Progress | None = None, *, check: bool = False) -> Line | None:
+    """The line for an event, None where it is not worth one: where it says what `progress` shows to have been said already."""
     match event:
         case events.StepStarted():
             return Line("step", f"{event.step}{_on(event.hosts)}")
@@ -31,11 +31,15 @@ def line_of(event: events.Event, *, check: bool = False) -> Line | None:
             return _step_end(event)
         case events.OperationEnded(status="changed" | "unknown" | "failed"):
             return _operation(event, check=check)
-        case events.HostEnded(failed=message) if message:
+        case events.HostEnded(failed=message) if message and not _has_failed_operation(event.host, progress):
             return Line("failed", message, event.host)
         case events.Note():
             return Line("warning" if event.warning else "note", event.text, event.host)
     return None
+
+
+def _has_failed_operation(host: str, progress: Progress | None) -> bool:
+    return progress is not None and host in progress.hosts and progress.hosts[host].counts["failed"] > 0
 
 
 def _step_end(event: events.StepEnded) -> Line:
@@ -70,9 +74,9 @@ def summary_lines(progress: Progress, *, check: bool = False) -> list[Line]:
 
 
 def _host_line(host: HostProgress, *, check: bool) -> Line:
-    seconds = (host.ended if host.ended is not None else host.current_since) - host.began
-    kind = host.status if host.status in ("failed", "changed") else "ok"
-    return Line(kind, f"{counted(host, check=check)}, {human_seconds(max(0.0, seconds))}", host.name)
+    kind = host.status if host.status in ("failed", "changed", "ok") else "note"
+    seconds = f", {human_seconds(host.ended - host.began)}" if host.ended is not None else ""
+    return Line(kind, f"{counted(host, check=check)}{seconds}", host.name)
 
 
 def _sorted(hosts: Iterable[HostProgress]) -> list[HostProgress]:

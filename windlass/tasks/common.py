@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from invoke.exceptions import Exit
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from windlass.errors import RefusedError, UsageError
+from windlass.report.json_output import INTERRUPTED
 from windlass.tasks.door import Run, guard
 
 HELP: Mapping[str, str] = {
@@ -63,7 +65,14 @@ def _guarded(body: Body) -> Body:
     @functools.wraps(body)
     def guarded(*arguments: Any, **options: Any) -> None:
         run = Run(task=body.__name__, as_json=bool(options.get("json")), folder=project_folder())
-        guard(run, lambda: body(*arguments, **options))
+        try:
+            guard(run, lambda: body(*arguments, **options))
+        except Exit as end:
+            if end.code == INTERRUPTED:  # a person wants out now, not when the last thread gives up on a silent host
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(INTERRUPTED)
+            raise
 
     return guarded  # type: ignore[return-value]  # the same signature, by functools.wraps
 

@@ -112,7 +112,8 @@ def _crashed(run: Run, fault: Exception) -> WindlassError:
     text = "".join(traceback.format_exception(fault))
     try:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(run.mask.text(f"windlass {' '.join(sys.argv[1:])}\n\n{text}"))
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(run.mask.text(f"windlass {' '.join(sys.argv[1:])}\n\n{text}"))
     except OSError:
         return WindlassError(f"a fault in Windlass: {type(fault).__name__}: {fault}", last_lines=text.splitlines())
     return WindlassError(

@@ -85,6 +85,31 @@ def hosts(_context: Context, *, env: str = "", limit: str = "", json: bool = Fal
     run_alone("inventory.hosts", options, work)
 
 
+@command()
+def schema(_context: Context) -> None:
+    """
+    Print the JSON Schema of the inventory's files, so that an editor completes and checks them.
+
+    Example:
+
+        invoke inventory.schema > .windlass/inventory.schema.json
+
+    Exit codes: 0 done, 2 a role of the project cannot be loaded.
+    """
+    import json
+
+    from windlass.flows.catalogue import Catalogue
+    from windlass.inventory.export import schema as describe
+    from windlass.tasks.common import project_folder
+    from windlass.tasks.door import Outcome
+    from windlass.tasks.running import run_alone
+
+    def work() -> Outcome:
+        return Outcome(text=json.dumps(describe(Catalogue(project_folder()).schemas()), indent=2))
+
+    run_alone("inventory.schema", Options(), work)
+
+
 def _environment(options: Options) -> Environment:
     from windlass.flows.workspace import load_environment
     from windlass.tasks.common import chosen_environment, project_folder
@@ -158,8 +183,13 @@ def _counts(environment: Environment) -> dict[str, int]:
 
 def _good(good: Mapping[str, Mapping[str, int]]) -> str:
     return "\n".join(
-        f"{name}: good ({', '.join(f'{count} {word}' for word, count in counts.items() if count)})" for name, counts in good.items()
+        f"{name}: good ({', '.join(_count(count, word) for word, count in counts.items() if count)})"
+        for name, counts in good.items()
     )
+
+
+def _count(count: int, words: str) -> str:
+    return f"{count} {words if count != 1 else words.removesuffix('s')}"
 
 
 def _host(environment: Environment, host: Host) -> dict[str, Any]:

@@ -40,8 +40,7 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
         workspace = _open(run, options)
         if changes and workspace.asks and not options.check:
             confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
-        title = f"{task} · {run.environment}{' · lab' if workspace.lab else ''}{' · check' if options.check else ''}"
-        with watched(run, title=title, check=options.check) as listener:
+        with watched(run, title=_title(run, options), check=options.check) as listener:
             outcome = _outcome(work(workspace, listener))
             listener(Finished(task, run.environment, "failed" if outcome.error else "done", outcome.result))
         return outcome
@@ -53,6 +52,11 @@ def run_alone(task: str, options: Options, work: Callable[[], Answer]) -> None:
     """The same for tasks that need no environment, such as those of the lab."""
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project_folder())
     leave(run, lambda: _outcome(work()))
+
+
+def _title(run: Run, options: Options) -> str:
+    words = [run.task, run.environment, *(["lab"] if options.lab else []), *(["check"] if options.check else [])]
+    return " · ".join(words)
 
 
 def _open(run: Run, options: Options) -> Workspace:

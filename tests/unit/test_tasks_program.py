@@ -1,0 +1,218 @@
+"""The real program in a project of a user's own: exit codes, what goes to standard output, what an error says."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.sample_project import HOSTS, REPOSITORY, run_tasks, surroundings, write_project
+from windlass.tasks.program import namespace
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write_project(tmp_path)
+
+
+def test_hosts_are_listed_with_code_0(project: Path) -> None:
+    done = run_tasks(project, "inventory.hosts", "--env", "staging")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "host  address             groups  roles",
+        "web1  deploy@127.0.0.1:1          greeting",
+        "web2  deploy@127.0.0.2:1  edge    greeting",
+    ]
+
+
+def test_a_setting_is_explained_with_the_lines_that_say_it(project: Path) -> None:
+    done = run_tasks(project, "inventory.explain", "--host", "web2", "--env", "staging")
+
+    assert done.stdout.splitlines() == [
+        'greeting.text = "from the edge"',
+        "    inventories/staging/hosts.yml:7  (group edge)",
+        '    roles/greeting/defaults.yml:2  (role defaults) said "hello"',
+    ]
+
+
+def test_all_environments_are_checked(project: Path) -> None:
+    done = run_tasks(project, "inventory.check")
+
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        ["production: good (2 hosts, 1 group, 1 secret)", "staging: good (2 hosts, 1 group, 1 secret)"],
+    )
+
+
+def test_the_faults_of_two_environments_come_together_with_code_2(project: Path) -> None:
+    for name in ("staging", "production"):
+        (project / "inventories" / name / "hosts.yml").write_text(HOSTS.replace("port: 1}", "prot: 1}"))
+
+    done = run_tasks(project, "inventory.check")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: inventories/production: 1 fault; inventories/staging: 1 fault"
+    assert done.stderr.splitlines()[2] == "  inventories/staging/hosts.yml:3: hosts.web1.prot: unknown key (did you mean port?)"
+
+
+def test_the_schema_knows_the_projects_own_role(project: Path) -> None:
+    document = json.loads(run_tasks(project, "inventory.schema").stdout)
+
+    assert document["$defs"]["Variables"]["properties"]["greeting"]["properties"] == {"text": {"type": "string"}}
+
+
+def test_without_an_environment_all_are_named(project: Path) -> None:
+    done = run_tasks(project, "setup")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: which environment? say --env production or --env staging\nhint: or set WINDLASS_ENV\n"
+
+
+def test_the_environment_may_come_from_the_surroundings(project: Path) -> None:
+    command = [sys.executable, "-m", "windlass.tasks.program", "inventory.hosts", "--limit", "web1", "--json"]
+    environ = surroundings(project) | {"WINDLASS_ENV": "staging"}
+    done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True, check=True)
+
+    assert list(json.loads(done.stdout)["result"]["hosts"]) == ["web1"]
+
+
+def test_an_unknown_environment_is_told_from_the_known_ones(project: Path) -> None:
+    done = run_tasks(project, "setup", "--env", "stagng")
+
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["error: there is no environment 'stagng' (did you mean staging?)", "hint: environments: production, staging"],
+    )
+
+
+def test_a_project_is_found_from_a_folder_inside_it(project: Path) -> None:
+    command = [sys.executable, "-m", "windlass.tasks.program", "inventory.check", "--env", "staging"]
+    inside = project / "roles" / "greeting"
+    done = subprocess.run(command, cwd=inside, env=surroundings(project), capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "staging: good (2 hosts, 1 group, 1 secret)\n")
+
+
+def test_what_the_program_does_not_understand_is_wrong_usage(project: Path) -> None:
+    command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--evn", "staging"]
+    done = subprocess.run(command, cwd=project, env=surroundings(project), capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+
+
+def test_a_twin_that_is_not_up_says_how_to_get_it_up(project: Path) -> None:
+    done = run_tasks(project, "setup", "--env", "staging", "--lab")
+
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["error: no lab is up for staging", "hint: invoke lab.up --env staging"],
+    )
+
+
+def test_nobody_to_confirm_is_a_refusal(project: Path) -> None:
+    done = run_tasks(project, "setup", "--env", "production")
+
+    assert (done.returncode, done.stderr.splitlines()) == (
+        4,
+        [
+            "error: setup changes production: nobody is there to confirm it",
+            "hint: run it in a terminal, or with --yes",
+        ],
+    )
+
+
+def test_a_check_needs_no_confirmation(project: Path) -> None:
+    done = run_tasks(project, "setup", "--env", "production", "--check", "--limit", "web1")
+
+    assert done.returncode == 1
+    assert "confirm" not in done.stderr
+
+
+def test_an_unreachable_host_fails_and_json_is_all_there_is_on_standard_output(project: Path) -> None:
+    done = run_tasks(project, "setup", "--env", "staging", "--json")
+
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["exit_code"], document["status"]) == (1, 1, "failed")
+    assert {name: host["status"] for name, host in document["hosts"].items()} == {"web1": "failed", "web2": "failed"}
+    assert document["error"]["message"] == "setup failed on 2 of 2 hosts"
+    assert document["result"] == {"hosts_done": 0, "hosts_failed": 2, "changed": 0}
+    assert list(document) == ["task", "environment", "status", "exit_code", "seconds", "hosts", "result", "error"]
+
+
+def test_with_stop_the_first_failure_leaves_the_others_untouched(project: Path) -> None:
+    done = run_tasks(project, "setup", "--env", "staging", "--on-failure", "stop", "--json")
+
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["message"]) == (1, "setup failed on 1 of 2 hosts")
+    assert error["hosts"]["web2"] == "not touched"
+
+
+def test_an_unknown_policy_is_wrong_usage(project: Path) -> None:
+    assert run_tasks(project, "setup", "--env", "staging", "--on-failure", "pause").returncode == 2
+
+
+def test_a_fault_in_a_role_is_told_with_its_file_and_line_before_any_connection(project: Path) -> None:
+    (project / "roles/greeting/steps.py").write_text("def steps(host, settings):\n    return settings.nothing\n")
+
+    done = run_tasks(project, "setup", "--env", "staging")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: the role greeting is not usable: its steps for web1 broke"
+    assert done.stderr.splitlines()[1] == f"  | {project}/roles/greeting/steps.py:2"
+    assert "setup on" not in done.stderr
+
+
+def test_ctrl_c_ends_at_once_with_130_and_says_what_is_true(project: Path) -> None:
+    """A host that takes the connection and then says nothing would hold a thread for as long as a connection may take."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        hosts = HOSTS.replace("127.0.0.1, port: 1}", f"127.0.0.1, port: {server.getsockname()[1]}}}")
+        (project / "inventories/staging/hosts.yml").write_text(hosts)
+        command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--env", "staging", "--limit", "web1"]
+        with subprocess.Popen(
+            command, cwd=project, env=surroundings(project), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            connection, _ = server.accept()
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate()
+            connection.close()
+
+    assert (process.returncode, output) == (130, "")
+    assert "error: interrupted: what was done stays done" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_reader_that_goes_away_is_no_error(project: Path) -> None:
+    command = f"{sys.executable} -m windlass.tasks.program inventory.schema | head -c 1"
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command], cwd=project, env=surroundings(project), capture_output=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"{", b"")
+
+
+def test_every_task_has_a_first_line_an_example_and_exit_codes() -> None:
+    tasks = namespace().task_names
+    assert {"setup", "inventory.check", "lab.up"} <= set(tasks)
+    for name in tasks:
+        text = namespace()[name].__doc__ or ""
+        first = next(line for line in text.splitlines() if line.strip())
+        assert first.strip().endswith("."), name
+        assert f"invoke {name}" in text, name
+        assert "Exit codes:" in text, name
+
+
+def test_listing_the_tasks_loads_nothing_heavy() -> None:
+    code = "import sys; from windlass.tasks.program import namespace; namespace(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=surroundings(REPOSITORY), capture_output=True, text=True, check=True
+    )
+
+    heavy = {"rich", "pydantic", "jinja2", "paramiko", "fabric", "cryptography", "sqlite3", "windlass.hosts"}
+    assert heavy & set(done.stdout.split()) == set()
