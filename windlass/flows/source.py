@@ -112,8 +112,11 @@ def _unknown_reference(repository: Path, address: str, reference: str) -> UsageE
 
 
 def _from_npm(source: NpmSource, version: str, folder: Path) -> Source:
-    manifest = json.dumps({"name": "release", "version": "0.0.0", "private": True, "dependencies": {source.npm: version}}, indent=1)
-    identity = hashlib.sha256(f"{source.npm}@{version}".encode()).hexdigest()
+    described: dict[str, object] = {"name": "release", "version": "0.0.0", "private": True, "dependencies": {source.npm: version}}
+    if source.overrides:
+        described["overrides"] = dict(source.overrides)
+    manifest = json.dumps(described, indent=1)
+    identity = hashlib.sha256(manifest.encode()).hexdigest()
     tar = folder / f"{identity}.tar"
     _write_tar(tar, [("package.json", manifest.encode())])
     return Source(f"{source.npm}@{version}", version, identity, 0, tar)

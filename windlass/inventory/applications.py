@@ -57,6 +57,8 @@ class NpmSource(Entry):
     """Name of the package"""
     version: PackageVersion
     """The exact version"""
+    overrides: Mapping[str, str] = {}
+    """Versions of packages it depends on that are taken instead of those it asks for, as in npm's `overrides`"""
 
 
 Source = GitSource | PathSource | NpmSource

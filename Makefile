@@ -1,0 +1,41 @@
+# The two commands are `make demo` and `make test`; both do all the set-up themselves, from a fresh clone on a bare Debian.
+.PHONY: help demo test check lab-test bench clean prepare lock
+
+BIN := .venv/bin
+# The lab needs root; everything else runs as whoever you are.
+ROOT := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo -E)
+
+help:
+	@echo "make demo    boots three real hosts on this machine and shows the main job on them"
+	@echo "make test    everything: checks, unit tests, tests on real hosts"
+	@echo "make check   the quick ones: format, lint, types, import contracts, unit tests"
+	@echo "make bench   the figures of docs/benchmarks.md, measured here"
+	@echo "make clean   takes all of it away: hosts, images, .venv, build"
+
+prepare:
+	@tools/prepare
+
+demo: prepare
+	@$(BIN)/python -m demo
+
+check: prepare
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache > build-imports.log 2>&1 || { cat build-imports.log; rm -f build-imports.log; exit 1; }; rm -f build-imports.log
+	@$(BIN)/pytest -q -m "not lab"
+
+test: check
+	@$(ROOT) $(BIN)/pytest -q -m lab
+
+lab-test: prepare
+	@$(ROOT) $(BIN)/pytest -q -m lab
+
+bench: prepare
+	@$(BIN)/python -m benchmarks
+
+lock: prepare
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra demo --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	@tools/clean
