@@ -96,7 +96,7 @@ class _Checks:
         if application.site and application.site.balancer:
             self._pattern((*path, "site", "balancer"), application.site.balancer)
         if isinstance(application.source, PathSource) and not (self.environment.project / application.source.path).is_dir():
-            self._fault((*path, "source", "path"), f"there is no folder {application.source.path} in {self.environment.project}")
+            self._fault((*path, "source", "path"), f"there is no folder {application.source.path} in the project")
         for folder in application.shared:
             outer = [other for other in application.shared if folder.startswith(f"{other}/")]
             if outer:

@@ -115,7 +115,8 @@ _WANTED: Mapping[str, str] = {
 def _type_sentence(kind: str, message: str, given: object) -> str:
     wanted = _WANTED.get(kind)
     if wanted is None:
-        return f"{message[:1].lower()}{message[1:].removeprefix('nput ')}".replace("i should", "should") + f", not {shown(given)}"
+        said = message.removeprefix("Input ")
+        return f"{said[:1].lower()}{said[1:]}, not {shown(given)}"
     quotes = ": put it in quotes" if wanted == "text" and isinstance(given, int | float) else ""
     return f"should be {wanted}, not {shown(given)}{quotes}"
 
