@@ -26,6 +26,7 @@ class WebSettings(BaseModel):
     names: dict[str, str]
     password: SecretReference | None = None
     limits: tuple[Limits, ...] = ()
+    kernel: dict[str, str | int] = {}
 
 
 class DataSettings(BaseModel):

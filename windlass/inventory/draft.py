@@ -73,7 +73,7 @@ def _valid(model: type[E], path: KeyPath, value: object, tree: Tree, faults: Fau
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        describe(error, model, locate, faults)
+        describe(error, model, value, locate, faults)
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -67,14 +67,28 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def describe(
-    error: ValidationError, model: type[BaseModel], locate: Callable[[KeyPath], tuple[Place, KeyPath]], faults: Faults
-) -> None:
-    """Turn what Pydantic found into faults; `locate` knows where a path inside the validated value stands."""
+Locate = Callable[[KeyPath], tuple[Place, KeyPath]]
+
+
+def describe(error: ValidationError, model: type[BaseModel], value: object, locate: Locate, faults: Faults) -> None:
+    """Turn what Pydantic found in a value into faults; `locate` knows where a path inside the value stands."""
     for detail in error.errors(include_url=False):
-        inside = tuple(part for part in detail["loc"] if part != "[key]")
+        inside = _path_in(value, detail["loc"], absent=detail["type"] == "missing")
         place, path = locate(inside)
         faults.add(place, path, _sentence(dict(detail), inside, model))
+
+
+def _path_in(value: object, location: KeyPath, *, absent: bool) -> KeyPath:
+    """A path as the file has it: without the words that Pydantic puts in for keys and for the kinds of a union."""
+    path: KeyPath = ()
+    for number, part in enumerate(location):
+        in_list = isinstance(value, list | tuple) and isinstance(part, int)
+        if in_list or (isinstance(value, Mapping) and part in value):
+            value = cast("Any", value)[part]
+        elif not (absent and number == len(location) - 1):
+            continue
+        path = (*path, part)
+    return path
 
 
 def _sentence(detail: dict[str, Any], inside: KeyPath, model: type[BaseModel]) -> str:

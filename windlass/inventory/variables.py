@@ -7,20 +7,19 @@ disagree about a setting of a host, unless a group inside both or the host itsel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from windlass.inventory.faults import Faults, describe, did_you_mean, shown
+from windlass.inventory.faults import Faults, Locate, describe, did_you_mean, shown
 from windlass.inventory.located import KeyPath, Place, Tree
 from windlass.inventory.membership import descendants
-from windlass.inventory.schema import Group, SecretReference
+from windlass.inventory.schema import Group
 
 CUSTOM = "custom"
-Locate = Callable[[KeyPath], tuple[Place, KeyPath]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +113,7 @@ class Variables:
     def _validated(self, host: str, role: str, layers: list[Layer], faults: Faults) -> BaseModel | None:
         model = self.roles[role].model
         winners = {setting: layer for layer in layers for setting in layer.settings[role] if setting in model.model_fields}
+        values = {setting: layer.settings[role][setting] for setting, layer in winners.items()}
 
         def locate(inside: KeyPath) -> tuple[Place, KeyPath]:
             layer = winners.get(str(inside[0])) if inside else layers[-1] if layers else None
@@ -123,19 +123,18 @@ class Variables:
             path = (*layer.path, role, *inside)
             return layer.tree.place(path), path
 
+        self._check_secrets(values, locate, faults)
         try:
-            settings = model.model_validate({setting: layer.settings[role][setting] for setting, layer in winners.items()})
+            return model.model_validate(values)
         except ValidationError as error:
-            describe(error, model, locate, faults)
+            describe(error, model, values, locate, faults)
             return None
-        self._check_secrets(settings, locate, faults)
-        return settings
 
-    def _check_secrets(self, settings: BaseModel, locate: Locate, faults: Faults) -> None:
-        for inside, reference in references(settings, ()):
-            if reference.secret not in self.secrets:
+    def _check_secrets(self, values: Mapping[str, Any], locate: Locate, faults: Faults) -> None:
+        for inside, name in references(values, ()):
+            if name not in self.secrets:
                 place, path = locate(inside)
-                faults.add(place, path, undeclared(reference.secret, self.secrets))
+                faults.add(place, path, undeclared(name, self.secrets))
 
     def _check_agreement(self, host: str, role: str, layers: list[Layer], faults: Faults) -> None:
         from_groups = [layer for layer in layers if layer.group]
@@ -149,16 +148,14 @@ class Variables:
                     _disagreement(host, role, setting, (first, other), faults)
 
 
-def references(value: object, inside: KeyPath) -> Iterator[tuple[KeyPath, SecretReference]]:
-    """The secrets that settings refer to, with the path inside the settings."""
-    if isinstance(value, SecretReference):
-        yield inside, value
-    elif isinstance(value, BaseModel):
-        yield from references(value.__dict__, inside)
-    elif isinstance(value, Mapping):
+def references(value: object, inside: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """The secrets `{secret: name}` that raw settings refer to, with the path inside the settings."""
+    if isinstance(value, Mapping):
+        if set(value) == {"secret"} and isinstance(value["secret"], str):
+            yield inside, value["secret"]
         for key, inner in value.items():
             yield from references(inner, (*inside, str(key)))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from references(inner, (*inside, number))
 
