@@ -58,7 +58,8 @@ def _install(arguments: Dict[str, Any], context: Context) -> None:
     """Fetch, unpack under a partial name, write the marker, make it durable, and give it its name."""
     path, content = arguments["path"], arguments["content"]
     folder = os.path.dirname(path) or "/"
-    ids = atomic.owner_ids(arguments["owner"], arguments["group"])
+    owner = (arguments["owner"], arguments["group"])
+    ids = atomic.owner_ids(*owner)
     work = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=folder)
     try:
         source = content
@@ -68,7 +69,7 @@ def _install(arguments: Dict[str, Any], context: Context) -> None:
         tree = os.path.join(work, "tree")
         os.mkdir(tree, 0o755)
         tar.unpack(source, tree, arguments["strip"], ids)
-        atomic.write(os.path.join(tree, arguments["marker"]), [(sha256_of(source) + "\n").encode()], 0o644)
+        atomic.write(os.path.join(tree, arguments["marker"]), [(sha256_of(source) + "\n").encode()], 0o644, *owner)
         os.chown(tree, *ids)
         process.must(["sync", "--file-system", tree])
         if os.path.isdir(path) and os.listdir(path):

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List
 from windlass.agent.core import atomic
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
-from windlass.agent.file import metadata
+from windlass.agent.file import give_to, metadata
 
 # Nobody means these when a directory is to go; a wrong variable does.
 PROTECTED = frozenset([
@@ -60,9 +60,8 @@ def want_owner_below(changes: Changes, path: str, owner: str, group: str) -> Non
         return
 
     def give() -> None:
-        ids = atomic.owner_ids(owner, group)
         for entry in different:
-            os.chown(entry, *ids, follow_symlinks=False)
+            give_to(entry, owner, group)
 
     shown = ["%s: owner becomes %s:%s" % (entry, owner, group) for entry in different[:20]]
     if len(different) > len(shown):

@@ -135,13 +135,13 @@ def metadata(changes: Changes, path: str, owner: str, group: str, mode: str) -> 
     has_owner, has_group, has_mode = atomic.owner_and_mode(path)
     if owner not in ("", has_owner, str(status.st_uid)) or group not in ("", has_group, str(status.st_gid)):
         text = "owner %s:%s becomes %s:%s" % (has_owner, has_group, owner or has_owner, group or has_group)
-        changes.add(text, lambda: _give_to(path, owner, group), "%s: %s" % (path, text))
+        changes.add(text, lambda: give_to(path, owner, group), "%s: %s" % (path, text))
     if mode and not stat.S_ISLNK(status.st_mode) and int(mode, 8) != has_mode:
         text = "mode %04o becomes %04o" % (has_mode, int(mode, 8))
         changes.add(text, lambda: os.chmod(path, int(mode, 8)), "%s: %s" % (path, text))
 
 
-def _give_to(path: str, owner: str, group: str) -> None:
+def give_to(path: str, owner: str, group: str) -> None:
     """Change the owner and keep the mode, of which chown(2) drops the setuid and setgid bits."""
     status = os.lstat(path)
     os.chown(path, *atomic.owner_ids(owner, group), follow_symlinks=False)

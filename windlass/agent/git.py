@@ -48,13 +48,15 @@ class _Git:
         ssh = "ssh -o BatchMode=yes"
         if self._arguments["ssh_key"]:
             ssh += " -o IdentitiesOnly=yes -i '%s'" % self._arguments["ssh_key"]
-        completed = process.must(
+        completed = process.run(
             ["git", "-c", "safe.directory=" + self._folder, "-c", "advice.detachedHead=false"] + list(words),
             user=self._arguments["user"],
-            extra={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh},
+            extra={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh, "GIT_OPTIONAL_LOCKS": "0"},  # looking writes no index
             folder=self._folder,
             limit=float(self._arguments["limit_seconds"]),
         )
+        if completed.status != 0:
+            raise OperationError("git %s ended with status %d" % (words[0], completed.status), last_lines=completed.last_lines())
         return completed.text.strip()
 
     def resolve(self) -> str:

@@ -1,0 +1,57 @@
+"""The three sides of an operation stay together: what can be asked, how it is done, and the cases that show it."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+
+import pytest
+import yaml
+
+from tests.cases.case import FOLDER, operation_classes
+
+CLASSES = operation_classes()
+# Steps of a deploy: they act once instead of describing what should be true, so there is no second run to compare. Their tests
+# are of the flows that they make up.
+STEPS = ("build", "gate", "lease", "pm2", "release")
+DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_operation_has_its_function_on_the_host(name: str) -> None:
+    family, _, function = CLASSES[name].kind().partition(".")
+
+    parameters = inspect.signature(getattr(import_module(f"windlass.agent.{family}"), function)).parameters
+
+    assert list(parameters) == ["arguments", "context"]
+    assert CLASSES[name].__module__ == f"windlass.operations.{family}"
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_operation_has_cases(name: str) -> None:
+    cases = yaml.safe_load((FOLDER / f"{CLASSES[name].family}.yml").read_text())
+
+    kinds = [case["operation"]["kind"] for case in cases]
+
+    assert kinds.count(name) >= 2
+    assert len({case["name"] for case in cases}) == len(cases)
+
+
+def test_nothing_is_done_on_the_host_that_cannot_be_asked_for() -> None:
+    families = {kind.family for kind in CLASSES.values()}
+    asked = {kind.kind() for kind in CLASSES.values()}
+
+    done = {
+        f"{family}.{name}"
+        for family in families
+        for name, function in inspect.getmembers(import_module(f"windlass.agent.{family}"), inspect.isfunction)
+        if function.__module__ == f"windlass.agent.{family}"
+        and list(inspect.signature(function).parameters) == ["arguments", "context"]
+        if not name.startswith("_")
+    }
+
+    assert done == asked
+
+
+def test_every_case_file_belongs_to_a_family() -> None:
+    assert {path.stem for path in FOLDER.glob("*.yml")} == {CLASSES[name].family for name in DESCRIBED}
