@@ -75,6 +75,7 @@ class Workspace:
             environment=self.environment,
             secret=self.secrets.get,
             template=self.catalogue.template,
+            npm_registry=self.lab.npm_registry if self.lab else "",
         )
 
     def _target(self, name: str) -> Target:

@@ -23,6 +23,7 @@ class HostView:
     secret           gives a secret by name; raises InventoryError where it is not there
     template         gives the text of a template by `role/file`, the user's own before the one that comes with Windlass;
                      raises UsageError where it is not there
+    npm_registry     the npm registry that the host can reach, where its surroundings say so (the lab's do); else empty
     """
 
     name: str
@@ -32,3 +33,4 @@ class HostView:
     environment: Environment
     secret: Callable[[str], Secret]
     template: Callable[[str], str]
+    npm_registry: str = ""
