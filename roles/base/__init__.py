@@ -1,0 +1,1 @@
+"""What every host has: programs, people, the clock, directories, kernel settings."""

@@ -1,0 +1,79 @@
+"""What the role base wants of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windlass.operations.authorized_key import AuthorizedKeys
+from windlass.operations.command import Run
+from windlass.operations.directory import Directory
+from windlass.operations.file import File
+from windlass.operations.line import Line
+from windlass.operations.link import Link
+from windlass.operations.operation import Operation
+from windlass.operations.package import Package
+from windlass.operations.service import Service
+from windlass.operations.sysctl import Sysctl
+from windlass.operations.template import Template
+from windlass.operations.user import User
+from windlass.plans.topology import HostView
+from windlass.values import Command
+
+from .settings import Person, Settings
+
+SUDOERS = Command.of("visudo", "-c", "-q", "-f", "%s")
+
+
+def steps(host: HostView, settings: Settings) -> list[Operation]:
+    """Programs first, then people, then everything small."""
+    sudo = ("sudo",) if any(person.sudo for person in settings.users.values()) else ()
+    updates = ("unattended-upgrades",) if settings.security_updates else ()
+    return [
+        Package(names=(*settings.packages, *settings.more_packages, *sudo, *updates)),
+        *(operation for name, person in settings.users.items() for operation in _person(name, person)),
+        *_clock(settings.time_zone),
+        *_hostname(settings.hostname),
+        *(
+            Directory(path=path, owner=folder.owner, group=folder.group, mode=folder.mode)
+            for path, folder in settings.directories.items()
+        ),
+        *(Sysctl(name=name, value=value, live=settings.sysctl_live) for name, value in settings.sysctl.items()),
+        _updates(host, wanted=settings.security_updates),
+    ]
+
+
+def _person(name: str, person: Person) -> Iterator[Operation]:
+    sudoers = f"/etc/sudoers.d/windlass-{name}"
+    if person.absent:
+        yield File(path=sudoers, absent=True)
+        yield User(name=name, absent=True)
+        return
+    yield User(name=name, groups=person.groups, shell=person.shell)
+    if person.keys:
+        yield AuthorizedKeys(user=name, keys=person.keys)
+    if person.sudo:
+        yield File(path=sudoers, content=f"{name} ALL=(ALL:ALL) NOPASSWD: ALL\n", mode="0440", validate=SUDOERS)
+    else:
+        yield File(path=sudoers, absent=True)
+
+
+def _clock(zone: str) -> Iterator[Operation]:
+    """Programs that run keep the old zone until they are restarted; cron is told, because its jobs go by the clock."""
+    if zone:
+        link = Link(path="/etc/localtime", target=f"/usr/share/zoneinfo/{zone}", force=True)
+        file = File(path="/etc/timezone", content=f"{zone}\n")
+        yield from (link, file, Service(name="cron", restart_on=(link, file)))
+
+
+def _hostname(name: str) -> Iterator[Operation]:
+    """The name also stands in /etc/hosts, or sudo would ask the name server for it each time."""
+    if name:
+        file = File(path="/etc/hostname", content=f"{name}\n")
+        yield Line(path="/etc/hosts", line=f"127.0.1.1 {name}", match=r"^127\.0\.1\.1\s", create=True)
+        yield file
+        yield Run(command=Command.of("hostname", "--file", "/etc/hostname"), name=f"host name {name}", run_on=(file,))
+
+
+def _updates(host: HostView, *, wanted: bool) -> Operation:
+    path, name = "/etc/apt/apt.conf.d/52windlass-updates", "base/updates.conf.j2"
+    return Template(path=path, source=host.template(name), name=name) if wanted else File(path=path, absent=True)
