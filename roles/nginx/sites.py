@@ -1,0 +1,84 @@
+"""Which sites a host serves, as values for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from windlass.plans.firewall import family, private_addresses
+from windlass.plans.layout import Layout
+
+if TYPE_CHECKING:
+    from windlass.inventory import Application, Environment, Host, Site
+
+
+@dataclass(frozen=True, slots=True)
+class ServedSite:
+    """A file of nginx's.
+
+    file             its name
+    template         what it is made of
+    port, domains    what it is asked by
+    behind_balancer  whoever asks is a balancer, whose word about the visitor counts
+    """
+
+    file: str
+    template: str
+    port: int
+    domains: tuple[str, ...]
+    values: Mapping[str, object]
+    behind_balancer: bool = False
+
+
+def sites(environment: Environment, host: Host) -> tuple[ServedSite, ...]:
+    """The sites of the applications that run here, and of those that this host stands before."""
+    return tuple(site for application in environment.applications.values() for site in _of(application, environment, host))
+
+
+def _of(application: Application, environment: Environment, host: Host) -> Iterator[ServedSite]:
+    site = application.site
+    if site is None:
+        return
+    hosts = environment.hosts_of(application.hosts)
+    balancers = environment.hosts_of(site.balancer) if site.balancer else ()
+    if host in hosts:
+        yield _own(application, site, balancers)
+    if host in balancers:
+        yield _balanced(application, site, hosts)
+
+
+def _own(application: Application, site: Site, balancers: tuple[Host, ...]) -> ServedSite:
+    port = site.local_port if balancers else site.port
+    values = _common(application, site, port) | {
+        "sockets": _sockets(application),
+        "upstream": Layout(application.name).upstream.replace(".conf", "[.]conf"),
+        "balancers": private_addresses(balancers),
+    }
+    return ServedSite(f"windlass-{application.name}.conf", "nginx/site.conf.j2", port, site.domains, values, bool(balancers))
+
+
+def _balanced(application: Application, site: Site, hosts: tuple[Host, ...]) -> ServedSite:
+    servers = [
+        f"{f'[{address}]' if family(address) == 'ip6' else address}:{site.local_port}" for address in private_addresses(hosts)
+    ]
+    values = _common(application, site, site.port) | {"servers": servers, "sticky": site.sticky}
+    return ServedSite(f"windlass-{application.name}.balancer.conf", "nginx/balancer.conf.j2", site.port, site.domains, values)
+
+
+def _common(application: Application, site: Site, port: int) -> dict[str, object]:
+    return {
+        "application": application.name,
+        "port": port,
+        "domains": site.domains,
+        "max_body": site.max_body,
+        "read_seconds": f"{site.read_seconds:g}",
+    }
+
+
+def _sockets(application: Application) -> tuple[str, ...]:
+    """The live sockets; none where the application is known by port."""
+    web = application.web
+    if web.listen != "socket":
+        return ()
+    return tuple(Layout(application.name).live_socket(f"{web.name}-{number}") for number in range(web.instances))
