@@ -1,0 +1,1 @@
+"""Node.js in one exact version, and PM2, which runs its programs."""
