@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
+import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import yaml
 
+import windlass.agent
 from tests.cases.case import FOLDER, operation_classes
 
+AGENT = Path(windlass.agent.__file__).parent
 CLASSES = operation_classes()
 # Steps of a deploy: they act once instead of describing what should be true, so there is no second run to compare. Their tests
 # are of the flows that they make up.
@@ -55,3 +61,26 @@ def test_nothing_is_done_on_the_host_that_cannot_be_asked_for() -> None:
 
 def test_every_case_file_belongs_to_a_family() -> None:
     assert {path.stem for path in FOLDER.glob("*.yml")} == {CLASSES[name].family for name in DESCRIBED}
+
+
+@pytest.mark.parametrize("path", sorted(AGENT.rglob("*.py")), ids=lambda path: str(path.relative_to(AGENT)))
+def test_agent_is_python_3_8_and_needs_only_the_standard_library(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    assert {
+        name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names and not name.startswith("windlass.agent")
+    } == set()
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_operation_is_explained_with_every_field(name: str) -> None:
+    page = (FOLDER.parents[1] / "docs" / "operations.md").read_text()
+
+    fields = CLASSES[name].__dataclass_fields__.keys() - {"only_after"}
+    explained = re.search(rf"\*\*`{name}`\*\* `([^`]+)`", page)
+
+    assert explained, f"docs/operations.md has no paragraph on {name}"
+    assert set(explained[1].split(", ")) == fields

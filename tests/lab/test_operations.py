@@ -12,7 +12,17 @@ import pytest
 
 from tests.cases.case import Place, cases, go_through
 from tests.lab.conftest import LabHosts, TestHost
+from windlass import events
+from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
+from windlass.operations.command import Run
+from windlass.operations.file import File
+from windlass.operations.line import Line
+from windlass.operations.link import Link
+from windlass.operations.package import Package
+from windlass.operations.service import Service
+from windlass.operations.user import User
+from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
 numbers = itertools.count(1)
@@ -40,3 +50,103 @@ def test_operation(case: Mapping[str, Any], host: TestHost, channel: Channel, tm
     host.shell(f"mkdir -p {root}")
 
     go_through(case, Place(channel, host.shell, local_shell, root, str(tmp_path)))
+
+
+def test_check_on_a_bare_host_predicts_instead_of_failing(host: TestHost, channel: Channel) -> None:
+    site = File(path="/etc/nginx/sites-available/shop", content="server {}\n", owner="windlass-shop")
+    operations = (
+        Package(names=("nginx-light",)),
+        User(name="windlass-shop"),
+        site,
+        Link(path="/etc/nginx/sites-enabled/shop", target="../sites-available/shop"),
+        Line(path="/etc/nginx/nginx.conf", match="^worker_processes", line="worker_processes 2;"),
+        Run(command="nginx -s reload", run_on=(site,)),
+        Service(name="nginx", reload_on=(site,)),
+    )
+
+    results = channel.run(Batch(operations, check=True))
+
+    assert [result.status for result in results] == ["changed", "changed", "unknown", "unknown", "unknown", "changed", "unknown"]
+    assert host.shell("ls -d /etc/nginx 2>/dev/null || id windlass-shop 2>/dev/null || true") == ""
+
+
+def test_a_restart_that_is_owed_survives_a_failure_and_a_check(host: TestHost, channel: Channel) -> None:
+    unit = "[Service]\\nExecStart=/bin/sleep 999\\n[Install]\\nWantedBy=multi-user.target\\n"
+    host.shell(f"printf '{unit}' > /etc/systemd/system/windlass-owed.service; systemctl enable --quiet --now windlass-owed")
+    configuration = File(path="/etc/windlass-owed.conf", content="a = 1\n")
+    service = Service(name="windlass-owed", restart_on=(configuration,))
+    before = host.shell("systemctl show --property MainPID windlass-owed")
+
+    with pytest.raises(OperationFailed):
+        channel.run(Batch((configuration, Run(command="false"), service)))
+    first_check, second_check = (channel.run(Batch((configuration, service), check=True))[-1] for _ in range(2))
+    assert host.shell("systemctl show --property MainPID windlass-owed") == before
+    repaired = channel.run(Batch((configuration, service)))
+    settled = channel.run(Batch((configuration, service)))
+
+    assert [first_check.summary, second_check.summary] == ["restart", "restart"]
+    assert [result.status for result in repaired] == ["ok", "changed"]
+    assert [result.status for result in settled] == ["ok", "ok"]
+    assert host.shell("systemctl show --property MainPID windlass-owed") != before
+
+
+HOLD = """import fcntl, os, signal
+descriptor = os.open("/var/lib/dpkg/lock-frontend", os.O_RDWR | os.O_CREAT)
+fcntl.lockf(descriptor, fcntl.LOCK_EX)
+open("/run/holder", "w").write(str(os.getpid()))
+signal.pause()
+"""
+
+
+def hold_the_lock_of_dpkg(host: TestHost) -> None:
+    host.shell(
+        f"rm -f /run/holder; cat > /run/hold.py <<'EOF'\n{HOLD}EOF\n(setsid python3 /run/hold.py </dev/null >/dev/null 2>&1 &)"
+    )
+    host.shell("while ! test -s /run/holder; do sleep 0.1; done")
+
+
+def test_packages_wait_for_whoever_holds_the_lock_of_dpkg(host: TestHost) -> None:
+    host.shell("apt-get purge -qqy tree >/dev/null 2>&1 || true")
+    hold_the_lock_of_dpkg(host)
+    notes = []
+
+    def release(event: events.Event) -> None:
+        if isinstance(event, events.Note) and "waiting for python3" in event.text:
+            notes.append(event.text)
+            host.shell("kill $(cat /run/holder)")
+
+    channel = Channel(host.target, listener=release)
+    (result,) = channel.run(Batch((Package(names=("tree",)),)))
+    channel.close()
+
+    assert result.status == "changed"
+    assert len(notes) == 1
+    assert "/var/lib/dpkg/lock-frontend" in notes[0]
+
+
+def test_packages_do_not_wait_for_ever_and_name_the_holder(host: TestHost, channel: Channel) -> None:
+    host.shell("apt-get purge -qqy tree >/dev/null 2>&1 || true")
+    hold_the_lock_of_dpkg(host)
+
+    (result,) = channel.run(Batch((Package(names=("tree",), lock_seconds=0),), go_on=True))
+    process_id = host.shell("cat /run/holder; kill $(cat /run/holder)")
+
+    assert f"(process {process_id}) still holds /var/lib/dpkg/lock-frontend" in result.message
+
+
+def test_everything_that_is_right_already_costs_one_round_trip(host: TestHost) -> None:
+    operations = (
+        Package(names=("coreutils",)),
+        User(name="root"),
+        File(path="/etc/hostname", mode=""),
+        Service(name="ssh"),
+        Run(command="true", creates="/etc"),
+    )
+    channel = Channel(host.target)
+
+    results = channel.run(Batch(operations))
+    trips = channel.round_trips
+    channel.close()
+
+    assert [result.status for result in results] == ["ok"] * 5
+    assert trips == 2  # the hello with the facts, and the batch

@@ -73,7 +73,7 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
         if attempt < ATTEMPTS:
             context.note("%s: %s, trying again" % (url, reason))
-            context.wait(2.0 * attempt)
+            context.wait(1.0 * attempt)
     raise OperationError(
         "%s could not be fetched: %s" % (url, reason),
         hint="check the host's way out: names, proxy, certificates (/etc/environment)",
