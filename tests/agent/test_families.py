@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import sys
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
@@ -79,8 +80,8 @@ def test_agent_is_python_3_8_and_needs_only_the_standard_library(path: Path) -> 
 def test_operation_is_explained_with_every_field(name: str) -> None:
     page = (FOLDER.parents[1] / "docs" / "operations.md").read_text()
 
-    fields = CLASSES[name].__dataclass_fields__.keys() - {"only_after"}
+    names = {field.name for field in fields(CLASSES[name])} - {"only_after"}
     explained = re.search(rf"\*\*`{name}`\*\* `([^`]+)`", page)
 
     assert explained, f"docs/operations.md has no paragraph on {name}"
-    assert set(explained[1].split(", ")) == fields
+    assert set(explained[1].split(", ")) == names
