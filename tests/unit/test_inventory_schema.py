@@ -57,3 +57,38 @@ def test_role_settings_stand_under_variables_everywhere(tmp_path: Path) -> None:
     assert entry(whole, "Limits")["properties"]["files"]["default"] == 1024
     for place in (whole["properties"], entry(whole, "Host")["properties"], entry(whole, "Group")["properties"]):
         assert place["variables"]["$ref"] == "#/$defs/Variables"
+
+
+SECTIONS = {
+    "environment": "General", "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
+    "source: {path: …}": "PathSource", "source: {npm: …}": "NpmSource", "build": "Build", "processes": "Process", "ports": "Ports",
+    "health": "Health", "gate": "Gate", "site": "Site", "backups": "Backup", "keep": "Keep", "secrets": "SecretEntry",
+}  # fmt: skip
+
+
+def reference(whole: dict[str, Any]) -> str:
+    """The tables of all keys, as docs/inventory.md has them."""
+    parts = []
+    for title, name in SECTIONS.items():
+        part = entry(whole, name)
+        rows = [
+            f"| `{key}` | {_default(key, part)} | {' '.join(inner['description'].split())} |"
+            for key, inner in part["properties"].items()
+        ]
+        parts.append(
+            "\n".join([f"### `{title}`", "", part["description"], "", "| key | default | meaning |", "|---|---|---|", *rows, ""])
+        )
+    return "\n".join(parts)
+
+
+def _default(key: str, part: dict[str, Any]) -> str:
+    if key in part.get("required", ()):
+        return "needed"
+    default = part["properties"][key].get("default")
+    return f"`{json.dumps(default)}`" if default not in (None, "", {}, []) and not isinstance(default, dict) else ""
+
+
+def test_the_guide_s_reference_says_what_the_schema_says(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "inventory.md").read_text(encoding="utf-8")
+
+    assert guide.partition("## Reference\n\n")[2] == reference(schema(roles_in(tmp_path)))
