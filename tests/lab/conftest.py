@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.suite.project import NAME, Suite, raise_suite
 from windlass import lab
+from windlass.flows.twin import labs_folder
 from windlass.hosts.target import Target
 from windlass.values import Command
 
@@ -61,3 +63,13 @@ def _target(running: lab.Lab, name: str) -> Target:
         private_key=running.private_key,
         known_hosts=Path(running.known_hosts),
     )
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """The three hosts of `tests/lab/suite`, set up; they go when all tests are over."""
+    folder = tmp_path_factory.mktemp("project")
+    try:
+        yield raise_suite(folder)
+    finally:
+        lab.down(NAME, root=labs_folder(folder), say=_silent)

@@ -27,6 +27,6 @@ def test_launcher_runs_in_its_folder_with_its_environment_and_leaves_its_process
     completed = subprocess.run(["/bin/sh", str(path)], capture_output=True, text=True, check=True)
 
     pid = (tmp_path / "web-0.pid").read_text().strip()
-    assert completed.stdout == f"{pid} {release} good day {socket}\n"
+    assert completed.stdout == f"--- windlass starts {release}\n{pid} {release} good day {socket}\n"
     assert (tmp_path / "web-0.starts").read_text() == "x"
     assert not socket.exists()

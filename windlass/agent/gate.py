@@ -15,6 +15,7 @@ PROBE_LIMIT = 5.0
 INTERVAL = 0.1
 MOST_STARTS = 3  # a process that was started this often before it served once will not get better
 LOG_LINES = 25
+START_MARK = "--- windlass starts "  # the launcher's first line in the log
 
 Instance = Dict[str, Any]
 
@@ -66,9 +67,18 @@ def _refused(instance: Instance, what: str) -> OperationError:
     return OperationError(
         "%s %s: %s" % (instance["name"], what, instance["why"]),
         hint="the release never got a request; mend it and deploy again",
-        last_lines=last_lines(instance["log"], LOG_LINES),
+        last_lines=_last_words(instance["log"]),
         data={"instance": instance["name"], "why": instance["why"]},
     )
+
+
+def _last_words(path: str) -> List[str]:
+    """What the process wrote since it was last started, of that the last lines."""
+    lines = last_lines(path, 400)
+    starts = [index for index, line in enumerate(lines) if line.startswith(START_MARK)]
+    if len(starts) > 1 and starts[-1] == len(lines) - 1:
+        starts.pop()  # it has just been started once more and has said nothing yet
+    return lines[starts[-1] if starts else 0 :][-LOG_LINES:]
 
 
 def last_lines(path: str, count: int) -> List[str]:

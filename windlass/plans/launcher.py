@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from windlass.values import Secret
 
+START_MARK = "--- windlass starts "  # the agent's gate.py looks for it, to show the words of the last start only
+
 
 def launcher(*, folder: str, run: str, socket: str, command: str, variables: Mapping[str, str]) -> Secret:
     """The launcher's text: environment, process id, then `exec`, so that signals reach the program itself.
@@ -30,6 +32,7 @@ def launcher(*, folder: str, run: str, socket: str, command: str, variables: Map
         *([f"rm -f {shlex.quote(socket)}"] if socket else []),
         f"echo $$ > {shlex.quote(run)}.pid",
         f"printf x >> {shlex.quote(run)}.starts",
+        f"echo {shlex.quote(START_MARK + folder)}",
         f"exec {command}",
     ]
     return Secret("\n".join(lines) + "\n")

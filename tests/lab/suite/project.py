@@ -1,0 +1,119 @@
+"""A project of its own for the tests, on hosts that are set up once and then started from a snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windlass import lab
+from windlass.flows.deploy import Deployed, deploy
+from windlass.flows.rollback import RolledBack, rollback
+from windlass.flows.setup import setup
+from windlass.flows.twin import lab_spec, labs_folder
+from windlass.flows.workspace import Workspace, load_environment, open_workspace
+from windlass.values import Command
+
+HERE = Path(__file__).parent
+TOP = HERE.parent.parent.parent
+NAME = "suite"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The running hosts, and the means of the tests to work with them and to look behind them."""
+
+    project: Path
+    workspace: Workspace
+    lab: lab.Lab
+
+    def shell(self, host: str, script: str) -> str:
+        """What a shell script prints that runs as root on a host, without SSH."""
+        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/sh", "-ec", script), limit=120)
+        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
+        return answer.text
+
+    def url(self, path: str = "/", port: int = 80) -> str:
+        """An address of the balancer's."""
+        return f"http://{self.lab.hosts['front'].address}:{port}{path}"
+
+    def commit(self, fault: dict[str, Any] | None = None, note: str = "") -> str:
+        """A new version of the application, and its commit."""
+        repository = self.project / "tiny"
+        (repository / "fault.json").write_text(json.dumps(fault or {"kind": "none"}))
+        (repository / "note.txt").write_text(note)
+        git(repository, "add", "-A")
+        git(repository, "commit", "-q", "--allow-empty", "-m", note or "a version")
+        return git(repository, "rev-parse", "HEAD")
+
+    def deploy(self, application: str = "tiny", reference: str = "", *, force: bool = False) -> Deployed:
+        return deploy(self.workspace, self.workspace.environment.application(application), reference, force=force)
+
+    def rollback(self, application: str = "tiny", wanted: str = "") -> RolledBack:
+        return rollback(self.workspace, self.workspace.environment.application(application), wanted)
+
+    def live(self, application: str = "tiny") -> dict[str, str]:
+        """The release that serves, for each application host, read from its disk."""
+        script = f"cat /srv/{application}/live/slot.json"
+        return {host: str(json.loads(self.shell(host, script))["release"]) for host in ("app1", "app2")}
+
+    def command(self, *words: str) -> subprocess.Popen[str]:
+        """A Windlass command as a person starts it, as a process of its own."""
+        program = [sys.executable, "-m", "windlass.tasks.program", *words]
+        return subprocess.Popen(
+            program, cwd=self.project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """A git command with a name and an address of its own."""
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+    return subprocess.run(
+        ["git", *identity, "-C", str(folder), *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def make_project(folder: Path) -> None:
+    """The files of the project: inventory, tasks, and the application's repository with one commit."""
+    shutil.copytree(HERE / "inventory", folder / "inventories" / NAME)
+    shutil.copytree(HERE / "app", folder / "tiny")
+    git(folder, "init", "-q", "-b", "main", "tiny")
+    git(folder / "tiny", "add", "-A")
+    git(folder / "tiny", "commit", "-q", "-m", "first")
+
+
+def fingerprint() -> str:
+    """Of all that shapes the hosts: a snapshot made from something else is stale."""
+    digest = hashlib.sha256()
+    for folder in ("roles", "templates", "windlass/agent", "windlass/operations", "windlass/plans", "tests/lab/suite/inventory"):
+        for path in sorted((TOP / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def raise_suite(folder: Path) -> Suite:
+    """Hosts that are set up: from a snapshot that fits, else from nothing, and then a snapshot is made."""
+    make_project(folder)
+    root = labs_folder(folder)
+    environment = load_environment(folder, NAME)
+    kept = lab.snapshots(NAME).get("setup")
+    fits = kept is not None and kept.fingerprint == fingerprint()
+    running = lab.up(lab_spec(environment), root=root, source="setup" if fits else "", say=_silent)
+    workspace = open_workspace(folder, NAME, lab=True)
+    result = setup(workspace, workspace.hosts())
+    error = result.error()
+    if error:
+        raise error
+    if not fits:
+        lab.save(running, "setup", fingerprint=fingerprint(), say=_silent)
+    return Suite(folder, workspace, running)
+
+
+def _silent(_line: str) -> None:
+    """Tests read results, not progress."""

@@ -1,0 +1,254 @@
+"""Deploys and rollbacks on real hosts, under load, and everything that may go wrong with them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from demo.generator import Load
+from tests.lab.suite.project import Suite
+from windlass import lab
+from windlass.errors import FlowFailed, RefusedError, UsageError
+from windlass.flows.overview import releases, status
+from windlass.operations.lease import Lease
+from windlass.operations.wire import Batch
+
+pytestmark = pytest.mark.lab
+
+
+def get(url: str, limit: float = 30.0) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=limit) as answer:  # noqa: S310 - a lab host
+        found = json.loads(answer.read())
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(suite: Suite) -> Suite:
+    """The application serves some release."""
+    suite.deploy()
+    return suite
+
+
+def test_first_deploy_serves_on_every_host(served: Suite) -> None:
+    answer = get(served.url())
+
+    assert len(set(served.live().values())) == 1
+    assert answer["release"] == served.live()["app1"]
+    assert len(served.shell("app1", "cat /srv/tiny/shared/migrations.log").split()) >= 1
+
+
+def test_deploys_and_rollbacks_under_load_lose_nothing(served: Suite) -> None:
+    before = served.live()["app1"]
+    served.commit(note="better")
+
+    with Load(served.url()) as load:
+        deployed = served.deploy()
+        back = served.rollback()
+
+    assert load.figures["lost"] == 0, load.figures
+    assert load.figures["requests"] > 100
+    assert set(load.figures["releases"]) == {before, deployed.release}
+    assert (back.release, back.warm) == (before, True)
+    assert set(served.live().values()) == {before}
+
+
+def test_an_unchanged_release_is_left_alone(served: Suite) -> None:
+    served.commit(note="unchanged")
+    first = served.deploy()
+
+    second = served.deploy()
+
+    assert first.changed
+    assert (second.changed, second.release) == (False, first.release)
+
+
+def test_same_bytes_everywhere_built_once(served: Suite) -> None:
+    served.commit(note="same bytes")
+    deployed = served.deploy()
+
+    marker = f"/srv/tiny/releases/{deployed.release}/.archive-sha256"
+    sums = {served.shell(host, f"cat {marker}").split()[0] for host in ("app1", "app2")}
+
+    assert sums == {deployed.artefact}
+    assert deployed.built
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"kind": "throw"}, "no such module as ./plan-b"),
+        ({"kind": "never"}, "still not ready"),
+        ({"kind": "crash", "after": 1}, "out of luck"),
+        ({"kind": "sick"}, "the database is away"),
+    ],
+    ids=["throws", "never ready", "crashes in the stability window", "sick"],
+)
+def test_a_broken_release_never_gets_a_request(served: Suite, fault: dict[str, Any], said: str) -> None:
+    before = served.live()
+    served.commit(fault, note="broken")
+
+    with Load(served.url()) as load, pytest.raises(FlowFailed) as caught:
+        served.deploy()
+
+    assert load.figures["lost"] == 0, load.figures
+    assert set(load.figures["releases"]) == set(before.values())
+    assert served.live() == before
+    assert said in "\n".join((*caught.value.last_lines, caught.value.message))
+    found = releases(served.workspace, served.workspace.environment.application("tiny"))
+    assert found.records[0].state == "failed"
+    served.commit(note="mended")
+
+
+def test_rollback_twice_goes_further_back_and_an_older_one_is_started_anew(served: Suite) -> None:
+    names = []
+    for number in range(3):
+        served.commit(note=f"number {number}")
+        names.append(served.deploy().release)
+
+    first = served.rollback()
+    second = served.rollback()
+    third = served.rollback(wanted=names[2])
+
+    assert (first.release, first.warm) == (names[1], True)
+    assert (second.release, second.warm) == (names[0], False)
+    assert third.release == names[2]
+    assert set(served.live().values()) == {names[2]}
+
+
+def test_rollback_to_what_is_not_there_says_what_is(served: Suite) -> None:
+    with pytest.raises(UsageError, match="no release is called 'v99'"):
+        served.rollback(wanted="v99")
+
+
+def test_a_slow_request_is_finished_by_the_release_that_took_it(served: Suite) -> None:
+    before = served.live()["app1"]
+    served.commit(note="while somebody waits")
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        slow = pool.submit(get, served.url("/?seconds=4"))
+        deployed = served.deploy()
+        answer = slow.result()
+
+    assert answer["release"] == before
+    assert get(served.url())["release"] == deployed.release
+
+
+def test_a_request_longer_than_the_drain_is_said_and_still_finished_by_a_graceful_stop(served: Suite) -> None:
+    before = served.live()["app1"]
+    served.commit(note="while somebody waits too long")
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        slow = pool.submit(get, served.url("/?seconds=13"))
+        deployed = served.deploy()
+        answer = slow.result()
+
+    assert sum(deployed.left.values()) == 1
+    assert answer["release"] == before
+
+
+def test_only_one_deploy_at_a_time(served: Suite) -> None:
+    served.commit(note="second in line")
+    with served.workspace.fleet(["app2"]) as fleet:
+        fleet.channel("app2").run(Batch((Lease(name="app-tiny", holder="ada@desk", purpose="deploy tiny v7"),)))
+
+        with pytest.raises(RefusedError, match="ada@desk for 0 min: deploy tiny v7"):
+            served.deploy()
+
+    assert served.deploy().changed
+
+
+def test_old_releases_are_pruned_but_not_what_is_needed(served: Suite) -> None:
+    for number in range(4):
+        served.commit(note=f"prune {number}")
+        served.deploy()
+
+    kept = served.shell("app1", "ls /srv/tiny/releases").split()
+    found = releases(served.workspace, served.workspace.environment.application("tiny"))
+
+    assert len(kept) <= 4
+    assert served.live()["app1"] in kept
+    assert all(back.release in kept for back in found.back)
+    assert found.back[0].warm
+
+
+def test_environment_is_private_and_not_in_the_process_list(served: Suite) -> None:
+    secret = served.workspace.secrets.get("greeting").reveal()
+    release = served.live()["app1"]
+
+    assert get(served.url())["greeting"] == secret
+    assert served.shell("app1", f"stat -c '%a %U' /srv/tiny/releases/{release}/.env").split() == ["600", "tiny"]
+    assert served.shell("app1", f"grep -rl {secret} /srv/tiny/.pm2 /var/log/tiny || true") == ""
+
+
+def test_status_says_who_serves_what(served: Suite) -> None:
+    served.commit(note="status")
+    deployed = served.deploy()
+    application = served.workspace.environment.application("tiny")
+
+    with served.workspace.fleet(["app1", "app2"]) as fleet:
+        found = status(served.workspace, application, fleet, now=0)
+
+    live = [row for row in found.rows if row.live]
+    assert {row.host for row in live} == {"app1", "app2"}
+    assert {row.release for row in live} == {deployed.release}
+    assert all(row.healthy and row.processes == "2/2" for row in live)
+    assert all(row.healthy and row.processes == "1/2" for row in found.rows if not row.live), "the worker of a warm slot sleeps"
+    assert found.back[0].warm
+    assert found.agree
+
+
+def test_tcp_slots_switch_by_a_reload(suite: Suite) -> None:
+    first = suite.deploy("ported")
+    suite.commit(note="ported")
+
+    with Load(suite.url(port=8090)) as load:
+        second = suite.deploy("ported")
+        back = suite.rollback("ported")
+
+    assert load.figures["lost"] == 0, load.figures
+    assert set(load.figures["releases"]) == {first.release, second.release}
+    assert back.release == first.release
+
+
+def test_a_migration_runs_once_in_a_deploy(served: Suite) -> None:
+    def runs() -> int:
+        return sum(int(served.shell(host, "cat /srv/tiny/shared/migrations.log 2>/dev/null | wc -l")) for host in ("app1", "app2"))
+
+    before = runs()
+    served.commit(note="migrate")
+    served.deploy()
+
+    assert runs() == before + 1
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Waits until something is true, up to a generous limit."""
+
+    def wait(true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not true():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    return wait
+
+
+def test_after_a_reboot_the_live_release_serves_again(served: Suite, eventually: Callable[[Callable[[], bool]], None]) -> None:
+    release = served.live()["app2"]
+    lab.reboot(served.lab, "app2", say=lambda _line: None)
+
+    def serves() -> bool:
+        try:
+            return str(json.loads(served.shell("app2", "curl -sf http://localhost:8080/"))["release"]) == release
+        except (AssertionError, ValueError):
+            return False
+
+    eventually(serves)
