@@ -67,27 +67,19 @@ class _Merge:
             elif value is not None and not isinstance(value, dict):
                 self._fault((section,), f"should be a mapping (key: value), not {shown(value)}")
             elif value is not None:
-                self._take_places((section,), deep=False)
                 self._merge(self.whole.data.setdefault(section, {}), value, (section,), SECTIONS[section])
+        for path, place in self.part.places.items():
+            self.whole.places.setdefault(path, place)
 
     def _merge(self, target: dict[str, Any], source: dict[str, Any], path: KeyPath, depth: int) -> None:
         for key, value in source.items():
             inner = (*path, key)
             if key not in target:
                 target[key] = value
-                self._take_places(inner, deep=True)
             elif depth > 1 and isinstance(value, dict) and isinstance(target[key], dict):
                 self._merge(target[key], value, inner, depth - 1)
             else:
                 self._fault(inner, f"is given twice (also in {self.whole.place(inner)}): keep one")
-
-    def _take_places(self, path: KeyPath, *, deep: bool) -> None:
-        self.whole.places.setdefault(path, self.part.place(path))
-        if deep:
-            length = len(path)
-            for other, place in self.part.places.items():
-                if other[:length] == path:
-                    self.whole.places[other] = place
 
     def _fault(self, path: KeyPath, text: str) -> None:
         self.faults.add(self.part.place(path), path, text)
