@@ -27,6 +27,7 @@ SUDOERS = Command.of("visudo", "-c", "-q", "-f", "%s")
 def steps(host: HostView, settings: Settings) -> list[Operation]:
     """Programs first, then people, then everything small."""
     sudo = ("sudo",) if any(person.sudo for person in settings.users.values()) else ()
+    live = settings.sysctl_live and host.surroundings.own_kernel
     updates = ("unattended-upgrades",) if settings.security_updates else ()
     return [
         Package(names=(*settings.packages, *settings.more_packages, *sudo, *updates)),
@@ -37,7 +38,7 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
             Directory(path=path, owner=folder.owner, group=folder.group, mode=folder.mode)
             for path, folder in settings.directories.items()
         ),
-        *(Sysctl(name=name, value=value, live=settings.sysctl_live) for name, value in settings.sysctl.items()),
+        *(Sysctl(name=name, value=value, live=live) for name, value in settings.sysctl.items()),
         _updates(host, wanted=settings.security_updates),
     ]
 

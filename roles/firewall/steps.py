@@ -10,7 +10,7 @@ from windlass.operations.operation import Operation
 from windlass.operations.package import Package
 from windlass.operations.service import Service
 from windlass.operations.template import Template
-from windlass.plans.firewall import ANYWHERE, Opening, family, openings
+from windlass.plans.firewall import ANYWHERE, Opening, family, openings, private_addresses
 from windlass.plans.topology import HostView
 from windlass.values import Command
 
@@ -33,7 +33,7 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
     """The rules are tested before they replace the old ones, in the file and in the kernel."""
     here = host.environment.host(host.name)
     ssh, *others = openings(host.environment, here)
-    doors = [*_ssh(ssh, settings), *others, *_more(settings)]
+    doors = [*_ssh(ssh, _ssh_sources(host, settings), settings), *others, *_more(settings)]
     ports = " ".join(str(port) for port in (ssh.port, *settings.ssh_ports))
     rules = Template(
         path=RULES,
@@ -64,9 +64,19 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
     ]
 
 
-def _ssh(ssh: Opening, settings: Settings) -> Iterator[Opening]:
+def _ssh_sources(host: HostView, settings: Settings) -> tuple[str, ...]:
+    """The networks that are wanted, and in any case the jump host through which we come; a twin has a network of its own."""
+    if not settings.ssh_sources:
+        return ANYWHERE
+    if host.surroundings.ssh_network:
+        return (host.surroundings.ssh_network,)
+    jump = host.environment.host(host.name).jump
+    return (*settings.ssh_sources, *private_addresses([host.environment.host(jump)] if jump else []))
+
+
+def _ssh(ssh: Opening, sources: tuple[str, ...], settings: Settings) -> Iterator[Opening]:
     for port in dict.fromkeys((ssh.port, *settings.ssh_ports)):
-        yield Opening(port, "tcp", settings.ssh_sources or ssh.sources, ssh.reason)
+        yield Opening(port, "tcp", sources, ssh.reason)
 
 
 def _more(settings: Settings) -> Iterator[Opening]:
@@ -81,6 +91,6 @@ def _rules(door: Opening) -> Iterator[dict[str, str]]:
         yield {"match": match, "comment": door.reason}
         return
     for kind in ("ip", "ip6"):
-        same = sorted(source for source in door.sources if family(source) == kind)
+        same = sorted({source for source in door.sources if family(source) == kind})
         if same:
             yield {"match": f"{kind} saddr {{ {', '.join(same)} }} {match}", "comment": door.reason}

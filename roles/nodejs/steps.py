@@ -35,7 +35,7 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
 
 
 def _registry(host: HostView, settings: Settings) -> str:
-    return (settings.registry or host.npm_registry).rstrip("/")
+    return (host.surroundings.npm_registry or settings.registry).rstrip("/")
 
 
 def _from_npm(host: HostView, settings: Settings) -> list[Operation]:

@@ -16,7 +16,7 @@ from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secret
 from windlass.hosts.fleet import Fleet
 from windlass.hosts.target import Target
 from windlass.inventory import Environment, Host, load
-from windlass.plans.topology import HostView
+from windlass.plans.topology import HostView, Surroundings
 from windlass.values import Secret
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Workspace:
             environment=self.environment,
             secret=self.secrets.get,
             template=self.catalogue.template,
-            npm_registry=self.lab.npm_registry if self.lab else "",
+            surroundings=_surroundings(self.lab),
         )
 
     def _target(self, name: str) -> Target:
@@ -126,6 +126,10 @@ def open_workspace(project: Path, name: str, *, lab: bool = False, accept_new: b
 def secrets_file(project: Path, name: str) -> Path:
     """Where the made-up secrets of an environment's twin are kept."""
     return project / ".windlass" / "secrets" / (f"{name}.yml" if name == ONLY_IN_LAB else f"{name}-lab.yml")
+
+
+def _surroundings(lab: Lab | None) -> Surroundings:
+    return Surroundings(npm_registry=lab.npm_registry, ssh_network=lab.subnet, own_kernel=False) if lab else Surroundings()
 
 
 def _git_email(project: Path) -> str:

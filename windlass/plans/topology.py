@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the inventory cannot know about where a host stands. All of it is empty or true for a real one.
+
+    npm_registry  the npm registry that the host can reach
+    ssh_network   the network that SSH comes from, whatever the inventory says
+    own_kernel    whether the host may change settings of its kernel
+    """
+
+    npm_registry: str = ""
+    ssh_network: str = ""
+    own_kernel: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostView:
     """The host that a role says something about, and the environment around it.
 
@@ -23,7 +37,7 @@ class HostView:
     secret           gives a secret by name; raises InventoryError where it is not there
     template         gives the text of a template by `role/file`, the user's own before the one that comes with Windlass;
                      raises UsageError where it is not there
-    npm_registry     the npm registry that the host can reach, where its surroundings say so (the lab's do); else empty
+    surroundings     what is different where the host is a twin in the lab
     """
 
     name: str
@@ -33,4 +47,4 @@ class HostView:
     environment: Environment
     secret: Callable[[str], Secret]
     template: Callable[[str], str]
-    npm_registry: str = ""
+    surroundings: Surroundings = Surroundings()
