@@ -1,0 +1,128 @@
+"""Programs joined by pipes, of which none may fail unnoticed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from typing import IO, Dict, Iterable, Iterator, List, Optional, Sequence
+
+from windlass.agent.core import process
+from windlass.agent.core.guard import Guard
+from windlass.agent.core.outcome import OperationError
+
+PIECE = 1 << 18  # bytes
+LINES = 12  # of each program's last words
+
+
+class Stage:
+    """One program of a pipeline: what it is called in messages, its arguments, its user and its environment."""
+
+    def __init__(self, name: str, arguments: Sequence[str], user: str = "", extra: Optional[Dict[str, str]] = None) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.user = user
+        self.extra = extra
+
+
+class Pipeline:
+    """The programs, started. Memory stays the same however much flows through.
+
+    What passes between two programs is counted: `passed[0]` are the bytes from the first to the second. `give` says that
+    the first gets its input from `feed`; `into` is a file for the last one's output, otherwise `chunks` gives it.
+    """
+
+    def __init__(self, guard: Guard, stages: Sequence[Stage], give: bool = False, into: Optional[int] = None) -> None:
+        self._guard = guard
+        self._stages = stages
+        self._programs: "List[subprocess.Popen[bytes]]" = []
+        self._errors = [tempfile.TemporaryFile() for _stage in stages]  # noqa: SIM115 - closed by finish
+        self.passed = [0] * (len(stages) - 1)
+        for number, stage in enumerate(stages):
+            last = number == len(stages) - 1
+            source = subprocess.PIPE if number or give else subprocess.DEVNULL
+            sink = into if last and into is not None else subprocess.PIPE
+            pipes = (source, sink, self._errors[number].fileno())
+            self._programs.append(guard.start(stage.arguments, stage.user, stage.extra, "/", pipes))
+        self._relays = [threading.Thread(target=self._relay, args=(number,), daemon=True) for number in range(len(stages) - 1)]
+        for relay in self._relays:
+            relay.start()
+
+    def feed(self, chunks: Iterable[bytes]) -> None:
+        """Give the first program its input. If it ends early the rest is not read; `finish` then says why."""
+        sink = _input_of(self._programs[0])
+        try:
+            for chunk in chunks:
+                sink.write(chunk)
+        except BrokenPipeError:
+            pass
+        finally:
+            _close(sink)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The last program's output as it comes."""
+        source = process.output_of(self._programs[-1])
+        while True:
+            chunk = os.read(source.fileno(), PIECE)
+            if not chunk:
+                return
+            yield chunk
+
+    def finish(self) -> None:
+        """Wait for all programs. Raises OperationError if one of them failed, with the last words of each that did."""
+        for relay in self._relays:
+            relay.join()
+        statuses = [program.wait() for program in self._programs]
+        said = [_last_words(errors) for errors in self._errors]
+        self._guard.check()
+        failed = [number for number, status in enumerate(statuses) if status != 0]
+        guilty = [number for number in failed if statuses[number] != -signal.SIGPIPE] or failed
+        if guilty:
+            raise OperationError(
+                ", ".join("%s %s" % (self._stages[number].name, _how(statuses[number])) for number in guilty),
+                last_lines=[line for number in guilty for line in said[number]],
+            )
+
+    def _relay(self, number: int) -> None:
+        """Carry one program's output to the next one's input."""
+        source, sink = process.output_of(self._programs[number]), _input_of(self._programs[number + 1])
+        try:
+            while True:
+                chunk = os.read(source.fileno(), PIECE)
+                if not chunk:
+                    break
+                self.passed[number] += len(chunk)
+                sink.write(chunk)
+        except BrokenPipeError:
+            pass
+        finally:
+            source.close()  # so that the one before ends, too
+            _close(sink)
+
+
+def _input_of(program: "subprocess.Popen[bytes]") -> "IO[bytes]":
+    if program.stdin is None:
+        raise OperationError("the program was started without a pipe to write to")
+    return program.stdin
+
+
+def _close(sink: "IO[bytes]") -> None:
+    try:
+        sink.close()
+    except BrokenPipeError:  # the last bytes were still waiting when the program ended
+        pass
+
+
+def _last_words(errors: "IO[bytes]") -> List[str]:
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - 8192))
+    lines = errors.read().decode("utf-8", "replace").splitlines()[-LINES:]
+    errors.close()
+    return lines
+
+
+def _how(status: int) -> str:
+    if status < 0:
+        return "was ended by signal %d" % -status
+    return "ended with status %d" % status

@@ -1,0 +1,125 @@
+"""Reading this host's databases: what there is, dumps out, dumps checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from typing import Any, Dict
+
+from windlass.agent.core import postgres
+from windlass.agent.core.context import Context
+from windlass.agent.core.guard import Guard
+from windlass.agent.core.outcome import Outcome
+from windlass.agent.core.pipeline import Pipeline, Stage
+from windlass.agent.core.postgres import SUPERUSER
+from windlass.agent.file import received
+
+SQUEEZE = ["nice", "-n", "10", "zstd", "-q", "-T0", "-3", "-c"]
+UNSQUEEZE = ["zstd", "-q", "-d", "-c"]
+
+_DATABASES = """
+SELECT json_build_object('name', datname, 'owner', pg_get_userbyid(datdba), 'bytes', pg_database_size(oid),
+    'connections', (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = d.datname AND a.pid <> pg_backend_pid()))
+FROM pg_database d WHERE NOT datistemplate ORDER BY datname;
+"""
+
+# What a dump of one database leaves out, and what one wants to know of it afterwards. The names of columns that only newer
+# versions have are looked up by way of JSON.
+_DESCRIPTION = r"""
+SELECT json_build_object(
+    'taken', extract(epoch FROM now()),
+    'owner', pg_get_userbyid(datdba),
+    'encoding', pg_encoding_to_char(encoding),
+    'collate', datcollate,
+    'ctype', datctype,
+    'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),
+    'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', ''),
+    'connection_limit', datconnlimit,
+    'bytes', pg_database_size(d.oid),
+    'large_objects', (SELECT count(*) FROM pg_largeobject_metadata),
+    'access', (SELECT json_agg(json_build_array(CASE grantee WHEN 0 THEN '' ELSE pg_get_userbyid(grantee) END,
+                                                privilege_type, is_grantable)) FROM aclexplode(datacl)),
+    'settings', (SELECT coalesce(json_agg(json_build_array(CASE setrole WHEN 0 THEN '' ELSE pg_get_userbyid(setrole) END,
+                                                            item)), '[]')
+                 FROM pg_db_role_setting s, unnest(setconfig) item WHERE s.setdatabase = d.oid),
+    'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension),
+    'roles', (SELECT coalesce(json_agg(rolname ORDER BY rolname), '[]') FROM pg_roles WHERE rolname NOT LIKE 'pg\_%'))
+FROM pg_database d WHERE datname = current_database();
+"""
+
+
+def databases(_arguments: Dict[str, Any], context: Context) -> Outcome:
+    """The databases there are, and the room for more."""
+    with Guard(context, 60.0) as guard:
+        server = postgres.server(guard)
+        found = server.ask(guard, "postgres", _DATABASES)
+    room = os.statvfs(server.data)
+    data = {"databases": found, "server_version": server.version, "free_bytes": room.f_bavail * room.f_frsize}
+    return Outcome(False, data=data)
+
+
+def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """pg_dump through zstd, with the rows of every table counted in the very snapshot that is dumped."""
+    database = arguments["database"]
+    with Guard(context, arguments["limit_seconds"]) as guard:
+        server = postgres.server(guard)
+        session = postgres.Session(guard, server, database)
+        session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
+        data = session.ask(_DESCRIPTION)[0]
+        snapshot = session.ask("SELECT to_json(pg_export_snapshot());")[0]
+        session.begin(postgres.COUNT_TABLES)
+        command = [server.program("pg_dump"), "--format=custom", "--compress=0", "--snapshot=" + snapshot]
+        command += ["--lock-wait-timeout=%d" % postgres.LOCK_LIMIT, "--no-password", "--dbname", database]
+        sent = _send(guard, Stage("pg_dump", command, SUPERUSER, server.environment), arguments["stream"], context)
+        data["tables"] = dict(session.rows())
+        session.close()
+        data["pg_dump"] = guard.run([server.program("pg_dump"), "--version"], SUPERUSER).text.strip()
+    return Outcome(False, data=dict(data, server_version=server.version, **sent))
+
+
+def dump_globals(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Roles with their passwords' verifiers, and tablespaces: what belongs to all databases of a server and is in no dump."""
+    with Guard(context, arguments["limit_seconds"]) as guard:
+        server = postgres.server(guard)
+        command = [server.program("pg_dumpall"), "--globals-only", "--no-password"]
+        sent = _send(guard, Stage("pg_dumpall", command, SUPERUSER, server.environment), arguments["stream"], context)
+    return Outcome(False, data=sent)
+
+
+def verify_dump(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Decode the whole dump; listing its contents alone would pass one that was cut off."""
+    with Guard(context, arguments["limit_seconds"]) as guard:
+        server = postgres.server(guard)
+        reader = [server.program("pg_restore"), "--file=/dev/null"]
+        raw = decode(guard, arguments["content"], Stage("pg_restore", reader, SUPERUSER), context)
+    return Outcome(False, data={"raw_bytes": raw})
+
+
+def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Context) -> int:
+    """Give a compressed dump to a program as it arrives, without it landing on a disk; the number of bytes after decompression."""
+    pipeline = Pipeline(guard, [Stage("zstd", UNSQUEEZE, SUPERUSER), reader], give=True)
+    pipeline.feed(received(content, context))
+    for _line in pipeline.chunks():
+        pass
+    pipeline.finish()
+    return pipeline.passed[0]
+
+
+def _send(guard: Guard, source: Stage, stream: int, context: Context) -> Dict[str, Any]:
+    """Stream what a program writes to the controller, compressed. Raises OperationError if any of the programs fails."""
+    started = time.monotonic()
+    digest, size = hashlib.sha256(), 0
+    pipeline = Pipeline(guard, [source, Stage("zstd", SQUEEZE, SUPERUSER)])
+    for chunk in pipeline.chunks():
+        digest.update(chunk)
+        size += len(chunk)
+        context.emit(stream, chunk)
+    pipeline.finish()
+    context.end_stream(stream)
+    return {
+        "raw_bytes": pipeline.passed[0],
+        "stored_bytes": size,
+        "sha256": digest.hexdigest(),
+        "seconds": round(time.monotonic() - started, 3),
+    }

@@ -1,0 +1,73 @@
+"""Reading a host's PostgreSQL: which databases there are, dumps that stream out, dumps that are checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windlass.operations.operation import LocalFile, Operation
+
+LONG = 12 * 3600.0  # seconds; a limit for what grows with the database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases(Operation):
+    """Ask which databases there are.
+
+    Data: `databases` (each with `name`, `owner`, `bytes`, `connections`), `server_version`, `free_bytes` where they are stored.
+    """
+
+    family: ClassVar[str] = "database"
+
+    def title(self) -> str:
+        return "look at the databases"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dump(Operation):
+    """Dump a database through zstd to the controller, as stream `stream`; memory stays the same whatever its size.
+
+    The rows of every table are counted in the snapshot that is dumped. Fails if pg_dump or zstd fails, wherever it had got.
+
+    Data: `sha256` and `stored_bytes` of what was sent, `raw_bytes` before compression, `seconds`; `tables` (rows by name);
+    `taken` (seconds since 1970 of the snapshot); `owner`, `encoding`, `collate`, `ctype`, `provider`, `locale`, `access`,
+    `settings`, `connection_limit`, `extensions`, `roles`, `large_objects`, `bytes`; `server_version` and `pg_dump`.
+    """
+
+    family: ClassVar[str] = "database"
+
+    database: str
+    stream: int = 1
+    limit_seconds: float = LONG
+
+    def title(self) -> str:
+        return f"dump {self.database}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpGlobals(Operation):
+    """Send what belongs to all databases of the server (roles, tablespaces) in the same way, as stream `stream`.
+
+    Data: `sha256`, `stored_bytes`, `raw_bytes`, `seconds`.
+    """
+
+    family: ClassVar[str] = "database"
+
+    stream: int = 1
+    limit_seconds: float = 600.0
+
+    def title(self) -> str:
+        return "dump roles and tablespaces"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyDump(Operation):
+    """Decode a stored dump to its end on the host, without it landing on a disk there. Data: `raw_bytes`."""
+
+    family: ClassVar[str] = "database"
+
+    content: LocalFile
+    limit_seconds: float = LONG
+
+    def title(self) -> str:
+        return "decode the dump to its end"
