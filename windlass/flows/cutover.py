@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windlass import events
 from windlass.errors import HostError, OperationFailed, RefusedError
 from windlass.flows import preparation
+from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, told
 from windlass.hosts.fleet import errors_of
 from windlass.operations.file import File
@@ -91,6 +92,7 @@ class Cutover:
             "slot": slot,
             "before": state.live,
             "warm": warm,
+            "displaced": "" if warm else state.slots.get(slot, ""),
             "operator": self.operator,
         }
         return Progress(root=self.layout.root, entry=entry)
@@ -223,11 +225,19 @@ class Cutover:
             workers = preparation.names_under_pm2(self.application, failed, workers=True)
             operations.append(self.pm2("stop", names=workers))
         elif state.slots.get(failed) == found.release:
-            operations.append(self.pm2("delete", prefix=preparation.slot_prefix(self.application, failed)))
-            operations.append(File(path=f"{self.layout.slot(failed)}/slot.json", absent=True))
+            operations += self._clear(state, failed)
         if found.release and state.progress.get("action") == "deploy":
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
+
+    def _clear(self, state: HostState, slot: str) -> list[Operation]:
+        """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
+        displaced = str(state.progress.get("displaced", ""))
+        if self.application.keep_warm and displaced in state.releases:
+            again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
+            return [*again, self.pm2("stop", names=preparation.names_under_pm2(self.application, slot, workers=True))]
+        prefix = preparation.slot_prefix(self.application, slot)
+        return [self.pm2("delete", prefix=prefix), File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
 
     def take_back(self, error: BaseException) -> dict[str, str]:
         """After an error: bring every host that answers to one release, and say for each host what is true there now."""

@@ -126,7 +126,7 @@ def _deploy(cutover: Cutover, states: States, source: Source, artefact: Artefact
     slots = {host: state.idle for host, state in states.items()}
     _make_sure_of_room(states, artefact)
     try:
-        _prepare(cutover, states, slots, release, _record(cutover, source, artefact, settings, release))
+        _prepare(cutover, states, slots, release, _record(cutover, source, artefact, settings))
         _stand_up(cutover, states, slots, release, artefact)
         with cutover.timer.step("switch", slots):
             switched = cutover.switch(states, slots, release)
@@ -161,8 +161,8 @@ def _make_sure_of_room(states: States, artefact: Artefact) -> None:
             )
 
 
-def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str, release: str) -> dict[str, Any]:
-    seen = Deployment(cutover.workspace, cutover.application, cutover.hosts[0], release)
+def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str) -> dict[str, Any]:
+    unnamed = Deployment(cutover.workspace, cutover.application, cutover.hosts[0], "{release}")
     return {
         "state": "prepared",
         "artefact": artefact.content.sha256,
@@ -173,7 +173,7 @@ def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str,
         "operator": cutover.operator,
         "created": datetime.now(UTC).timestamp(),
         "migrations": list(migrations_in(source.tar)),
-        "environment": preparation.fingerprints(seen.environment()),
+        "environment": preparation.fingerprints(unnamed.environment()),
     }
 
 
@@ -243,6 +243,6 @@ def _taken_back(cutover: Cutover, error: BaseException, release: str) -> Windlas
         f"{cutover.application.name} {release} was not deployed: {told(error)}",
         hosts=hosts,
         partly=partly,
-        hint=f"{truth}. {getattr(error, 'hint', '')}".strip(),
+        hint=getattr(error, "hint", "") or truth,
         last_lines=getattr(error, "last_lines", ()),
     )
