@@ -18,9 +18,10 @@ from tests.cases.case import FOLDER, operation_classes
 
 AGENT = Path(windlass.agent.__file__).parent
 CLASSES = operation_classes()
-# Steps of a deploy: they act once instead of describing what should be true, so there is no second run to compare. Their tests
-# are of the flows that they make up.
-STEPS = ("build", "gate", "lease", "pm2", "release")
+# Steps of a deploy and of a backup: they act once instead of describing what should be true, so there is no second run to compare.
+# Their tests are of the flows that they make up.
+STEPS = ("build", "gate", "lease", "pm2", "release", "database", "drill", "restoration")
+PARAMETERS = ["arguments", "context"]
 DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)
 
 
@@ -30,7 +31,7 @@ def test_operation_has_its_function_on_the_host(name: str) -> None:
 
     parameters = inspect.signature(getattr(import_module(f"windlass.agent.{family}"), function)).parameters
 
-    assert list(parameters) == ["arguments", "context"]
+    assert [parameter.lstrip("_") for parameter in parameters] == PARAMETERS
     assert CLASSES[name].__module__ == f"windlass.operations.{family}"
 
 
