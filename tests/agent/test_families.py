@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -25,13 +26,18 @@ PARAMETERS = ["arguments", "context"]
 DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)
 
 
+def _parameters(function: Callable[..., object]) -> list[str]:
+    """Their names; an underscore in front says that a parameter is not used."""
+    return [name.lstrip("_") for name in inspect.signature(function).parameters]
+
+
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_operation_has_its_function_on_the_host(name: str) -> None:
     family, _, function = CLASSES[name].kind().partition(".")
 
-    parameters = inspect.signature(getattr(import_module(f"windlass.agent.{family}"), function)).parameters
+    parameters = _parameters(getattr(import_module(f"windlass.agent.{family}"), function))
 
-    assert [parameter.lstrip("_") for parameter in parameters] == PARAMETERS
+    assert parameters == PARAMETERS
     assert CLASSES[name].__module__ == f"windlass.operations.{family}"
 
 
@@ -53,8 +59,7 @@ def test_nothing_is_done_on_the_host_that_cannot_be_asked_for() -> None:
         f"{family}.{name}"
         for family in families
         for name, function in inspect.getmembers(import_module(f"windlass.agent.{family}"), inspect.isfunction)
-        if function.__module__ == f"windlass.agent.{family}"
-        and list(inspect.signature(function).parameters) == ["arguments", "context"]
+        if function.__module__ == f"windlass.agent.{family}" and _parameters(function) == PARAMETERS
         if not name.startswith("_")
     }
 
