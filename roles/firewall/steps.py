@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from windlass.operations.command import Run
@@ -91,6 +92,12 @@ def _rules(door: Opening) -> Iterator[dict[str, str]]:
         yield {"match": match, "comment": door.reason}
         return
     for kind in ("ip", "ip6"):
-        same = sorted({source for source in door.sources if family(source) == kind})
+        same = [source for source in door.sources if family(source) == kind]
         if same:
-            yield {"match": f"{kind} saddr {{ {', '.join(same)} }} {match}", "comment": door.reason}
+            yield {"match": f"{kind} saddr {{ {', '.join(_disjoint(same))} }} {match}", "comment": door.reason}
+
+
+def _disjoint(sources: list[str]) -> Iterator[str]:
+    """The same addresses without any twice: nftables refuses a set in which one network holds another."""
+    for network in ipaddress.collapse_addresses(ipaddress.ip_network(source) for source in sources):
+        yield str(network.network_address if network.num_addresses == 1 else network)

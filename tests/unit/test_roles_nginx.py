@@ -1,0 +1,116 @@
+"""The role nginx: which sites a host gets, and what stands in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.unit.roles_sample import ALONE, APPLICATION, BALANCED, environment, steps, text, titles
+from windlass.operations.command import Run
+from windlass.operations.operation import Operation
+from windlass.operations.service import Service
+
+SITES = "/etc/nginx/sites-available"
+MAIN = "/etc/nginx/nginx.conf"
+
+
+def lines(operations: list[Operation], file: str) -> list[str]:
+    return [line.strip() for line in text(operations, f"{SITES}/{file}").splitlines()]
+
+
+def test_on_its_own_host_a_site_asks_the_live_sockets_and_keeps_no_connection(tmp_path: Path) -> None:
+    site = lines(steps(environment(tmp_path, ALONE), "app1", "nginx"), "windlass-shop.conf")
+
+    assert [line for line in site if line.startswith("server unix")] == [
+        "server unix:/srv/shop/live/run/web-0.sock max_fails=0;",
+        "server unix:/srv/shop/live/run/web-1.sock max_fails=0;",
+    ]
+    assert [line for line in site if line.startswith("keepalive")] == []
+    assert [line for line in site if line.startswith(("listen", "server_name"))] == [
+        "listen 80 default_server;",
+        "listen [::]:80 default_server;",
+        "server_name _;",
+    ]
+    assert "error_page 502 = @unavailable;" in site
+
+
+def test_behind_balancers_it_takes_their_word_for_the_visitor_and_leaves_the_page_to_them(tmp_path: Path) -> None:
+    wanted = steps(environment(tmp_path, BALANCED), "app1", "nginx")
+    site = lines(wanted, "windlass-shop.conf")
+
+    assert [line for line in site if line.startswith(("listen", "set_real_ip_from", "error_page"))] == [
+        "listen 8080;",
+        "listen [::]:8080;",
+        "set_real_ip_from 198.51.100.10;",
+        "set_real_ip_from 2001:db8::11;",
+    ]
+    assert "8080 1;" in [line.strip() for line in text(wanted, MAIN).splitlines()]
+
+
+def test_a_balancer_asks_the_applications_hosts_and_trusts_nobody(tmp_path: Path) -> None:
+    wanted = steps(environment(tmp_path, BALANCED), "web1", "nginx")
+    site = lines(wanted, "windlass-shop.balancer.conf")
+
+    assert [line for line in site if line.startswith(("server ", "hash"))] == [
+        "server 198.51.100.21:8080 max_fails=3 fail_timeout=2s;",
+        "server [2001:db8::22]:8080 max_fails=3 fail_timeout=2s;",
+        "server {",
+    ]
+    assert "proxy_next_upstream error timeout http_502;" in site
+    assert "server_name shop.example.org www.example.org;" in site
+    assert " 1;" not in text(wanted, MAIN).partition("map $server_port")[2].partition("}")[0]
+
+
+def test_sticky_visitors_are_told_apart_by_their_address(tmp_path: Path) -> None:
+    loaded = environment(tmp_path, BALANCED.replace("site: {", "site: {sticky: true, "))
+
+    assert "hash $remote_addr consistent;" in lines(steps(loaded, "web1", "nginx"), "windlass-shop.balancer.conf")
+
+
+def test_an_application_known_by_port_is_included_and_need_not_be_there_yet(tmp_path: Path) -> None:
+    by_port = ALONE.replace("listen: socket, instances: 2", "listen: port, ports: {blue: 4001, green: 4002}")
+    site = lines(steps(environment(tmp_path, by_port), "app1", "nginx"), "windlass-shop.conf")
+
+    assert "include /srv/shop/live/upstream[.]conf;" in site
+    assert [line for line in site if line.startswith("server unix")] == ["server unix:/nonexistent.sock down;"]
+
+
+def test_unknown_names_get_no_answer_only_where_every_site_has_a_name(tmp_path: Path) -> None:
+    named = steps(environment(tmp_path, BALANCED), "web1", "nginx")
+    unnamed = steps(environment(tmp_path, ALONE), "app1", "nginx")
+
+    assert [line for line in lines(named, "windlass.unknown.conf") if line.startswith(("listen", "return"))] == [
+        "listen 80 default_server;",
+        "listen [::]:80 default_server;",
+        "return 444;",
+    ]
+    assert "no link /etc/nginx/sites-enabled/windlass.unknown.conf" in titles(unnamed)
+
+
+def test_without_ipv6_nothing_listens_there(tmp_path: Path) -> None:
+    wanted = steps(environment(tmp_path, BALANCED, "variables: {nginx: {ipv6: false}}\n"), "web1", "nginx")
+
+    assert "[::]" not in "".join(lines(wanted, "windlass-shop.balancer.conf") + lines(wanted, "windlass.unknown.conf"))
+
+
+def test_sites_of_other_applications_are_named_to_go(tmp_path: Path) -> None:
+    stale = next(each for each in steps(environment(tmp_path, BALANCED), "app1", "nginx") if "gone" in each.title())
+
+    assert isinstance(stale, Run)
+    assert stale.command == (
+        "find /etc/nginx/sites-enabled /etc/nginx/sites-available -name 'windlass*.conf' "
+        "! -name windlass-shop.conf ! -name windlass.unknown.conf -delete"
+    )
+
+
+def test_nginx_is_reloaded_after_all_files_were_tested_together(tmp_path: Path) -> None:
+    *written, test, service = steps(environment(tmp_path, BALANCED), "web1", "nginx")
+
+    assert isinstance(test, Run)
+    assert isinstance(service, Service)
+    assert test.run_on == service.reload_on == tuple(written[1:])
+
+
+def test_an_application_without_a_site_is_none_of_nginx_business(tmp_path: Path) -> None:
+    silent = f"applications:\n  shop:\n    hosts: app1\n{APPLICATION}"
+
+    assert not [title for title in titles(steps(environment(tmp_path, silent), "app1", "nginx")) if "windlass-shop" in title]
