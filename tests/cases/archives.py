@@ -35,7 +35,7 @@ def bad(kind: str) -> list[tarfile.TarInfo]:
         "absolute": [member("/tmp/evil")],  # noqa: S108 - the name is never written
         "link-out": [member("l", tarfile.SYMTYPE, link="../../etc")],
         "link-absolute": [member("l", tarfile.SYMTYPE, link="/etc/passwd")],
-        "through-link": [member("x", tarfile.SYMTYPE, link="."), member("y", tarfile.SYMTYPE, link="x/.."), member("y/evil")],
+        "through-link": [member("y", tarfile.SYMTYPE, link="x/.."), member("x", tarfile.SYMTYPE, link="."), member("y/evil")],
         "late-link": [member("y", tarfile.SYMTYPE, link="x/.."), member("x", tarfile.SYMTYPE, link=".")],
         "hard-out": [member("l", tarfile.LNKTYPE, link="../../etc/passwd")],
         "device": [member("null", tarfile.CHRTYPE)],
@@ -55,7 +55,7 @@ def tar_of(members: list[tarfile.TarInfo]) -> bytes:
 def content(kind: str) -> bytes:
     plain = tar_of(honest())
     if kind == "setuid":
-        return tar_of([member("run", mode=0o4755)])
+        return tar_of([member("run", mode=0o4755), member("shared", tarfile.DIRTYPE, mode=0o2755)])
     if kind == "twice":
         return tar_of([member("f"), member("g", tarfile.SYMTYPE, link="f"), member("g")])
     if kind in ("tar", "tar.gz", "tar.zst"):
