@@ -35,7 +35,12 @@ def bad(kind: str) -> list[tarfile.TarInfo]:
         "absolute": [member("/tmp/evil")],  # noqa: S108 - the name is never written
         "link-out": [member("l", tarfile.SYMTYPE, link="../../etc")],
         "link-absolute": [member("l", tarfile.SYMTYPE, link="/etc/passwd")],
-        "through-link": [member("y", tarfile.SYMTYPE, link="x/.."), member("x", tarfile.SYMTYPE, link="."), member("y/evil")],
+        "through-link": [
+            member("y", tarfile.SYMTYPE, link="a/b/../.."),  # harmless until both links are there; then two folders up
+            member("b", tarfile.SYMTYPE, link="."),
+            member("a", tarfile.SYMTYPE, link="."),
+            member("y/evil"),
+        ],
         "late-link": [member("y", tarfile.SYMTYPE, link="x/.."), member("x", tarfile.SYMTYPE, link=".")],
         "hard-out": [member("l", tarfile.LNKTYPE, link="../../etc/passwd")],
         "device": [member("null", tarfile.CHRTYPE)],
