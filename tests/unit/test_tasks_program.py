@@ -169,7 +169,7 @@ def test_a_fault_in_a_role_is_told_with_its_file_and_line_before_any_connection(
     assert "setup on" not in done.stderr
 
 
-def test_ctrl_c_ends_at_once_with_130_and_says_what_is_true(project: Path) -> None:
+def test_ctrl_c_twice_ends_at_once_with_130_and_says_what_is_true(project: Path) -> None:
     """A host that takes the connection and then says nothing would hold a thread for as long as a connection may take."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         hosts = HOSTS.replace("127.0.0.1, port: 1}", f"127.0.0.1, port: {server.getsockname()[1]}}}")
@@ -179,6 +179,9 @@ def test_ctrl_c_ends_at_once_with_130_and_says_what_is_true(project: Path) -> No
             command, cwd=project, env=surroundings(project), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             connection, _ = server.accept()
+            process.send_signal(signal.SIGINT)
+            assert process.stderr
+            assert any("Ctrl-C again leaves at once" in line for line in process.stderr)
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate()
             connection.close()
