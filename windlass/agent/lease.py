@@ -20,17 +20,27 @@ def lease(arguments: Dict[str, Any], context: Context) -> Outcome:
     if path in context.kept:
         return Outcome(False)
     handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it stays open as long as the agent lives: that is the lock
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(handle, time.monotonic() + arguments["wait_seconds"], context):
         holder = _holder(path)
         handle.close()
         raise OperationError(
             _held(arguments["name"], holder), hint="wait until it is done; the lock frees itself when its holder ends", data=holder
-        ) from None
+        )
     _sign(handle, {"holder": arguments["holder"], "purpose": arguments["purpose"], "since": time.time()})
     context.kept[path] = handle
     return Outcome(False, "held")
+
+
+def _locked(handle: Any, deadline: float, context: Context) -> bool:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            context.wait(0.1)
+        else:
+            return True
 
 
 def _sign(handle: Any, record: Dict[str, Any]) -> None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from windlass.inventory import Application
 
 
+LOCK_WAIT = 2.0  # seconds: enough for a holder that has just been killed, too little to queue behind one that works
+
+
 @dataclass(frozen=True, slots=True)
 class Switched:
     """What switching came to: for each host the slot that was live before, and the milliseconds it took there."""
@@ -68,7 +71,7 @@ class Cutover:
 
     def lock_and_look(self, purpose: str) -> dict[str, HostState]:
         """Take the application's lock on every host, then read what is there. Raises RefusedError if somebody holds it."""
-        lease = Lease(name=f"app-{self.application.name}", holder=self.operator, purpose=purpose)
+        lease = Lease(name=f"app-{self.application.name}", holder=self.operator, purpose=purpose, wait_seconds=LOCK_WAIT)
         with self.timer.step("lock", self.hosts):
             outcomes = self.fleet.run_same(self.hosts, (lease, ReleaseState(root=self.layout.root)))
         for error in errors_of(outcomes).values():

@@ -79,10 +79,15 @@ def configuration(deployment: Deployment) -> str:
 
 
 def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
-    """The release's folder: the artefact, the environment, the files, links to what all releases share."""
+    """The release's folder: the artefact, and what makes it a release of this host."""
+    user = deployment.application.user
+    return (Archive(content=content, path=deployment.folder, owner=user, group=user), *dress(deployment))
+
+
+def dress(deployment: Deployment) -> tuple[Operation, ...]:
+    """The environment and the files that the inventory describes, and links to what all releases share."""
     user, folder = deployment.application.user, deployment.folder
     operations: list[Operation] = [
-        Archive(content=content, path=folder, owner=user, group=user),
         File(path=f"{folder}/.env", content=environment_file(deployment.environment()), mode=PRIVATE, owner=user, group=user),
     ]
     for path, text in deployment.files().items():

@@ -13,6 +13,8 @@ class Lease(Operation):
     """Hold a lock until the connection ends. Fails if somebody else holds it, saying who, since when and what for.
 
     The lock is a `flock(2)` of the agent's own process: the kernel frees it when the controller or the link dies.
+
+    wait_seconds  how long to wait for it; a holder that has just died is gone within a second
     """
 
     family: ClassVar[str] = "lease"
@@ -20,6 +22,7 @@ class Lease(Operation):
     name: str
     holder: str
     purpose: str
+    wait_seconds: float = 0.0
 
     def title(self) -> str:
         return f"lock {self.name}"

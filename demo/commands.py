@@ -1,0 +1,41 @@
+"""Running Windlass as a person does, one command after the other, and reading what it says as JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ENVIRONMENT = "lab"
+
+
+class Unexpected(Exception):  # noqa: N818 - reads as what happened
+    """A command ended otherwise than the story needs; its own words are in the message."""
+
+
+@dataclass(slots=True)
+class Windlass:
+    """The commands of a project's checkout. `seconds` collects how long each step of the story took."""
+
+    project: Path
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, step: str, *words: str, expect: int = 0) -> dict[str, Any]:
+        """`invoke <words> --env lab --json`; its document. Raises Unexpected if it ends with another exit code."""
+        command = [str(Path(sys.executable).parent / "invoke"), *words, "--env", ENVIRONMENT, "--json"]
+        started = time.monotonic()
+        completed = subprocess.run(command, cwd=self.project, capture_output=True, text=True, check=False)
+        self.seconds[step] = round(time.monotonic() - started, 2)
+        try:
+            document: dict[str, Any] = json.loads(completed.stdout)
+        except ValueError:
+            raise Unexpected(f"{' '.join(command)}\n{completed.stdout}\n{completed.stderr}") from None
+        if completed.returncode != expect:
+            raise Unexpected(
+                f"{' '.join(command)} ended with {completed.returncode}\n{json.dumps(document.get('error'), indent=1)}"
+            )
+        return document

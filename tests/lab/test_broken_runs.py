@@ -1,0 +1,178 @@
+"""Deploys that break off: a killed controller, Ctrl-C, a cut link, a death between two switches. The service stays up, and the next
+run says what was found and brings all hosts to one release."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from demo.generator import Load
+from tests.lab.suite.project import NAME, Suite
+from windlass import events, lab
+from windlass.flows import preparation
+from windlass.flows.cutover import Cutover
+from windlass.flows.deploy import start_in
+from windlass.flows.overview import status
+from windlass.flows.preparation import Deployment
+from windlass.flows.steps import Timer
+from windlass.operations.command import Run
+from windlass.operations.release import Record
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def served(suite: Suite) -> Suite:
+    suite.commit(note=f"good {time.monotonic()}")
+    suite.deploy()
+    return suite
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true; a generous limit says that it never will be."""
+    deadline = time.monotonic() + 90
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.05)
+
+
+def step(suite: Suite, host: str) -> str:
+    """What the host's disk says is being done there."""
+    found = suite.shell(host, "cat /srv/tiny/progress.json 2>/dev/null || echo '{}'")
+    return str(json.loads(found).get("step", ""))
+
+
+def is_free(suite: Suite, host: str) -> bool:
+    """Whether nobody holds the application's lock on a host: the agent there ends when it has heard nothing for its limit."""
+    return suite.shell(host, "flock -n /run/windlass/lock/app-tiny true && echo free || true").strip() == "free"
+
+
+def in_the_gate(suite: Suite) -> subprocess.Popen[str]:
+    """A deploy of a release that never gets ready, caught while it stands at the gate."""
+    suite.commit({"kind": "never"}, note="stuck at the gate")
+    process = suite.command("deploy", "--env", NAME, "--lab", "--app", "tiny")
+    until(
+        lambda: step(suite, "app1") == "start" and "still not ready" in suite.shell("app1", "tail -n 3 /var/log/tiny/*-web-0.log")
+    )
+    return process
+
+
+def notes(suite: Suite) -> tuple[list[str], events.Listener]:
+    said: list[str] = []
+    return said, lambda event: said.append(event.text) if isinstance(event, events.Note) else None
+
+
+def test_a_killed_controller_leaves_the_service_up_and_the_lock_free(served: Suite) -> None:
+    before = served.live()
+
+    with Load(served.url()) as load:
+        process = in_the_gate(served)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        served.commit(note="after the kill")
+        deployed = served.deploy()
+
+    assert load.figures["lost"] == 0, load.figures
+    assert set(load.figures["releases"]) == {before["app1"], deployed.release}
+    assert "was broken off at the step 'start'" in deployed.story
+    assert "before any host had switched: clearing it away" in deployed.story
+    assert set(served.live().values()) == {deployed.release}
+    assert step(served, "app1") == step(served, "app2") == ""
+
+
+def test_status_explains_a_run_that_broke_off(served: Suite) -> None:
+    process = in_the_gate(served)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    with served.workspace.fleet(["app1", "app2"]) as fleet:
+        found = status(served.workspace, served.workspace.environment.application("tiny"), fleet, now=time.time())
+
+    assert "was broken off at the step 'start'" in found.story
+    served.commit(note="explained")
+    assert served.deploy().story
+
+
+def test_interrupt_takes_the_deploy_back_and_says_what_is_true(served: Suite) -> None:
+    before = served.live()
+    process = in_the_gate(served)
+
+    process.send_signal(signal.SIGINT)
+    _output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "was taken back" in errors
+    assert served.live() == before
+    assert step(served, "app1") == step(served, "app2") == ""
+
+
+def test_a_cut_link_fails_the_deploy_and_the_next_one_clears_up(served: Suite) -> None:
+    before = served.live()
+    served.commit({"kind": "never"}, note="the link is cut")
+    process = served.command("deploy", "--env", NAME, "--lab", "--app", "tiny")
+    until(lambda: step(served, "app1") == "start" and step(served, "app2") == "start")
+
+    lab.cut_link(served.lab.hosts["app2"])
+    try:
+        _output, errors = process.communicate(timeout=180)
+    finally:
+        lab.mend_link(served.lab.hosts["app2"])
+
+    assert process.returncode == 3, errors
+    assert "app2: does not answer" in errors
+    assert served.live() == before
+    assert step(served, "app1") == ""
+    served.commit(note="the link is mended")
+    until(lambda: is_free(served, "app2"))
+    deployed = served.deploy()
+    assert "clearing it away" in deployed.story
+    assert set(served.live().values()) == {deployed.release}
+
+
+def switched_on(suite: Suite, hosts: list[str]) -> str:
+    """A deploy that gets as far as the switch on these hosts and then dies. Gives the release."""
+    application = suite.workspace.environment.application("tiny")
+    with suite.workspace.fleet(["app1", "app2"]) as fleet:
+        cutover = Cutover(suite.workspace, application, fleet, events.nobody, Timer(events.nobody), "deploy", "ada@desk")
+        states = cutover.lock_and_look("deploy")
+        slots = {host: state.idle for host, state in states.items()}
+        serving = states["app1"].live_release
+        release = f"{serving}-next"
+        seen = {host: Deployment(suite.workspace, application, host, release) for host in slots}
+        copy = Run(command=f"cp -a /srv/tiny/releases/{serving} /srv/tiny/releases/{release}", user="root")
+        record = Record(root=cutover.layout.root, release=release, values={"state": "prepared"})
+        cutover.each({host: [copy, *preparation.dress(seen[host]), record] for host in slots})
+        start_in(cutover, states, slots, seen)
+        cutover._switch_on(hosts, states, slots, release, warm=False)
+        for host in slots:
+            fleet.drop(host)
+    return release
+
+
+def test_death_between_two_switches_goes_back_to_the_release_before(served: Suite) -> None:
+    before = served.live()
+
+    with Load(served.url()) as load:
+        half = switched_on(served, ["app1"])
+        assert set(served.live().values()) == {before["app2"], half}
+        back = served.deploy(force=True)
+
+    assert load.figures["lost"] == 0, load.figures
+    assert "after app1 had switched: going back to the release before" in back.story
+    assert back.before == before["app1"]
+    assert set(served.live().values()) == {back.release}
+
+
+def test_death_after_the_last_switch_is_finished_by_the_next_run(served: Suite) -> None:
+    whole = switched_on(served, ["app1", "app2"])
+
+    done = served.deploy()
+
+    assert "after every host had switched: finishing it" in done.story
+    assert done.before == whole
