@@ -8,7 +8,7 @@ import time
 from typing import Any, Dict
 
 from windlass.agent.core import postgres
-from windlass.agent.core.context import Context
+from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.core.pipeline import Pipeline, Stage
@@ -54,9 +54,16 @@ def databases(_arguments: Dict[str, Any], context: Context) -> Outcome:
     with Guard(context, 60.0) as guard:
         server = postgres.server(guard)
         found = server.ask(guard, "postgres", _DATABASES)
-    room = os.statvfs(server.data)
-    data = {"databases": found, "server_version": server.version, "free_bytes": room.f_bavail * room.f_frsize}
-    return Outcome(False, data=data)
+    room = {"free_bytes": _free(server.data), "drill_free_bytes": _free(STATE)}
+    return Outcome(False, data=dict(room, databases=found, server_version=server.version))
+
+
+def _free(folder: str) -> int:
+    """Bytes that can be written there, or where it will be made."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 def dump(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -14,12 +14,11 @@ from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.core.pipeline import Pipeline, Stage
 from windlass.agent.core.postgres import SUPERUSER, Server
 from windlass.agent.core.replica import create
-from windlass.agent.core.scratch import FOLDER, Scratch
+from windlass.agent.core.scratch import Scratch
 from windlass.agent.database import UNSQUEEZE
 from windlass.agent.file import received
 
 DATABASE = "drill"
-EMPTY_SERVER = 700 << 20  # bytes: a new data directory and its write-ahead log
 SMOKE_OPTIONS = "-c statement_timeout=60000 -c lock_timeout=5000 -c default_transaction_read_only=on"
 _ROLES = r"""
 SELECT format('CREATE ROLE %I NOLOGIN;', role) FROM json_array_elements_text(:'roles') role
@@ -46,7 +45,6 @@ def drill(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(False, unknown=True)
     source = arguments["source"]
-    _room(arguments["raw_bytes"] + int(source.get("bytes", 0)) * 5 // 4 + EMPTY_SERVER)
     clock = _Clock(context)
     with Guard(context, arguments["limit_seconds"]) as guard, Scratch(guard, postgres.server(guard)) as scratch:
         dump = _fetch(guard, arguments["content"], scratch.folder, context)
@@ -60,19 +58,6 @@ def drill(arguments: Dict[str, Any], context: Context) -> Outcome:
         clock.over("check")
         data = {"tables": rows, "smoke": smoke, "seconds": clock.seconds, "server_version": scratch.server.version}
     return Outcome(False, data=data)
-
-
-def _room(needed: int) -> None:
-    place = FOLDER
-    while not os.path.isdir(place):
-        place = os.path.dirname(place)
-    found = os.statvfs(place)
-    free = found.f_bavail * found.f_frsize
-    if free < needed:
-        raise OperationError(
-            "%d MiB are free in %s and a drill of this backup may need %d MiB" % (free >> 20, place, needed >> 20),
-            hint="make room; nothing was changed",
-        )
 
 
 def _fetch(guard: Guard, content: Dict[str, Any], folder: str, context: Context) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from typing import Any, Dict, Tuple
@@ -51,7 +50,6 @@ def restore(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 def _restored(guard: Guard, server: Server, arguments: Dict[str, Any], database: str, context: Context) -> Dict[str, int]:
     """Make the database and fill it; the rows of its tables. If that fails it is gone again."""
-    _room(server, arguments["room"])
     if server.has(guard, database):
         raise OperationError("there is a database %s already" % database, hint="nothing is overwritten: choose another name")
     try:
@@ -64,16 +62,6 @@ def _restored(guard: Guard, server: Server, arguments: Dict[str, Any], database:
     except BaseException:
         server.drop(database)
         raise
-
-
-def _room(server: Server, needed: int) -> None:
-    room = os.statvfs(server.data)
-    free = room.f_bavail * room.f_frsize
-    if free < needed:
-        raise OperationError(
-            "%d MiB are free in %s and the restored database may need %d MiB" % (free >> 20, server.data, needed >> 20),
-            hint="make room first; nothing was changed",
-        )
 
 
 def has_table(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -17,7 +17,6 @@ class Drill(Operation):
     The server is new, reached by no network, and knows the roles by name only.
 
     source      what the manifest says of the dumped database
-    raw_bytes   of the dump; with the database's own size it says how much room is needed
     smoke       questions that must give true
     jobs        how many tables are restored at once
     Data: `tables` (rows by name), `smoke` (pairs of question and what it gave), `server_version`, and `seconds` of `fetch`,
@@ -28,7 +27,6 @@ class Drill(Operation):
 
     content: LocalFile
     source: Mapping[str, object] = field(default_factory=dict)
-    raw_bytes: int = 0
     smoke: tuple[str, ...] = ()
     jobs: int = 2
     limit_seconds: float = LONG

@@ -16,7 +16,6 @@ class Restore(Operation):
 
     database   the new database
     source     what the manifest says of the dumped one: owner, encoding, locale, access, settings
-    room       bytes that must be free where databases are stored
     Data: `tables` (rows by name, counted afterwards), `seconds`.
     """
 
@@ -25,7 +24,6 @@ class Restore(Operation):
     content: LocalFile
     database: str
     source: Mapping[str, object] = field(default_factory=dict)
-    room: int = 0
     limit_seconds: float = LONG
 
     def title(self) -> str:
@@ -52,7 +50,6 @@ class RestoreTable(Operation):
     table: str
     beside: str = ""
     source: Mapping[str, object] = field(default_factory=dict)
-    room: int = 0
     limit_seconds: float = LONG
 
     def title(self) -> str:

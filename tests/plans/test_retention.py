@@ -1,0 +1,174 @@
+"""Which backups stay: the rules one by one, and what holds for any set of backups and any policy."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from windlass.inventory import Keep
+from windlass.plans.retention import Candidate, Decision, retention
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+NOTHING = Keep.model_construct(last=0, daily=0, weekly=0, monthly=0, yearly=0)
+
+
+def policy(**counts: int) -> Keep:
+    return NOTHING.model_copy(update=counts)
+
+
+def nightly(count: int, **changes: object) -> list[Candidate]:
+    """One a night at 2:30, `0` last night, `1` the night before."""
+    values = {"verified": True, "size": 100} | changes
+    return [Candidate(str(day), NOW - timedelta(days=day, hours=9, minutes=30), **values) for day in range(count)]  # type: ignore[arg-type]
+
+
+def kept(backups: list[Candidate], keep: Keep) -> set[str]:
+    return {decision.id for decision in retention(backups, keep, NOW) if decision.keep}
+
+
+def reasons(backups: list[Candidate], keep: Keep) -> dict[str, tuple[str, ...]]:
+    return {decision.id: decision.reasons for decision in retention(backups, keep, NOW)}
+
+
+def test_slots_are_held_by_the_newest_of_each_day_week_and_month() -> None:
+    backups = nightly(60)
+
+    said = reasons(backups, policy(last=1, daily=2, weekly=2, monthly=2))
+
+    assert kept(backups, policy(last=1, daily=2, weekly=2, monthly=2)) == {"0", "1", "5", "20"}
+    assert said["0"] == ("the newest good one", "last 1 of 1", "daily 2026-11-20", "weekly 2026-W47", "monthly 2026-11")
+    assert said["5"] == ("weekly 2026-W46",)
+    assert said["20"] == ("monthly 2026-10",)
+    assert said["3"] == ("no slot holds it (1 last, 2 daily, 2 weekly, 2 monthly)",)
+
+
+def test_only_days_that_have_a_backup_count() -> None:
+    old = [Candidate(f"old{day}", NOW - timedelta(days=400 + day), verified=True) for day in range(5)]
+
+    assert kept(old, policy(daily=3)) == {"old0", "old1", "old2"}
+
+
+def test_days_are_those_of_utc_wherever_the_time_was_written() -> None:
+    east = timezone(timedelta(hours=9))
+    backups = [
+        Candidate("same day", datetime(2026, 11, 19, 8, 0, tzinfo=east), verified=True),  # 18 November 23:00 UTC
+        Candidate("next day", datetime(2026, 11, 19, 10, 0, tzinfo=east), verified=True),
+        Candidate("evening", datetime(2026, 11, 18, 22, 0, tzinfo=UTC), verified=True),
+    ]
+
+    assert kept(backups, policy(daily=2)) == {"same day", "next day"}
+
+
+def test_what_was_never_verified_fills_no_slot_and_goes_once_a_good_one_is_newer() -> None:
+    newest, *older = nightly(4)
+    backups = [newest, *(Candidate(each.id, each.taken, verified=False) for each in older[:2]), older[2]]
+
+    assert reasons(backups, policy(daily=2)) == {
+        "0": ("the newest good one", "daily 2026-11-20"),
+        "1": ("never verified, and 0 is good and newer",),
+        "2": ("never verified, and 0 is good and newer",),
+        "3": ("daily 2026-11-17",),
+    }
+
+
+def test_unverified_ones_alone_are_left_alone() -> None:
+    assert kept(nightly(3, verified=False), policy(last=1)) == {"0", "1", "2"}
+
+
+def test_the_newest_proven_one_stays_without_a_slot() -> None:
+    backups = [*nightly(3), Candidate("proven", NOW - timedelta(days=90), verified=True, proven=True)]
+
+    assert kept(backups, policy(last=1)) == {"0", "proven"}
+
+
+def test_what_is_dated_in_the_future_is_neither_counted_nor_dropped() -> None:
+    backups = [*nightly(3), Candidate("future", NOW + timedelta(days=1), verified=True)]
+
+    assert kept(backups, policy(last=1)) == {"0", "future"}
+
+
+def test_nothing_is_dropped_while_the_newest_is_suspiciously_small() -> None:
+    backups = [Candidate("small", NOW, verified=True, size=49), *nightly(6)]
+
+    assert kept(backups, policy(last=1)) == {"small", *"012345"}
+    assert kept([Candidate("fair", NOW, verified=True, size=50), *nightly(6)], policy(last=1)) == {"fair"}
+
+
+def test_an_empty_policy_drops_nothing() -> None:
+    assert kept(nightly(4), NOTHING) == {"0", "1", "2", "3"}
+
+
+def test_decisions_come_oldest_first() -> None:
+    assert [decision.id for decision in retention(nightly(4), policy(last=2), NOW)] == ["3", "2", "1", "0"]
+
+
+policies = some.builds(
+    policy,
+    **{word: some.integers(0, 4) for word in ("last", "daily", "weekly", "monthly", "yearly")},
+)
+
+
+@some.composite
+def sets_of_backups(draw: some.DrawFn) -> list[Candidate]:
+    hours = draw(some.lists(some.integers(-48, 24 * 900), unique=True, max_size=25))
+    return [
+        Candidate(
+            f"b{number}",
+            NOW - timedelta(hours=hour),
+            verified=draw(some.booleans()),
+            proven=draw(some.booleans()),
+            size=draw(some.integers(1, 400)),
+        )
+        for number, hour in enumerate(hours)
+    ]
+
+
+def decided(backups: list[Candidate], keep: Keep) -> dict[str, Decision]:
+    return {decision.id: decision for decision in retention(backups, keep, NOW)}
+
+
+@given(sets_of_backups(), policies)
+def test_every_backup_gets_one_decision_with_reasons(backups: list[Candidate], keep: Keep) -> None:
+    decisions = retention(backups, keep, NOW)
+
+    assert sorted(decision.id for decision in decisions) == sorted(each.id for each in backups)
+    assert all(decision.reasons for decision in decisions)
+
+
+@given(sets_of_backups(), policies)
+def test_the_newest_good_and_the_newest_proven_one_are_never_dropped(backups: list[Candidate], keep: Keep) -> None:
+    good = sorted((each for each in backups if each.verified and each.taken <= NOW), key=lambda each: each.taken)
+    proven = [each for each in good if each.proven]
+
+    assert {each.id for each in (good[-1:] + proven[-1:])} <= kept(backups, keep)
+
+
+@given(sets_of_backups(), policies)
+def test_as_many_good_ones_stay_as_the_policy_has_last_ones(backups: list[Candidate], keep: Keep) -> None:
+    good = sorted((each for each in backups if each.verified and each.taken <= NOW), key=lambda each: each.taken, reverse=True)
+
+    assert {each.id for each in good[: keep.last]} <= kept(backups, keep)
+
+
+@given(sets_of_backups(), policies)
+def test_deciding_again_on_what_stayed_drops_no_good_one(backups: list[Candidate], keep: Keep) -> None:
+    stayed = [each for each in backups if each.id in kept(backups, keep)]
+
+    assert {each.id for each in stayed if each.verified} <= kept(stayed, keep)
+
+
+@given(sets_of_backups(), policies, some.integers(0, 4))
+def test_a_wider_policy_drops_nothing_more(backups: list[Candidate], keep: Keep, more: int) -> None:
+    wider = keep.model_copy(update={"daily": keep.daily + more, "last": keep.last + 1})
+    if keep not in (wider, NOTHING):
+        assert kept(backups, keep) <= kept(backups, wider)
+
+
+@given(sets_of_backups(), policies)
+def test_unverified_ones_change_nothing_for_good_ones(backups: list[Candidate], keep: Keep) -> None:
+    good = [each for each in backups if each.verified]
+
+    together, alone = decided(backups, keep), decided(good, keep)
+    assert {each.id: together[each.id] for each in good} == alone

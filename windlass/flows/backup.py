@@ -1,0 +1,155 @@
+"""Making a backup: dump to the store, read back and decode, publish, and only then let old ones go."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import windlass
+from windlass import events
+from windlass.errors import BackupError
+from windlass.flows.holdings import Pruned, prune_held
+from windlass.flows.vault import Vault, open_vault
+from windlass.operations.database import Dump, DumpGlobals, VerifyDump
+from windlass.operations.operation import LocalFile, Operation
+from windlass.stores.instructions import instructions
+from windlass.stores.manifest import DUMP, GLOBALS, Manifest, Part, Stored, stamp
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
+    from windlass.stores.store import Draft
+
+SOURCE = ("owner", "encoding", "collate", "ctype", "provider", "locale", "connection_limit", "access", "settings")
+SOURCE_EXTRA = ("extensions", "roles", "large_objects", "bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """What a backup came to. `place` is where it lies; `seconds` what each step took; `pruned` what was let go after it."""
+
+    name: str
+    id: str
+    place: str
+    database: str
+    host: str
+    taken: datetime
+    tables: int
+    rows: int
+    raw_bytes: int
+    stored_bytes: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    pruned: Pruned = field(default_factory=Pruned)
+
+
+def backup(workspace: Workspace, entry: Backup, listener: events.Listener = events.nobody) -> BackedUp:
+    """Back one database up. Nothing is visible in the store before its bytes were read back and decoded to the end.
+
+    Raises RefusedError (another run is at these backups), OperationFailed, ConnectionFailed, and BackupError.
+    """
+    with open_vault(workspace, entry, listener) as vault:
+        vault.hold(f"back {entry.name} up")
+        started = datetime.now(UTC)
+        vault.store.sweep(entry.name, started)
+        draft = vault.store.begin(entry.name, f"{stamp(started)}-{secrets.token_hex(3)}")
+        try:
+            stored = _made(vault, draft, started)
+        except BaseException:
+            draft.discard()
+            raise
+        with vault.timer.step("prune"):
+            pruned = prune_held(vault.store, entry, listener)
+        return _backed_up(vault, stored, pruned)
+
+
+def _backed_up(vault: Vault, stored: Stored, pruned: Pruned) -> BackedUp:
+    manifest = stored.manifest
+    return BackedUp(
+        name=manifest.name,
+        id=manifest.id,
+        place=f"{vault.store.place}/{manifest.name}/{manifest.id}",
+        database=manifest.database,
+        host=manifest.host,
+        taken=manifest.taken,
+        tables=len(manifest.tables),
+        rows=manifest.rows,
+        raw_bytes=manifest.dump.raw_bytes,
+        stored_bytes=sum(part.stored_bytes for part in manifest.parts.values()),
+        seconds=vault.timer.seconds,
+        pruned=pruned,
+    )
+
+
+def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
+    """Dump, verify, publish."""
+    entry = vault.entry
+    with vault.timer.step("dump", [entry.host]):
+        told = _received(vault, draft, DUMP, Dump(database=entry.database))
+        roles = _received(vault, draft, GLOBALS, DumpGlobals())
+    with vault.timer.step("verify", [entry.host]):
+        seconds = _verified(vault, draft, told)
+    with vault.timer.step("publish"):
+        times = {"started": started, "ended": datetime.now(UTC), "verify_seconds": seconds}
+        manifest = _manifest(vault, draft.id, told, {DUMP: _part(told), GLOBALS: _part(roles)}, times)
+        return draft.publish(manifest, instructions(manifest))
+
+
+def _received(vault: Vault, draft: Draft, name: str, operation: Operation) -> Mapping[str, Any]:
+    """Have a part made on the host and write it down as it comes; what the host says of it. Raises BackupError."""
+    digest = hashlib.sha256()
+    with draft.part(name) as writer:
+
+        def take(_stream: int, chunk: bytes) -> None:
+            writer.write(chunk)
+            digest.update(chunk)
+
+        (result,) = vault.run(operation, sink=take)
+    if digest.hexdigest() != result.data["sha256"]:
+        raise BackupError(f"{name} arrived damaged: its checksum differs", host=vault.entry.host, hint="run it again")
+    return result.data
+
+
+def _verified(vault: Vault, draft: Draft, told: Mapping[str, Any]) -> float:
+    """Send the stored bytes back and have them decoded to the end; the seconds it took. Raises BackupError or HostError."""
+    began = time.monotonic()
+    content = LocalFile(draft.local(DUMP), told["sha256"], told["stored_bytes"])
+    (result,) = vault.run(VerifyDump(content=content))
+    if result.data["raw_bytes"] != told["raw_bytes"]:
+        raise BackupError(
+            f"{result.data['raw_bytes']} bytes came out of the stored dump, and {told['raw_bytes']} went in",
+            host=vault.entry.host,
+            hint="nothing was published; look at the store's disk",
+        )
+    return round(time.monotonic() - began, 3)
+
+
+def _part(told: Mapping[str, Any]) -> Part:
+    return Part(sha256=told["sha256"], stored_bytes=told["stored_bytes"], raw_bytes=told["raw_bytes"], seconds=told["seconds"])
+
+
+def _manifest(
+    vault: Vault, backup_id: str, told: Mapping[str, Any], parts: Mapping[str, Part], times: Mapping[str, Any]
+) -> Manifest:
+    entry = vault.entry
+    return Manifest(
+        id=backup_id,
+        name=entry.name,
+        environment=vault.workspace.environment.name,
+        host=entry.host,
+        database=entry.database,
+        operator=vault.workspace.operator,
+        taken=datetime.fromtimestamp(float(told["taken"]), UTC),
+        verified_at=times["ended"],
+        server_version=told["server_version"],
+        pg_dump=told["pg_dump"],
+        windlass=windlass.__version__,
+        parts=parts,
+        tables=told["tables"],
+        source={key: told[key] for key in (*SOURCE, *SOURCE_EXTRA)},
+        **times,
+    )

@@ -1,0 +1,136 @@
+"""What is in the store: listing it with the reasons why each backup stays, letting old ones go, checking bytes again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from windlass import events
+from windlass.errors import BackupError
+from windlass.flows.vault import is_whole, open_store, open_vault, pick
+from windlass.operations.database import VerifyDump
+from windlass.plans.retention import Decision, retention
+from windlass.stores.manifest import Proof, Stored
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
+    from windlass.stores.store import Store
+
+# A database's host whose clock is a little ahead of ours does not make backups of the future.
+CLOCKS_MAY_DIFFER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What retention came to: how many stay, which were (or would be) removed, and which could not be, with why."""
+
+    kept: int = 0
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The backups of one database: what the store has, and what retention thinks of each, by id."""
+
+    name: str
+    place: str
+    backups: tuple[Stored, ...]
+    decisions: Mapping[str, Decision]
+    unreadable: Mapping[str, str]
+    newest: Stored | None
+
+    def age(self, now: datetime) -> timedelta | None:
+        """How old the data of the newest good backup is; None where there is no good one."""
+        return now - self.newest.manifest.taken if self.newest else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What checking a stored backup came to."""
+
+    name: str
+    id: str
+    raw_bytes: int
+    stored_bytes: int
+    seconds: float
+
+
+def holding(workspace: Workspace, entry: Backup) -> Holding:
+    """Read the store; no host is asked."""
+    store = open_store(workspace, entry)
+    listing = store.listing(entry.name)
+    decisions = {decision.id: decision for decision in _decided(listing.backups, entry)}
+    return Holding(entry.name, store.place, listing.backups, decisions, listing.unreadable, listing.newest())
+
+
+def prune(workspace: Workspace, entry: Backup, *, check: bool = False, listener: events.Listener = events.nobody) -> Pruned:
+    """Remove what no rule keeps, or with `check` only say what that is. Raises RefusedError if another run is at these backups."""
+    if check:
+        found = holding(workspace, entry).decisions.values()
+        return Pruned(sum(each.keep for each in found), {each.id: each.reasons for each in found if not each.keep})
+    with open_vault(workspace, entry, listener) as vault:
+        vault.hold(f"prune the backups of {entry.name}")
+        return prune_held(vault.store, entry, listener)
+
+
+def prune_held(store: Store, entry: Backup, listener: events.Listener) -> Pruned:
+    """Remove what no rule keeps, oldest first. What cannot be removed is told and left: that fails no backup."""
+    dropped, failed, kept = {}, {}, 0
+    for decision in _decided(store.listing(entry.name).backups, entry):
+        if decision.keep:
+            kept += 1
+            continue
+        try:
+            store.remove(entry.name, decision.id)
+        except BackupError as error:
+            failed[decision.id] = error.message
+            listener(events.Note(f"an old backup stays for now: {error.message}", warning=True))
+        else:
+            dropped[decision.id] = decision.reasons
+    return Pruned(kept, dropped, failed)
+
+
+def _decided(backups: tuple[Stored, ...], entry: Backup) -> tuple[Decision, ...]:
+    return retention((each.candidate() for each in backups), entry.keep, datetime.now(UTC) + CLOCKS_MAY_DIFFER)
+
+
+def verify(workspace: Workspace, entry: Backup, backup: str = "", listener: events.Listener = events.nobody) -> Verified:
+    """Check a stored backup's bytes again, and decode them on the database's host. The result is kept beside the backup.
+
+    A wrong checksum marks it as bad: it fills no slot any more and is not restored. Anything else that goes wrong says
+    nothing about the backup and changes nothing. Raises BackupError, HostError.
+    """
+    with open_vault(workspace, entry, listener) as vault:
+        vault.hold(f"verify a backup of {entry.name}")
+        stored = pick(vault.store, entry, backup)
+        content, began = vault.content(stored), time.monotonic()
+        with vault.timer.step("checksum"):
+            whole = is_whole(content)
+        if whole:
+            with vault.timer.step("decode", [entry.host]):
+                vault.run(VerifyDump(content=content))
+        spent = round(time.monotonic() - began, 3)
+        vault.store.add_proof(entry.name, _proof(workspace, entry, stored, spent, whole=whole))
+    if not whole:
+        raise BackupError(
+            f"{stored.id} is damaged: {content.path} has another checksum", hint="restore from another one, and make a new one"
+        )
+    return Verified(entry.name, stored.id, stored.manifest.dump.raw_bytes, content.size, spent)
+
+
+def _proof(workspace: Workspace, entry: Backup, stored: Stored, spent: float, *, whole: bool) -> Proof:
+    return Proof(
+        kind="verify",
+        backup=stored.id,
+        at=datetime.now(UTC),
+        passed=whole,
+        operator=workspace.operator,
+        host=entry.host,
+        seconds={"verify": spent},
+        failure="" if whole else "the checksum differs",
+    )

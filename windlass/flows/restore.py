@@ -1,0 +1,171 @@
+"""Bringing a backup back: beside the live database, in its place, or one table of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from windlass import events
+from windlass.errors import BackupError
+from windlass.flows.vault import Vault, open_vault, pick
+from windlass.operations.database import Databases
+from windlass.operations.operation import Operation
+from windlass.operations.restoration import HasTable, Restore, RestoreTable, Swap
+from windlass.plans.restoration import Restoration, Server, Wish, differences, restoration
+from windlass.values import human_bytes, human_seconds
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
+    from windlass.stores.manifest import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore came to.
+
+    database      where the backup's data is now
+    before        the name of the database whose place it took; empty if it took none
+    table         the one table that was brought back, where it is now
+    rows          that were restored and counted; they are those of the manifest
+    milliseconds  that the swap took
+    """
+
+    name: str
+    backup: str
+    taken: datetime
+    database: str
+    before: str = ""
+    table: str = ""
+    tables: int = 0
+    rows: int = 0
+    milliseconds: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def restore(
+    workspace: Workspace,
+    entry: Backup,
+    wish: Wish,
+    *,
+    backup: str = "",
+    listener: events.Listener = events.nobody,
+) -> Restored:
+    """Restore a backup (the newest good one if empty). Nothing that exists is overwritten; a swap comes last, whole or not at all.
+
+    Raises UsageError, RefusedError (lock, room, a name that is taken), BackupError when the rows are not those of the
+    manifest, and HostError.
+    """
+    with open_vault(workspace, entry, listener) as vault:
+        vault.hold(f"restore {entry.name}")
+        stored = pick(vault.store, entry, backup)
+        plan = _planned(vault, stored, wish)
+        if plan.table:
+            return _table(vault, stored, plan)
+        return _whole(vault, stored, plan)
+
+
+def explain(
+    workspace: Workspace, entry: Backup, wish: Wish, *, backup: str = "", listener: events.Listener = events.nobody
+) -> tuple[str, ...]:
+    """What `restore` would do, sentence by sentence. Nothing is changed; raises what `restore` would refuse with."""
+    with open_vault(workspace, entry, listener) as vault:
+        stored = pick(vault.store, entry, backup)
+        return (*_about(stored, datetime.now(UTC)), *_planned(vault, stored, wish).lines)
+
+
+def _planned(vault: Vault, stored: Stored, wish: Wish) -> Restoration:
+    """Look at the server, and decide."""
+    entry, manifest = vault.entry, stored.manifest
+    with vault.timer.step("look", [entry.host]):
+        (seen,) = vault.run(Databases())
+        databases = {each["name"]: each for each in seen.data["databases"]}
+        found = ""
+        if wish.table and entry.database in databases:
+            (looked,) = vault.run(HasTable(database=entry.database, table=wish.table))
+            found = looked.data["found"]
+    server = Server(
+        databases={name: each["bytes"] for name, each in databases.items()},
+        connections={name: each["connections"] for name, each in databases.items()},
+        free_bytes=seen.data["free_bytes"],
+        table=found,
+    )
+    return restoration(entry.database, int(manifest.source["bytes"]), wish, server, f"{datetime.now(UTC):%Y%m%dt%H%M%S}")
+
+
+def _about(stored: Stored, now: datetime) -> tuple[str, ...]:
+    manifest = stored.manifest
+    age = human_seconds((now - manifest.taken).total_seconds())
+    lines = [
+        f"{stored.id} holds {manifest.database} as it was on {manifest.taken:%Y-%m-%d %H:%M:%S} UTC, {age} ago",
+        f"it has {manifest.rows} rows in {len(manifest.tables)} tables, {human_bytes(manifest.dump.stored_bytes)} compressed",
+    ]
+    if stored.drill and stored.drill.passed:
+        minutes = human_seconds(stored.drill.rto_minutes * 60)
+        lines.append(f"it was restored in a drill on {stored.drill.at:%Y-%m-%d %H:%M}, which took {minutes}")
+    elif not stored.proven:
+        lines.append("it was never proven by a drill")
+    return tuple(lines)
+
+
+def _whole(vault: Vault, stored: Stored, plan: Restoration) -> Restored:
+    manifest, host = stored.manifest, [vault.entry.host]
+    with vault.timer.step("restore", host):
+        operation = Restore(content=vault.content(stored), database=plan.into, source=manifest.source)
+        (result,) = vault.run(operation)
+    wrong = differences(manifest.tables, result.data["tables"])
+    if wrong:
+        raise BackupError(
+            f"{plan.into} is not what the backup should hold: {wrong[0]}",
+            host=vault.entry.host,
+            last_lines=wrong,
+            hint=f"{plan.into} is left for you to look at; nothing else was changed",
+        )
+    milliseconds = 0.0
+    if plan.before:
+        with vault.timer.step("swap", host):
+            swap = Swap(database=vault.entry.database, restored=plan.into, before=plan.before)
+            milliseconds = vault.run(swap)[0].data["milliseconds"]
+    return Restored(
+        name=vault.entry.name,
+        backup=stored.id,
+        taken=manifest.taken,
+        database=vault.entry.database if plan.before else plan.into,
+        before=plan.before,
+        tables=len(manifest.tables),
+        rows=manifest.rows,
+        milliseconds=milliseconds,
+        seconds=vault.timer.seconds,
+    )
+
+
+def _table(vault: Vault, stored: Stored, plan: Restoration) -> Restored:
+    data = _result_of(vault, _table_operation(vault, stored, plan))
+    return Restored(
+        name=vault.entry.name,
+        backup=stored.id,
+        taken=stored.manifest.taken,
+        database=vault.entry.database,
+        table=data["table"],
+        tables=1,
+        rows=data["rows"],
+        seconds=vault.timer.seconds,
+    )
+
+
+def _table_operation(vault: Vault, stored: Stored, plan: Restoration) -> RestoreTable:
+    return RestoreTable(
+        content=vault.content(stored),
+        into=vault.entry.database,
+        passing=plan.into,
+        table=plan.table,
+        beside=plan.beside,
+        source=stored.manifest.source,
+    )
+
+
+def _result_of(vault: Vault, operation: Operation) -> Mapping[str, Any]:
+    with vault.timer.step("restore", [vault.entry.host]):
+        return vault.run(operation)[0].data

@@ -1,0 +1,131 @@
+"""What all flows with backups share: the store, the line to the database's host, and the lock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windlass import events
+from windlass.errors import HostError, OperationFailed, RefusedError, UsageError
+from windlass.flows.steps import Timer, all_of
+from windlass.operations.lease import Lease
+from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.wire import Batch
+from windlass.stores.directory import DirectoryStore
+from windlass.stores.manifest import DUMP, Stored
+
+if TYPE_CHECKING:
+    from windlass.flows.workspace import Workspace
+    from windlass.hosts.channel import Result, Sink
+    from windlass.hosts.fleet import Fleet
+    from windlass.inventory import Backup, Environment
+    from windlass.stores.store import Store
+
+ONLY_IN_LAB = "lab"  # this environment has no real hosts whose backups a twin's could be mixed up with
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """The backups of one database, with the way to it."""
+
+    workspace: Workspace
+    entry: Backup
+    store: Store
+    fleet: Fleet
+    listener: events.Listener
+    timer: Timer
+
+    def run(self, *operations: Operation, sink: Sink | None = None) -> tuple[Result, ...]:
+        """Run operations on the database's host. Raises HostError, and whatever `sink` raises; then the line is cut, so that the
+        host stops sending."""
+        batch = Batch(operations, secrets=tuple(self.workspace.known_secrets()))
+        host = self.entry.host
+
+        def work(name: str) -> tuple[Result, ...]:
+            try:
+                results = self.fleet.channel(name).run(batch, sink)
+            except HostError as error:
+                self.listener(events.HostEnded(name, error.message))
+                raise
+            except BaseException:
+                self.fleet.drop(name)
+                raise
+            self.listener(events.HostEnded(name))
+            return results
+
+        return all_of(self.fleet.each([host], work))[host]
+
+    def hold(self, purpose: str) -> None:
+        """Keep others from these backups until the vault is closed. Raises RefusedError if somebody is at them already."""
+        lease = Lease(name=f"backup-{self.entry.name}", holder=self.workspace.operator, purpose=purpose)
+        try:
+            self.run(lease)
+        except OperationFailed as error:
+            raise RefusedError(error.message, host=error.host, hint=error.hint) from error
+
+    def content(self, stored: Stored) -> LocalFile:
+        """The dump of a backup, to be read again; its checksum is the manifest's."""
+        dump = stored.manifest.dump
+        return LocalFile(self.store.local(self.entry.name, stored.id, DUMP), dump.sha256, dump.stored_bytes)
+
+
+@contextmanager
+def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener) -> Iterator[Vault]:
+    """The vault, with its line to the host, for as long as the block lasts."""
+    with workspace.fleet([entry.host], listener) as fleet:
+        yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener))
+
+
+def open_store(workspace: Workspace, entry: Backup) -> Store:
+    """Where the inventory says that the backups go. Those of a twin in the lab go elsewhere, never among the real ones."""
+    project, environment = workspace.project, workspace.environment.name
+    if workspace.lab is not None and environment != ONLY_IN_LAB:
+        return DirectoryStore(project / ".windlass" / "twins" / environment / "backups")
+    return DirectoryStore(project / Path(entry.directory).expanduser())
+
+
+def chosen_backups(environment: Environment, name: str = "") -> tuple[Backup, ...]:
+    """The named one, or all that the environment has. Raises UsageError."""
+    if name:
+        return (environment.backup(name),)
+    if not environment.backups:
+        raise UsageError(f"{environment.name} has no backups", hint="describe one below `backups:`, see docs/inventory.md")
+    return tuple(environment.backups.values())
+
+
+def chosen_backup(environment: Environment, name: str = "") -> Backup:
+    """The named one, or the only one. Raises UsageError."""
+    found = chosen_backups(environment, name)
+    if len(found) > 1:
+        raise UsageError("which database?", hint=f"say --name {' or --name '.join(each.name for each in found)}")
+    return found[0]
+
+
+def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
+    """The backup whose id begins with `wanted`, or the newest good one.
+
+    Raises UsageError when there is none or when several fit, RefusedError for one whose bytes are not good.
+    """
+    listing = store.listing(entry.name)
+    if not wanted:
+        newest = listing.newest()
+        if newest is None:
+            raise UsageError(f"there is no good backup of {entry.name} in {store.place}", hint="make one: invoke backup")
+        return newest
+    fitting = [each for each in listing.backups if each.id.startswith(wanted)]
+    if len(fitting) != 1:
+        what = f"{len(fitting)} backups of {entry.name} begin" if fitting else f"no backup of {entry.name} begins"
+        raise UsageError(f"{what} with {wanted!r}", hint="invoke backup.list shows what there is")
+    if not fitting[0].verified:
+        raise RefusedError(f"{fitting[0].id} is not good: its bytes are not those that were written", hint="choose another one")
+    return fitting[0]
+
+
+def is_whole(content: LocalFile) -> bool:
+    """Whether a stored part still has its checksum; reads all of it."""
+    with content.path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest() == content.sha256

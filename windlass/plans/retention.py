@@ -1,0 +1,118 @@
+"""Which backups stay and which go, and why.
+
+A slot is held by the newest good backup of its day, week, month or year, in UTC; only days, weeks and so on that have a good backup
+count, so that a database which is no longer backed up keeps what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from windlass.inventory import Keep
+
+SHRUNK: Final = 0.5  # a newest backup smaller than this share of the usual size is suspicious
+USUAL: Final = 5  # backups before it whose median is the usual size
+FEWEST: Final = 3  # fewer than these tell nothing of what is usual
+
+_PERIODS: Final[tuple[tuple[str, str], ...]] = (("daily", "%Y-%m-%d"), ("weekly", "%G-W%V"), ("monthly", "%Y-%m"), ("yearly", "%Y"))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A backup as retention sees it.
+
+    taken      when its snapshot was taken
+    verified   its stored bytes were decoded to the end; only such a backup is a good one
+    proven     it was restored and found complete
+    size       bytes before compression
+    """
+
+    id: str
+    taken: datetime
+    verified: bool
+    proven: bool = False
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one backup, with every reason there is."""
+
+    id: str
+    keep: bool
+    reasons: tuple[str, ...]
+
+
+def retention(backups: Iterable[Candidate], keep: Keep, now: datetime) -> tuple[Decision, ...]:
+    """Decide for every backup, oldest first, which is the order to delete in.
+
+    The newest good one and the newest proven one always stay. What is dated in the future neither counts nor goes, what
+    was never verified fills no slot, an empty policy drops nothing, and nothing is dropped while the newest looks wrong.
+    """
+    ordered = sorted(backups, key=lambda each: (each.taken, each.id), reverse=True)
+    good = [each for each in ordered if each.verified and each.taken <= now]
+    reasons = {each.id: _own_reasons(each, good, now) for each in ordered}
+    for held, reason in _held(good, keep):
+        reasons[held].append(reason)
+    pause = _pause(good, keep)
+    return tuple(_decision(each, reasons[each.id], pause, good, keep) for each in reversed(ordered))
+
+
+def _decision(each: Candidate, reasons: Sequence[str], pause: str, good: Sequence[Candidate], keep: Keep) -> Decision:
+    if reasons:
+        return Decision(each.id, keep=True, reasons=tuple(reasons))
+    if pause:
+        return Decision(each.id, keep=True, reasons=(pause,))
+    if not each.verified:
+        return Decision(each.id, keep=False, reasons=(f"never verified, and {good[0].id} is good and newer",))
+    return Decision(each.id, keep=False, reasons=(f"no slot holds it ({_worded(keep)})",))
+
+
+def _own_reasons(each: Candidate, good: Sequence[Candidate], now: datetime) -> list[str]:
+    """Why a backup stays whatever the policy says."""
+    if each.taken > now:
+        return ["dated in the future: neither counted nor dropped"]
+    if not each.verified and not (good and good[0].taken > each.taken):
+        return ["not verified, but no good one is newer"]
+    found = ["the newest good one"] if good and each == good[0] else []
+    if each == next((candidate for candidate in good if candidate.proven), None):
+        found.append("the newest proven one")
+    return found
+
+
+def _held(good: Sequence[Candidate], keep: Keep) -> Iterable[tuple[str, str]]:
+    """Every slot that is held: by which backup, and what it is called."""
+    for number, each in enumerate(good[: keep.last], start=1):
+        yield each.id, f"last {number} of {keep.last}"
+    for word, form in _PERIODS:
+        slots = _newest_of_each(good, lambda each, form=form: each.taken.astimezone(UTC).strftime(form))  # type: ignore[misc]
+        for name, each in slots[: getattr(keep, word)]:
+            yield each.id, f"{word} {name}"
+
+
+def _newest_of_each(good: Sequence[Candidate], name_of: Callable[[Candidate], str]) -> list[tuple[str, Candidate]]:
+    """The newest backup of each period that has one, newest period first."""
+    slots: dict[str, Candidate] = {}
+    for each in good:
+        slots.setdefault(name_of(each), each)
+    return list(slots.items())
+
+
+def _pause(good: Sequence[Candidate], keep: Keep) -> str:
+    """Why nothing at all may be dropped; empty if nothing speaks against it."""
+    if not (keep.last or keep.daily or keep.weekly or keep.monthly or keep.yearly):
+        return "the policy is empty, so nothing is dropped"
+    before = [each.size for each in good[1 : USUAL + 1]]
+    if len(before) >= FEWEST and good[0].size < median(before) * SHRUNK:
+        return f"nothing is dropped while {good[0].id} is less than half as big as usual"
+    return ""
+
+
+def _worded(keep: Keep) -> str:
+    counts = {word: getattr(keep, word) for word in ("last", "daily", "weekly", "monthly", "yearly")}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)

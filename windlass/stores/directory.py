@@ -1,0 +1,192 @@
+"""Backups in a folder on the controller: `<folder>/<name>/<id>/`, everything for the owner alone.
+
+A draft is `.partial-<id>`, a removal under way `.removing-<id>`; one rename(2) makes the former a backup and a backup the latter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from windlass.errors import BackupError
+from windlass.stores.manifest import (
+    INSTRUCTIONS,
+    MANIFEST,
+    Listing,
+    Manifest,
+    Proof,
+    Stored,
+    read_manifest,
+    read_proof,
+    stamp,
+    written,
+)
+
+PARTIAL, REMOVING, PROOF = ".partial-", ".removing-", "proof-"
+SWEPT_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _PartWriter:
+    handle: BinaryIO
+    path: Path
+
+    def write(self, chunk: bytes) -> None:
+        with _told("write", self.path):
+            self.handle.write(chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryDraft:
+    """A draft in a folder; see `Draft`."""
+
+    folder: Path
+    final: Path
+
+    @property
+    def id(self) -> str:
+        return self.final.name
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[_PartWriter]:
+        path = self.folder / name
+        with _told("write", path), _private(path) as handle:
+            yield _PartWriter(handle, path)
+
+    def local(self, name: str) -> Path:
+        return self.folder / name
+
+    def publish(self, manifest: Manifest, instructions: str) -> Stored:
+        for name, text in ((INSTRUCTIONS, instructions), (MANIFEST, written(manifest))):
+            with self.part(name) as writer:
+                writer.write(text.encode())
+        with _told("publish", self.final):
+            _sync(self.folder)
+            self.folder.rename(self.final)
+            _sync(self.final.parent)
+        return Stored(manifest)
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryStore:
+    """A store in a folder; see `Store`."""
+
+    folder: Path
+
+    @property
+    def place(self) -> str:
+        return str(self.folder)
+
+    def begin(self, name: str, backup_id: str) -> DirectoryDraft:
+        home = self.folder / name
+        draft = home / f"{PARTIAL}{backup_id}"
+        with _told("make", draft):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            home.mkdir(mode=0o700, exist_ok=True)
+            draft.mkdir(mode=0o700)
+            _sync(self.folder)
+        return DirectoryDraft(draft, home / backup_id)
+
+    def listing(self, name: str) -> Listing:
+        backups, unreadable = [], {}
+        for folder in self._folders(name):
+            try:
+                backups.append(_read(folder))
+            except (BackupError, OSError) as error:
+                unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
+        return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
+
+    def local(self, name: str, backup_id: str, part: str) -> Path:
+        path = self.folder / name / backup_id / part
+        if not path.is_file():
+            raise BackupError(f"{path} is not there", hint="the backup is not whole: choose another one, see backup.list")
+        return path
+
+    def add_proof(self, name: str, proof: Proof) -> None:
+        folder = self.folder / name / proof.backup
+        path = folder / f"{PROOF}{stamp(proof.at)}-{proof.kind}.json"
+        with _told("write", path):
+            with _private(path.with_name("." + path.name)) as handle:
+                handle.write(written(proof).encode())
+            path.with_name("." + path.name).rename(path)
+            _sync(folder)
+
+    def remove(self, name: str, backup_id: str) -> None:
+        home = self.folder / name
+        going = home / f"{REMOVING}{backup_id}"
+        with _told("remove", home / backup_id):
+            (home / backup_id).rename(going)
+            _sync(home)
+            shutil.rmtree(going)
+
+    def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
+        swept = []
+        home = self.folder / name
+        for folder in [*home.glob(f"{PARTIAL}*"), *home.glob(f"{REMOVING}*")]:
+            if now.timestamp() - _last_touched(folder) > SWEPT_AFTER.total_seconds():
+                shutil.rmtree(folder, ignore_errors=True)
+                swept.append(folder.name)
+        return tuple(swept)
+
+    def _folders(self, name: str) -> list[Path]:
+        home = self.folder / name
+        if not home.is_dir():
+            return []
+        return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
+
+
+def _read(folder: Path) -> Stored:
+    manifest = read_manifest((folder / MANIFEST).read_bytes())
+    if manifest.id != folder.name:
+        raise BackupError(f"its manifest is that of {manifest.id}")
+    proofs = (read_proof(path.read_bytes()) for path in folder.glob(f"{PROOF}*.json"))
+    return Stored(manifest, tuple(sorted(proofs, key=lambda proof: proof.at)))
+
+
+def _last_touched(folder: Path) -> float:
+    """When anything in it was last written, in seconds since 1970; a long backup may still be at work."""
+    times = [folder.stat().st_mtime]
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime)
+    return max(times)
+
+
+@contextlib.contextmanager
+def _private(path: Path) -> Iterator[BinaryIO]:
+    """A new file for its owner alone, on the disk when the block is left."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as handle:
+        yield handle
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make what was renamed in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _told(action: str, path: Path) -> Iterator[None]:
+    """What the system says, as an error that says where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = "make room there; earlier backups are untouched" if full else "check the folder's owner and rights"
+        raise BackupError(f"cannot {action} {path}: {error.strerror}", hint=hint) from error

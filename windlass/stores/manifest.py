@@ -1,0 +1,178 @@
+"""What is written beside a backup: the manifest of what it is, proofs of what became of trying it. See docs/formats/backup.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from windlass.errors import BackupError
+from windlass.plans.retention import Candidate
+
+FORMAT: Final = 1
+DUMP: Final = "dump.zst"
+GLOBALS: Final = "globals.sql.zst"
+MANIFEST: Final = "manifest.json"
+INSTRUCTIONS: Final = "RESTORE.md"
+
+
+class _Record(BaseModel):
+    """Frozen; members that a later version added are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: Literal[1] = FORMAT
+
+
+class Part(BaseModel):
+    """One file of a backup. `seconds` is what making it took; `raw_bytes` is its size before compression."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sha256: str
+    stored_bytes: int
+    raw_bytes: int
+    seconds: float
+
+
+class Manifest(_Record):
+    """All that is known of a backup.
+
+    taken         when the snapshot was taken that is in it: data written later is not
+    verified_at   when its stored bytes were decoded to the end, None if they never were
+    tables        rows of each table, counted in the same snapshot
+    source        what a dump leaves out: owner, encoding, locale, privileges and settings of the database, roles, extensions
+    """
+
+    id: str
+    name: str
+    environment: str
+    host: str
+    database: str
+    operator: str
+    started: AwareDatetime
+    taken: AwareDatetime
+    ended: AwareDatetime
+    verified_at: AwareDatetime | None
+    verify_seconds: float = 0.0
+    server_version: str
+    pg_dump: str
+    windlass: str
+    parts: Mapping[str, Part]
+    tables: Mapping[str, int]
+    source: Mapping[str, Any]
+
+    @property
+    def dump(self) -> Part:
+        return self.parts[DUMP]
+
+    @property
+    def rows(self) -> int:
+        return sum(self.tables.values())
+
+
+class Proof(_Record):
+    """What came of trying a backup: of decoding it (`verify`) or of restoring it (`drill`).
+
+    rto_minutes   from the start of the drill to the last answer: fetching, starting a server, restoring, checking
+    rpo_minutes   how old the data was then: what a loss at that moment would have cost
+    differences   what was not as the manifest says; `failure` is why it broke off
+    smoke         each question of the inventory with what it gave
+    """
+
+    kind: Literal["verify", "drill"]
+    backup: str
+    at: AwareDatetime
+    passed: bool
+    operator: str
+    host: str
+    seconds: Mapping[str, float] = {}
+    rto_minutes: float = 0.0
+    rpo_minutes: float = 0.0
+    tables: int = 0
+    rows: int = 0
+    differences: tuple[str, ...] = ()
+    smoke: tuple[tuple[str, str], ...] = ()
+    server_version: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A published backup: its manifest, and its proofs, oldest first."""
+
+    manifest: Manifest
+    proofs: tuple[Proof, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+    @property
+    def verified(self) -> bool:
+        """Whether the stored bytes were good when they were last decoded."""
+        latest = self._latest("verify")
+        return latest.passed if latest else self.manifest.verified_at is not None
+
+    @property
+    def drill(self) -> Proof | None:
+        """The last drill of this backup."""
+        return self._latest("drill")
+
+    @property
+    def proven(self) -> bool:
+        """Whether it was once restored and found complete, and its bytes are still good."""
+        return self.verified and any(proof.passed for proof in self.proofs if proof.kind == "drill")
+
+    def candidate(self) -> Candidate:
+        """The same as retention sees it."""
+        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes)
+
+    def _latest(self, kind: str) -> Proof | None:
+        return next((proof for proof in reversed(self.proofs) if proof.kind == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The backups of one name, oldest first; `unreadable` says for what else lies there why it is not one."""
+
+    backups: tuple[Stored, ...]
+    unreadable: Mapping[str, str]
+
+    def newest(self) -> Stored | None:
+        """The newest whose bytes are good."""
+        return next((each for each in reversed(self.backups) if each.verified), None)
+
+
+def read_manifest(text: str | bytes) -> Manifest:
+    """Raises BackupError for what is not a manifest of this format."""
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise BackupError(f"not a manifest: {_first(error)}", hint="was it written by a newer Windlass?") from None
+
+
+def read_proof(text: str | bytes) -> Proof:
+    """Raises BackupError for what is not a proof of this format."""
+    try:
+        return Proof.model_validate_json(text)
+    except ValidationError as error:
+        raise BackupError(f"not a proof: {_first(error)}") from None
+
+
+def written(record: Manifest | Proof) -> str:
+    """The text of a manifest or a proof as it is stored."""
+    return record.model_dump_json(indent=2) + "\n"
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment in UTC as it stands in names: sorts by time, has no colon."""
+    return f"{moment:%Y%m%dT%H%M%SZ}"
