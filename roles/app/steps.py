@@ -33,8 +33,10 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
 
 def _application(host: HostView, application: Application, settings: Settings) -> Iterator[Operation]:
     layout = Layout(application.name)
-    # The account's home is root's: the application cannot change which release is live, nor what a slot starts.
-    yield User(name=application.user, system=True, home=layout.root, shell=SHELL, create_home=False)
+    # Its folder is root's, though it is the account's home: the application cannot change which release is live, nor what a slot
+    # starts. An account of another name may be there for other things, too, so its home is left as it is.
+    home = layout.root if application.user == application.name else ""
+    yield User(name=application.user, system=True, home=home, shell=SHELL, create_home=False)
     yield from _folders(layout, application.user)
     yield from _run_folders(host, layout, application.user)
     yield from _logs(host, layout, application.user, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Any
 
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
@@ -56,12 +57,12 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
         Run(command=ASK_SSHD.format(ports=ports), name="the SSH server's port stays open", changed=False),
         rules,
         unit,
-        Service(name=UNIT, reload_on=(rules,)),
         Run(
-            command=Command.of("systemctl", "reload-or-restart", UNIT),
-            name="firewall rules are loaded",
-            unless=Command.of("nft", "list", "table", "inet", "windlass"),
+            command=Command.of("systemctl", "reload", UNIT),
+            name="firewall rules that somebody removed",
+            only_if=f"systemctl is-active --quiet {UNIT} && ! nft list table inet windlass >/dev/null 2>&1",
         ),
+        Service(name=UNIT, reload_on=(rules,)),
     ]
 
 
@@ -99,5 +100,6 @@ def _rules(door: Opening) -> Iterator[dict[str, str]]:
 
 def _disjoint(sources: list[str]) -> Iterator[str]:
     """The same addresses without any twice: nftables refuses a set in which one network holds another."""
-    for network in ipaddress.collapse_addresses(ipaddress.ip_network(source) for source in sources):
+    networks: list[Any] = [ipaddress.ip_network(source) for source in sources]
+    for network in ipaddress.collapse_addresses(networks):
         yield str(network.network_address if network.num_addresses == 1 else network)

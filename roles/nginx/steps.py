@@ -25,15 +25,19 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
     """Files first, then the test of all of them together, and only then is nginx told."""
     served = sites(host.environment, host.environment.host(host.name))
     main = settings.model_dump() | {"trusted_ports": sorted({site.port for site in served if site.behind_balancer})}
+    package = Package(names=("nginx",))
+    example = f"{FOLDER}/sites-enabled/default"
     written = [
-        Link(path=f"{FOLDER}/sites-enabled/default", absent=True),
+        # Twice, so that a check knows of the one that the package brings.
+        Run(command=Command.of("rm", "-f", example), name="no example site of Debian's", run_on=(package,)),
+        Link(path=example, absent=True),
         _no_stale([site.file for site in served] + [UNKNOWN]),
         _template(host, f"{FOLDER}/nginx.conf", "nginx/nginx.conf.j2", main, validate=True),
         *(operation for site in served for operation in _site(host, site, settings)),
         *_unknown(host, served, settings),
     ]
     return [
-        Package(names=("nginx",)),
+        package,
         *written,
         Run(command=Command.of("nginx", "-t", "-q"), name="nginx accepts its configuration", run_on=tuple(written)),
         Service(name="nginx", reload_on=tuple(written)),

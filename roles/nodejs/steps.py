@@ -12,6 +12,7 @@ from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.package import Package
 from windlass.plans.topology import HostView
+from windlass.values import Command
 
 from .settings import Settings
 
@@ -111,7 +112,7 @@ def _pm2(host: HostView, settings: Settings) -> list[Operation]:
         Run(
             command=INSTALL_PM2.format(folder=folder, version=settings.pm2_version),
             name=f"PM2 {settings.pm2_version} from the npm registry",
-            creates=folder,
+            unless=Command.of("test", "-d", folder),
             environment={"npm_config_registry": registry, "npm_config_cache": f"{CACHE}/npm"} if registry else {},
             folder="/opt/pm2",
         ),

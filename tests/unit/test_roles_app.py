@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.unit.roles_sample import ALONE, BALANCED, environment, steps, text, titles
 from windlass.operations.directory import Directory
 from windlass.operations.link import Link
@@ -57,9 +59,17 @@ def test_pm2_runs_as_the_user_and_waits_for_the_slowest_process(tmp_path: Path) 
     wanted = steps(loaded, "app1", "app")
     unit = text(wanted, UNIT).splitlines()
 
-    (user,) = (each for each in wanted if isinstance(each, User))
-    assert (user.name, user.system, user.home, user.create_home) == ("seller", True, "/srv/shop", False)
     assert {"User=seller", "UMask=0007", "TimeoutStopSec=75", "LimitNOFILE=65536", "PIDFile=/srv/shop/.pm2/pm2.pid"} <= set(unit)
+
+
+@pytest.mark.parametrize(("given", "name", "home"), [("", "shop", "/srv/shop"), ("\n    user: seller", "seller", "")])
+def test_only_an_account_of_the_applications_own_name_gets_its_folder_as_home(
+    tmp_path: Path, given: str, name: str, home: str
+) -> None:
+    loaded = environment(tmp_path, ALONE.replace("hosts: app1", f"hosts: app1{given}"))
+    (user,) = (each for each in steps(loaded, "app1", "app") if isinstance(each, User))
+
+    assert (user.name, user.system, user.home, user.create_home) == (name, True, home, False)
 
 
 def test_a_changed_unit_never_ends_the_application(tmp_path: Path) -> None:

@@ -96,4 +96,4 @@ def test_debians_node_needs_no_registry_but_pm2_asks_the_hosts_own(tmp_path: Pat
 
     assert [each.names for each in wanted if isinstance(each, Package)] == [("nodejs", "npm")]
     (install,) = (each for each in wanted if isinstance(each, Run))
-    assert (install.creates, dict(install.environment)) == ("/opt/pm2/7.0.4", {})
+    assert (str(install.unless), dict(install.environment)) == ("test -d /opt/pm2/7.0.4", {})
