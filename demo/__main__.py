@@ -47,9 +47,9 @@ def main() -> int:
     screen.summary(
         [
             ("requests sent, lost", f"{figures['requests']}, {figures['lost']}"),
-            ("rollback, from the Enter key to the last host switched", f"{figures['rollback_milliseconds']} ms"),
+            ("rollback, Enter key to last host switched", f"{figures['rollback_milliseconds']} ms"),
             ("the switch itself, the slowest host", f"{max(figures['switch_milliseconds'].values()):.1f} ms"),
-            ("rows before the accident, after the restore", f"{figures['rows']['before']}, {figures['rows']['after']}"),
+            ("rows before the accident, after it", f"{figures['rows']['before']}, {figures['rows']['after']}"),
             ("all of it", f"{human_seconds(figures['total_seconds'])}; figures in build/demo.json"),
         ],
         NEXT,

@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,8 @@ class Story:
         self._count(load)
         self.figures["rollback_milliseconds"] = round(done["switched_after"] * 1000)
         self.screen.good(
-            f"{self._version()} serves again on every host {self.figures['rollback_milliseconds']} ms after the Enter key"
-            f" ({'the slot was warm: the switch alone' if done['warm'] else 'started anew'})"
+            f"{self._version()} serves again on every host {self.figures['rollback_milliseconds']} ms after the Enter key,"
+            f" {'by the switch alone' if done['warm'] else 'started anew'}"
         )
 
     def backup(self) -> None:
@@ -116,7 +117,7 @@ class Story:
         self.windlass.run("backup", "backup")
         self.screen.good(f"streamed off the host, read back and decoded whole before it counts: {self._took('backup')}")
         self._sql("drop table tickets cascade")
-        self.screen.bad(f'drop table tickets;  {rows} tickets are gone, the site answers "{self._trouble()}"')
+        self.screen.bad(f"drop table tickets;  {rows} tickets are gone, the site answers {self._trouble()}")
         self.screen.command(f"invoke backup.restore --env {ENVIRONMENT} --name tickets --swap")
         self.windlass.run("restore", "backup.restore", "--name", "tickets", "--swap", "--yes")
         restored = self._rows()
@@ -156,11 +157,12 @@ class Story:
     def _rows(self) -> int:
         return int(self._ask("api/tickets/count")["count"])
 
-    def _trouble(self) -> str:
+    def _trouble(self) -> int:
+        """The status that the site answers with while the table is away."""
         try:
             self._ask("api/tickets/count")
-        except OSError as error:
-            return str(error)
+        except urllib.error.HTTPError as error:
+            return error.code
         raise Unexpected("the site does not miss the table")
 
     def _seed(self) -> None:

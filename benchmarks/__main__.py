@@ -1,0 +1,115 @@
+"""Measures what the README claims, on the lab's three hosts, and writes docs/benchmarks.json.
+
+    make bench                        all of it, about five minutes
+    python -m benchmarks --rounds 2   fewer rounds, for trying it out
+
+Every command is run as a person runs it, as a process of its own; times are wall times of the whole command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from demo.commands import ENVIRONMENT, Windlass
+from demo.generator import Load
+from demo.versions import TAGS, make_versions
+from windlass import lab
+from windlass.flows.twin import labs_folder
+
+PROJECT = Path(__file__).resolve().parent.parent
+APP = ("--app", "tickets")
+
+
+def raise_lab(windlass: Windlass) -> str:
+    """Hosts that are set up and serve version 1; gives the address of the site."""
+    windlass.run("lab.up", "lab.up")
+    windlass.run("setup", "setup")
+    make_versions(PROJECT)
+    windlass.run("deploy", "deploy", *APP, "--ref", TAGS[0])
+    running = lab.load(ENVIRONMENT, root=labs_folder(PROJECT))
+    return f"http://{running.hosts['web1'].address}/"
+
+
+def lost_requests(windlass: Windlass, url: str, rounds: int) -> dict[str, Any]:
+    """Deploys and rollbacks in turn while 50 keep-alive connections keep asking."""
+    after, switches = [], []
+    with Load(url) as load:
+        for _ in range(rounds):
+            done = windlass.run("deploy", "deploy", *APP, "--ref", TAGS[1], "--force")["result"]
+            back = windlass.run("rollback", "rollback", *APP)["result"]
+            after.append(back["switched_after"])
+            switches += [*done["switch_milliseconds"].values(), *back["switch_milliseconds"].values()]
+    figures = load.figures
+    return {
+        "deploys": rounds,
+        "rollbacks": rounds,
+        "connections": figures["connections"],
+        "requests": figures["requests"],
+        "lost": figures["lost"],
+        "losses": figures["losses"],
+        "rollback_under_load_seconds": spread(after),
+        "switch_milliseconds": spread(switches),
+    }
+
+
+def rollbacks(windlass: Windlass, rounds: int) -> dict[str, Any]:
+    """From the Enter key to the last host switched, to the warm slot, nobody else asking anything of the machine."""
+    after = []
+    for _ in range(rounds):
+        windlass.run("deploy", "deploy", *APP, "--ref", TAGS[1], "--force")
+        after.append(windlass.run("rollback", "rollback", *APP)["result"]["switched_after"])
+    return {"rounds": rounds, "seconds": spread(after)}
+
+
+def nothing_to_do(windlass: Windlass, rounds: int) -> dict[str, Any]:
+    """Commands that find everything as it should be: whole wall time, and how often each host was waited for."""
+    deploys, setups = [], []
+    for _ in range(rounds):
+        deployed = windlass.run("unchanged deploy", "deploy", *APP, "--ref", TAGS[0])["result"]
+        deploys.append(windlass.seconds["unchanged deploy"])
+        set_up = windlass.run("unchanged setup", "setup")["hosts"]
+        setups.append(windlass.seconds["unchanged setup"])
+    assert not deployed["changed"]
+    assert not any(host.get("changed", 0) for host in set_up.values())
+    return {
+        "deploy": {"hosts": 2, "seconds": spread(deploys), "round_trips": deployed["round_trips"]},
+        "setup": {
+            "hosts": len(set_up),
+            "operations": sum(int(host.get("ok", 0)) for host in set_up.values()),
+            "seconds": spread(setups),
+            "round_trips": {name: host["round_trips"] for name, host in set_up.items()},
+        },
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and extremes."""
+    return {"median": round(statistics.median(values), 3), "least": round(min(values), 3), "most": round(max(values), 3)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure Windlass on the lab's hosts.")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "benchmarks.json")
+    chosen = parser.parse_args()
+    windlass = Windlass(PROJECT)
+    url = raise_lab(windlass)
+    found = {
+        "nothing_to_do": nothing_to_do(windlass, chosen.rounds),
+        "rollback": rollbacks(windlass, chosen.rounds),
+        "lost_requests": lost_requests(windlass, url, chosen.rounds),
+        "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
+    }
+    chosen.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
