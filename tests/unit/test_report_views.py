@@ -77,9 +77,16 @@ def test_the_live_view_shows_steps_and_what_each_host_is_at() -> None:
     assert drawn(report) == [
         "setup · staging  0 ms",
         "⠋ prepare on web1, web2  0 ms",
-        "⠋  web1  2/2      0 ms  file /etc/x",
-        "✗  web2           0 ms  web2 cannot be reached",
+        "⠋ web1          0 ms  2/2  file /etc/x",
+        "✗ web2          0 ms  web2 cannot be reached",
     ]
+
+
+def test_a_long_title_is_cut_at_the_end_of_the_row() -> None:
+    report = live_report()
+    report(events.OperationStarted("web1", "archive " + "x" * 80, 0, 1))
+
+    assert drawn(report)[1] == "⠋ web1          0 ms  1/1  archive " + "x" * 36 + "…"
 
 
 def test_a_small_window_shows_failed_and_working_hosts_first() -> None:

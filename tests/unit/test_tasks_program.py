@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.commands_reference import PAGE, rewritten
 from tests.unit.sample_project import HOSTS, REPOSITORY, run_tasks, surroundings, write_project
 from windlass.tasks.program import namespace
 
@@ -200,6 +205,31 @@ def test_a_reader_that_goes_away_is_no_error(project: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"{", b"")
 
 
+def test_a_terminal_gets_the_live_view_and_its_summary(project: Path) -> None:
+    command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--env", "staging", "--limit", "web1"]
+    ours, theirs = pty.openpty()
+    environ = surroundings(project) | {"TERM": "xterm", "NO_COLOR": "1"}
+    with subprocess.Popen(command, cwd=project, env=environ, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+
+    assert process.returncode == 1
+    assert "\x1b[2K" in shown  # a row that was drawn has been taken away again
+    words = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"✗ web1  nothing done, [0-9.]+ m?s\r\n", words)
+    assert "\nerror: web1 (deploy@127.0.0.1:1) cannot be reached" in words
+
+
+def read_all(terminal: int) -> str:
+    """What was written to the other end of a terminal until it was closed."""
+    pieces = []
+    with contextlib.suppress(OSError):  # how Linux says that nobody is at the other end any more
+        while piece := os.read(terminal, 65536):
+            pieces.append(piece)
+    os.close(terminal)
+    return b"".join(pieces).decode()
+
+
 def test_every_task_has_a_first_line_an_example_and_exit_codes() -> None:
     tasks = namespace().task_names
     assert {"setup", "inventory.check", "lab.up"} <= set(tasks)
@@ -209,6 +239,21 @@ def test_every_task_has_a_first_line_an_example_and_exit_codes() -> None:
         assert first.strip().endswith("."), name
         assert f"invoke {name}" in text, name
         assert "Exit codes:" in text, name
+
+
+def test_the_page_of_commands_is_what_the_tasks_say() -> None:
+    page = PAGE.read_text()
+
+    assert page == rewritten(page), "run: python -m tests.unit.commands_reference"
+
+
+def test_the_example_of_a_task_of_ones_own_works(project: Path) -> None:
+    example = PAGE.read_text().split("```python\n")[1].split("```")[0]
+    (project / "tasks.py").write_text(example)
+    command = [sys.executable, "-m", "invoke", "greet", "--env", "staging", "--word", "hi"]
+    done = subprocess.run(command, cwd=project, env=surroundings(project), capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "hi: 2\n")
 
 
 def test_listing_the_tasks_loads_nothing_heavy() -> None:

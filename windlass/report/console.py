@@ -8,7 +8,6 @@ from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from windlass import events
@@ -71,7 +70,7 @@ class LiveReport:
             head = Text.assemble((self._title, "bold"), f"  {human_seconds(self._progress.seconds)}")
             steps = [_step_row(step, now) for step in self._progress.steps if step.seconds is None]
             room = max(3, self.console.size.height - len(steps) - 3)
-            return Group(head, *steps, *_host_rows(list(self._progress.hosts.values()), now, room))
+            return Group(head, *steps, *_host_rows(list(self._progress.hosts.values()), now, room, check=self._check))
 
     def _redraw(self) -> None:
         while not self._over.wait(1 / PER_SECOND):
@@ -99,32 +98,28 @@ def _step_row(step: StepProgress, now: float) -> Text:
     return text
 
 
-def _host_rows(hosts: list[HostProgress], now: float, room: int) -> list[RenderableType]:
-    """A table of the hosts; where they are too many, failed and working ones first and a line for the rest."""
+def _host_rows(hosts: list[HostProgress], now: float, room: int, *, check: bool) -> list[RenderableType]:
+    """A row per host; where they are too many, failed and working ones first and a line for the rest."""
     ranks = {"failed": 0, "working": 1, "waiting": 2, "changed": 3, "ok": 3}
     shown = sorted(hosts, key=lambda host: (ranks[host.status], host.name) if len(hosts) > room else (0, host.name))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(width=1)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=True, justify="right", min_width=8)  # so that the view does not jump as times grow
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for host in shown[:room]:
-        table.add_row(*_host_cells(host, now))
+    width = max((len(host.name) for host in shown[:room]), default=0)
+    rows: list[RenderableType] = [_host_row(host, now, width, check=check) for host in shown[:room]]
     rest = shown[room:]
     over = sum(host.ended is not None for host in rest)
     more = [Text(f"… and {len(rest)} more: {over} through, {len(rest) - over} not yet", style="dim")] if rest else []
-    return [table, *more]
+    return [*rows, *more]
 
 
-def _host_cells(host: HostProgress, now: float) -> tuple[Text, Text, Text, Text, Text]:
-    if host.status == "waiting":
-        return Text(_frame(now), "cyan"), Text(host.name, "bold"), Text(), Text(human_seconds(now - host.began), "dim"), Text()
+def _host_row(host: HostProgress, now: float, width: int, *, check: bool) -> Text:
+    """Mark, host, time, what it is at; columns of a fixed width come first, so that the view does not jump."""
     if host.ended is not None:
         mark, style = _MARKS[host.status]
-        outcome = host.failed.splitlines()[0] if host.failed else counted(host)
-        seconds = human_seconds(host.ended - host.began)
-        return Text(mark, style), Text(host.name, "bold"), Text(), Text(seconds, "dim"), Text(outcome, style)
-    place = f"{min(host.index + 1, host.total)}/{host.total}" if host.total else ""
-    seconds = human_seconds(now - (host.current_since if host.current else host.began))
-    return Text(_frame(now), "cyan"), Text(host.name, "bold"), Text(place), Text(seconds, "dim"), Text(host.current)
+        since, text = host.ended - host.began, host.failed.splitlines()[0] if host.failed else counted(host, check=check)
+    else:
+        mark, style = _frame(now), "cyan"
+        since = now - (host.current_since if host.current else host.began)
+        place = f"{min(host.index + 1, host.total)}/{host.total}  " if host.total else ""
+        text = f"{place}{host.current}"
+    row = Text.assemble((mark, style), f" {host.name.ljust(width)}", (f"  {human_seconds(since):>12}  ", "dim"), text)
+    row.no_wrap, row.overflow = True, "ellipsis"
+    return row

@@ -69,4 +69,7 @@ def _open(run: Run, options: Options) -> Workspace:
 
 
 def _outcome(answer: Answer) -> Outcome:
-    return answer if isinstance(answer, Outcome) else Outcome(result=answer)
+    """A bare mapping is shown to a person as it is, a line for each member."""
+    if isinstance(answer, Outcome):
+        return answer
+    return Outcome(result=answer, text="\n".join(f"{name}: {value}" for name, value in answer.items()))
