@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import BackupError
+from windlass.errors import BackupError, UsageError
 from windlass.flows.vault import Vault, open_vault, pick
 from windlass.operations.database import Databases
 from windlass.operations.operation import Operation
@@ -79,6 +79,9 @@ def explain(
 def _planned(vault: Vault, stored: Stored, wish: Wish) -> Restoration:
     """Look at the server, and decide."""
     entry, manifest = vault.entry, stored.manifest
+    plain = {table.replace('"', "") for table in manifest.tables}
+    if wish.table and wish.table not in plain and f"public.{wish.table}" not in plain:
+        raise UsageError(f"{stored.id} has no table {wish.table}", hint=f"it has {', '.join(sorted(plain))}")
     with vault.timer.step("look", [entry.host]):
         (seen,) = vault.run(Databases())
         databases = {each["name"]: each for each in seen.data["databases"]}

@@ -86,7 +86,7 @@ def _drilled(done: Drilled) -> str:
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in proof.seconds.items())
     lines = [
         f"{done.name} {proof.backup} is proven: {proof.rows} rows in {proof.tables} tables are those of its snapshot"
-        + (f", {len(proof.smoke)} questions gave true" if proof.smoke else ""),
+        + (f", and {len(proof.smoke)} of {len(proof.smoke)} smoke questions gave true" if proof.smoke else ""),
         f"getting it back took {proof.rto_minutes:.2f} minutes ({steps})",
         f"its data was {human_seconds(proof.rpo_minutes * 60)} old: what was written since then would have been lost",
     ]
