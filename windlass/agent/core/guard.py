@@ -18,12 +18,14 @@ LOOK_EVERY = 0.2  # seconds
 class Guard:
     """Ends everything it watches when the controller goes away or has had enough, past a limit, and when the block is left.
 
-    `why` says which of these it was, empty while all is well.
+    why        which of these it was, empty while all is well
+    carriers   threads that read from and write to the programs
     """
 
     def __init__(self, context: Context, limit: float) -> None:
         self.context = context
         self.why = ""
+        self.carriers: List[threading.Thread] = []
         self._deadline = time.monotonic() + limit
         self._limit = limit
         self._watched: "List[subprocess.Popen[bytes]]" = []
@@ -39,6 +41,10 @@ class Guard:
         self._over.set()
         self._thread.join()
         self._end_all()
+        for carrier in self.carriers:
+            carrier.join()  # its pipes have ended, and so does it
+        for program in self._watched:
+            _close_pipes(program)
 
     def start(
         self,
@@ -97,3 +103,13 @@ class Guard:
         for program in self._watched:
             if program.poll() is None:
                 process.end(program)
+
+
+def _close_pipes(program: "subprocess.Popen[bytes]") -> None:
+    """Let go of what is left of a program that has ended."""
+    for pipe in (program.stdin, program.stdout, program.stderr):
+        try:
+            if pipe is not None:
+                pipe.close()
+        except BrokenPipeError:  # something was still waiting to be written to it
+            pass

@@ -47,6 +47,7 @@ class Pipeline:
             pipes = (source, sink, self._errors[number].fileno())
             self._programs.append(guard.start(stage.arguments, stage.user, stage.extra, "/", pipes))
         self._relays = [threading.Thread(target=self._relay, args=(number,), daemon=True) for number in range(len(stages) - 1)]
+        guard.carriers.extend(self._relays)
         for relay in self._relays:
             relay.start()
 
@@ -55,11 +56,11 @@ class Pipeline:
         sink = _input_of(self._programs[0])
         try:
             for chunk in chunks:
-                sink.write(chunk)
+                _write(sink, chunk)
         except BrokenPipeError:
             pass
         finally:
-            _close(sink)
+            sink.close()
 
     def chunks(self) -> Iterator[bytes]:
         """The last program's output as it comes."""
@@ -94,12 +95,12 @@ class Pipeline:
                 if not chunk:
                     break
                 self.passed[number] += len(chunk)
-                sink.write(chunk)
+                _write(sink, chunk)
         except BrokenPipeError:
             pass
         finally:
             source.close()  # so that the one before ends, too
-            _close(sink)
+            sink.close()
 
 
 def _input_of(program: "subprocess.Popen[bytes]") -> "IO[bytes]":
@@ -108,11 +109,11 @@ def _input_of(program: "subprocess.Popen[bytes]") -> "IO[bytes]":
     return program.stdin
 
 
-def _close(sink: "IO[bytes]") -> None:
-    try:
-        sink.close()
-    except BrokenPipeError:  # the last bytes were still waiting when the program ended
-        pass
+def _write(sink: "IO[bytes]", chunk: bytes) -> None:
+    """All of it at once, past Python's own buffer, in which it might wait for more."""
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(sink.fileno(), view) :]
 
 
 def _last_words(errors: "IO[bytes]") -> List[str]:
