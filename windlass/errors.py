@@ -33,9 +33,7 @@ class WindlassError(Exception):
 
     exit_code = FAILED
 
-    def __init__(
-        self, message: str, *, hint: str = "", host: str = "", tried: str = "", last_lines: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", host: str = "", tried: str = "", last_lines: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -82,7 +80,13 @@ class FlowFailed(WindlassError):  # noqa: N818 - reads as what happened
     """A flow across hosts failed; `hosts` says for each host what is true there now."""
 
     def __init__(
-        self, message: str, *, hosts: dict[str, str], partly: bool = False, hint: str = "", last_lines: Sequence[str] = ()
+        self,
+        message: str,
+        *,
+        hosts: dict[str, str],
+        partly: bool = False,
+        hint: str = "",
+        last_lines: Sequence[str] = (),
     ) -> None:
         super().__init__(message, hint=hint, last_lines=last_lines)
         self.hosts = hosts

@@ -211,7 +211,8 @@ def _launch(deployment: Deployment, process: Process, number: int, slot: str) ->
 
 
 def _upstream(application: Application, slot: str) -> str:
-    lines = [f"server {listen};" for listen in listens(application, slot)]
+    """nginx's servers of a slot. Without `max_fails=0` one refused connection would take the only server out for ten seconds."""
+    lines = [f"server {listen} max_fails=0;" for listen in listens(application, slot)]
     return "# Written by Windlass: the servers of this slot.\n" + "\n".join(lines) + "\n"
 
 

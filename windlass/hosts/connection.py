@@ -56,7 +56,7 @@ def _fabric_connection(target: Target) -> Connection:
     arguments: dict[str, Any] = {"banner_timeout": target.connect_seconds, "auth_timeout": target.connect_seconds}
     if target.private_key:
         arguments |= {"pkey": _private_key(target.private_key), "look_for_keys": False, "allow_agent": False}
-    connection = Connection(
+    connection = _Connection(
         target.address,
         user=target.user or None,
         port=target.port,
@@ -73,6 +73,18 @@ def _fabric_connection(target: Target) -> Connection:
         client.load_system_host_keys(str(known_hosts))
     client.set_missing_host_key_policy(_AcceptNew(known_hosts) if target.accept_new else paramiko.RejectPolicy())
     return connection
+
+
+class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
+    """Fabric's connection, but the way through a jump host has a limit like every other."""
+
+    def open_gateway(self) -> Any:
+        if isinstance(self.gateway, str):  # a ProxyCommand of the user's ssh_config
+            return super().open_gateway()
+        self.gateway.open()
+        return self.gateway.transport.open_channel(
+            kind="direct-tcpip", dest_addr=(self.host, int(self.port)), src_addr=("", 0), timeout=self.connect_timeout
+        )
 
 
 @lru_cache(maxsize=1)

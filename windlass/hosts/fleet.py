@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import HostError
@@ -90,12 +90,12 @@ class Fleet:
         """
         futures: dict[str, Future[Value]] = {host: self._pool.submit(work, host) for host in hosts}
         try:
-            wait(futures.values())
+            _wait(futures.values())
         except KeyboardInterrupt:
             self._listener(events.Note("interrupted: ending the step under way (Ctrl-C again leaves at once)", warning=True))
             for channel in list(self._channels.values()):
                 channel.cancel()
-            wait(futures.values())
+            _wait(futures.values())
             raise
         outcomes: Outcomes[Value] = {}
         for host, future in futures.items():
@@ -115,6 +115,13 @@ class Fleet:
         while not self._stop.wait(PING_EVERY):
             for channel in list(self._channels.values()):
                 channel.ping()
+
+
+def _wait(futures: Iterable[Future[Any]]) -> None:
+    """Wait for all, in slices: a Ctrl-C that arrives just before a long wait begins would not be noticed during it."""
+    waiting = set(futures)
+    while waiting:
+        waiting = wait(waiting, timeout=0.5).not_done
 
 
 def errors_of(outcomes: Mapping[str, object]) -> dict[str, HostError]:

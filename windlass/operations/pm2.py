@@ -22,7 +22,7 @@ class Pm2Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pm2Start(Operation):
-    """Start these processes afresh. Entries whose names begin with `replaces` are deleted first, so that nothing of them survives."""
+    """Start these processes afresh. Entries whose names begin with `replaces` are deleted first: nothing of them survives."""
 
     family: ClassVar[str] = "pm2"
 

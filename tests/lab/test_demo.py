@@ -1,0 +1,42 @@
+"""`make demo` from a fresh clone: the story ends well, and its figures are what they claim to be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from windlass import lab
+
+pytestmark = pytest.mark.lab
+
+TOP = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Path]:
+    """What somebody gets who clones the repository now."""
+    folder = tmp_path / "windlass"
+    subprocess.run(["git", "clone", "-q", str(TOP), str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        lab.down("lab", root=folder / ".windlass" / "labs", say=lambda _line: None)
+
+
+def test_the_demonstration_loses_no_request_and_no_row(clone: Path) -> None:
+    told = subprocess.run([sys.executable, "-m", "demo"], cwd=clone, capture_output=True, text=True, check=False)
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    figures = json.loads((clone / "build" / "demo.json").read_text())
+    assert figures["lost"] == 0
+    assert figures["requests"] > 500
+    assert figures["rows"]["before"] == figures["rows"]["after"] == 1000
+    assert figures["setup"]["changed"] > 100
+    assert figures["setup"]["changed_again"] == 0
+    assert set(figures["switch_milliseconds"]) == {"app1", "app2"}
+    assert "what to type next" in told.stdout
