@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -53,4 +55,6 @@ class Screen:
 
     def save(self, path: Path) -> None:
         """The whole screen as a picture (SVG)."""
-        self._console.save_svg(str(path), title="make demo")
+        # Rich's own frame fetches a font from elsewhere; a picture in a README should stand alone.
+        frame = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        path.write_text(self._console.export_svg(title="make demo", code_format=frame), encoding="utf-8")
