@@ -21,7 +21,8 @@ from windlass.values import Command
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
-NAME = "suite"
+# Each checkout has hosts and a snapshot of its own, so that two may run their tests at the same time.
+NAME = f"suite{hashlib.sha256(str(TOP).encode()).hexdigest()[:4]}"
 
 
 @dataclass(frozen=True)
