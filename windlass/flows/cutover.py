@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import HostError, OperationFailed, RefusedError
+from windlass.errors import HostError, OperationFailed, RefusedError, WindlassError
 from windlass.flows import preparation
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, told
@@ -16,12 +16,13 @@ from windlass.hosts.fleet import errors_of
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate
 from windlass.operations.lease import Lease
+from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
-from windlass.plans.recovery import Recovery, recovery
+from windlass.plans.recovery import SETTLE, Recovery, recovery
 from windlass.plans.slots import HostState, States, prunable
 
 if TYPE_CHECKING:
@@ -39,6 +40,22 @@ class Switched:
 
     before: Mapping[str, str]
     milliseconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is true after a run was taken back: for each host in words, which releases serve, whether a host is still to be mended."""
+
+    hosts: dict[str, str]
+    serving: frozenset[str]
+    partly: bool
+
+    def serves(self, release: str) -> bool:
+        """Whether the run could only be brought to its end: every host had switched."""
+        return self.serving == {release} and not self.partly
+
+    def __str__(self) -> str:
+        return "; ".join(f"{host}: {said}" for host, said in self.hosts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +154,17 @@ class Cutover:
         )
         return {host: results[1].data for host, results in done.items()}
 
-    def settle(self, states: States, slots: Mapping[str, str], release: str, *, retired: str = "live") -> dict[str, int]:
+    def settle(
+        self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False, retired: str = "live"
+    ) -> dict[str, int]:
         """After the switch: let the old slot drain, keep it warm or stop it, remember what serves now, prune, end the run.
 
         `retired` is what becomes of the release that served before: `live` stays a way back, `bad` does not.
         Gives the connections that were still open at the limit, for each host.
         """
+        passed = {host: self.progress(SETTLE, states[host], release, slot=slots[host], warm=warm) for host in slots}
         with self.timer.step("drain", slots):
-            drained = self.each({host: self._drain(states[host], slots[host]) for host in slots})
+            drained = self.each({host: [passed[host], *self._drain(states[host], slots[host])] for host in slots})
         left = {
             host: next((int(result.data["left"]) for result in results if "left" in result.data), 0)
             for host, results in drained.items()
@@ -193,45 +213,58 @@ class Cutover:
         """An action on the application's processes."""
         return Pm2Control(user=self.application.user, home=self.layout.root, action=action, names=names, prefix=prefix)
 
+    def wake_workers(self, slot: str) -> list[Operation]:
+        """The workers of a release that serves again; they slept while it was kept warm."""
+        names = preparation.names_under_pm2(self.application, slot, workers=True)
+        return [self.pm2("restart", names=names)] if names else []
+
     def recover(self, states: States, why: str = "") -> str:
         """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
-        verdict = recovery(states)
+        verdict = recovery(states, missing=set(self.hosts) - set(states))
         if verdict is None:
             return ""
-        with self.timer.step("recover", verdict.hosts):
+        left = {host: each for host, each in verdict.hosts.items() if each.action != "nothing"}
+        with self.timer.step("recover", left):
             if verdict.finishes:
-                release = next(each.release for each in verdict.hosts.values())
-                self.each({host: self._finish(states[host], each) for host, each in verdict.hosts.items()})
-                self.listener(events.Note(f"{release} serves on every host"))
+                self.each({host: self._finish(states[host], each) for host, each in left.items()})
             else:
-                self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in verdict.hosts.items()})
+                self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in left.items()})
         return verdict.story
 
     def _finish(self, state: HostState, found: Recovery) -> list[Operation]:
-        before = str(state.progress.get("before", ""))
-        old = HostState(state.host, before, state.slots, state.records, state.releases)
-        return [*self._drain(old, found.slot), *self._tidy(old, found.slot, found.release, 0, "live")]
+        """What the broken run would still have done. nginx may not have been told of the switch; telling it twice does no harm."""
+        old = HostState(state.host, str(state.progress.get("before", "")), state.slots, state.records, state.releases)
+        retired = "bad" if state.progress.get("action") == "rollback" else "live"
+        return [
+            Switch(root=self.layout.root, slot=found.slot, reload=preparation.reloads(self.application)),
+            *(self.wake_workers(found.slot) if found.warm else ()),
+            *self._drain(old, found.slot),
+            *self._tidy(old, found.slot, found.release, 0, retired),
+        ]
 
     def _undo(self, state: HostState, found: Recovery, why: str) -> list[Operation]:
         """Back to the release before: the switch first, for everything else can wait."""
-        if found.action == "nothing":
-            return []
         operations: list[Operation] = []
-        failed = state.progress.get("slot") or found.slot
+        failed = str(state.progress.get("slot", ""))
         if found.action == "revert":
-            reload = preparation.reloads(self.application)
-            operations.append(Switch(root=self.layout.root, slot=found.slot, reload=reload))
-            workers = preparation.names_under_pm2(self.application, found.slot, workers=True)
-            if workers:
-                operations.append(self.pm2("restart", names=workers))
-        if found.warm:
-            workers = preparation.names_under_pm2(self.application, failed, workers=True)
-            operations.append(self.pm2("stop", names=workers))
-        elif state.slots.get(failed) == found.release:
+            operations += self._return(found.slot, failed)
+        if found.warm and found.action != "forget":
+            operations.append(self.pm2("stop", names=preparation.names_under_pm2(self.application, failed, workers=True)))
+        elif found.action != "forget" and state.slots.get(failed) == found.release:
             operations += self._clear(state, failed)
         if found.release and state.progress.get("action") == "deploy":
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
+
+    def _return(self, slot: str, failed: str) -> list[Operation]:
+        """Switch back, and let those finish who are connected to what failed. Before the first release there was no slot."""
+        if not slot:
+            return [Link(path=self.layout.live, absent=True)]
+        return [
+            Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application)),
+            *self.wake_workers(slot),
+            Drain(listens=preparation.listens(self.application, failed), limit_seconds=self.application.drain_seconds),
+        ]
 
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
         """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
@@ -242,13 +275,20 @@ class Cutover:
         prefix = preparation.slot_prefix(self.application, slot)
         return [self.pm2("delete", prefix=prefix), File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
 
-    def take_back(self, error: BaseException) -> dict[str, str]:
+    def take_back(self, error: BaseException) -> Truth:
         """After an error: bring every host that answers to one release, and say for each host what is true there now."""
         states = self.look()
         try:
             self.recover(states, told(error))
-        except HostError as worse:
+        except WindlassError as worse:
             self.warn(f"taking it back failed too: {worse.message}")
         after = self.look()
-        said = {host: f"{state.live_release or 'nothing'} serves" for host, state in after.items()}
-        return {host: said.get(host, "does not answer; the next run will finish or take back what it holds") for host in self.hosts}
+        absent = "does not answer; the next run will finish or take back what it holds"
+        said = {host: _said(after[host]) if host in after else absent for host in self.hosts}
+        partly = len(after) < len(self.hosts) or any(state.progress for state in after.values())
+        return Truth(said, frozenset(state.live_release for state in after.values()), partly)
+
+
+def _said(state: HostState) -> str:
+    left = "; the next run will finish or take back the rest" if state.progress else ""
+    return f"{state.live_release or 'nothing'} serves{left}"

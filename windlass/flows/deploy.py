@@ -233,16 +233,16 @@ def _migration(seen: Deployment) -> Run:
 
 
 def _taken_back(cutover: Cutover, error: BaseException, release: str) -> WindlassError | KeyboardInterrupt:
-    """The error to show once the old release serves alone again."""
-    hosts = cutover.take_back(error)
-    truth = "; ".join(f"{host}: {said}" for host, said in hosts.items())
+    """The error to show once the old release serves alone again, or the new one, if every host had switched."""
+    truth = cutover.take_back(error)
+    finished = truth.serves(release)
     if isinstance(error, KeyboardInterrupt):
-        return KeyboardInterrupt(f"the {cutover.action} of {release} was taken back. {truth}")
-    partly = any("does not answer" in said for said in hosts.values())
+        return KeyboardInterrupt(f"the {cutover.action} of {release} was {'finished' if finished else 'taken back'}. {truth}")
+    what = "serves on every host, but something failed after the switch" if finished else "was not deployed"
     return FlowFailed(
-        f"{cutover.application.name} {release} was not deployed: {told(error)}",
-        hosts=hosts,
-        partly=partly,
-        hint=getattr(error, "hint", "") or truth,
+        f"{cutover.application.name} {release} {what}: {told(error)}",
+        hosts=truth.hosts,
+        partly=truth.partly,
+        hint=getattr(error, "hint", "") or str(truth),
         last_lines=getattr(error, "last_lines", ()),
     )

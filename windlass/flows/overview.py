@@ -64,7 +64,7 @@ def status(workspace: Workspace, application: Application, fleet: Fleet, *, now:
             failed[host] = outcome.message
             continue
         rows += _rows(application, states[host], outcome[0].data, now)
-    verdict = recovery(states)
+    verdict = recovery(states, missing=failed)
     story = verdict.story if verdict else ""
     return ApplicationStatus(application.name, tuple(rows), ways_back(states), story, len(live_releases(states)) <= 1, failed)
 
