@@ -44,7 +44,7 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is true after a run was taken back: for each host in words, which releases serve, whether a host is still to be mended."""
+    """What is true after a run was taken back: of each host in words, which releases serve, and whether a host is to be mended."""
 
     hosts: dict[str, str]
     serving: frozenset[str]
