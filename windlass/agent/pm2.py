@@ -59,7 +59,7 @@ def pm2_start(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 
 def _save(arguments: Dict[str, Any]) -> None:
-    """Let PM2 write down what a boot brings back. All may read what it writes; the folder is its user's, so root touches nothing in it."""
+    """Let PM2 write down what a boot brings back. It writes for all to read, in a folder where root must touch nothing."""
     _must(arguments, "save", "--force")
     dump = os.path.join(arguments["home"], ".pm2", "dump.pm2")
     process.run(["chmod", "0600", dump], arguments["user"])

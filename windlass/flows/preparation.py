@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.templating import process_command, process_environment, release_files, scope
 from windlass.operations.archive import Archive
+from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.gate import Health, Instance
@@ -19,13 +20,21 @@ from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.pm2 import Pm2Process, Pm2Start
 from windlass.plans.launcher import launcher
 from windlass.plans.layout import Layout
-from windlass.values import Secret
+from windlass.values import Command, Secret
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Application, Process
 
-PRIVATE = "0600"
+# Of one file, given on standard input.
+WRITE = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1"; sync "$1"'
+# Of a folder that is shared and where a release has it. An empty folder gives way, also one that git could only keep by a file.
+SHARE = """
+[ -d "$1" ] || mkdir -p -m 0750 "$1"
+mkdir -p "$(dirname "$2")"
+[ -L "$2" ] || [ ! -d "$2" ] || { rm -f "$2/.gitkeep" "$2/.keep"; rmdir "$2"; }
+ln -sfn "$1" "$2"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +94,20 @@ def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
 
 
 def dress(deployment: Deployment) -> tuple[Operation, ...]:
-    """The environment and the files that the inventory describes, and links to what all releases share."""
-    user, folder = deployment.application.user, deployment.folder
-    operations: list[Operation] = [
-        File(path=f"{folder}/.env", content=environment_file(deployment.environment()), mode=PRIVATE, owner=user, group=user),
-    ]
-    for path, text in deployment.files().items():
-        operations.append(File(path=f"{folder}/{path}", content=text, mode=PRIVATE, owner=user, group=user))
-    for path in deployment.application.shared:
-        kept = f"{deployment.layout.shared}/{path}"
-        operations += [
-            Directory(path=kept, mode="0750", owner=user, group=user),
-            Link(path=f"{folder}/{path}", target=kept, force=True),
-        ]
-    return tuple(operations)
+    """The environment and the files that the inventory describes, and links to what all releases share.
+
+    All of it is done as the application's user: the folders are the user's, and root would follow a link that was laid there.
+    """
+    written = {".env": environment_file(deployment.environment()), **deployment.files()}
+    files = [_in_release(deployment, f"write {path}", WRITE, path, give=text) for path, text in written.items()]
+    shared = deployment.layout.shared
+    links = [_in_release(deployment, f"share {path}", SHARE, f"{shared}/{path}", path) for path in deployment.application.shared]
+    return (*files, *links)
+
+
+def _in_release(deployment: Deployment, name: str, script: str, *arguments: str, give: Secret | None = None) -> Run:
+    command = Command.of("/bin/sh", "-euc", script, "sh", *arguments)
+    return Run(name=name, command=command, user=deployment.application.user, folder=deployment.folder, give=give)
 
 
 def instances(application: Application, slot: str, release: str) -> tuple[Instance, ...]:
