@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import HostError, OperationFailed, RefusedError, WindlassError
+from windlass.errors import HostError, WindlassError
 from windlass.flows import preparation
 from windlass.flows.preparation import Deployment
-from windlass.flows.steps import Timer, all_of, told
-from windlass.hosts.fleet import errors_of
+from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate
-from windlass.operations.lease import Lease
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.hosts.fleet import Fleet
     from windlass.inventory import Application
-
-
-LOCK_WAIT = 2.0  # seconds: enough for a holder that has just been killed, too little to queue behind one that works
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +83,10 @@ class Cutover:
 
     def lock_and_look(self, purpose: str) -> dict[str, HostState]:
         """Take the application's lock on every host, then read what is there. Raises RefusedError if somebody holds it."""
-        lease = Lease(name=f"app-{self.application.name}", holder=self.operator, purpose=purpose, wait_seconds=LOCK_WAIT)
+        lease = lease_of(self.application, self.operator, purpose)
         with self.timer.step("lock", self.hosts):
             outcomes = self.fleet.run_same(self.hosts, (lease, ReleaseState(root=self.layout.root)))
-        for error in errors_of(outcomes).values():
-            if isinstance(error, OperationFailed) and error.tried == lease.title():
-                raise RefusedError(error.message, host=error.host, hint=error.hint)
+        refuse_if_held(lease, outcomes)
         return {host: HostState.of(host, results[1].data) for host, results in all_of(outcomes).items()}
 
     def look(self) -> dict[str, HostState]:

@@ -89,9 +89,9 @@ def restart(
     accept_new: bool = False,
 ) -> None:
     """
-    Restart the live processes of an application, host after host; each must be fit again before the next one goes.
+    Restart the live processes of an application, one after the other, host after host; each must be fit before the next one goes.
 
-    Requests that reach a host while its process restarts wait or are answered by the other hosts.
+    Requests that reach a host while its only process restarts are answered by the other hosts.
 
     Example:
 
@@ -106,7 +106,8 @@ def restart(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         application, hosts = _chosen(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
-            done = pm2_restart(application, fleet, process, gate_seconds=application.gate.limit_seconds)
+            limit_seconds, operator = application.gate.limit_seconds, workspace.operator
+            done = pm2_restart(application, fleet, process, gate_seconds=limit_seconds, operator=operator)
         text = "\n".join(f"{host}: {', '.join(names) or 'nothing to restart'}" for host, names in done.items())
         return Outcome(result={"restarted": {host: list(names) for host, names in done.items()}}, text=text)
 
