@@ -29,6 +29,11 @@ from windlass.values import Command
 pytestmark = pytest.mark.lab
 
 
+def entries(place: Place) -> list[str]:
+    """All names in the folder of the backups, drafts included."""
+    return sorted(path.name for path in (place.store / "tickets").iterdir())
+
+
 def test_a_backup_is_whole_private_and_described(place: Place) -> None:
     done = place.backup()
     folder = Path(done.place)
@@ -36,7 +41,7 @@ def test_a_backup_is_whole_private_and_described(place: Place) -> None:
     manifest = place.stored(done.id).manifest
 
     assert files == dict.fromkeys(["RESTORE.md", "dump.zst", "globals.sql.zst", "manifest.json"], 0o600)
-    assert [path.name for path in folder.parent.glob(".*")] == []
+    assert not (folder.parent / f".partial-{done.id}").exists()
     assert hashlib.sha256((folder / DUMP).read_bytes()).hexdigest() == manifest.dump.sha256
     assert manifest.dump.stored_bytes == (folder / DUMP).stat().st_size
     assert manifest.tables['public."Tickets"'] == 50000
@@ -160,13 +165,13 @@ def test_a_big_dump_takes_no_memory_on_the_way(place: Place) -> None:
 
 
 def test_a_failed_dump_publishes_nothing(place: Place) -> None:
-    before = sorted(path.name for path in (place.store / "tickets").glob("*"))
+    place.backup()
+    before = entries(place)
 
     errors = failing_backup(place)
 
     assert [str(error) for error in errors] == ["dump tickets failed on backup: pg_dump was ended by signal 9"]
-    assert sorted(path.name for path in (place.store / "tickets").glob("*")) == before
-    assert [path.name for path in (place.store / "tickets").glob(".*")] == []
+    assert entries(place) == before
 
 
 def test_a_full_disk_publishes_nothing_and_leaves_nothing(place: Place) -> None:
@@ -190,6 +195,7 @@ def test_a_full_disk_publishes_nothing_and_leaves_nothing(place: Place) -> None:
 def test_a_controller_that_goes_leaves_no_process_and_no_backup(place: Place, number: signal.Signals) -> None:
     place.backup()
     before = [each.id for each in holding(place.workspace, place.entry()).backups]
+    drafts = set(entries(place)) - set(before)
 
     with locked_table(place):
         command = place.command("backup.run", "--name", "tickets")
@@ -201,6 +207,7 @@ def test_a_controller_that_goes_leaves_no_process_and_no_backup(place: Place, nu
     assert command.returncode == (130 if number == signal.SIGINT else -number)
     assert ("interrupted" in told) == (number == signal.SIGINT)
     assert [each.id for each in holding(place.workspace, place.entry()).backups] == before
+    assert len(set(entries(place)) - set(before) - drafts) == (0 if number == signal.SIGINT else 1)  # swept a day later
     assert place.backup().id not in before  # and the lock is free
 
 
