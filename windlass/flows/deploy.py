@@ -15,7 +15,7 @@ from windlass.flows.cutover import Cutover
 from windlass.flows.migrations import migrations_in
 from windlass.flows.preparation import Deployment
 from windlass.flows.source import Source, resolve
-from windlass.flows.steps import Timer, told
+from windlass.flows.steps import Timer, steps_only, told
 from windlass.operations.command import Run
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
@@ -77,7 +77,7 @@ def deploy(
     with timer.step("resolve"):
         source = resolve(application, reference, project=workspace.project)
     hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
-    with workspace.fleet(hosts, listener) as fleet:
+    with workspace.fleet(hosts, steps_only(listener)) as fleet:
         cutover = Cutover(workspace, application, fleet, listener, timer, "deploy", workspace.operator)
         states = cutover.lock_and_look(f"deploy {application.name} {source.reference}")
         story = cutover.recover(states)
@@ -86,7 +86,7 @@ def deploy(
             states = cutover.look()
         with timer.step("artefact", hosts[:1]):
             artefact = _artefact(cutover, source)
-        settings = preparation.configuration(Deployment(workspace, application, hosts[0], ""))
+        settings = {host: preparation.configuration(Deployment(workspace, application, host, "")) for host in hosts}
         if not force and unchanged(states, artefact.content.sha256, settings):
             (release,) = live_releases(states)
             return _nothing_to_do(cutover, source, artefact, release, story)
@@ -121,12 +121,14 @@ def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release
     )
 
 
-def _deploy(cutover: Cutover, states: States, source: Source, artefact: Artefact, settings: str, story: str) -> Deployed:
+def _deploy(
+    cutover: Cutover, states: States, source: Source, artefact: Artefact, settings: Mapping[str, str], story: str
+) -> Deployed:
     release = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{source.short}"
     slots = {host: state.idle for host, state in states.items()}
     _make_sure_of_room(states, artefact)
     try:
-        _prepare(cutover, states, slots, release, _record(cutover, source, artefact, settings))
+        _prepare(cutover, states, slots, release, {host: _record(cutover, source, artefact, settings[host]) for host in slots})
         _stand_up(cutover, states, slots, release, artefact)
         with cutover.timer.step("switch", slots):
             switched = cutover.switch(states, slots, release)
@@ -177,13 +179,15 @@ def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str)
     }
 
 
-def _prepare(cutover: Cutover, states: States, slots: Mapping[str, str], release: str, record: Mapping[str, Any]) -> None:
+def _prepare(
+    cutover: Cutover, states: States, slots: Mapping[str, str], release: str, records: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Announce the run on every host, before anything is changed there."""
     root = cutover.layout.root
     announced: dict[str, list[Operation]] = {
         host: [
             cutover.progress("prepare", states[host], release, slot=slots[host]),
-            Record(root=root, release=release, values=record),
+            Record(root=root, release=release, values=records[host]),
         ]
         for host in slots
     }

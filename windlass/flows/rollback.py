@@ -11,7 +11,7 @@ from windlass.errors import FlowFailed, OperationFailed, UsageError, WindlassErr
 from windlass.flows.cutover import Cutover, Switched
 from windlass.flows.deploy import start_in
 from windlass.flows.preparation import Deployment
-from windlass.flows.steps import Timer, process_age, told
+from windlass.flows.steps import Timer, process_age, steps_only, told
 from windlass.plans.slots import Back, Between, States, between, is_warm, live_releases, resolve_release, ways_back
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def rollback(
     """Go back to `wanted`, or without it to the release that served before and was not bad. Raises UsageError if there is none."""
     timer = Timer(listener)
     hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
-    with workspace.fleet(hosts, listener) as fleet:
+    with workspace.fleet(hosts, steps_only(listener)) as fleet:
         cutover = Cutover(workspace, application, fleet, listener, timer, "rollback", workspace.operator)
         states = cutover.lock_and_look(f"rollback {application.name} {wanted}".rstrip())
         story = cutover.recover(states)
@@ -107,7 +107,7 @@ def _go_back(cutover: Cutover, states: States, back: Back) -> tuple[bool, Switch
         switched = cutover.switch(states, slots, back.release, warm=warm)
     after = process_age()
     if warm:
-        _wake_workers(cutover, slots)
+        _wake_workers(cutover, states, slots)
     cutover.settle(states, slots, back.release, warm=warm, retired="bad")
     return warm, switched, after
 
@@ -124,8 +124,8 @@ def _still_fit(cutover: Cutover, states: States, release: str) -> bool:
     return True
 
 
-def _wake_workers(cutover: Cutover, slots: Mapping[str, str]) -> None:
-    awake = {host: operations for host, slot in slots.items() if (operations := cutover.wake_workers(slot))}
+def _wake_workers(cutover: Cutover, states: States, slots: Mapping[str, str]) -> None:
+    awake = {host: operations for host, slot in slots.items() if (operations := cutover.wake_workers(states[host], slot))}
     if awake:
         with cutover.timer.step("workers", awake):
             cutover.each(awake)
