@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
@@ -21,7 +21,7 @@ from windlass.operations.release import Progress, Prune, Record, ReleaseState, S
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
 from windlass.plans.recovery import SETTLE, Recovery, recovery
-from windlass.plans.slots import HostState, States, prunable
+from windlass.plans.slots import Held, HostState, States, moment, prunable
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -162,8 +162,9 @@ class Cutover:
             host: next((int(result.data["left"]) for result in results if "left" in result.data), 0)
             for host, results in drained.items()
         }
+        at = moment(states, time.time())
         with self.timer.step("tidy", slots):
-            self.each({host: self._tidy(states[host], slots[host], release, left[host], retired) for host in slots})
+            self.each({host: self._tidy(states[host], slots[host], (release, at), left[host], retired) for host in slots})
         return left
 
     def _drain(self, state: HostState, slot: str) -> list[Operation]:
@@ -172,32 +173,34 @@ class Cutover:
         if not old or old == slot:
             return []
         operations: list[Operation] = []
-        workers = preparation.names_under_pm2(self.application, old, workers=True)
-        if workers:
-            operations.append(self.pm2("stop", names=workers))
-        return [
-            *operations,
-            Drain(listens=preparation.listens(self.application, old), limit_seconds=self.application.drain_seconds),
-        ]
+        held = self.held(state, old)
+        if held.workers:
+            operations.append(self.pm2("stop", names=held.workers))
+        return [*operations, Drain(listens=held.listens, limit_seconds=self.application.drain_seconds)]
 
-    def _tidy(self, state: HostState, slot: str, release: str, left: int, retired: str) -> list[Operation]:
+    def held(self, state: HostState, slot: str) -> Held:
+        """What was started in a slot."""
+        found = state.held.get(slot, Held())
+        return found if found != Held() else preparation.held(self.application, slot)
+
+    def _tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
+        """`serves`: the release, and since when."""
+        release, at = serves
         old = state.live if state.live != slot else ""
         operations: list[Operation] = []
         if old and not self.application.keep_warm:
-            operations.append(self.pm2("delete", prefix=preparation.slot_prefix(self.application, old)))
+            operations += self._emptied(old)
         elif old and left:
             # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.
-            operations.append(self.pm2("restart", names=preparation.names_under_pm2(self.application, old, workers=False)))
+            operations.append(self.pm2("restart", names=self.held(state, old).web))
         else:
             operations.append(self.pm2("save"))
         if old and state.live_release != release:
             operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
-        after = HostState(
-            state.host, slot, {**state.slots, slot: release}, {**state.records}, tuple({*state.releases, release}), free_bytes=0
-        )
+        after = replace(state, slots={**state.slots, slot: release}, releases=tuple({*state.releases, release}))
         return [
             *operations,
-            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": time.time()}),
+            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": at}),
             Prune(root=self.layout.root, releases=prunable(after, self.application.keep_releases)),
             Progress(root=self.layout.root),
         ]
@@ -206,9 +209,9 @@ class Cutover:
         """An action on the application's processes."""
         return Pm2Control(user=self.application.user, home=self.layout.root, action=action, names=names, prefix=prefix)
 
-    def wake_workers(self, slot: str) -> list[Operation]:
+    def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
         """The workers of a release that serves again; they slept while it was kept warm."""
-        names = preparation.names_under_pm2(self.application, slot, workers=True)
+        names = self.held(state, slot).workers
         return [self.pm2("restart", names=names)] if names else []
 
     def recover(self, states: States, why: str = "") -> str:
@@ -219,20 +222,21 @@ class Cutover:
         left = {host: each for host, each in verdict.hosts.items() if each.action != "nothing"}
         with self.timer.step("recover", left):
             if verdict.finishes:
-                self.each({host: self._finish(states[host], each) for host, each in left.items()})
+                at = moment(states, time.time())
+                self.each({host: self._finish(states[host], each, at) for host, each in left.items()})
             else:
                 self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in left.items()})
         return verdict.story
 
-    def _finish(self, state: HostState, found: Recovery) -> list[Operation]:
+    def _finish(self, state: HostState, found: Recovery, at: float) -> list[Operation]:
         """What the broken run would still have done. nginx may not have been told of the switch; telling it twice does no harm."""
-        old = HostState(state.host, str(state.progress.get("before", "")), state.slots, state.records, state.releases)
+        old = replace(state, live=str(state.progress.get("before", "")))
         retired = "bad" if state.progress.get("action") == "rollback" else "live"
         return [
             Switch(root=self.layout.root, slot=found.slot, reload=preparation.reloads(self.application)),
-            *(self.wake_workers(found.slot) if found.warm else ()),
+            *(self.wake_workers(state, found.slot) if found.warm else ()),
             *self._drain(old, found.slot),
-            *self._tidy(old, found.slot, found.release, 0, retired),
+            *self._tidy(old, found.slot, (found.release, at), 0, retired),
         ]
 
     def _undo(self, state: HostState, found: Recovery, why: str) -> list[Operation]:
@@ -240,23 +244,23 @@ class Cutover:
         operations: list[Operation] = []
         failed = str(state.progress.get("slot", ""))
         if found.action == "revert":
-            operations += self._return(found.slot, failed)
+            operations += self._return(state, found.slot, failed)
         if found.warm and found.action != "forget":
-            operations.append(self.pm2("stop", names=preparation.names_under_pm2(self.application, failed, workers=True)))
+            operations.append(self.pm2("stop", names=self.held(state, failed).workers))
         elif found.action != "forget" and state.slots.get(failed) == found.release:
             operations += self._clear(state, failed)
         if found.release and state.progress.get("action") == "deploy":
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
 
-    def _return(self, slot: str, failed: str) -> list[Operation]:
+    def _return(self, state: HostState, slot: str, failed: str) -> list[Operation]:
         """Switch back, and let those finish who are connected to what failed. Before the first release there was no slot."""
         if not slot:
             return [Link(path=self.layout.live, absent=True)]
         return [
             Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application)),
-            *self.wake_workers(slot),
-            Drain(listens=preparation.listens(self.application, failed), limit_seconds=self.application.drain_seconds),
+            *self.wake_workers(state, slot),
+            Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds),
         ]
 
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
@@ -264,7 +268,10 @@ class Cutover:
         displaced = str(state.progress.get("displaced", ""))
         if self.application.keep_warm and displaced in state.releases:
             again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
-            return [*again, self.pm2("stop", names=preparation.names_under_pm2(self.application, slot, workers=True))]
+            return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
+        return self._emptied(slot)
+
+    def _emptied(self, slot: str) -> list[Operation]:
         prefix = preparation.slot_prefix(self.application, slot)
         return [self.pm2("delete", prefix=prefix), File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
 

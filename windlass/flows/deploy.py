@@ -33,6 +33,7 @@ class Deployed:
     """What a deploy came to.
 
     before   the release that served before, empty if none did
+    warm     whether it is kept running, so that the way back is the switch alone
     left     for each host, connections that were still open to the old release when the drain's limit was reached
     story    what was found of an earlier run that had broken off, and what was done about it
     """
@@ -40,6 +41,7 @@ class Deployed:
     application: str
     release: str
     before: str = ""
+    warm: bool = False
     changed: bool = True
     reference: str = ""
     commit: str = ""
@@ -140,6 +142,7 @@ def _deploy(
         application=cutover.application.name,
         release=release,
         before=before[0] if before else "",
+        warm=bool(before) and cutover.application.keep_warm,
         reference=source.reference,
         commit=source.commit,
         artefact=artefact.content.sha256,
