@@ -59,6 +59,10 @@ def deploy(
     run_flow("deploy", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _deployed(done: Deployed) -> Outcome:
     from dataclasses import asdict
 
@@ -67,15 +71,18 @@ def _deployed(done: Deployed) -> Outcome:
 
     if not done.changed:
         return Outcome(result=asdict(done), text=f"{done.application} {done.release} serves already: nothing to do")
-    lines = [f"{done.application} {done.release} ({done.reference}) serves on {len(done.switch_milliseconds)} hosts"]
+    lines = [f"{done.application} {done.release} ({done.reference}) serves on {_counted(len(done.switch_milliseconds), 'host')}"]
     if done.before:
-        lines.append(f"before it: {done.before}, kept warm: invoke rollback brings it back")
+        lines.append(f"before it: {done.before}, {'kept warm' if done.warm else 'stopped'}: invoke rollback brings it back")
     slowest = max(done.switch_milliseconds.values(), default=0.0)
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
     lines.append(f"took {human_seconds(sum(done.seconds.values()))} ({steps}); the switch itself {slowest:.1f} ms a host at most")
     left = sum(done.left.values())
     if left:
-        lines.append(f"{left} connections to the old release were still open after the drain's limit and were closed")
+        were = "was" if left == 1 else "were"
+        lines.append(
+            f"{_counted(left, 'connection')} to the old release {were} still open after the drain's limit and {were} closed"
+        )
     return Outcome(result=asdict(done), text="\n".join(lines))
 
 
@@ -121,7 +128,7 @@ def _rolled_back(done: RolledBack) -> Outcome:
 
     how = "by the switch alone" if done.warm else "started anew, it was no longer warm"
     lines = [
-        f"{done.application} {done.release} serves again on {len(done.switch_milliseconds)} hosts ({how})",
+        f"{done.application} {done.release} serves again on {_counted(len(done.switch_milliseconds), 'host')} ({how})",
         f"every host had switched {human_seconds(done.switched_after)} after the command was typed" if done.switched_after else "",
         f"{done.before} is marked as bad: a further rollback does not return to it" if done.before else "",
     ]
@@ -169,7 +176,8 @@ def _releases(found: Releases) -> Outcome:
         state = f"live on {', '.join(serving)}" if serving else record.state if record.state != "live" else "served"
         when = f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%d %H:%M}" if record.created else ""
         way = back.get(record.release, "" if found.present[record.release] else "pruned")
-        rows.append([record.release, record.reference, when, record.operator, state, way, record.why[:60]])
+        by = record.operator.partition(" ")[0]  # user@machine; what git calls the person is in --json
+        rows.append([record.release, record.reference, when, by, state, way, record.why[:60]])
     text = table(["release", "reference", "made (UTC)", "by", "state", "way back", "why"], rows) if rows else "no releases yet"
     return Outcome(result=asdict(found), text=text)
 
@@ -239,7 +247,9 @@ def _status(found: list[ApplicationStatus]) -> Outcome:
     lines = [table(head, rows) if rows else "nothing is deployed yet", *(line for each in found for line in _remarks(each))]
     sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
     sick |= {host: message for each in found for host, message in each.unreachable.items()}
-    error = FlowFailed(f"{len(sick)} hosts are not well", hosts=sick, last_lines=[f"{host}: {why}" for host, why in sick.items()])
+    error = FlowFailed(
+        f"not well: {_counted(len(sick), 'host')}", hosts=sick, last_lines=[f"{host}: {why}" for host, why in sick.items()]
+    )
     return Outcome(result={"applications": [asdict(each) for each in found]}, text="\n".join(lines), error=error if sick else None)
 
 
