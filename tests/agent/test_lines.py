@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from tests.support import LocalSession, local_channel
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts import payload
+from windlass.hosts import connection, payload
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
 from windlass.operations.build import SendFile
@@ -198,3 +200,19 @@ def test_a_file_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
     assert result.failed
     assert "no\\udcefne" in odd.message
     channel.close()
+
+
+def test_a_way_through_a_jump_host_that_takes_no_more_bytes_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "SILENCE_LIMIT", 0.2)
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(0.05)
+        tunnel = connection._Tunnel(here)  # type: ignore[arg-type]  # a socket is what it stands for
+
+        def send() -> None:
+            while True:
+                with contextlib.suppress(TimeoutError):  # upon which Paramiko tries again
+                    tunnel.send(b"x" * 65536)
+
+        with pytest.raises(OSError, match="takes no more bytes"):
+            send()
