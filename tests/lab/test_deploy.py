@@ -106,6 +106,21 @@ def test_a_broken_release_never_gets_a_request(served: Suite, fault: dict[str, A
     served.commit(note="mended")
 
 
+def test_a_release_that_fails_once_it_serves_is_taken_back_by_the_host(served: Suite) -> None:
+    before = served.live()
+    served.commit({"kind": "late"}, note="late")
+
+    with pytest.raises(FlowFailed, match="web-0 failed after the switch") as caught:
+        served.deploy()
+
+    assert served.live() == before
+    assert get(served.url())["release"] == before["app1"]
+    assert "out of luck once more" in caught.value.last_lines
+    found = releases(served.workspace, served.workspace.environment.application("tiny"))
+    assert found.records[0].state == "failed"
+    served.commit(note="mended")
+
+
 def test_rollback_twice_goes_further_back_and_an_older_one_is_started_anew(served: Suite) -> None:
     names = []
     for number in range(3):
