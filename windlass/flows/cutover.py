@@ -202,7 +202,8 @@ class Cutover:
 
     def pm2(self, action: str, *, names: tuple[str, ...] = (), prefix: str = "") -> Pm2Control:
         """An action on the application's processes."""
-        return Pm2Control(user=self.application.user, home=self.layout.root, action=action, names=names, prefix=prefix)
+        limit, root = preparation.pm2_limit(self.application), self.layout.root
+        return Pm2Control(user=self.application.user, home=root, action=action, names=names, prefix=prefix, limit_seconds=limit)
 
     def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
         """The workers of a release that serves again; they slept while it was kept warm."""
