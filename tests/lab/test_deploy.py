@@ -69,6 +69,18 @@ def test_an_unchanged_release_is_left_alone(served: Suite) -> None:
     assert (second.changed, second.release) == (False, first.release)
 
 
+def test_an_unchanged_release_that_has_died_is_deployed_anew(served: Suite) -> None:
+    served.commit(note="dies")
+    first = served.deploy()
+    slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
+    served.shell("app1", f"su -s /bin/sh tiny -c 'HOME=/srv/tiny PM2_HOME=/srv/tiny/.pm2 pm2 stop tiny-{slot}-web-0'")
+
+    second = served.deploy()
+
+    assert (second.changed, second.before) == (True, first.release)
+    assert get(served.url())["release"] == second.release
+
+
 def test_same_bytes_everywhere_built_once(served: Suite) -> None:
     served.commit(note="same bytes")
     deployed = served.deploy()
