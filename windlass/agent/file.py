@@ -88,7 +88,7 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
         atomic.write(
             arguments["path"],
             chunks,
-            int(arguments["mode"], 8),
+            atomic.mode_bits(arguments["path"], arguments["mode"]),
             arguments["owner"],
             arguments["group"],
             validator(arguments["validate"]),
