@@ -15,11 +15,13 @@ import pytest
 from demo.generator import Load
 from tests.lab.suite.project import NAME, Suite
 from windlass import events, lab
+from windlass.errors import UsageError
 from windlass.flows import preparation
 from windlass.flows.cutover import Cutover
 from windlass.flows.deploy import start_in
 from windlass.flows.overview import status
 from windlass.flows.preparation import Deployment
+from windlass.flows.rollback import target
 from windlass.flows.steps import Timer
 from windlass.operations.command import Run
 from windlass.operations.release import Record
@@ -171,8 +173,35 @@ def test_death_between_two_switches_goes_back_to_the_release_before(served: Suit
 
 def test_death_after_the_last_switch_is_finished_by_the_next_run(served: Suite) -> None:
     whole = switched_on(served, ["app1", "app2"])
+    slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
+    listed = json.loads(served.shell("app1", "cat /srv/tiny/.pm2/dump.pm2"))
 
     done = served.deploy()
 
+    folders = [entry["pm_cwd"] for entry in listed if entry["name"] == f"tiny-{slot}-web-0"]
+    assert folders == [f"/srv/tiny/releases/{whole}"], "a boot would not have brought back what serves"
     assert "after every host had switched: finishing it" in done.story
     assert done.before == whole
+
+
+def test_a_rollback_that_dies_after_the_last_switch_is_finished_with_its_workers(served: Suite) -> None:
+    application = served.workspace.environment.application("tiny")
+    bad = served.live()["app1"]
+    with served.workspace.fleet(["app1", "app2"]) as fleet:
+        cutover = Cutover(served.workspace, application, fleet, events.nobody, Timer(events.nobody), "rollback", "ada@desk")
+        states = cutover.lock_and_look("rollback")
+        back = target(states, "")
+        slots = {host: state.slot_of(back.release) for host, state in states.items()}
+        cutover.switch(states, slots, back.release, warm=True)
+        for host in slots:
+            fleet.drop(host)
+
+    with pytest.raises(UsageError, match=f"{back.release} serves already"):
+        served.rollback(wanted=back.release)
+
+    assert set(served.live().values()) == {back.release}
+    state = json.loads(served.shell("app2", f"cat /srv/tiny/records/{bad}.json"))["state"]
+    assert state == "bad"
+    with served.workspace.fleet(["app1", "app2"]) as fleet:
+        found = status(served.workspace, application, fleet, now=time.time())
+    assert {(row.host, row.processes) for row in found.rows if row.live} == {("app1", "2/2"), ("app2", "2/2")}

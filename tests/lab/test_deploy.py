@@ -15,7 +15,7 @@ from demo.generator import Load
 from tests.lab.suite.project import Suite
 from windlass import lab
 from windlass.errors import FlowFailed, RefusedError, UsageError
-from windlass.flows.overview import releases, status
+from windlass.flows.overview import pm2_restart, releases, status
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 
@@ -252,3 +252,33 @@ def test_after_a_reboot_the_live_release_serves_again(served: Suite, eventually:
             return False
 
     eventually(serves)
+
+
+def test_processes_restart_as_often_as_one_likes_but_not_during_a_deploy(served: Suite) -> None:
+    application = served.workspace.environment.application("tiny")
+
+    def restart() -> dict[str, tuple[str, ...]]:
+        with served.workspace.fleet(["app1"]) as fleet:
+            return pm2_restart(application, fleet, "web", gate_seconds=30, operator="ada@desk")
+
+    slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
+    with Load(served.url()) as load:
+        done = [restart() for _time in range(3)]
+
+    assert done == [{"app1": (f"tiny-{slot}-web-0",)}] * 3
+    assert load.figures["lost"] == 0, load.figures
+    with served.workspace.fleet(["app1"]) as fleet:
+        fleet.channel("app1").run(Batch((Lease(name="app-tiny", holder="ada@desk", purpose="deploy tiny v7"),)))
+        with pytest.raises(RefusedError, match="ada@desk for 0 min: deploy tiny v7"):
+            restart()
+
+
+def test_a_link_that_the_application_lays_leads_root_nowhere(served: Suite) -> None:
+    lay = "mkdir -p /opt/mine; chmod 755 /opt/mine; cd /srv/tiny; rm -rf shared/uploads; ln -s /opt/mine shared/uploads"
+    served.shell("app1", f"{lay}; ln -sf /opt/mine/list .pm2/windlass-start.json")
+    served.commit(note="beside a link")
+
+    served.deploy()
+
+    found = served.shell("app1", "stat -c '%U %a' /opt/mine; ls /opt/mine; rm /srv/tiny/shared/uploads").splitlines()
+    assert found == ["root 755"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, BinaryIO, Dict, List, Optional, Set
 
 from windlass.agent.core import sockets
 from windlass.agent.core.context import Context
@@ -84,11 +85,20 @@ def _last_words(path: str) -> List[str]:
 def last_lines(path: str, count: int) -> List[str]:
     """The end of a log file; empty where there is none."""
     try:
-        with open(path, "rb") as handle:
+        with _opened(path) as handle:
             handle.seek(max(0, os.fstat(handle.fileno()).st_size - 64 * 1024))
             return handle.read().decode("utf-8", "replace").splitlines()[-count:]
     except OSError:
         return []
+
+
+def _opened(path: str) -> BinaryIO:
+    """A regular file in a folder of the application's: a link is not followed, and a pipe does not make us wait."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("%s is not a regular file" % path)
+    return os.fdopen(descriptor, "rb")
 
 
 def unfit(instance: Instance) -> str:
@@ -137,8 +147,8 @@ def _answered_release(body: str, key: str) -> str:
 def _pid(instance: Instance) -> int:
     """The process id that the launcher wrote, if that process lives."""
     try:
-        with open(instance["run"] + ".pid", encoding="ascii") as handle:
-            pid = int(handle.read())
+        with _opened(instance["run"] + ".pid") as handle:
+            pid = int(handle.read(20))
         with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as handle:
             state = handle.read().rsplit(")", 1)[1].split()[0]
     except (OSError, ValueError, IndexError):
@@ -193,11 +203,19 @@ def _seen(instance: Instance, counts: Dict[str, int]) -> Dict[str, Any]:
         "running": bool(pid),
         "healthy": not why,
         "why": why,
-        "uptime": round(time.time() - os.stat(instance["run"] + ".pid").st_mtime, 1) if pid else 0.0,
+        "uptime": _age(instance["run"] + ".pid") if pid else 0.0,
         "memory": _memory(pid),
         "starts": _starts(instance),
         "connections": counts.get(instance["listen"], 0),
     }
+
+
+def _age(path: str) -> float:
+    """Seconds since a file was written, 0 if it is gone."""
+    try:
+        return round(max(0.0, time.time() - os.lstat(path).st_mtime), 1)
+    except OSError:
+        return 0.0
 
 
 def _memory(pid: int) -> int:

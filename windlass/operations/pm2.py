@@ -22,7 +22,10 @@ class Pm2Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pm2Start(Operation):
-    """Start these processes afresh. Entries whose names begin with `replaces` are deleted first: nothing of them survives."""
+    """Start these processes afresh. Entries whose names begin with `replaces` are deleted first: nothing of them survives.
+
+    PM2's list is saved after it, so that a reboot brings back what runs now.
+    """
 
     family: ClassVar[str] = "pm2"
 

@@ -60,7 +60,6 @@ class Context:
 
     def begin(self, check: bool, secrets: Tuple[str, ...]) -> None:
         """A new batch starts with nothing expected of earlier ones."""
-        self.cancelled.clear()
         self.check = check
         self.secrets = secrets
         self._expected.clear()
@@ -70,9 +69,10 @@ class Context:
         self.send(frames.encode(frames.NOTE, {"text": self.mask(text)}))
 
     def mask(self, text: str) -> str:
+        """Text fit to be shown: no secret in it, and no half characters (of file names) that no terminal takes."""
         for secret in self.secrets:
             text = text.replace(secret, "•••")
-        return text
+        return text.encode("utf-8", "backslashreplace").decode()
 
     def mask_lines(self, lines: List[str]) -> List[str]:
         return [self.mask(line) for line in lines]
@@ -80,6 +80,11 @@ class Context:
     def wait(self, seconds: float) -> None:
         """Sleep; raises OperationError if the controller goes away or has had enough meanwhile."""
         if self.cancelled.wait(seconds):
+            self.check_wanted()
+
+    def check_wanted(self) -> None:
+        """Raises OperationError if the controller is away or has had enough."""
+        if self.cancelled.is_set():
             raise OperationError("the controller went away" if self.gone.is_set() else "interrupted")
 
     def fetch(self, sha256: str) -> Iterator[bytes]:
@@ -91,6 +96,7 @@ class Context:
         taken = 0
         try:
             while True:
+                self.check_wanted()
                 chunk = self._next_chunk(incoming)
                 if not chunk:
                     return
@@ -107,11 +113,11 @@ class Context:
             try:
                 return incoming.get(timeout=1.0)
             except queue.Empty:
-                if self.gone.is_set():
-                    raise OperationError("the connection ended in the middle of a transfer") from None
+                self.check_wanted()
 
     def emit(self, stream: int, chunk: bytes) -> None:
         """Send a piece of a stream to the controller; SSH's own window is the brake."""
+        self.check_wanted()
         for start in range(0, len(chunk), frames.CHUNK):
             self.send(frames.encode_data(stream, chunk[start : start + frames.CHUNK]))
 
