@@ -81,6 +81,16 @@ def test_an_unchanged_release_that_has_died_is_deployed_anew(served: Suite) -> N
     assert get(served.url())["release"] == second.release
 
 
+def test_a_host_whose_pm2_is_down_is_brought_back(served: Suite) -> None:
+    served.shell("app1", "systemctl stop pm2-tiny")
+    served.commit(note="PM2 is down")
+
+    deployed = served.deploy()
+
+    assert served.shell("app1", "systemctl is-active pm2-tiny").strip() == "active"
+    assert json.loads(served.shell("app1", "curl -sf http://localhost:8080/"))["release"] == deployed.release
+
+
 def test_same_bytes_everywhere_built_once(served: Suite) -> None:
     served.commit(note="same bytes")
     deployed = served.deploy()

@@ -27,9 +27,9 @@ def watch(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 
 def _taken_back(bad: Dict[str, Any], before: str) -> OperationError:
+    now = "the host switched back to %s by itself" % before if before else "there was nothing to switch back to, so nothing serves"
     return OperationError(
-        "%s failed after the switch: %s; %s by itself"
-        % (bad["name"], bad["why"], "%s serves again" % before if before else "nothing serves"),
+        "%s failed after the switch: %s; %s" % (bad["name"], bad["why"], now),
         hint="the release had requests for a moment; mend it and deploy again",
         last_lines=gate.last_words(bad["log"]),
     )

@@ -18,6 +18,7 @@ from windlass.operations.gate import Health, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.pm2 import Pm2Process, Pm2Start
+from windlass.operations.service import Service
 from windlass.plans.launcher import launcher
 from windlass.plans.layout import Layout
 from windlass.plans.slots import Held
@@ -216,6 +217,7 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                 )
             )
     prefix = slot_prefix(application, slot)
+    operations.append(Service(name=f"pm2-{application.name}"))  # PM2's command line would else start one outside of systemd's care
     operations.append(
         Pm2Start(
             user=application.user,
