@@ -85,6 +85,21 @@ def test_a_host_that_ends_before_it_was_spoken_to_is_heard() -> None:
     assert caught.value.last_lines == ("sudo: a password is required",)
 
 
+def test_a_terminal_takes_no_orders_from_a_host(tmp_path: Path) -> None:
+    path = tmp_path / "page"
+    path.write_text("plain\n")
+    escape = Run(command="printf '\\033]52;c;dHVsaXA=\\007red\\tcell\\n' >&2; exit 1")
+    channel = local_channel()
+
+    results = channel.run(
+        Batch((escape, File(path=str(path), content="a\x9b2Jb\r\n", owner="", group="")), check=False, go_on=True)
+    )
+    channel.close()
+
+    assert results[0].last_lines == ("\\x1b]52;c;dHVsaXA=\\x07red\tcell",)
+    assert results[1].diff.endswith("-plain\n+a\\x9b2Jb")
+
+
 def test_a_line_that_dies_while_sudo_is_asked_is_one_host_s_error() -> None:
     class Dying(LocalSession):
         def receive(self, _most: int) -> bytes:

@@ -25,6 +25,10 @@ Sink = Callable[[int, bytes], None]
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 
 
+# What a program on a host writes is shown to a person, whose terminal must not take orders from it.
+_ORDERS: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+
+
 def open_over_ssh(target: Target, command: str) -> Session:
     """The usual opener. Fabric and Paramiko load only when a host is called, not to print a list of tasks."""
     from windlass.hosts.connection import open_session  # noqa: PLC0415
@@ -147,7 +151,7 @@ class Channel:
             title = batch.operations[index].title()
             self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
-            self._listener(events.Note(str(frames.decode(body)["text"]), self.target.name))
+            self._listener(events.Note(_harmless(str(frames.decode(body)["text"])), self.target.name))
         elif kind == frames.FATAL:
             raise AgentFailed(
                 f"the agent on {self.target.name} broke",
@@ -160,13 +164,13 @@ class Channel:
         result = Result(
             operation=operation,
             status=body["status"],
-            summary=body.get("summary", ""),
-            diff=body.get("diff", ""),
+            summary=_harmless(body.get("summary", "")),
+            diff=_harmless(body.get("diff", "")),
             data=body.get("data", {}),
             seconds=body.get("seconds", 0.0),
-            message=body.get("message", ""),
-            hint=body.get("hint", ""),
-            last_lines=tuple(body.get("last_lines", ())),
+            message=_harmless(body.get("message", "")),
+            hint=_harmless(body.get("hint", "")),
+            last_lines=tuple(_harmless(line) for line in body.get("last_lines", ())),
         )
         said = result.message if result.failed else result.summary
         self._listener(events.OperationEnded(self.target.name, operation.title(), result.status, result.seconds, said, result.diff))
@@ -234,6 +238,10 @@ class Channel:
                 raise self._noise(error) from error
             if kind != frames.PING:
                 return kind, body
+
+
+def _harmless(text: str) -> str:
+    return text.translate(_ORDERS)
 
 
 def _last_words(errors: str) -> str:
