@@ -263,10 +263,14 @@ class Cutover:
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
         """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
         displaced = str(state.progress.get("displaced", ""))
-        if self.application.keep_warm and displaced in state.releases:
+        if not self.application.keep_warm or displaced not in state.releases:
+            return self._emptied(slot)
+        try:
             again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
-            return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
-        return self._emptied(slot)
+        except WindlassError as error:  # a template that can no longer be filled must not keep the switch from going back
+            self.warn(f"{displaced} is not kept warm on {state.host}: {error.message}")
+            return self._emptied(slot)
+        return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
 
     def _emptied(self, slot: str) -> list[Operation]:
         prefix = preparation.slot_prefix(self.application, slot)
