@@ -7,6 +7,7 @@ import dataclasses
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,11 +149,11 @@ def call(*operations: SendFile | Run) -> bytes:
     return frames.encode(frames.CALL, encode(Batch(tuple(operations))).body)
 
 
-def release(process: subprocess.Popen[bytes]) -> None:
+def release(process: subprocess.Popen[bytes], *, wait: bool = True) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         assert pipe
         pipe.close()
-    assert process.wait(20) is not None
+    assert not wait or process.wait(20) is not None
 
 
 def test_the_agent_goes_although_nobody_reads_what_it_sends(big: Path) -> None:
@@ -166,6 +167,21 @@ def test_the_agent_goes_although_nobody_reads_what_it_sends(big: Path) -> None:
 
     assert process.wait(20) == 0
     release(process)
+
+
+def test_the_agent_finishes_what_it_is_at_when_the_controller_is_gone_and_begins_nothing_more(tmp_path: Path) -> None:
+    process = agent()
+    first = Run(command=f"touch {tmp_path}/begun; while ! test -e {tmp_path}/go; do sleep 0.05; done; touch {tmp_path}/first")
+    give(process, call(first, Run(command=f"touch {tmp_path}/second")))
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.05)
+
+    release(process, wait=False)
+    (tmp_path / "go").touch()
+
+    assert process.wait(20) == 0
+    assert (tmp_path / "first").exists()
+    assert not (tmp_path / "second").exists()
 
 
 def test_the_agent_listens_while_nobody_reads_what_it_sends(big: Path) -> None:
