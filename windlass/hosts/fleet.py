@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from windlass import events
-from windlass.errors import HostError
+from windlass.errors import ConnectionFailed, HostError
 from windlass.hosts.channel import Channel, Result, open_over_ssh
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
@@ -39,6 +39,7 @@ class Fleet:
         self._channels: dict[str, Channel] = {}
         self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
         self._stop = threading.Event()
+        self._ending = threading.Event()
 
     def __enter__(self) -> Fleet:
         return self
@@ -61,6 +62,8 @@ class Fleet:
         if channel is None:
             channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener)
             threading.Thread(target=self._ping, args=(channel,), name=f"ping {host}", daemon=True).start()
+            if self._ending.is_set():
+                raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
         return channel
 
     def connect(self, hosts: Iterable[str] | None = None) -> Outcomes[Channel]:
@@ -95,8 +98,10 @@ class Fleet:
         try:
             _wait(futures.values())
         except KeyboardInterrupt:
+            self._ending.set()
             self._listener(events.Note("interrupted: ending the step under way (Ctrl-C again leaves at once)", warning=True))
             self._end(futures.values())
+            self._ending.clear()  # what is taken back now needs the hosts
             raise
         outcomes: Outcomes[Value] = {}
         for host, future in futures.items():
@@ -113,7 +118,7 @@ class Fleet:
             channel.abandon()
 
     def _end(self, futures: Iterable[Future[Any]]) -> None:
-        """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just connecting."""
+        """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning."""
         waiting = {future for future in futures if not future.cancel()}
         while waiting:
             for channel in list(self._channels.values()):
