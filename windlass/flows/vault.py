@@ -16,6 +16,7 @@ from windlass.operations.lease import Lease
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.stores.directory import DirectoryStore
+from windlass.stores.encryption import check_identity, decrypted, identities
 from windlass.stores.manifest import DUMP, Stored
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ ONLY_IN_LAB = "lab"  # this environment has no real hosts whose backups a twin's
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """The backups of one database, with the way to it."""
+    """The backups of one database, with the way to it. `identity` is a file with private keys, for those that are encrypted."""
 
     workspace: Workspace
     entry: Backup
@@ -38,6 +39,7 @@ class Vault:
     fleet: Fleet
     listener: events.Listener
     timer: Timer
+    identity: str = ""
 
     def run(self, *operations: Operation, sink: Sink | None = None) -> tuple[Result, ...]:
         """Run operations on the database's host. Raises HostError, and whatever `sink` raises; then the line is cut, so that the
@@ -67,17 +69,40 @@ class Vault:
         except OperationFailed as error:
             raise RefusedError(error.message, host=error.host, hint=error.hint) from error
 
-    def content(self, stored: Stored) -> LocalFile:
-        """The dump of a backup, to be read again; its checksum is the manifest's."""
-        dump = stored.manifest.dump
-        return LocalFile(self.store.local(self.entry.name, stored.id, DUMP), dump.sha256, dump.stored_bytes)
+    def kept(self, stored: Stored) -> LocalFile:
+        """The dump of a backup as it is stored; its checksum is the manifest's. Raises BackupError."""
+        manifest = stored.manifest
+        path = self.store.local(self.entry.name, stored.id, manifest.part(DUMP))
+        return LocalFile(path, manifest.dump.sha256, manifest.dump.stored_bytes)
+
+    @contextmanager
+    def content(self, stored: Stored) -> Iterator[LocalFile]:
+        """The dump of a backup to be sent to the host, once; an encrypted one is decrypted on the way.
+
+        Raises UsageError without the private key that it needs, BackupError for what cannot be read.
+        """
+        kept, manifest = self.kept(stored), stored.manifest
+        if not manifest.recipients:
+            yield kept
+            return
+        if not self.identity:
+            who = " or ".join(manifest.recipients)
+            raise UsageError(
+                f"{stored.id} is encrypted to {who}",
+                hint="say --identity FILE (or set WINDLASS_AGE_IDENTITY_FILE), see docs/backup.md",
+            )
+        path = Path(self.identity).expanduser()
+        keys = identities(path)
+        check_identity(path, keys, kept.path, manifest.recipients)
+        with decrypted(kept.path, keys) as pipe:
+            yield LocalFile(pipe, manifest.dump.plain_sha256, manifest.dump.plain_bytes)
 
 
 @contextmanager
-def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener) -> Iterator[Vault]:
+def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener, identity: str = "") -> Iterator[Vault]:
     """The vault, with its line to the host, for as long as the block lasts."""
     with workspace.fleet([entry.host], listener) as fleet:
-        yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener))
+        yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener), identity)
 
 
 def open_store(workspace: Workspace, entry: Backup) -> Store:

@@ -12,6 +12,8 @@ from windlass.inventory.schema import Entry, Matching
 Count = Annotated[int, Field(ge=0, le=10_000)]
 DatabaseName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a database's name")]
 
+Recipient = Annotated[str, Matching(r"age1[02-9ac-hj-np-z]{58}", "a public key of age, age1…, as age-keygen prints it")]
+
 
 class Keep(Entry):
     """How many backups stay: the newest of each of the last so many days, weeks, months, years, and simply the last ones."""
@@ -48,5 +50,7 @@ class Backup(Entry):
     """How many are kept; the last good one stays whatever this says"""
     schedule: Annotated[str, AfterValidator(check_schedule)] = "30 2 * * *"
     """When, as cron writes it: minute, hour, day of the month, month, day of the week"""
+    recipients: tuple[Recipient, ...] = ()
+    """Public keys of age that backups are encrypted to, on the database's host; without any they are not encrypted"""
     smoke: tuple[str, ...] = ()
     """SQL questions that must give true in a restored copy, such as `select count(*) > 0 from tickets`"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -13,8 +13,10 @@ from windlass.errors import BackupError
 from windlass.plans.retention import Candidate
 
 FORMAT: Final = 1
+SEALED_FORMAT: Final = 2
 DUMP: Final = "dump.zst"
 GLOBALS: Final = "globals.sql.zst"
+SEALED: Final = ".age"  # behind the names of parts that are encrypted
 MANIFEST: Final = "manifest.json"
 INSTRUCTIONS: Final = "RESTORE.md"
 
@@ -28,7 +30,10 @@ class _Record(BaseModel):
 
 
 class Part(BaseModel):
-    """One file of a backup. `seconds` is what making it took; `raw_bytes` is its size before compression."""
+    """One file of a backup. `seconds` is what making it took; `raw_bytes` is its size before compression.
+
+    What is encrypted has `plain_sha256` and `plain_bytes` besides: those of the compressed stream that age was given.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -36,6 +41,8 @@ class Part(BaseModel):
     stored_bytes: int
     raw_bytes: int
     seconds: float
+    plain_sha256: str = ""
+    plain_bytes: int = 0
 
 
 class Manifest(_Record):
@@ -45,8 +52,11 @@ class Manifest(_Record):
     verified_at   when its stored bytes were decoded to the end, None if they never were
     tables        rows of each table, counted in the same snapshot
     source        what a dump leaves out: owner, encoding, locale, privileges and settings of the database, roles, extensions
+    recipients    public keys of age that it is encrypted to; empty for one that is not. Such a one is of format 2, so that a
+                  version which cannot read it says so
     """
 
+    format: Literal[1, 2] = FORMAT  # type: ignore[assignment]
     id: str
     name: str
     environment: str
@@ -64,10 +74,15 @@ class Manifest(_Record):
     parts: Mapping[str, Part]
     tables: Mapping[str, int]
     source: Mapping[str, Any]
+    recipients: tuple[str, ...] = ()
 
     @property
     def dump(self) -> Part:
-        return self.parts[DUMP]
+        return self.parts[self.part(DUMP)]
+
+    def part(self, name: str) -> str:
+        """What a part is called here."""
+        return part_name(name, self.recipients)
 
     @property
     def rows(self) -> int:
@@ -166,6 +181,11 @@ def read_proof(text: str | bytes) -> Proof:
 def written(record: Manifest | Proof) -> str:
     """The text of a manifest or a proof as it is stored."""
     return record.model_dump_json(indent=2) + "\n"
+
+
+def part_name(name: str, recipients: Collection[str]) -> str:
+    """What a part is called: one that is encrypted says so."""
+    return name + SEALED if recipients else name
 
 
 def _first(error: ValidationError) -> str:

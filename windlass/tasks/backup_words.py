@@ -189,7 +189,10 @@ def restored(done: Restored, wish: Wish) -> Outcome:
 
 def verified(done: Verified) -> Outcome:
     """A stored backup that is good."""
-    size = f"{human_bytes(done.stored_bytes)} decode to {human_bytes(done.raw_bytes)}"
+    if done.decoded:
+        size = f"{human_bytes(done.stored_bytes)} decode to {human_bytes(done.raw_bytes)}"
+    else:
+        size = f"{human_bytes(done.stored_bytes)} have their checksum (with --identity they are decoded, too)"
     return Outcome(result=asdict(done), text=f"{done.name} {done.id} is good: {size}, in {human_seconds(done.seconds)}")
 
 
