@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import BackupError, OperationFailed, RefusedError
-from windlass.flows.vault import Vault, open_vault, pick
+from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
 from windlass.operations.drill import Drill
 from windlass.plans.restoration import differences, drill_room
@@ -42,7 +42,7 @@ def drill(
     began = time.monotonic()
     with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"drill a backup of {entry.name}")
-        stored = pick(vault.store, entry, backup)
+        stored = vault.pick(backup)
         started = datetime.now(UTC)
         _make_sure_of_room(vault, stored)
         try:

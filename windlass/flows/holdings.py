@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import BackupError
-from windlass.flows.vault import is_whole, open_store, open_vault, pick
+from windlass.flows.vault import is_whole, open_store, open_vault
 from windlass.operations.database import VerifyDump
 from windlass.plans.retention import Decision, retention
 from windlass.stores.manifest import Proof, Stored
@@ -112,7 +112,7 @@ def verify(
     """
     with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"verify a backup of {entry.name}")
-        stored = pick(vault.store, entry, backup)
+        stored = vault.pick(backup)
         kept, began = vault.kept(stored), time.monotonic()
         decoded = bool(identity) or not stored.manifest.recipients
         with vault.timer.step("checksum"):

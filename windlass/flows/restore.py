@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import BackupError, ConnectionFailed, UsageError
-from windlass.flows.vault import Vault, open_vault, pick
+from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.restoration import HasTable, Restore, RestoreTable, Swap
@@ -63,7 +63,7 @@ def restore(
     """
     with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"restore {entry.name}")
-        stored = pick(vault.store, entry, backup)
+        stored = vault.pick(backup)
         plan = _planned(vault, stored, wish)
         if plan.table:
             return _table(vault, stored, plan)
@@ -75,7 +75,7 @@ def explain(
 ) -> tuple[str, ...]:
     """What `restore` would do, sentence by sentence. Nothing is changed; raises what `restore` would refuse with."""
     with open_vault(workspace, entry, listener) as vault:
-        stored = pick(vault.store, entry, backup)
+        stored = vault.pick(backup)
         return (*_about(stored, datetime.now(UTC)), *_planned(vault, stored, wish).lines)
 
 

@@ -14,6 +14,8 @@ DatabaseName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a data
 
 Recipient = Annotated[str, Matching(r"age1[02-9ac-hj-np-z]{58}", "a public key of age, age1…, as age-keygen prints it")]
 
+SignerKey = Annotated[str, Matching(r"[A-Za-z0-9+/]{43}=", "a public key as .windlass/keys/backup-ed25519.pub holds it")]
+
 
 class Keep(Entry):
     """How many backups stay: the newest of each of the last so many days, weeks, months, years, and simply the last ones."""
@@ -52,5 +54,7 @@ class Backup(Entry):
     """When, as cron writes it: minute, hour, day of the month, month, day of the week"""
     recipients: tuple[Recipient, ...] = ()
     """Public keys of age that backups are encrypted to, on the database's host; without any they are not encrypted"""
+    signers: tuple[SignerKey, ...] = ()
+    """Public keys of other controllers whose signatures of backups are believed (their .windlass/keys/backup-ed25519.pub)"""
     smoke: tuple[str, ...] = ()
     """SQL questions that must give true in a restored copy, such as `select count(*) > 0 from tickets`"""

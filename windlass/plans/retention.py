@@ -30,6 +30,7 @@ class Candidate:
     verified   its stored bytes were decoded to the end; only such a backup is a good one
     proven     it was restored and found complete
     size       bytes before compression
+    held       why it stays whatever the policy says, if something else says so
     """
 
     id: str
@@ -37,6 +38,7 @@ class Candidate:
     verified: bool
     proven: bool = False
     size: int = 0
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,12 @@ def _own_reasons(each: Candidate, good: Sequence[Candidate], now: datetime) -> l
     """Why a backup stays whatever the policy says."""
     if each.taken > now:
         return ["dated in the future: neither counted nor dropped"]
+    if each.held and not each.verified:
+        return [each.held]
     if not each.verified and not (good and good[0].taken > each.taken):
         return ["not verified, but no good one is newer"]
-    found = ["the newest good one"] if good and each == good[0] else []
+    found = [each.held] if each.held else []
+    found += ["the newest good one"] if good and each == good[0] else []
     if each == next((candidate for candidate in good if candidate.proven), None):
         found.append("the newest proven one")
     return found

@@ -28,6 +28,7 @@ from windlass.stores.manifest import (
     stamp,
     written,
 )
+from windlass.stores.signature import Signatures
 
 PARTIAL, REMOVING, PROOF = ".partial-", ".removing-", "proof-"
 SWEPT_AFTER = timedelta(days=1)
@@ -49,6 +50,7 @@ class DirectoryDraft:
 
     folder: Path
     final: Path
+    signatures: Signatures | None = None
 
     @property
     def id(self) -> str:
@@ -64,14 +66,17 @@ class DirectoryDraft:
         return self.folder / name
 
     def publish(self, manifest: Manifest, instructions: str) -> Stored:
-        for name, text in ((INSTRUCTIONS, instructions), (MANIFEST, written(manifest))):
+        files = {INSTRUCTIONS: instructions.encode(), MANIFEST: written(manifest).encode()}
+        if self.signatures:
+            files |= self.signatures.sign(files[MANIFEST])
+        for name, content in files.items():
             with self.part(name) as writer:
-                writer.write(text.encode())
+                writer.write(content)
         with _told("publish", self.final):
             _sync(self.folder)
             self.folder.rename(self.final)
             _sync(self.final.parent)
-        return Stored(manifest)
+        return Stored(manifest, signed=self.signatures is not None)
 
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -79,9 +84,10 @@ class DirectoryDraft:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryStore:
-    """A store in a folder; see `Store`."""
+    """A store in a folder; see `Store`. With `signatures` manifests are signed, and one whose signature does not fit is doubted."""
 
     folder: Path
+    signatures: Signatures | None = None
 
     @property
     def place(self) -> str:
@@ -95,13 +101,13 @@ class DirectoryStore:
             home.mkdir(mode=0o700, exist_ok=True)
             draft.mkdir(mode=0o700)
             _sync(self.folder)
-        return DirectoryDraft(draft, home / backup_id)
+        return DirectoryDraft(draft, home / backup_id, self.signatures)
 
     def listing(self, name: str) -> Listing:
         backups, unreadable = [], {}
         for folder in self._folders(name):
             try:
-                backups.append(_read(folder))
+                backups.append(_read(folder, self.signatures))
             except (BackupError, OSError) as error:
                 unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
@@ -145,12 +151,17 @@ class DirectoryStore:
         return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
-def _read(folder: Path) -> Stored:
-    manifest = read_manifest((folder / MANIFEST).read_bytes())
+def _read(folder: Path, signatures: Signatures | None) -> Stored:
+    text = (folder / MANIFEST).read_bytes()
+    manifest = read_manifest(text)
     if manifest.id != folder.name:
         raise BackupError(f"its manifest is that of {manifest.id}")
     proofs = (read_proof(path.read_bytes()) for path in folder.glob(f"{PROOF}*.json"))
-    return Stored(manifest, tuple(sorted(proofs, key=lambda proof: proof.at)))
+    ordered = tuple(sorted(proofs, key=lambda proof: proof.at))
+    if signatures is None:
+        return Stored(manifest, ordered)
+    judgement = signatures.judge(folder, text, manifest.started)
+    return Stored(manifest, ordered, judgement.signed, judgement.doubt)
 
 
 def _last_touched(folder: Path) -> float:

@@ -21,6 +21,12 @@ echo '{sha256}  {dump}' | sha256sum --check
 {open_dump} | pg_restore --file=/dev/null
 ```
 
+Was it written by whom you think? `signer.pem` must be the public key that you know of your controller; then:
+
+```sh signature
+openssl pkeyutl -verify -pubin -inkey signer.pem -rawin -in manifest.json -sigfile manifest.json.sig
+```
+
 On a new server, first the roles, with their passwords. It is well if this complains that `postgres` exists already.
 
 ```sh roles

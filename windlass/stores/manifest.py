@@ -117,10 +117,16 @@ class Proof(_Record):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A published backup: its manifest, and its proofs, oldest first."""
+    """A published backup: its manifest, and its proofs, oldest first.
+
+    signed   the manifest has the signature of a key that is believed
+    doubt    why the manifest cannot be believed; such a backup is never good, and never deleted by us. Empty if nothing is wrong
+    """
 
     manifest: Manifest
     proofs: tuple[Proof, ...] = ()
+    signed: bool = False
+    doubt: str = ""
 
     @property
     def id(self) -> str:
@@ -128,7 +134,9 @@ class Stored:
 
     @property
     def verified(self) -> bool:
-        """Whether the stored bytes were good when they were last decoded."""
+        """Whether the stored bytes were good when they were last decoded, and are those of the manifest that was written."""
+        if self.doubt:
+            return False
         latest = self._latest("verify")
         return latest.passed if latest else self.manifest.verified_at is not None
 
@@ -144,7 +152,7 @@ class Stored:
 
     def candidate(self) -> Candidate:
         """The same as retention sees it."""
-        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes)
+        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes, self.doubt)
 
     def _latest(self, kind: str) -> Proof | None:
         return next((proof for proof in reversed(self.proofs) if proof.kind == kind), None)

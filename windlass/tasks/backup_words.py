@@ -101,6 +101,7 @@ def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bo
     for each in found:
         if not each.backups:
             lines.append(f"{each.name}: no backups yet in {each.place}")
+        lines += [f"{each.name}: {stored.id}: {stored.doubt}" for stored in each.backups if stored.doubt]
         lines += [f"{each.name}: {folder} is not a backup: {why}" for folder, why in each.unreadable.items()]
     return Outcome(
         result={"backups": [_described(each, now) for each in found]}, text="\n".join(lines), error=_too_old(found, now, limit)
@@ -143,6 +144,8 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "tables": len(stored.manifest.tables),
                 "rows": stored.manifest.rows,
                 "verified": stored.verified,
+                "signed": stored.signed,
+                "doubt": stored.doubt,
                 "proven": stored.proven,
                 "drill": stored.drill.model_dump(mode="json") if stored.drill else None,
                 "keep": each.decisions[stored.id].keep,
