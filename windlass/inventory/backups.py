@@ -18,10 +18,12 @@ SignerKey = Annotated[str, Matching(r"[A-Za-z0-9+/]{43}=", "a public key as .win
 
 
 class Keep(Entry):
-    """How many backups stay: the newest of each of the last so many days, weeks, months, years, and simply the last ones."""
+    """How many backups stay: the newest of each of the last so many hours, days, weeks, months, years, and simply the last ones."""
 
     last: Count = 3
     """The newest ones, whenever they were made"""
+    hourly: Count = 0
+    """One for each of so many hours"""
     daily: Count = 7
     """One for each of so many days"""
     weekly: Count = 5
@@ -30,10 +32,14 @@ class Keep(Entry):
     """One for each of so many months"""
     yearly: Count = 0
     """One for each of so many years"""
+    within: Annotated[str, Matching(r"(?:[0-9]{1,6}[smhdw])?", "a duration such as 48h or 14d")] = ""
+    """All that are at most this much older than the newest good one: 48h, 14d"""
+    at_least: Count = 1
+    """So many good ones stay whatever the rest says, the newest"""
 
     @model_validator(mode="after")
     def _something(self) -> Keep:
-        if not (self.last or self.daily or self.weekly or self.monthly or self.yearly):
+        if not (self.within or any(getattr(self, word) for word in ("last", "hourly", "daily", "weekly", "monthly", "yearly"))):
             raise ValueError("keeps nothing: at least one number should be above 0")
         return self
 
