@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from tests.support import LocalSession, local_channel
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts import payload
+from windlass.hosts import connection, payload
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
 from windlass.operations.build import SendFile
@@ -156,24 +159,24 @@ def test_a_cancel_right_behind_a_call_ends_that_batch_and_not_the_next(tmp_path:
 
     waits = Run(command=f"while ! test -e {tmp_path}/go; do sleep 0.05; done")
     give(process, call(waits, Run(command="true")) + frames.encode(frames.CANCEL, {}) + frames.encode(frames.PING, {}))
-    while take(process)[0] != frames.PING:
-        pass  # everything before it has been heard then
-    (tmp_path / "go").touch()
-    first = statuses_of_a_batch(process)
+    first = statuses_until(process, {frames.PING, frames.DONE}, heard=(tmp_path / "go").touch)
     give(process, call(Run(command="true")))
 
     assert first in (["changed", "skipped"], ["skipped", "skipped"])
-    assert statuses_of_a_batch(process) == ["changed"]
+    assert statuses_until(process, {frames.DONE}) == ["changed"]
     release(process)
 
 
-def statuses_of_a_batch(process: subprocess.Popen[bytes]) -> list[str]:
+def statuses_until(process: subprocess.Popen[bytes], ends: set[bytes], heard: Callable[[], None] = lambda: None) -> list[str]:
+    """The results' statuses until a frame of each of these kinds has come; `heard` is called upon the answer to a ping."""
     statuses: list[str] = []
-    kind, body = take(process)
-    while kind != frames.DONE:
+    while ends:
+        kind, body = take(process)
         if kind == frames.RESULT:
             statuses.append(frames.decode(body)["status"])
-        kind, body = take(process)
+        if kind == frames.PING:
+            heard()  # what was sent before the ping has arrived, too
+        ends = ends - {kind}
     return statuses
 
 
@@ -198,3 +201,19 @@ def test_a_file_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
     assert result.failed
     assert "no\\udcefne" in odd.message
     channel.close()
+
+
+def test_a_way_through_a_jump_host_that_takes_no_more_bytes_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "SILENCE_LIMIT", 0.2)
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(0.05)
+        tunnel = connection._Tunnel(here)  # type: ignore[arg-type]  # a socket is what it stands for
+
+        def send() -> None:
+            while True:
+                with contextlib.suppress(TimeoutError):  # upon which Paramiko tries again
+                    tunnel.send(b"x" * 65536)
+
+        with pytest.raises(OSError, match="takes no more bytes"):
+            send()

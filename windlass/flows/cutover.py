@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
@@ -12,16 +12,18 @@ from windlass.errors import HostError, WindlassError
 from windlass.flows import preparation
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
+from windlass.flows.truth import Truth, truth_of
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
+from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
 from windlass.plans.recovery import SETTLE, Recovery, recovery
-from windlass.plans.slots import HostState, States, prunable
+from windlass.plans.slots import Held, HostState, States, moment, prunable
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -35,22 +37,6 @@ class Switched:
 
     before: Mapping[str, str]
     milliseconds: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What is true after a run was taken back: of each host in words, which releases serve, and whether a host is to be mended."""
-
-    hosts: dict[str, str]
-    serving: frozenset[str]
-    partly: bool
-
-    def serves(self, release: str) -> bool:
-        """Whether the run could only be brought to its end: every host had switched."""
-        return self.serving == {release} and not self.partly
-
-    def __str__(self) -> str:
-        return "; ".join(f"{host}: {said}" for host, said in self.hosts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +127,20 @@ class Cutover:
                 host: [
                     self.progress("switch", states[host], release, slot=slots[host], warm=warm),
                     Switch(root=self.layout.root, slot=slots[host], reload=reload),
+                    *self._watch(states[host], release, slots[host], warm=warm),
                 ]
                 for host in hosts
             }
         )
         return {host: results[1].data for host, results in done.items()}
+
+    def _watch(self, state: HostState, release: str, slot: str, *, warm: bool) -> list[Operation]:
+        """What is kept warm has shown before that it serves, and whoever goes back is in a hurry."""
+        seconds = self.application.gate.watch_seconds
+        if warm or not seconds or state.live == slot:
+            return []
+        found, reload = preparation.instances(self.application, slot, release), preparation.reloads(self.application)
+        return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
 
     def settle(
         self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False, retired: str = "live"
@@ -162,8 +157,9 @@ class Cutover:
             host: next((int(result.data["left"]) for result in results if "left" in result.data), 0)
             for host, results in drained.items()
         }
+        at = moment(states, time.time())
         with self.timer.step("tidy", slots):
-            self.each({host: self._tidy(states[host], slots[host], release, left[host], retired) for host in slots})
+            self.each({host: self._tidy(states[host], slots[host], (release, at), left[host], retired) for host in slots})
         return left
 
     def _drain(self, state: HostState, slot: str) -> list[Operation]:
@@ -172,43 +168,46 @@ class Cutover:
         if not old or old == slot:
             return []
         operations: list[Operation] = []
-        workers = preparation.names_under_pm2(self.application, old, workers=True)
-        if workers:
-            operations.append(self.pm2("stop", names=workers))
-        return [
-            *operations,
-            Drain(listens=preparation.listens(self.application, old), limit_seconds=self.application.drain_seconds),
-        ]
+        held = self.held(state, old)
+        if held.workers:
+            operations.append(self.pm2("stop", names=held.workers))
+        return [*operations, Drain(listens=held.listens, limit_seconds=self.application.drain_seconds)]
 
-    def _tidy(self, state: HostState, slot: str, release: str, left: int, retired: str) -> list[Operation]:
+    def held(self, state: HostState, slot: str) -> Held:
+        """What was started in a slot."""
+        found = state.held.get(slot, Held())
+        return found if found != Held() else preparation.held(self.application, slot)
+
+    def _tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
+        """`serves`: the release, and since when."""
+        release, at = serves
         old = state.live if state.live != slot else ""
         operations: list[Operation] = []
         if old and not self.application.keep_warm:
-            operations.append(self.pm2("delete", prefix=preparation.slot_prefix(self.application, old)))
+            operations += self._emptied(old)
         elif old and left:
             # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.
-            operations.append(self.pm2("restart", names=preparation.names_under_pm2(self.application, old, workers=False)))
+            operations.append(self.pm2("restart", names=self.held(state, old).web))
         else:
             operations.append(self.pm2("save"))
         if old and state.live_release != release:
             operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
-        after = HostState(
-            state.host, slot, {**state.slots, slot: release}, {**state.records}, tuple({*state.releases, release}), free_bytes=0
-        )
+        after = replace(state, slots={**state.slots, slot: release}, releases=tuple({*state.releases, release}))
         return [
             *operations,
-            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": time.time()}),
+            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": at}),
             Prune(root=self.layout.root, releases=prunable(after, self.application.keep_releases)),
             Progress(root=self.layout.root),
         ]
 
     def pm2(self, action: str, *, names: tuple[str, ...] = (), prefix: str = "") -> Pm2Control:
         """An action on the application's processes."""
-        return Pm2Control(user=self.application.user, home=self.layout.root, action=action, names=names, prefix=prefix)
+        limit, root = preparation.pm2_limit(self.application), self.layout.root
+        return Pm2Control(user=self.application.user, home=root, action=action, names=names, prefix=prefix, limit_seconds=limit)
 
-    def wake_workers(self, slot: str) -> list[Operation]:
+    def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
         """The workers of a release that serves again; they slept while it was kept warm."""
-        names = preparation.names_under_pm2(self.application, slot, workers=True)
+        names = self.held(state, slot).workers
         return [self.pm2("restart", names=names)] if names else []
 
     def recover(self, states: States, why: str = "") -> str:
@@ -219,20 +218,21 @@ class Cutover:
         left = {host: each for host, each in verdict.hosts.items() if each.action != "nothing"}
         with self.timer.step("recover", left):
             if verdict.finishes:
-                self.each({host: self._finish(states[host], each) for host, each in left.items()})
+                at = moment(states, time.time())
+                self.each({host: self._finish(states[host], each, at) for host, each in left.items()})
             else:
                 self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in left.items()})
         return verdict.story
 
-    def _finish(self, state: HostState, found: Recovery) -> list[Operation]:
+    def _finish(self, state: HostState, found: Recovery, at: float) -> list[Operation]:
         """What the broken run would still have done. nginx may not have been told of the switch; telling it twice does no harm."""
-        old = HostState(state.host, str(state.progress.get("before", "")), state.slots, state.records, state.releases)
+        old = replace(state, live=str(state.progress.get("before", "")))
         retired = "bad" if state.progress.get("action") == "rollback" else "live"
         return [
             Switch(root=self.layout.root, slot=found.slot, reload=preparation.reloads(self.application)),
-            *(self.wake_workers(found.slot) if found.warm else ()),
+            *(self.wake_workers(state, found.slot) if found.warm else ()),
             *self._drain(old, found.slot),
-            *self._tidy(old, found.slot, found.release, 0, retired),
+            *self._tidy(old, found.slot, (found.release, at), 0, retired),
         ]
 
     def _undo(self, state: HostState, found: Recovery, why: str) -> list[Operation]:
@@ -240,23 +240,24 @@ class Cutover:
         operations: list[Operation] = []
         failed = str(state.progress.get("slot", ""))
         if found.action == "revert":
-            operations += self._return(found.slot, failed)
+            operations += self._return(state, found.slot)
         if found.warm and found.action != "forget":
-            operations.append(self.pm2("stop", names=preparation.names_under_pm2(self.application, failed, workers=True)))
+            operations.append(self.pm2("stop", names=self.held(state, failed).workers))
         elif found.action != "forget" and state.slots.get(failed) == found.release:
+            # It may have served for a moment, and somebody may still be connected to it.
+            operations.append(Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds))
             operations += self._clear(state, failed)
         if found.release and state.progress.get("action") == "deploy":
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
 
-    def _return(self, slot: str, failed: str) -> list[Operation]:
-        """Switch back, and let those finish who are connected to what failed. Before the first release there was no slot."""
+    def _return(self, state: HostState, slot: str) -> list[Operation]:
+        """Switch back. Before the first release there was no slot."""
         if not slot:
             return [Link(path=self.layout.live, absent=True)]
         return [
             Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application)),
-            *self.wake_workers(slot),
-            Drain(listens=preparation.listens(self.application, failed), limit_seconds=self.application.drain_seconds),
+            *self.wake_workers(state, slot),
         ]
 
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
@@ -264,7 +265,10 @@ class Cutover:
         displaced = str(state.progress.get("displaced", ""))
         if self.application.keep_warm and displaced in state.releases:
             again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
-            return [*again, self.pm2("stop", names=preparation.names_under_pm2(self.application, slot, workers=True))]
+            return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
+        return self._emptied(slot)
+
+    def _emptied(self, slot: str) -> list[Operation]:
         prefix = preparation.slot_prefix(self.application, slot)
         return [self.pm2("delete", prefix=prefix), File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
 
@@ -275,13 +279,4 @@ class Cutover:
             self.recover(states, told(error))
         except WindlassError as worse:
             self.warn(f"taking it back failed too: {worse.message}")
-        after = self.look()
-        absent = "does not answer; the next run will finish or take back what it holds"
-        said = {host: _said(after[host]) if host in after else absent for host in self.hosts}
-        partly = len(after) < len(self.hosts) or any(state.progress for state in after.values())
-        return Truth(said, frozenset(state.live_release for state in after.values()), partly)
-
-
-def _said(state: HostState) -> str:
-    left = "; the next run will finish or take back the rest" if state.progress else ""
-    return f"{state.live_release or 'nothing'} serves{left}"
+        return truth_of(self.hosts, self.look())

@@ -277,7 +277,9 @@ class Channel:
                 f"{name} has a Python older than 3.8", host=name, last_lines=lines, hint="install a newer python3 there"
             )
         if "sudo" in complaint:
-            hint = f"let {self.target.user} use sudo without a password there, or give the password with --ask-sudo-password"
+            hint = f"let {self.target.user} use sudo there"
+            if self.target.sudo_password is None:
+                hint += " without a password, or give the password with --ask-sudo-password"
             return AgentFailed(f"{name} does not let {self.target.user} become root", host=name, last_lines=lines, hint=hint)
         return AgentFailed(
             f"the agent did not start on {name}", host=name, last_lines=lines, hint="run the login by hand to see more"
