@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from windlass import events
-from windlass.errors import BackupError
-from windlass.flows.vault import is_whole, open_store, open_vault
+from windlass.errors import BackupError, UsageError
+from windlass.flows.vault import is_whole, open_store, open_vault, pick
 from windlass.operations.database import VerifyDump
 from windlass.plans.retention import Decision, retention
-from windlass.stores.manifest import Proof, Stored
+from windlass.stores.manifest import Pin, Proof, Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -98,6 +98,20 @@ def prune_held(store: Store, entry: Backup, listener: events.Listener) -> Pruned
 
 def _decided(backups: tuple[Stored, ...], entry: Backup) -> tuple[Decision, ...]:
     return retention((each.candidate() for each in backups), entry.keep, datetime.now(UTC) + CLOCKS_MAY_DIFFER)
+
+
+def pin(workspace: Workspace, entry: Backup, backup: str, *, reason: str = "", off: bool = False) -> Stored:
+    """Have the backup whose id begins with `backup` stay whatever the policy says, or with `off` no longer; no host is asked.
+
+    Raises UsageError when none or several fit, RefusedError for one that is not good, BackupError.
+    """
+    if not backup:
+        raise UsageError("which backup?", hint="say --backup with the beginning of its id, see backup.list")
+    store = open_store(workspace, entry)
+    stored = pick(store, entry, backup)
+    wish = None if off else Pin(at=datetime.now(UTC), operator=workspace.operator, reason=reason)
+    store.set_pin(entry.name, stored.id, wish)
+    return replace(stored, pin=wish)
 
 
 def verify(

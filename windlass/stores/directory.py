@@ -19,11 +19,14 @@ from windlass.errors import BackupError
 from windlass.stores.manifest import (
     INSTRUCTIONS,
     MANIFEST,
+    PIN,
     Listing,
     Manifest,
+    Pin,
     Proof,
     Stored,
     read_manifest,
+    read_pin,
     read_proof,
     stamp,
     written,
@@ -119,13 +122,16 @@ class DirectoryStore:
         return path
 
     def add_proof(self, name: str, proof: Proof) -> None:
-        folder = self.folder / name / proof.backup
-        path = folder / f"{PROOF}{stamp(proof.at)}-{proof.kind}.json"
-        with _told("write", path):
-            with _private(path.with_name("." + path.name)) as handle:
-                handle.write(written(proof).encode())
-            path.with_name("." + path.name).rename(path)
-            _sync(folder)
+        _write(self.folder / name / proof.backup / f"{PROOF}{stamp(proof.at)}-{proof.kind}.json", written(proof))
+
+    def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
+        path = self.folder / name / backup_id / PIN
+        if pin is not None:
+            _write(path, written(pin))
+            return
+        with _told("remove", path):
+            path.unlink(missing_ok=True)
+            _sync(path.parent)
 
     def remove(self, name: str, backup_id: str) -> None:
         home = self.folder / name
@@ -158,10 +164,22 @@ def _read(folder: Path, signatures: Signatures | None) -> Stored:
         raise BackupError(f"its manifest is that of {manifest.id}")
     proofs = (read_proof(path.read_bytes()) for path in folder.glob(f"{PROOF}*.json"))
     ordered = tuple(sorted(proofs, key=lambda proof: proof.at))
+    pin = read_pin((folder / PIN).read_bytes()) if (folder / PIN).exists() else None
     if signatures is None:
-        return Stored(manifest, ordered)
+        return Stored(manifest, ordered, pin=pin)
     judgement = signatures.judge(folder, text, manifest.started)
-    return Stored(manifest, ordered, judgement.signed, judgement.doubt)
+    return Stored(manifest, ordered, judgement.signed, judgement.doubt, pin)
+
+
+def _write(path: Path, text: str) -> None:
+    """A file beside a published backup, whole or not at all."""
+    draft = path.with_name("." + path.name)
+    with _told("write", path):
+        draft.unlink(missing_ok=True)
+        with _private(draft) as handle:
+            handle.write(text.encode())
+        draft.rename(path)
+        _sync(path.parent)
 
 
 def _last_touched(folder: Path) -> float:

@@ -19,6 +19,7 @@ GLOBALS: Final = "globals.sql.zst"
 SEALED: Final = ".age"  # behind the names of parts that are encrypted
 MANIFEST: Final = "manifest.json"
 INSTRUCTIONS: Final = "RESTORE.md"
+PIN: Final = "pin.json"
 
 
 class _Record(BaseModel):
@@ -115,11 +116,25 @@ class Proof(_Record):
     failure: str = ""
 
 
+class Pin(_Record):
+    """Somebody's wish that a backup stays, with the reason."""
+
+    at: AwareDatetime
+    operator: str
+    reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """As a reason why it stays."""
+        return f"pinned by {self.operator} on {self.at:%Y-%m-%d}" + (f": {self.reason}" if self.reason else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A published backup: its manifest, and its proofs, oldest first.
 
     signed   the manifest has the signature of a key that is believed
+    pin      somebody wants it to stay
     doubt    why the manifest cannot be believed; such a backup is never good, and never deleted by us. Empty if nothing is wrong
     """
 
@@ -127,6 +142,7 @@ class Stored:
     proofs: tuple[Proof, ...] = ()
     signed: bool = False
     doubt: str = ""
+    pin: Pin | None = None
 
     @property
     def id(self) -> str:
@@ -152,7 +168,8 @@ class Stored:
 
     def candidate(self) -> Candidate:
         """The same as retention sees it."""
-        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes, self.doubt)
+        held = self.doubt or (self.pin.words if self.pin else "")
+        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes, held)
 
     def _latest(self, kind: str) -> Proof | None:
         return next((proof for proof in reversed(self.proofs) if proof.kind == kind), None)
@@ -186,8 +203,16 @@ def read_proof(text: str | bytes) -> Proof:
         raise BackupError(f"not a proof: {_first(error)}") from None
 
 
-def written(record: Manifest | Proof) -> str:
-    """The text of a manifest or a proof as it is stored."""
+def read_pin(text: str | bytes) -> Pin:
+    """Raises BackupError for what is not a pin of this format."""
+    try:
+        return Pin.model_validate_json(text)
+    except ValidationError as error:
+        raise BackupError(f"not a pin: {_first(error)}") from None
+
+
+def written(record: Manifest | Proof | Pin) -> str:
+    """The text of a manifest, a proof or a pin as it is stored."""
     return record.model_dump_json(indent=2) + "\n"
 
 

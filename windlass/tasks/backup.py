@@ -313,6 +313,49 @@ def prune(
     )
 
 
+@command(name=ONE, backup="which one: its id or the beginning of it", reason="why it shall stay; backup.list --check shows it")
+def pin(
+    _context: Context, *, env: str = "", name: str = "", backup: str = "", reason: str = "", json: bool = False, lab: bool = False
+) -> None:
+    """
+    Have a backup stay whatever the policy says, until it is unpinned. No host is asked.
+
+    Example:
+
+        invoke backup.pin --env production --name tickets --backup 20261120T0230 --reason "before the migration"
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
+    """
+    _pin(Options(env=env, json=json, lab=lab), name, backup, reason=reason)
+
+
+@command(name=ONE, backup="which one: its id or the beginning of it")
+def unpin(_context: Context, *, env: str = "", name: str = "", backup: str = "", json: bool = False, lab: bool = False) -> None:
+    """
+    Let the policy decide about a pinned backup again. Nothing is deleted before the next backup or backup.prune.
+
+    Example:
+
+        invoke backup.unpin --env production --name tickets --backup 20261120T0230
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
+    """
+    _pin(Options(env=env, json=json, lab=lab), name, backup, off=True)
+
+
+def _pin(options: Options, name: str, backup: str, *, reason: str = "", off: bool = False) -> None:
+    from windlass.flows.holdings import pin as flow
+    from windlass.flows.vault import chosen_backup
+    from windlass.tasks.backup_words import pinned
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, _listener: Listener) -> Outcome:
+        entry = chosen_backup(workspace.environment, name)
+        return pinned(entry.name, flow(workspace, entry, backup, reason=reason, off=off))
+
+    run_flow("backup.unpin" if off else "backup.pin", options, work, changes=False)
+
+
 @command(check="only say what the crontab has and whether that would be changed", remove="take the entries out")
 def schedule(
     _context: Context, *, env: str = "", check: bool = False, remove: bool = False, json: bool = False, lab: bool = False

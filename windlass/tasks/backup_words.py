@@ -145,6 +145,7 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "rows": stored.manifest.rows,
                 "verified": stored.verified,
                 "signed": stored.signed,
+                "pinned": stored.pin.words if stored.pin else "",
                 "doubt": stored.doubt,
                 "proven": stored.proven,
                 "drill": stored.drill.model_dump(mode="json") if stored.drill else None,
@@ -197,6 +198,12 @@ def verified(done: Verified) -> Outcome:
     else:
         size = f"{human_bytes(done.stored_bytes)} have their checksum (with --identity they are decoded, too)"
     return Outcome(result=asdict(done), text=f"{done.name} {done.id} is good: {size}, in {human_seconds(done.seconds)}")
+
+
+def pinned(name: str, stored: Stored) -> Outcome:
+    """A backup that stays, or no longer has to."""
+    words = stored.pin.words if stored.pin else "no longer pinned"
+    return Outcome(result={"name": name, "id": stored.id, "pinned": stored.pin is not None}, text=f"{name} {stored.id}: {words}")
 
 
 def pruned(found: dict[str, Pruned], *, check: bool) -> Outcome:
