@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
+from windlass.values import Secret
 
 NOBODY = Target(name="here", address="127.0.0.1", sudo=False)
 
@@ -81,6 +83,37 @@ def test_a_host_that_ends_before_it_was_spoken_to_is_heard() -> None:
         Channel(NOBODY, opener=lambda _target, _command: Saying(refusal))
 
     assert caught.value.last_lines == ("sudo: a password is required",)
+
+
+def test_a_terminal_takes_no_orders_from_a_host(tmp_path: Path) -> None:
+    path = tmp_path / "page"
+    path.write_text("plain\n")
+    escape = Run(command="printf '\\033]52;c;dHVsaXA=\\007red\\tcell\\n' >&2; exit 1")
+    channel = local_channel()
+
+    results = channel.run(
+        Batch((escape, File(path=str(path), content="a\x9b2Jb\r\n", owner="", group="")), check=False, go_on=True)
+    )
+    channel.close()
+
+    assert results[0].last_lines == ("\\x1b]52;c;dHVsaXA=\\x07red\tcell",)
+    assert results[1].diff.endswith("-plain\n+a\\x9b2Jb")
+
+
+def test_a_line_that_dies_while_sudo_is_asked_is_one_host_s_error() -> None:
+    class Dying(LocalSession):
+        def receive(self, _most: int) -> bytes:
+            raise ConnectionResetError("reset by peer")
+
+    with pytest.raises(ConnectionFailed, match="was lost: reset by peer"):
+        Channel(dataclasses.replace(NOBODY, sudo_password=Secret("the tulip sleeps")), opener=Dying)
+
+
+def test_a_python_that_is_too_old_is_named() -> None:
+    with pytest.raises(AgentFailed, match=r"older than 3\.8") as caught:
+        Channel(NOBODY, opener=lambda _target, _command: Saying("echo WINDLASS OLD-PYTHON 3.6; exit 1"))
+
+    assert caught.value.last_lines == ("WINDLASS OLD-PYTHON 3.6",)
 
 
 def agent() -> subprocess.Popen[bytes]:

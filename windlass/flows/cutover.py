@@ -192,11 +192,11 @@ class Cutover:
             operations.append(self.pm2("save"))
         if old and state.live_release != release:
             operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
-        after = replace(state, slots={**state.slots, slot: release}, releases=tuple({*state.releases, release}))
+        unpacked = replace(state, releases=tuple({*state.releases, release}))
         return [
             *operations,
             Record(root=self.layout.root, release=release, values={"state": "live", "live_at": at}),
-            Prune(root=self.layout.root, releases=prunable(after, self.application.keep_releases)),
+            Prune(root=self.layout.root, releases=prunable(unpacked.after(release, slot, at), self.application.keep_releases)),
             Progress(root=self.layout.root),
         ]
 

@@ -21,7 +21,7 @@ from fabric import Config, Connection
 from fabric.connection import derive_shorthand
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts.channel import SILENCE_LIMIT, START_LIMIT
+from windlass.hosts.session import SILENCE_LIMIT, START_LIMIT
 from windlass.hosts.target import Target
 
 if TYPE_CHECKING:
