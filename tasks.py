@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, inventory, lab, pm2, setup
+from windlass.tasks import backup, deploy, inventory, lab, pm2, setup, tls
 
 namespace = Collection(
     setup.setup,
@@ -13,5 +13,6 @@ namespace = Collection(
     backup=Collection(backup.run, backup.restore, backup.verify, backup.drill, backup.prune, backup.schedule, list=backup.list_),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs),
+    tls=Collection(tls.issue, tls.renew, tls.status),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )
