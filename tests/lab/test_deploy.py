@@ -15,7 +15,7 @@ from demo.generator import Load
 from tests.lab.suite.project import Suite
 from windlass import lab
 from windlass.errors import FlowFailed, RefusedError, UsageError
-from windlass.flows.overview import releases, status
+from windlass.flows.overview import pm2_restart, releases, status
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 
@@ -69,6 +69,28 @@ def test_an_unchanged_release_is_left_alone(served: Suite) -> None:
     assert (second.changed, second.release) == (False, first.release)
 
 
+def test_an_unchanged_release_that_has_died_is_deployed_anew(served: Suite) -> None:
+    served.commit(note="dies")
+    first = served.deploy()
+    slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
+    served.shell("app1", f"su -s /bin/sh tiny -c 'HOME=/srv/tiny PM2_HOME=/srv/tiny/.pm2 pm2 stop tiny-{slot}-web-0'")
+
+    second = served.deploy()
+
+    assert (second.changed, second.before) == (True, first.release)
+    assert get(served.url())["release"] == second.release
+
+
+def test_a_host_whose_pm2_is_down_is_brought_back(served: Suite) -> None:
+    served.shell("app1", "systemctl stop pm2-tiny")
+    served.commit(note="PM2 is down")
+
+    deployed = served.deploy()
+
+    assert served.shell("app1", "systemctl is-active pm2-tiny").strip() == "active"
+    assert json.loads(served.shell("app1", "curl -sf http://localhost:8080/"))["release"] == deployed.release
+
+
 def test_same_bytes_everywhere_built_once(served: Suite) -> None:
     served.commit(note="same bytes")
     deployed = served.deploy()
@@ -101,6 +123,21 @@ def test_a_broken_release_never_gets_a_request(served: Suite, fault: dict[str, A
     assert set(load.figures["releases"]) == set(before.values())
     assert served.live() == before
     assert said in "\n".join((*caught.value.last_lines, caught.value.message))
+    found = releases(served.workspace, served.workspace.environment.application("tiny"))
+    assert found.records[0].state == "failed"
+    served.commit(note="mended")
+
+
+def test_a_release_that_fails_once_it_serves_is_taken_back_by_the_host(served: Suite) -> None:
+    before = served.live()
+    served.commit({"kind": "late"}, note="late")
+
+    with pytest.raises(FlowFailed, match="web-0 failed after the switch") as caught:
+        served.deploy()
+
+    assert served.live() == before
+    assert get(served.url())["release"] == before["app1"]
+    assert "out of luck once more" in caught.value.last_lines
     found = releases(served.workspace, served.workspace.environment.application("tiny"))
     assert found.records[0].state == "failed"
     served.commit(note="mended")
@@ -252,3 +289,33 @@ def test_after_a_reboot_the_live_release_serves_again(served: Suite, eventually:
             return False
 
     eventually(serves)
+
+
+def test_processes_restart_as_often_as_one_likes_but_not_during_a_deploy(served: Suite) -> None:
+    application = served.workspace.environment.application("tiny")
+
+    def restart() -> dict[str, tuple[str, ...]]:
+        with served.workspace.fleet(["app1"]) as fleet:
+            return pm2_restart(application, fleet, "web", gate_seconds=30, operator="ada@desk")
+
+    slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
+    with Load(served.url()) as load:
+        done = [restart() for _time in range(3)]
+
+    assert done == [{"app1": (f"tiny-{slot}-web-0",)}] * 3
+    assert load.figures["lost"] == 0, load.figures
+    with served.workspace.fleet(["app1"]) as fleet:
+        fleet.channel("app1").run(Batch((Lease(name="app-tiny", holder="ada@desk", purpose="deploy tiny v7"),)))
+        with pytest.raises(RefusedError, match="ada@desk for 0 min: deploy tiny v7"):
+            restart()
+
+
+def test_a_link_that_the_application_lays_leads_root_nowhere(served: Suite) -> None:
+    lay = "mkdir -p /opt/mine; chmod 755 /opt/mine; cd /srv/tiny; rm -rf shared/uploads; ln -s /opt/mine shared/uploads"
+    served.shell("app1", f"{lay}; ln -sf /opt/mine/list .pm2/windlass-start.json")
+    served.commit(note="beside a link")
+
+    served.deploy()
+
+    found = served.shell("app1", "stat -c '%U %a' /opt/mine; ls /opt/mine; rm /srv/tiny/shared/uploads").splitlines()
+    assert found == ["root 755"]

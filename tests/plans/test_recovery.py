@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from windlass.plans.recovery import Recovery, recovery
-from windlass.plans.slots import HostState
+from windlass.plans.slots import HostState, Record
 
 PROGRESS = {
     "action": "deploy",
@@ -59,3 +59,59 @@ def test_the_story_says_who_what_and_when() -> None:
         "a deploy of r2 by ada@desk was broken off at the step 'switch' (1970-01-01 00:00 UTC), after a had switched: "
         "going back to the release before"
     )
+
+
+def after(name: str, live: str) -> HostState:
+    """A host where the run came to its end, or was taken back: it has no note of the run, but remembers the release."""
+    return HostState(name, live, {"blue": "r1", "green": "r2"}, {"r2": Record("r2", "live")}, ("r1", "r2"))
+
+
+def test_a_run_that_ended_on_one_host_is_finished_on_the_other() -> None:
+    verdict = recovery({"a": after("a", "green"), "b": host("b", "green", PROGRESS | {"step": "settle"})})
+
+    assert verdict is not None
+    assert verdict.hosts == {"a": Recovery("nothing"), "b": Recovery("finish", "green", "r2")}
+
+
+def test_a_run_that_was_taken_back_on_one_host_is_taken_back_on_the_other() -> None:
+    verdict = recovery({"a": after("a", "blue"), "b": host("b", "green", PROGRESS)})
+
+    assert verdict is not None
+    assert verdict.hosts == {"a": Recovery("nothing"), "b": Recovery("revert", "blue", "r2")}
+
+
+def test_a_host_that_has_since_joined_has_no_say() -> None:
+    joined = HostState("c", "", {}, {}, ())
+    verdict = recovery({"a": host("a", "green", PROGRESS), "b": host("b", "green", PROGRESS), "c": joined})
+
+    assert verdict is not None
+    assert {name: each.action for name, each in verdict.hosts.items()} == {"a": "finish", "b": "finish", "c": "nothing"}
+
+
+@pytest.mark.parametrize(("step", "action"), [("switch", "revert"), ("settle", "finish")])
+def test_a_host_that_does_not_answer_has_switched_only_if_another_knows(step: str, action: str) -> None:
+    verdict = recovery({"a": host("a", "green", PROGRESS | {"step": step})}, missing={"b"})
+
+    assert verdict is not None
+    assert verdict.hosts["a"].action == action
+
+
+def test_a_first_release_goes_back_to_none() -> None:
+    first = PROGRESS | {"before": ""}
+    a = HostState("a", "green", {"green": "r2"}, {}, ("r2",), first)
+    b = HostState("b", "", {"green": "r2"}, {}, ("r2",), first)
+
+    verdict = recovery({"a": a, "b": b})
+
+    assert verdict is not None
+    assert verdict.hosts == {"a": Recovery("revert", "", "r2"), "b": Recovery("discard", "green", "r2")}
+
+
+def test_a_host_that_served_the_release_before_the_run_keeps_it() -> None:
+    back = PROGRESS | {"action": "rollback", "warm": True}
+    a = host("a", "green", back | {"before": "green"})
+
+    verdict = recovery({"a": a, "b": host("b", "blue", back)})
+
+    assert verdict is not None
+    assert verdict.hosts["a"] == Recovery("forget", "green", "r2", warm=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from windlass.plans.slots import Back, HostState, between, prunable, resolve_release, unchanged, ways_back
+from windlass.plans.slots import Back, Held, HostState, between, moment, prunable, resolve_release, unchanged, ways_back
 
 
 def state(
@@ -37,11 +37,26 @@ def test_unchanged_only_if_every_host_serves_that_artefact_with_that_configurati
     one = state("a", "blue", {"blue": "r1"}, records)
     other = state("b", "", {}, records)
 
-    assert unchanged({"a": one}, "a1", "c")
-    assert not unchanged({"a": one}, "a2", "c")
-    assert not unchanged({"a": one}, "a1", "d")
-    assert not unchanged({"a": one, "b": other}, "a1", "c")
-    assert not unchanged({}, "a1", "c")
+    assert unchanged({"a": one}, "a1", {"a": "c"})
+    assert not unchanged({"a": one}, "a2", {"a": "c"})
+    assert not unchanged({"a": one}, "a1", {"a": "d"})
+    assert not unchanged({"a": one, "b": other}, "a1", {"a": "c", "b": "c"})
+    assert not unchanged({}, "a1", {})
+
+
+def test_each_host_has_a_configuration_of_its_own() -> None:
+    one = state("a", "blue", {"blue": "r1"}, {"r1": served(1)})
+    other = state("b", "blue", {"blue": "r1"}, {"r1": served(1, configuration="other")})
+
+    assert unchanged({"a": one, "b": other}, "a1", {"a": "c", "b": "other"})
+    assert not unchanged({"a": one, "b": other}, "a1", {"a": "c", "b": "c"})
+
+
+def test_the_same_artefact_under_two_releases_is_not_one() -> None:
+    one = state("a", "blue", {"blue": "r1"}, {"r1": served(1)})
+    other = state("b", "blue", {"blue": "r2"}, {"r2": served(1)})
+
+    assert not unchanged({"a": one, "b": other}, "a1", {"a": "c", "b": "c"})
 
 
 def test_back_is_the_release_that_served_before_and_it_is_warm_if_every_host_keeps_it() -> None:
@@ -65,6 +80,49 @@ def test_going_back_twice_does_not_return_to_the_bad_release() -> None:
     a = state("a", "blue", {"blue": "r2", "green": "r3"}, records)
 
     assert ways_back({"a": a}) == (Back("r1", warm=False),)
+
+
+def test_where_hosts_disagree_the_way_back_is_the_older_of_what_they_serve() -> None:
+    records = {"r1": served(1), "r2": served(2), "r3": served(3)}
+    a = state("a", "green", {"blue": "r2", "green": "r3"}, records)
+    b = state("b", "blue", {"blue": "r2"}, records)
+
+    assert ways_back({"a": a, "b": b}) == (Back("r2", warm=True), Back("r1", warm=False))
+
+
+def test_bad_on_one_host_is_bad() -> None:
+    a = state("a", "green", {"green": "r1"}, {"r1": served(3), "r2": served(2)})
+    b = state("b", "green", {"green": "r1"}, {"r1": served(3), "r2": served(2, "bad")})
+
+    assert ways_back({"a": a, "b": b}) == ()
+    assert ways_back({"b": b, "a": a}) == ()
+
+
+def test_what_goes_live_is_the_newest_whatever_the_clock_of_an_earlier_controller_said() -> None:
+    states = {"a": state("a", "blue", {}, {"r1": served(1000.0), "r2": served(0.0, "failed")})}
+
+    assert moment(states, 2000.0) == 2000.0
+    assert moment(states, 500.0) == 1001.0
+    assert moment({}, 500.0) == 500.0
+
+
+def test_a_slot_remembers_what_was_started_in_it() -> None:
+    found = HostState.of(
+        "a",
+        {
+            "live": "blue",
+            "slots": {
+                "blue": {"release": "r1", "web": ["app-blue-web-0"], "workers": ["app-blue-mail-0"], "listens": ["/run/x"]},
+                "green": {},
+            },
+            "records": {},
+            "releases": [],
+            "progress": {},
+            "free_bytes": 0,
+        },
+    )
+
+    assert found.held == {"blue": Held(("app-blue-web-0",), ("app-blue-mail-0",), ("/run/x",))}
 
 
 def test_a_release_that_never_served_is_no_way_back() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Dict, List
 
 from windlass.agent.core import atomic, process
 from windlass.agent.core.context import Context
+from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.file import received, sha256_of
 
@@ -19,7 +20,11 @@ KEEP_CACHES = 3
 
 
 class _Work:
-    """One build: its folders, its user, and the seconds that each step took."""
+    """One build: its folders, its user, and the seconds that each step took.
+
+    The tree, the home and the cache are the user's. What root writes and reads stands beside them, in a folder of root's:
+    a dependency's install script could otherwise lay a link in its way.
+    """
 
     def __init__(self, arguments: Dict[str, Any], context: Context) -> None:
         self.arguments = arguments
@@ -27,6 +32,7 @@ class _Work:
         self.user = arguments["user"]
         self.cache = os.path.join(arguments["root"], "cache")
         self.base = os.path.join(arguments["root"], "build")
+        self.home = os.path.join(self.base, "home")
         self.tree = os.path.join(self.base, "tree")
         self.seconds: Dict[str, float] = {}
 
@@ -34,20 +40,23 @@ class _Work:
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 3)
 
     def shell(self, command: str) -> process.Completed:
-        """A command of the application's, as its user, in the source tree. Raises OperationError with its last lines."""
+        """A command of the application's, as its user, in the source tree. Raises OperationError with its last lines.
+
+        It ends with the controller's wish for it, for as long as it runs the application is locked.
+        """
         self.context.note("build: %s" % command)
-        completed = process.run(
-            ["/bin/sh", "-c", command],
-            self.user,
-            {
-                "HOME": self.base,
-                "CI": "true",
-                "npm_config_cache": os.path.join(self.cache, "npm"),
-                "npm_config_update_notifier": "false",
-            },
-            self.tree,
-            limit=self.arguments["limit_seconds"],
-        )
+        environment = {
+            "HOME": self.home,
+            "CI": "true",
+            "npm_config_cache": os.path.join(self.cache, "npm"),
+            "npm_config_update_notifier": "false",
+        }
+        words = ["/bin/sh", "-c", command]
+        with Guard(self.context, self.arguments["limit_seconds"]) as guard:
+            program = guard.start(words, self.user, environment, self.tree)
+            output, errors = program.communicate()
+            guard.check()
+        completed = process.Completed(words, program.returncode, output, errors)
         if completed.status != 0:
             lines = (completed.output + completed.errors).decode("utf-8", "replace").splitlines()[-25:]
             raise OperationError("`%s` ended with status %d" % (command, completed.status), last_lines=lines)
@@ -75,9 +84,11 @@ def build(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 def _unpack(work: _Work) -> None:
     started = time.monotonic()
-    shutil.rmtree(work.base, ignore_errors=True)
+    if os.path.lexists(work.base):
+        shutil.rmtree(work.base)
     owner = atomic.owner_ids(work.user, "")[0]
-    for folder in (work.base, work.tree, work.cache):
+    os.mkdir(work.base, 0o755)
+    for folder in (work.tree, work.home, work.cache):
         os.makedirs(folder, mode=0o755, exist_ok=True)
         os.chown(folder, owner, -1)
     source = os.path.join(work.base, "source.tar")
@@ -98,7 +109,7 @@ def _dependencies(work: _Work) -> bool:
     hit = bool(key) and os.path.isdir(kept)
     if hit:
         process.must(["cp", "-a", "--reflink=auto", kept, modules], work.user, folder=work.tree)
-        os.utime(kept)
+        os.utime(kept, follow_symlinks=False)
     else:
         work.shell(work.arguments["install"])
         if key and os.path.isdir(modules):
@@ -140,7 +151,7 @@ def _pack(work: _Work) -> str:
         "--mtime=@%d" % work.arguments["mtime"],
         "--format=gnu",
     ]
-    tar += ["--exclude=./%s" % name for name in excludes] + ["-C", work.tree, "-cf", "-", "."]
+    tar += ["--no-wildcards"] + ["--exclude=./%s" % name for name in excludes] + ["-C", work.tree, "-cf", "-", "."]
     with open(path + ".partial", "wb") as handle:
         packer = process.start(tar, work.user, pipes=(subprocess.DEVNULL, subprocess.PIPE, subprocess.DEVNULL))
         output = process.output_of(packer)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, BinaryIO, Dict, List, Optional, Set
 
 from windlass.agent.core import sockets
 from windlass.agent.core.context import Context
@@ -25,29 +26,43 @@ def gate(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(False, unknown=True)
     instances = arguments["instances"]
-    deadline = time.monotonic() + arguments["limit_seconds"]
-    since: Optional[float] = None
-    starts: Dict[str, int] = {}
+    starts = _ready(instances, arguments["limit_seconds"], context)
+    stable = time.monotonic() + arguments["stable_seconds"]
+    while time.monotonic() < stable:
+        context.wait(INTERVAL)
+        bad = failing(instances, starts)
+        if bad:
+            raise _refused(bad, "did not stay up for %g s" % arguments["stable_seconds"])
+    return Outcome(False, "%d fit" % len(instances))
+
+
+def _ready(instances: List[Instance], limit: float, context: Context) -> Dict[str, int]:
+    """Wait until all are fit. Gives how often each was started."""
+    deadline = time.monotonic() + limit
     while True:
-        bad = _first_unfit(instances)
-        now = time.monotonic()
-        counted = {instance["name"]: _starts(instance) for instance in instances}
-        if bad or since is None or counted != starts:
-            if since is not None and (bad or counted != starts):
-                raise _refused(
-                    bad or _restarted(instances, starts, counted), "did not stay up for %g s" % arguments["stable_seconds"]
-                )
-            since, starts = (None, {}) if bad else (now, counted)
-        if since is not None and now - since >= arguments["stable_seconds"]:
-            return Outcome(False, "%d fit" % len(instances))
-        if bad and counted[bad["name"]] >= MOST_STARTS:
+        counted = starts_of(instances)
+        bad = first_unfit(instances)
+        if not bad:
+            return counted
+        if counted[bad["name"]] >= MOST_STARTS:
             raise _refused(bad, "was started %d times and did not stay" % counted[bad["name"]])
-        if bad and now > deadline:
-            raise _refused(bad, "was not ready after %g s" % arguments["limit_seconds"])
+        if time.monotonic() > deadline:
+            raise _refused(bad, "was not ready after %g s" % limit)
         context.wait(INTERVAL)
 
 
-def _first_unfit(instances: List[Instance]) -> Optional[Instance]:
+def failing(instances: List[Instance], starts: Dict[str, int]) -> Optional[Instance]:
+    """The first instance that is not fit, or was started again since, with the reason under `why`."""
+    bad = first_unfit(instances)
+    if bad:
+        return bad
+    for instance in instances:
+        if _starts(instance) != starts[instance["name"]]:
+            return dict(instance, why="it was restarted")
+    return None
+
+
+def first_unfit(instances: List[Instance]) -> Optional[Instance]:
     """The first instance that is not fit, with the reason under `why`."""
     for instance in instances:
         why = unfit(instance)
@@ -56,23 +71,21 @@ def _first_unfit(instances: List[Instance]) -> Optional[Instance]:
     return None
 
 
-def _restarted(instances: List[Instance], before: Dict[str, int], after: Dict[str, int]) -> Instance:
-    for instance in instances:
-        if before.get(instance["name"]) != after[instance["name"]]:
-            return dict(instance, why="it was restarted")
-    raise AssertionError("called without a difference")
+def starts_of(instances: List[Instance]) -> Dict[str, int]:
+    """How often each instance was started."""
+    return {instance["name"]: _starts(instance) for instance in instances}
 
 
 def _refused(instance: Instance, what: str) -> OperationError:
     return OperationError(
         "%s %s: %s" % (instance["name"], what, instance["why"]),
         hint="the release never got a request; mend it and deploy again",
-        last_lines=_last_words(instance["log"]),
+        last_lines=last_words(instance["log"]),
         data={"instance": instance["name"], "why": instance["why"]},
     )
 
 
-def _last_words(path: str) -> List[str]:
+def last_words(path: str) -> List[str]:
     """What the process wrote since it was last started, of that the last lines."""
     lines = last_lines(path, 400)
     starts = [index for index, line in enumerate(lines) if line.startswith(START_MARK)]
@@ -84,11 +97,20 @@ def _last_words(path: str) -> List[str]:
 def last_lines(path: str, count: int) -> List[str]:
     """The end of a log file; empty where there is none."""
     try:
-        with open(path, "rb") as handle:
+        with _opened(path) as handle:
             handle.seek(max(0, os.fstat(handle.fileno()).st_size - 64 * 1024))
             return handle.read().decode("utf-8", "replace").splitlines()[-count:]
     except OSError:
         return []
+
+
+def _opened(path: str) -> BinaryIO:
+    """A regular file in a folder of the application's: a link is not followed, and a pipe does not make us wait."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("%s is not a regular file" % path)
+    return os.fdopen(descriptor, "rb")
 
 
 def unfit(instance: Instance) -> str:
@@ -137,8 +159,8 @@ def _answered_release(body: str, key: str) -> str:
 def _pid(instance: Instance) -> int:
     """The process id that the launcher wrote, if that process lives."""
     try:
-        with open(instance["run"] + ".pid", encoding="ascii") as handle:
-            pid = int(handle.read())
+        with _opened(instance["run"] + ".pid") as handle:
+            pid = int(handle.read(20))
         with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as handle:
             state = handle.read().rsplit(")", 1)[1].split()[0]
     except (OSError, ValueError, IndexError):
@@ -193,11 +215,19 @@ def _seen(instance: Instance, counts: Dict[str, int]) -> Dict[str, Any]:
         "running": bool(pid),
         "healthy": not why,
         "why": why,
-        "uptime": round(time.time() - os.stat(instance["run"] + ".pid").st_mtime, 1) if pid else 0.0,
+        "uptime": _age(instance["run"] + ".pid") if pid else 0.0,
         "memory": _memory(pid),
         "starts": _starts(instance),
         "connections": counts.get(instance["listen"], 0),
     }
+
+
+def _age(path: str) -> float:
+    """Seconds since a file was written, 0 if it is gone."""
+    try:
+        return round(max(0.0, time.time() - os.lstat(path).st_mtime), 1)
+    except OSError:
+        return 0.0
 
 
 def _memory(pid: int) -> int:

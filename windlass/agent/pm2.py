@@ -7,19 +7,19 @@ import os
 import time
 from typing import Any, Dict, List
 
-from windlass.agent.core import process
+from windlass.agent.core import atomic, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.gate import last_lines
 
-LIMIT = 60.0
+LIMIT = 60.0  # seconds, for what only looks
 
 
 def _pm2(arguments: Dict[str, Any], *words: str) -> process.Completed:
     """Run pm2. Its own home is given, so that it never starts a second daemon elsewhere; the folder is one that always exists."""
     home = arguments["home"]
     extra = {"PM2_HOME": os.path.join(home, ".pm2"), "HOME": home, "PM2_DISABLE_VERSION_CHECK": "true", "NO_UPDATE_NOTIFIER": "1"}
-    return process.run(["pm2", *words], arguments["user"], extra, home, limit=LIMIT)
+    return process.run(["pm2", *words], arguments["user"], extra, home, limit=arguments.get("limit_seconds", LIMIT))
 
 
 def _must(arguments: Dict[str, Any], *words: str) -> process.Completed:
@@ -51,12 +51,18 @@ def pm2_start(arguments: Dict[str, Any], context: Context) -> Outcome:
     present = [entry["name"] for entry in _listed(arguments) if entry["name"].startswith(arguments["replaces"])]
     if present:
         _must(arguments, "delete", *sorted(set(present)))
-    path = os.path.join(arguments["home"], ".pm2", "windlass-start.json")
-    with open(path, "w", encoding="utf-8") as handle:
-        json.dump({"apps": [_entry(each) for each in arguments["processes"]]}, handle)
-    os.chmod(path, 0o644)
+    path = os.path.join(arguments["home"], "pm2-start.json")  # its home is root's: in `.pm2` the application could lay a link
+    atomic.write(path, [json.dumps({"apps": [_entry(each) for each in arguments["processes"]]}).encode()], 0o644)
     _must(arguments, "start", path)
+    _save(arguments)  # before anything is switched: a host that loses power right after it must find the new slot in the list
     return Outcome(True, "started %s" % ", ".join(names))
+
+
+def _save(arguments: Dict[str, Any]) -> None:
+    """Let PM2 write down what a boot brings back. It writes for all to read, in a folder where root must touch nothing."""
+    _must(arguments, "save", "--force")
+    dump = os.path.join(arguments["home"], ".pm2", "dump.pm2")
+    process.run(["chmod", "0600", dump], arguments["user"])
 
 
 def _entry(each: Dict[str, Any]) -> Dict[str, Any]:
@@ -88,10 +94,7 @@ def pm2_control(arguments: Dict[str, Any], context: Context) -> Outcome:
         return Outcome(bool(present), "would %s %s" % (action, ", ".join(present)))
     if present and action != "save":
         _must(arguments, action, *present)
-    _must(arguments, "save", "--force")
-    dump = os.path.join(arguments["home"], ".pm2", "dump.pm2")
-    if os.path.exists(dump):
-        os.chmod(dump, 0o600)
+    _save(arguments)
     return Outcome(bool(present), "%s %s" % (action, ", ".join(present)), data={"names": present})
 
 

@@ -60,7 +60,7 @@ def _records(root: str) -> Dict[str, Dict[str, Any]]:
 
 def _write(path: str, value: Dict[str, Any]) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    atomic.write(path, [json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"], 0o644)
+    atomic.write(path, [json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"], 0o600)
 
 
 def _journal(root: str, entry: Dict[str, Any]) -> None:
@@ -104,6 +104,8 @@ def switch(arguments: Dict[str, Any], context: Context) -> Outcome:
     before = _live(root)
     data = {"before": before, "milliseconds": 0.0}
     if before == slot:
+        if arguments["reload"] and not context.check:
+            _reload(root, before)  # a run that broke off may have left nginx with the other one
         return Outcome(False, data=data)
     if not os.path.isdir(os.path.join(root, "slots", slot)):
         raise OperationError("there is no slot %s in %s" % (slot, root))
@@ -128,13 +130,23 @@ def _reload(root: str, before: str) -> None:
         tested = process.run(["systemctl", "reload", "nginx"])
     if tested.status == 0:
         return
-    if before:
-        _point(root, before)
+    switch_back(root, before)
     raise OperationError(
         "nginx does not accept the switch; %s" % ("%s is live as before" % before if before else "nothing is live"),
         hint="run nginx -t on the host to see what is wrong with its configuration",
         last_lines=tested.last_lines(),
     )
+
+
+def switch_back(root: str, before: str, reload: bool = False) -> None:
+    """Back to the slot that was live; before the first release there was none."""
+    if before:
+        _point(root, before)
+    else:
+        os.unlink(os.path.join(root, "live"))
+    if reload:
+        process.run(["systemctl", "reload", "nginx"])
+    atomic.sync_folder(root)
 
 
 def prune(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -148,7 +160,16 @@ def prune(arguments: Dict[str, Any], context: Context) -> Outcome:
         why = _remove(folder, name)
         if why:
             left.append("%s: %s" % (name, why))
+    if not context.check:
+        _sweep(folder)
     return Outcome(bool(doomed), "removed %s" % ", ".join(doomed) if doomed else "", data={"removed": doomed, "left": left})
+
+
+def _sweep(folder: str) -> None:
+    """What a power cut left half unpacked or half removed. Nobody else is at work here: the run holds the application's lock."""
+    for entry in os.scandir(folder) if os.path.isdir(folder) else ():
+        if entry.name.startswith("."):
+            shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _remove(folder: str, name: str) -> Optional[str]:

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import HostError, OperationFailed, RefusedError
+from windlass.errors import HostError, WindlassError
 from windlass.flows import preparation
 from windlass.flows.preparation import Deployment
-from windlass.flows.steps import Timer, all_of, told
-from windlass.hosts.fleet import errors_of
+from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
+from windlass.flows.truth import Truth, truth_of
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate
-from windlass.operations.lease import Lease
+from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
+from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
-from windlass.plans.recovery import Recovery, recovery
-from windlass.plans.slots import HostState, States, prunable
+from windlass.plans.recovery import SETTLE, Recovery, recovery
+from windlass.plans.slots import Held, HostState, States, moment, prunable
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.hosts.fleet import Fleet
     from windlass.inventory import Application
-
-
-LOCK_WAIT = 2.0  # seconds: enough for a holder that has just been killed, too little to queue behind one that works
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +69,10 @@ class Cutover:
 
     def lock_and_look(self, purpose: str) -> dict[str, HostState]:
         """Take the application's lock on every host, then read what is there. Raises RefusedError if somebody holds it."""
-        lease = Lease(name=f"app-{self.application.name}", holder=self.operator, purpose=purpose, wait_seconds=LOCK_WAIT)
+        lease = lease_of(self.application, self.operator, purpose)
         with self.timer.step("lock", self.hosts):
             outcomes = self.fleet.run_same(self.hosts, (lease, ReleaseState(root=self.layout.root)))
-        for error in errors_of(outcomes).values():
-            if isinstance(error, OperationFailed) and error.tried == lease.title():
-                raise RefusedError(error.message, host=error.host, hint=error.hint)
+        refuse_if_held(lease, outcomes)
         return {host: HostState.of(host, results[1].data) for host, results in all_of(outcomes).items()}
 
     def look(self) -> dict[str, HostState]:
@@ -131,26 +127,39 @@ class Cutover:
                 host: [
                     self.progress("switch", states[host], release, slot=slots[host], warm=warm),
                     Switch(root=self.layout.root, slot=slots[host], reload=reload),
+                    *self._watch(states[host], release, slots[host], warm=warm),
                 ]
                 for host in hosts
             }
         )
         return {host: results[1].data for host, results in done.items()}
 
-    def settle(self, states: States, slots: Mapping[str, str], release: str, *, retired: str = "live") -> dict[str, int]:
+    def _watch(self, state: HostState, release: str, slot: str, *, warm: bool) -> list[Operation]:
+        """What is kept warm has shown before that it serves, and whoever goes back is in a hurry."""
+        seconds = self.application.gate.watch_seconds
+        if warm or not seconds or state.live == slot:
+            return []
+        found, reload = preparation.instances(self.application, slot, release), preparation.reloads(self.application)
+        return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
+
+    def settle(
+        self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False, retired: str = "live"
+    ) -> dict[str, int]:
         """After the switch: let the old slot drain, keep it warm or stop it, remember what serves now, prune, end the run.
 
         `retired` is what becomes of the release that served before: `live` stays a way back, `bad` does not.
         Gives the connections that were still open at the limit, for each host.
         """
+        passed = {host: self.progress(SETTLE, states[host], release, slot=slots[host], warm=warm) for host in slots}
         with self.timer.step("drain", slots):
-            drained = self.each({host: self._drain(states[host], slots[host]) for host in slots})
+            drained = self.each({host: [passed[host], *self._drain(states[host], slots[host])] for host in slots})
         left = {
             host: next((int(result.data["left"]) for result in results if "left" in result.data), 0)
             for host, results in drained.items()
         }
+        at = moment(states, time.time())
         with self.timer.step("tidy", slots):
-            self.each({host: self._tidy(states[host], slots[host], release, left[host], retired) for host in slots})
+            self.each({host: self._tidy(states[host], slots[host], (release, at), left[host], retired) for host in slots})
         return left
 
     def _drain(self, state: HostState, slot: str) -> list[Operation]:
@@ -159,96 +168,115 @@ class Cutover:
         if not old or old == slot:
             return []
         operations: list[Operation] = []
-        workers = preparation.names_under_pm2(self.application, old, workers=True)
-        if workers:
-            operations.append(self.pm2("stop", names=workers))
-        return [
-            *operations,
-            Drain(listens=preparation.listens(self.application, old), limit_seconds=self.application.drain_seconds),
-        ]
+        held = self.held(state, old)
+        if held.workers:
+            operations.append(self.pm2("stop", names=held.workers))
+        return [*operations, Drain(listens=held.listens, limit_seconds=self.application.drain_seconds)]
 
-    def _tidy(self, state: HostState, slot: str, release: str, left: int, retired: str) -> list[Operation]:
+    def held(self, state: HostState, slot: str) -> Held:
+        """What was started in a slot."""
+        found = state.held.get(slot, Held())
+        return found if found != Held() else preparation.held(self.application, slot)
+
+    def _tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
+        """`serves`: the release, and since when."""
+        release, at = serves
         old = state.live if state.live != slot else ""
         operations: list[Operation] = []
         if old and not self.application.keep_warm:
-            operations.append(self.pm2("delete", prefix=preparation.slot_prefix(self.application, old)))
+            operations += self._emptied(old)
         elif old and left:
             # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.
-            operations.append(self.pm2("restart", names=preparation.names_under_pm2(self.application, old, workers=False)))
+            operations.append(self.pm2("restart", names=self.held(state, old).web))
         else:
             operations.append(self.pm2("save"))
         if old and state.live_release != release:
             operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
-        after = HostState(
-            state.host, slot, {**state.slots, slot: release}, {**state.records}, tuple({*state.releases, release}), free_bytes=0
-        )
+        after = replace(state, slots={**state.slots, slot: release}, releases=tuple({*state.releases, release}))
         return [
             *operations,
-            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": time.time()}),
+            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": at}),
             Prune(root=self.layout.root, releases=prunable(after, self.application.keep_releases)),
             Progress(root=self.layout.root),
         ]
 
     def pm2(self, action: str, *, names: tuple[str, ...] = (), prefix: str = "") -> Pm2Control:
         """An action on the application's processes."""
-        return Pm2Control(user=self.application.user, home=self.layout.root, action=action, names=names, prefix=prefix)
+        limit, root = preparation.pm2_limit(self.application), self.layout.root
+        return Pm2Control(user=self.application.user, home=root, action=action, names=names, prefix=prefix, limit_seconds=limit)
+
+    def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
+        """The workers of a release that serves again; they slept while it was kept warm."""
+        names = self.held(state, slot).workers
+        return [self.pm2("restart", names=names)] if names else []
 
     def recover(self, states: States, why: str = "") -> str:
         """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
-        verdict = recovery(states)
+        verdict = recovery(states, missing=set(self.hosts) - set(states))
         if verdict is None:
             return ""
-        with self.timer.step("recover", verdict.hosts):
+        left = {host: each for host, each in verdict.hosts.items() if each.action != "nothing"}
+        with self.timer.step("recover", left):
             if verdict.finishes:
-                release = next(each.release for each in verdict.hosts.values())
-                self.each({host: self._finish(states[host], each) for host, each in verdict.hosts.items()})
-                self.listener(events.Note(f"{release} serves on every host"))
+                at = moment(states, time.time())
+                self.each({host: self._finish(states[host], each, at) for host, each in left.items()})
             else:
-                self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in verdict.hosts.items()})
+                self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in left.items()})
         return verdict.story
 
-    def _finish(self, state: HostState, found: Recovery) -> list[Operation]:
-        before = str(state.progress.get("before", ""))
-        old = HostState(state.host, before, state.slots, state.records, state.releases)
-        return [*self._drain(old, found.slot), *self._tidy(old, found.slot, found.release, 0, "live")]
+    def _finish(self, state: HostState, found: Recovery, at: float) -> list[Operation]:
+        """What the broken run would still have done. nginx may not have been told of the switch; telling it twice does no harm."""
+        old = replace(state, live=str(state.progress.get("before", "")))
+        retired = "bad" if state.progress.get("action") == "rollback" else "live"
+        return [
+            Switch(root=self.layout.root, slot=found.slot, reload=preparation.reloads(self.application)),
+            *(self.wake_workers(state, found.slot) if found.warm else ()),
+            *self._drain(old, found.slot),
+            *self._tidy(old, found.slot, (found.release, at), 0, retired),
+        ]
 
     def _undo(self, state: HostState, found: Recovery, why: str) -> list[Operation]:
         """Back to the release before: the switch first, for everything else can wait."""
-        if found.action == "nothing":
-            return []
         operations: list[Operation] = []
-        failed = state.progress.get("slot") or found.slot
+        failed = str(state.progress.get("slot", ""))
         if found.action == "revert":
-            reload = preparation.reloads(self.application)
-            operations.append(Switch(root=self.layout.root, slot=found.slot, reload=reload))
-            workers = preparation.names_under_pm2(self.application, found.slot, workers=True)
-            if workers:
-                operations.append(self.pm2("restart", names=workers))
-        if found.warm:
-            workers = preparation.names_under_pm2(self.application, failed, workers=True)
-            operations.append(self.pm2("stop", names=workers))
-        elif state.slots.get(failed) == found.release:
+            operations += self._return(state, found.slot)
+        if found.warm and found.action != "forget":
+            operations.append(self.pm2("stop", names=self.held(state, failed).workers))
+        elif found.action != "forget" and state.slots.get(failed) == found.release:
+            # It may have served for a moment, and somebody may still be connected to it.
+            operations.append(Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds))
             operations += self._clear(state, failed)
         if found.release and state.progress.get("action") == "deploy":
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
+
+    def _return(self, state: HostState, slot: str) -> list[Operation]:
+        """Switch back. Before the first release there was no slot."""
+        if not slot:
+            return [Link(path=self.layout.live, absent=True)]
+        return [
+            Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application)),
+            *self.wake_workers(state, slot),
+        ]
 
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
         """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
         displaced = str(state.progress.get("displaced", ""))
         if self.application.keep_warm and displaced in state.releases:
             again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
-            return [*again, self.pm2("stop", names=preparation.names_under_pm2(self.application, slot, workers=True))]
+            return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
+        return self._emptied(slot)
+
+    def _emptied(self, slot: str) -> list[Operation]:
         prefix = preparation.slot_prefix(self.application, slot)
         return [self.pm2("delete", prefix=prefix), File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
 
-    def take_back(self, error: BaseException) -> dict[str, str]:
+    def take_back(self, error: BaseException) -> Truth:
         """After an error: bring every host that answers to one release, and say for each host what is true there now."""
         states = self.look()
         try:
             self.recover(states, told(error))
-        except HostError as worse:
+        except WindlassError as worse:
             self.warn(f"taking it back failed too: {worse.message}")
-        after = self.look()
-        said = {host: f"{state.live_release or 'nothing'} serves" for host, state in after.items()}
-        return {host: said.get(host, "does not answer; the next run will finish or take back what it holds") for host in self.hosts}
+        return truth_of(self.hosts, self.look())

@@ -15,8 +15,9 @@ from windlass.flows.cutover import Cutover
 from windlass.flows.migrations import migrations_in
 from windlass.flows.preparation import Deployment
 from windlass.flows.source import Source, resolve
-from windlass.flows.steps import Timer, told
+from windlass.flows.steps import Timer, steps_only, told
 from windlass.operations.command import Run
+from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
 from windlass.plans.slots import States, live_releases, unchanged
@@ -33,6 +34,7 @@ class Deployed:
     """What a deploy came to.
 
     before   the release that served before, empty if none did
+    warm     whether it is kept running, so that the way back is the switch alone
     left     for each host, connections that were still open to the old release when the drain's limit was reached
     story    what was found of an earlier run that had broken off, and what was done about it
     """
@@ -40,6 +42,7 @@ class Deployed:
     application: str
     release: str
     before: str = ""
+    warm: bool = False
     changed: bool = True
     reference: str = ""
     commit: str = ""
@@ -77,7 +80,7 @@ def deploy(
     with timer.step("resolve"):
         source = resolve(application, reference, project=workspace.project)
     hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
-    with workspace.fleet(hosts, listener) as fleet:
+    with workspace.fleet(hosts, steps_only(listener)) as fleet:
         cutover = Cutover(workspace, application, fleet, listener, timer, "deploy", workspace.operator)
         states = cutover.lock_and_look(f"deploy {application.name} {source.reference}")
         story = cutover.recover(states)
@@ -86,8 +89,8 @@ def deploy(
             states = cutover.look()
         with timer.step("artefact", hosts[:1]):
             artefact = _artefact(cutover, source)
-        settings = preparation.configuration(Deployment(workspace, application, hosts[0], ""))
-        if not force and unchanged(states, artefact.content.sha256, settings):
+        settings = {host: preparation.configuration(Deployment(workspace, application, host, "")) for host in hosts}
+        if not force and unchanged(states, artefact.content.sha256, settings) and _is_well(cutover, states):
             (release,) = live_releases(states)
             return _nothing_to_do(cutover, source, artefact, release, story)
         return _deploy(cutover, states, source, artefact, settings, story)
@@ -106,6 +109,18 @@ def _artefact(cutover: Cutover, source: Source) -> Artefact:
     )
 
 
+def _is_well(cutover: Cutover, states: States) -> bool:
+    """Whether what serves really does: somebody who deploys the same again may be trying to bring it back to life."""
+    found = {host: preparation.instances(cutover.application, state.live, state.live_release) for host, state in states.items()}
+    seen = cutover.each({host: [Inspect(instances=instances)] for host, instances in found.items()})
+    sick = {
+        f"{host} {name}: {data['why']}" for host, (result,) in seen.items() for name, data in result.data.items() if data["why"]
+    }
+    if sick:
+        cutover.warn(f"{'; '.join(sorted(sick))}: deploying it anew")
+    return not sick
+
+
 def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release: str, story: str) -> Deployed:
     return Deployed(
         application=cutover.application.name,
@@ -121,12 +136,14 @@ def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release
     )
 
 
-def _deploy(cutover: Cutover, states: States, source: Source, artefact: Artefact, settings: str, story: str) -> Deployed:
+def _deploy(
+    cutover: Cutover, states: States, source: Source, artefact: Artefact, settings: Mapping[str, str], story: str
+) -> Deployed:
     release = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{source.short}"
     slots = {host: state.idle for host, state in states.items()}
     _make_sure_of_room(states, artefact)
     try:
-        _prepare(cutover, states, slots, release, _record(cutover, source, artefact, settings))
+        _prepare(cutover, states, slots, release, {host: _record(cutover, source, artefact, settings[host]) for host in slots})
         _stand_up(cutover, states, slots, release, artefact)
         with cutover.timer.step("switch", slots):
             switched = cutover.switch(states, slots, release)
@@ -138,6 +155,7 @@ def _deploy(cutover: Cutover, states: States, source: Source, artefact: Artefact
         application=cutover.application.name,
         release=release,
         before=before[0] if before else "",
+        warm=bool(before) and cutover.application.keep_warm,
         reference=source.reference,
         commit=source.commit,
         artefact=artefact.content.sha256,
@@ -177,13 +195,15 @@ def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str)
     }
 
 
-def _prepare(cutover: Cutover, states: States, slots: Mapping[str, str], release: str, record: Mapping[str, Any]) -> None:
+def _prepare(
+    cutover: Cutover, states: States, slots: Mapping[str, str], release: str, records: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Announce the run on every host, before anything is changed there."""
     root = cutover.layout.root
     announced: dict[str, list[Operation]] = {
         host: [
             cutover.progress("prepare", states[host], release, slot=slots[host]),
-            Record(root=root, release=release, values=record),
+            Record(root=root, release=release, values=records[host]),
         ]
         for host in slots
     }
@@ -233,16 +253,16 @@ def _migration(seen: Deployment) -> Run:
 
 
 def _taken_back(cutover: Cutover, error: BaseException, release: str) -> WindlassError | KeyboardInterrupt:
-    """The error to show once the old release serves alone again."""
-    hosts = cutover.take_back(error)
-    truth = "; ".join(f"{host}: {said}" for host, said in hosts.items())
+    """The error to show once the old release serves alone again, or the new one, if every host had switched."""
+    truth = cutover.take_back(error)
+    finished = truth.serves(release)
     if isinstance(error, KeyboardInterrupt):
-        return KeyboardInterrupt(f"the {cutover.action} of {release} was taken back. {truth}")
-    partly = any("does not answer" in said for said in hosts.values())
+        return KeyboardInterrupt(f"the {cutover.action} of {release} was {'finished' if finished else 'taken back'}. {truth}")
+    what = "serves on every host, but something failed after the switch" if finished else "was not deployed"
     return FlowFailed(
-        f"{cutover.application.name} {release} was not deployed: {told(error)}",
-        hosts=hosts,
-        partly=partly,
-        hint=getattr(error, "hint", "") or truth,
+        f"{cutover.application.name} {release} {what}: {told(error)}",
+        hosts=truth.hosts,
+        partly=truth.partly,
+        hint=getattr(error, "hint", "") or str(truth),
         last_lines=getattr(error, "last_lines", ()),
     )

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from windlass import events
 from windlass.errors import HostError
 from windlass.flows import preparation
-from windlass.flows.steps import all_of
+from windlass.flows.steps import all_of, lease_of, refuse_if_held
 from windlass.hosts.fleet import errors_of
+from windlass.operations.file import File
 from windlass.operations.gate import Gate, Inspect, Instance
+from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control, Pm2List, TailLogs
 from windlass.operations.release import ReleaseState
 from windlass.operations.wire import Batch
@@ -64,7 +66,7 @@ def status(workspace: Workspace, application: Application, fleet: Fleet, *, now:
             failed[host] = outcome.message
             continue
         rows += _rows(application, states[host], outcome[0].data, now)
-    verdict = recovery(states)
+    verdict = recovery(states, missing=failed)
     story = verdict.story if verdict else ""
     return ApplicationStatus(application.name, tuple(rows), ways_back(states), story, len(live_releases(states)) <= 1, failed)
 
@@ -151,28 +153,52 @@ def pm2_list(application: Application, fleet: Fleet) -> dict[str, list[dict[str,
     return listed
 
 
-def pm2_restart(application: Application, fleet: Fleet, process: str, *, gate_seconds: float) -> dict[str, tuple[str, ...]]:
-    """Restart the processes of the live slot, host after host, each back and fit before the next one goes.
+def pm2_restart(
+    application: Application, fleet: Fleet, process: str, *, gate_seconds: float, operator: str
+) -> dict[str, tuple[str, ...]]:
+    """Restart the processes of the live slot, one after the other, host after host, each fit before the next one goes.
 
-    Raises the first host's error; the hosts after it are then untouched.
+    Raises RefusedError if a run holds the application's lock, else the first host's error; what comes after it is then untouched.
     """
     layout = Layout(application.name)
     restarted: dict[str, tuple[str, ...]] = {}
     for host in fleet.targets:
-        looked = all_of(fleet.run_same([host], (ReleaseState(root=layout.root),)))
-        state = HostState.of(host, looked[host][0].data)
+        state = _locked(application, fleet, host, operator)
         chosen = [
             each
             for each in preparation.instances(application, state.live, state.live_release)
             if state.live and process in ("", each.name.rpartition("-")[0])
         ]
-        names = tuple(layout.process_name(state.live, each.name) for each in chosen)
-        gate = Gate(instances=tuple(chosen), limit_seconds=gate_seconds, stable_seconds=application.gate.stable_seconds)
-        restart = Pm2Control(user=application.user, home=layout.root, action="restart", names=names)
-        if names:
-            all_of(fleet.run_same([host], (restart, gate)))
-        restarted[host] = names
+        steps = [step for each in chosen for step in _restart(application, state.live, each, gate_seconds)]
+        if steps:
+            all_of(fleet.run_same([host], steps))
+        restarted[host] = tuple(layout.process_name(state.live, each.name) for each in chosen)
     return restarted
+
+
+def _locked(application: Application, fleet: Fleet, host: str, operator: str) -> HostState:
+    """A host's state, and nobody else changes it from now on."""
+    lease = lease_of(application, operator, f"restart {application.name}")
+    outcomes = fleet.run_same([host], (lease, ReleaseState(root=Layout(application.name).root)))
+    refuse_if_held(lease, outcomes)
+    return HostState.of(host, all_of(outcomes)[host][1].data)
+
+
+def _restart(application: Application, slot: str, instance: Instance, gate_seconds: float) -> list[Operation]:
+    """One process; its earlier starts are not held against it."""
+    layout = Layout(application.name)
+    name = layout.process_name(slot, instance.name)
+    return [
+        File(path=f"{instance.run}.starts", absent=True),
+        Pm2Control(
+            user=application.user,
+            home=layout.root,
+            action="restart",
+            names=(name,),
+            limit_seconds=preparation.pm2_limit(application),
+        ),
+        Gate(instances=(instance,), limit_seconds=gate_seconds, stable_seconds=application.gate.stable_seconds),
+    ]
 
 
 def logs(application: Application, fleet: Fleet, *, lines: int, process: str = "") -> dict[str, dict[str, list[str]] | HostError]:

@@ -5,27 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.templating import process_command, process_environment, release_files, scope
 from windlass.operations.archive import Archive
+from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.gate import Health, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.pm2 import Pm2Process, Pm2Start
+from windlass.operations.service import Service
 from windlass.plans.launcher import launcher
 from windlass.plans.layout import Layout
-from windlass.values import Secret
+from windlass.plans.slots import Held
+from windlass.values import Command, Secret
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Application, Process
 
-PRIVATE = "0600"
+PM2_SECONDS = 60.0  # for all that PM2 does itself
+# Of one file, given on standard input.
+WRITE = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1"; sync "$1"'
+# Of a folder that is shared and where a release has it. An empty folder gives way, also one that git could only keep by a file.
+SHARE = """
+[ -d "$1" ] || mkdir -p -m 0750 "$1"
+mkdir -p "$(dirname "$2")"
+[ -L "$2" ] || [ ! -d "$2" ] || { rm -f "$2/.gitkeep" "$2/.keep"; rmdir "$2"; }
+ln -sfn "$1" "$2"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +73,31 @@ class Deployment:
 
 
 def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
-    """What a release remembers of its environment: enough to see that a value differs, too little to learn it."""
-    return {name: hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:8] for name, value in sorted(values.items())}
+    """What a release remembers of its environment: enough to see that a value differs, too little to know a guess for right."""
+    return {name: hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:4] for name, value in sorted(values.items())}
 
 
 def configuration(deployment: Deployment) -> str:
-    """A digest of all that shapes a release besides its artefact: environment, files, processes."""
+    """A digest of all that shapes a release on its host besides its artefact: environment, files, processes."""
     application = deployment.application
     unnamed = Deployment(deployment.workspace, application, deployment.host, "{release}")
     parts = {
         "environment": unnamed.environment(),
         "files": {path: text.reveal() for path, text in unnamed.files().items()},
         "processes": {name: process.model_dump(mode="json") for name, process in application.processes.items()},
+        "variables": {name: _own_variables(unnamed, process) for name, process in application.processes.items()},
         "shared": list(application.shared),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _own_variables(deployment: Deployment, process: Process) -> dict[str, str]:
+    """What a process sets itself, filled but for the slot: a secret in it may have changed, which its template does not show."""
+    values = deployment.values(slot="{slot}", listen="{listen}", instance=0)
+    environment = deployment.workspace.environment
+    filled = process_environment(environment, deployment.application, process, values)
+    command = process_command(environment, deployment.application, process, values)
+    return {name: filled[name] for name in process.environment} | {"": command}
 
 
 def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
@@ -85,20 +107,20 @@ def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
 
 
 def dress(deployment: Deployment) -> tuple[Operation, ...]:
-    """The environment and the files that the inventory describes, and links to what all releases share."""
-    user, folder = deployment.application.user, deployment.folder
-    operations: list[Operation] = [
-        File(path=f"{folder}/.env", content=environment_file(deployment.environment()), mode=PRIVATE, owner=user, group=user),
-    ]
-    for path, text in deployment.files().items():
-        operations.append(File(path=f"{folder}/{path}", content=text, mode=PRIVATE, owner=user, group=user))
-    for path in deployment.application.shared:
-        kept = f"{deployment.layout.shared}/{path}"
-        operations += [
-            Directory(path=kept, mode="0750", owner=user, group=user),
-            Link(path=f"{folder}/{path}", target=kept, force=True),
-        ]
-    return tuple(operations)
+    """The environment and the files that the inventory describes, and links to what all releases share.
+
+    All of it is done as the application's user: the folders are the user's, and root would follow a link that was laid there.
+    """
+    written = {".env": environment_file(deployment.environment()), **deployment.files()}
+    files = [_in_release(deployment, f"write {path}", WRITE, path, give=text) for path, text in written.items()]
+    shared = deployment.layout.shared
+    links = [_in_release(deployment, f"share {path}", SHARE, f"{shared}/{path}", path) for path in deployment.application.shared]
+    return (*files, *links)
+
+
+def _in_release(deployment: Deployment, name: str, script: str, *arguments: str, give: Secret | None = None) -> Run:
+    command = Command.of("/bin/sh", "-euc", script, "sh", *arguments)
+    return Run(name=name, command=command, user=deployment.application.user, folder=deployment.folder, give=give)
 
 
 def instances(application: Application, slot: str, release: str) -> tuple[Instance, ...]:
@@ -144,11 +166,16 @@ def is_web(instance: Instance) -> bool:
     return bool(instance.listen)
 
 
-def names_under_pm2(application: Application, slot: str, *, workers: bool) -> tuple[str, ...]:
-    """PM2's names of the workers of a slot, or of the others."""
+def held(application: Application, slot: str) -> Held:
+    """What is started in a slot, as the inventory describes it now."""
     layout = Layout(application.name)
-    chosen = [instance for instance in instances(application, slot, "") if is_web(instance) is not workers]
-    return tuple(layout.process_name(slot, instance.name) for instance in chosen)
+    found = instances(application, slot, "")
+    names = {each: layout.process_name(slot, each.name) for each in found}
+    return Held(
+        web=tuple(names[each] for each in found if is_web(each)),
+        workers=tuple(names[each] for each in found if not is_web(each)),
+        listens=tuple(each.listen for each in found if each.listen),
+    )
 
 
 def slot_prefix(application: Application, slot: str) -> str:
@@ -167,7 +194,10 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     operations: list[Operation] = [
         Directory(path=folder),
         Link(path=f"{folder}/run", target=f"{layout.run}/{slot}"),
-        File(path=f"{folder}/slot.json", content=json.dumps({"release": deployment.release}) + "\n"),
+        File(
+            path=f"{folder}/slot.json",
+            content=json.dumps({"release": deployment.release, **asdict(held(application, slot))}) + "\n",
+        ),
     ]
     if reloads(application):
         operations.append(File(path=f"{folder}/upstream.conf", content=_upstream(application, slot)))
@@ -187,8 +217,22 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                 )
             )
     prefix = slot_prefix(application, slot)
-    operations.append(Pm2Start(user=application.user, home=layout.root, replaces=prefix, processes=tuple(started)))
+    operations.append(Service(name=f"pm2-{application.name}"))  # PM2's command line would else start one outside of systemd's care
+    operations.append(
+        Pm2Start(
+            user=application.user,
+            home=layout.root,
+            replaces=prefix,
+            processes=tuple(started),
+            limit_seconds=pm2_limit(application),
+        )
+    )
     return tuple(operations)
+
+
+def pm2_limit(application: Application) -> float:
+    """How long PM2 may take for a slot, in seconds: it stops one process after the other, and each may finish its work."""
+    return PM2_SECONDS + sum(process.stop_seconds * process.instances for process in application.processes.values())
 
 
 def _launch(deployment: Deployment, process: Process, number: int, slot: str) -> list[Operation]:
@@ -212,10 +256,5 @@ def _launch(deployment: Deployment, process: Process, number: int, slot: str) ->
 
 def _upstream(application: Application, slot: str) -> str:
     """nginx's servers of a slot. Without `max_fails=0` one refused connection would take the only server out for ten seconds."""
-    lines = [f"server {listen} max_fails=0;" for listen in listens(application, slot)]
+    lines = [f"server {listen} max_fails=0;" for listen in held(application, slot).listens]
     return "# Written by Windlass: the servers of this slot.\n" + "\n".join(lines) + "\n"
-
-
-def listens(application: Application, slot: str) -> tuple[str, ...]:
-    """Where the processes of a slot take requests."""
-    return tuple(instance.listen for instance in instances(application, slot, "") if instance.listen)

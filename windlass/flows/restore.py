@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import BackupError, UsageError
+from windlass.errors import BackupError, ConnectionFailed, UsageError
 from windlass.flows.vault import Vault, open_vault, pick
 from windlass.operations.database import Databases
 from windlass.operations.operation import Operation
@@ -126,11 +126,7 @@ def _whole(vault: Vault, stored: Stored, plan: Restoration) -> Restored:
             last_lines=wrong,
             hint=f"{plan.into} is left for you to look at; nothing else was changed",
         )
-    milliseconds = 0.0
-    if plan.before:
-        with vault.timer.step("swap", host):
-            swap = Swap(database=vault.entry.database, restored=plan.into, before=plan.before)
-            milliseconds = vault.run(swap)[0].data["milliseconds"]
+    milliseconds = _swapped(vault, plan) if plan.before else 0.0
     return Restored(
         name=vault.entry.name,
         backup=stored.id,
@@ -142,6 +138,22 @@ def _whole(vault: Vault, stored: Stored, plan: Restoration) -> Restored:
         milliseconds=milliseconds,
         seconds=vault.timer.seconds,
     )
+
+
+def _swapped(vault: Vault, plan: Restoration) -> float:
+    """The milliseconds that the swap took. Raises HostError, and BackupError where nobody can say whether it was made."""
+    database, host = vault.entry.database, vault.entry.host
+    try:
+        with vault.timer.step("swap", [host]):
+            (result,) = vault.run(Swap(database=database, restored=plan.into, before=plan.before))
+    except ConnectionFailed as error:
+        raise BackupError(
+            f"{error.message}, while {plan.into} was taking the place of {database}",
+            host=host,
+            hint=f"if there is a database {plan.before} on {host} now, it has; otherwise all is as it was",
+        ) from error
+    milliseconds: float = result.data["milliseconds"]
+    return milliseconds
 
 
 def _table(vault: Vault, stored: Stored, plan: Restoration) -> Restored:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import FlowFailed, OperationFailed, UsageError, WindlassError
-from windlass.flows import preparation
 from windlass.flows.cutover import Cutover, Switched
 from windlass.flows.deploy import start_in
 from windlass.flows.preparation import Deployment
-from windlass.flows.steps import Timer, process_age, told
+from windlass.flows.steps import Timer, process_age, steps_only, told
 from windlass.plans.slots import Back, Between, States, between, is_warm, live_releases, resolve_release, ways_back
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def rollback(
     """Go back to `wanted`, or without it to the release that served before and was not bad. Raises UsageError if there is none."""
     timer = Timer(listener)
     hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
-    with workspace.fleet(hosts, listener) as fleet:
+    with workspace.fleet(hosts, steps_only(listener)) as fleet:
         cutover = Cutover(workspace, application, fleet, listener, timer, "rollback", workspace.operator)
         states = cutover.lock_and_look(f"rollback {application.name} {wanted}".rstrip())
         story = cutover.recover(states)
@@ -108,8 +107,8 @@ def _go_back(cutover: Cutover, states: States, back: Back) -> tuple[bool, Switch
         switched = cutover.switch(states, slots, back.release, warm=warm)
     after = process_age()
     if warm:
-        _wake_workers(cutover, slots)
-    cutover.settle(states, slots, back.release, retired="bad")
+        _wake_workers(cutover, states, slots)
+    cutover.settle(states, slots, back.release, warm=warm, retired="bad")
     return warm, switched, after
 
 
@@ -119,30 +118,29 @@ def _still_fit(cutover: Cutover, states: States, release: str) -> bool:
     try:
         with cutover.timer.step("gate", states):
             cutover.each({host: [cutover.warm_gate(release, state.slot_of(release), WARM_LIMIT)] for host, state in states.items()})
-    except OperationFailed as error:
+    except (OperationFailed, FlowFailed) as error:
         cutover.warn(f"the warm release of {application.name} does not answer ({error.message}); starting it anew")
         return False
     return True
 
 
-def _wake_workers(cutover: Cutover, slots: Mapping[str, str]) -> None:
-    """The workers of the release that serves again; they slept while it was kept warm."""
-    workers = {host: preparation.names_under_pm2(cutover.application, slot, workers=True) for host, slot in slots.items()}
-    awake = {host: [cutover.pm2("restart", names=names)] for host, names in workers.items() if names}
+def _wake_workers(cutover: Cutover, states: States, slots: Mapping[str, str]) -> None:
+    awake = {host: operations for host, slot in slots.items() if (operations := cutover.wake_workers(states[host], slot))}
     if awake:
         with cutover.timer.step("workers", awake):
             cutover.each(awake)
 
 
 def _not_gone_back(cutover: Cutover, error: BaseException, release: str) -> WindlassError | KeyboardInterrupt:
-    hosts = cutover.take_back(error)
-    truth = "; ".join(f"{host}: {said}" for host, said in hosts.items())
+    truth = cutover.take_back(error)
+    finished = truth.serves(release)
     if isinstance(error, KeyboardInterrupt):
-        return KeyboardInterrupt(f"the rollback to {release} was taken back. {truth}")
+        return KeyboardInterrupt(f"the rollback to {release} was {'finished' if finished else 'taken back'}. {truth}")
+    what = f"gone back to {release}, but not without a fault afterwards" if finished else f"not gone back to {release}"
     return FlowFailed(
-        f"not gone back to {release}: {told(error)}",
-        hosts=hosts,
-        partly=any("does not answer" in said for said in hosts.values()),
-        hint=truth,
+        f"{what}: {told(error)}",
+        hosts=truth.hosts,
+        partly=truth.partly,
+        hint=str(truth),
         last_lines=getattr(error, "last_lines", ()),
     )

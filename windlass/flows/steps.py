@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from windlass.errors import FlowFailed, HostError, WindlassError
-from windlass.events import Listener, StepEnded, StepStarted
+from windlass.errors import FlowFailed, HostError, OperationFailed, RefusedError, WindlassError
+from windlass.events import Event, Listener, OperationEnded, StepEnded, StepStarted
 from windlass.hosts.fleet import errors_of
+from windlass.operations.lease import Lease
+
+if TYPE_CHECKING:
+    from windlass.inventory import Application
 
 Value = TypeVar("Value")
+
+LOCK_WAIT = 2.0  # seconds: enough for a holder that has just been killed, too little to queue behind one that works
+
+
+def steps_only(listener: Listener) -> Listener:
+    """For flows whose steps say enough: what single operations changed is counted, not told. Failures are."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, OperationEnded) and event.status in ("changed", "unknown"):
+            event = replace(event, status="ok")
+        listener(event)
+
+    return listen
 
 
 class Timer:
@@ -52,6 +70,28 @@ def all_of(outcomes: Mapping[str, Value | HostError]) -> dict[str, Value]:
             last_lines=first.last_lines,
         )
     return {host: outcome for host, outcome in outcomes.items() if not isinstance(outcome, HostError)}
+
+
+def lease_of(application: Application, holder: str, purpose: str) -> Lease:
+    """The lock of an application: one run at a time changes what serves."""
+    return Lease(name=f"app-{application.name}", holder=holder, purpose=purpose, wait_seconds=LOCK_WAIT)
+
+
+def refuse_if_held(lease: Lease, outcomes: Mapping[str, object]) -> None:
+    """Raises RefusedError, which says who holds it, if a host did not give the lock."""
+    for error in errors_of(outcomes).values():
+        if isinstance(error, OperationFailed) and error.tried == lease.title():
+            raise RefusedError(error.message, host=error.host, hint=error.hint)
+
+
+def until(look: Callable[[], Value], good: Callable[[Value], bool], limit: float) -> Value:
+    """Look until what is seen is good, or for `limit` seconds; what was seen last."""
+    deadline = time.monotonic() + limit
+    while True:
+        seen = look()
+        if good(seen) or time.monotonic() >= deadline:
+            return seen
+        time.sleep(0.25)
 
 
 def told(error: BaseException) -> str:

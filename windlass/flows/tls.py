@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import CertificateError, UsageError
 from windlass.flows.setup import setup
-from windlass.flows.steps import Timer, all_of
+from windlass.flows.steps import Timer, all_of, until
 from windlass.flows.tls_preflight import preflight
 from windlass.flows.tls_state import Installed, State, on_disk, states
 from windlass.operations.command import Run
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.hosts.fleet import Fleet
     from windlass.inventory import Host
+
+SETTLE = 20.0  # seconds that nginx may take from being told to reload until no old worker takes connections any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _finished(fleet: Fleet, wanted: Sequence[Certificate], before: dict[str, str
         for each in wanted:
             _share(fleet, each)
     with timer.step("prove"):
-        found = states(fleet, wanted)
+        found = until(lambda: states(fleet, wanted), lambda found: error_of(found) is None, SETTLE)
     error = error_of(found)
     if error:
         raise error

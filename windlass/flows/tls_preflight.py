@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from windlass.errors import RefusedError
-from windlass.flows.steps import all_of
+from windlass.flows.steps import all_of, until
 from windlass.operations.file import File
 from windlass.operations.wire import Batch
 from windlass.plans.certificates import CHALLENGES, WEBROOT, Certificate, obstacles
@@ -39,7 +39,11 @@ def preflight(workspace: Workspace, fleet: Fleet, wanted: Sequence[Certificate])
     place = f"{WEBROOT}{path}"
     all_of(fleet.run(dict.fromkeys(issuers, Batch((File(path=place, content=token),)))))
     try:
-        found = [reason for each in wanted for reason in reasons(each, path, token, _resolver(workspace, each))]
+        found = until(
+            lambda: [reason for each in wanted for reason in reasons(each, path, token, _resolver(workspace, each))],
+            lambda found: not found,
+            LIMIT,  # an nginx that was just told of its sites needs a moment
+        )
     finally:
         all_of(fleet.run(dict.fromkeys(issuers, Batch((File(path=place, absent=True),)))))
     if found:

@@ -99,11 +99,12 @@ class Channel:
         self._lock = threading.Lock()
         self._session = self._connect()
         self._buffer = b""
+        self._over = ""
         try:
             self._start()
             self.facts = self._hello()
         except BaseException:
-            self._session.close()
+            self.abandon()
             raise
 
     @property
@@ -116,38 +117,54 @@ class Channel:
 
     def close(self) -> None:
         """Say goodbye and hang up; the agent ends and its locks are free."""
-        with contextlib.suppress(ConnectionFailed):
-            self._send(frames.encode(frames.BYE, {}))
-        self._session.close()
+        self._tell(frames.BYE)
+        self.abandon()
 
     def abandon(self) -> None:
-        """Hang up at once, as a lost connection would. For tests and for hosts that no longer answer."""
+        """Hang up at once, as a lost connection would."""
+        self._over = self._over or "it was closed"
         self._session.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be used, as far as is known."""
+        return not self._over
 
     def ping(self) -> None:
         """Let the agent know that somebody is still here. A dead line is noticed by whoever waits for results, not here."""
-        with contextlib.suppress(ConnectionFailed):
-            self._send(frames.encode(frames.PING, {}))
+        self._tell(frames.PING)
 
     def cancel(self) -> None:
         """Ask the agent to end the batch under way: what waits stops waiting, what runs is finished, the rest is skipped."""
-        with contextlib.suppress(ConnectionFailed):
-            self._send(frames.encode(frames.CANCEL, {}))
+        self._tell(frames.CANCEL)
 
     def run(self, batch: Batch, sink: Sink | None = None) -> tuple[Result, ...]:
         """Give the agent a batch and wait for all results. Pieces of streams that the host sends go to `sink`.
 
         Raises OperationFailed for the first failed operation (unless the batch goes on), ConnectionFailed, AgentFailed.
+        Whatever else ends it before the batch is over, such as a fault of the sink, ends the channel, too: what the host still
+        had to say of this batch would be taken for the next one's.
         """
         encoded = encode(batch)
-        uploads = Uploads(encoded.files, self._send)
+        try:
+            with Uploads(encoded.files, self._send) as uploads:
+                self._send(frames.encode(frames.CALL, encoded.body))
+                self.round_trips += 1
+                results = self._results(batch, uploads, sink)
+        except BaseException as error:
+            self._over = self._over or f"the batch before was broken off ({error or type(error).__name__})"
+            self._session.close()
+            raise
+        if not batch.go_on:
+            _raise_first_failure(self.target.name, results)
+        return tuple(results)
+
+    def _results(self, batch: Batch, uploads: Uploads, sink: Sink | None) -> list[Result]:
         results: list[Result] = []
-        self._send(frames.encode(frames.CALL, encoded.body))
-        self.round_trips += 1
         while True:
             kind, body = self._next_frame()
             if kind == frames.DONE:
-                break
+                return results
             if kind == frames.RESULT:
                 results.append(self._result(batch, frames.decode(body)))
             elif kind == frames.DATA and sink is not None:
@@ -156,9 +173,6 @@ class Channel:
                 uploads.handle(kind, frames.decode(body))
             else:
                 self._told(kind, body, batch)
-        if not batch.go_on:
-            _raise_first_failure(self.target.name, results)
-        return tuple(results)
 
     def _told(self, kind: bytes, body: bytes, batch: Batch) -> None:
         """Frames that only inform."""
@@ -202,11 +216,10 @@ class Channel:
 
     def _start(self) -> None:
         """Send the agent. Where sudo may ask for a password, wait to see whether it does; otherwise nothing is waited for."""
-        if self.target.sudo_password is None:
+        if self.target.sudo_password is not None:
+            self._answer_sudo(self.target.sudo_password.reveal())
+        with contextlib.suppress(ConnectionFailed):  # it may have ended already, and what it said then tells more
             self._send(payload.payload())
-            return
-        self._answer_sudo(self.target.sudo_password.reveal())
-        self._send(payload.payload())
 
     def _answer_sudo(self, password: str) -> None:
         self._session.wait_at_most(0.1)
@@ -264,14 +277,23 @@ class Channel:
                 f"{name} has a Python older than 3.8", host=name, last_lines=lines, hint="install a newer python3 there"
             )
         if "sudo" in complaint:
-            hint = f"let {self.target.user} use sudo without a password there, or give the password with --ask-sudo-password"
+            hint = f"let {self.target.user} use sudo there"
+            if self.target.sudo_password is None:
+                hint += " without a password, or give the password with --ask-sudo-password"
             return AgentFailed(f"{name} does not let {self.target.user} become root", host=name, last_lines=lines, hint=hint)
         return AgentFailed(
             f"the agent did not start on {name}", host=name, last_lines=lines, hint="run the login by hand to see more"
         )
 
+    def _tell(self, kind: bytes) -> None:
+        """Send a word without a body, if there is anybody to hear it."""
+        with contextlib.suppress(ConnectionFailed):
+            self._send(frames.encode(kind, {}))
+
     def _send(self, data: bytes) -> None:
         with self._lock:
+            if self._over:
+                raise self._lost(self._over)
             try:
                 self._session.send(data)
             except (OSError, EOFError) as error:
@@ -304,7 +326,14 @@ class Channel:
     def _next_frame(self) -> tuple[bytes, bytes]:
         """The next frame that is not a ping."""
         while True:
-            kind, body = frames.read(self._read_exactly)
+            try:
+                kind, body = frames.read(self._read_exactly)
+            except frames.BrokenFrame as error:
+                raise AgentFailed(
+                    f"{self.target.name} sent something that is not the agent's: {error}",
+                    host=self.target.name,
+                    hint="run the same again; if it stays so, run the login by hand to see more",
+                ) from error
             if kind != frames.PING:
                 return kind, body
 

@@ -6,22 +6,29 @@ Host keys are always checked. An unknown key is refused, unless the target says 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 import socket
 import threading
+import time
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
 from fabric import Config, Connection
+from fabric.connection import derive_shorthand
 
 from windlass.errors import ConnectionFailed
+from windlass.hosts.channel import SILENCE_LIMIT, START_LIMIT
 from windlass.hosts.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _ACCEPT_LOCK = threading.Lock()
+DEFAULT_PORT = 22
 USER_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
 SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
@@ -36,8 +43,11 @@ class _AcceptNew(paramiko.MissingHostKeyPolicy):
         client.get_host_keys().add(hostname, key.get_name(), key)
         with _ACCEPT_LOCK:
             self._known_hosts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._known_hosts.open("a", encoding="utf-8") as handle:
-                handle.write(f"{hostname} {key.get_name()} {key.get_base64()}\n")
+            with self._known_hosts.open("a+b") as handle:
+                if handle.tell():
+                    handle.seek(-1, os.SEEK_END)
+                    handle.write(b"" if handle.read(1) == b"\n" else b"\n")  # whoever wrote the last line may not have ended it
+                handle.write(f"{hostname} {key.get_name()} {key.get_base64()}\n".encode())
 
 
 @lru_cache(maxsize=32)
@@ -50,41 +60,115 @@ def _known_hosts_of(target: Target) -> Path:
     return (target.known_hosts or USER_KNOWN_HOSTS).expanduser()
 
 
-def _fabric_connection(target: Target) -> Connection:
-    """Fabric's connection with host keys checked; Fabric itself would accept any key silently."""
-    gateway = _fabric_connection(target.jump) if target.jump else None
+def _fabric_connection(target: Target, towards: str = "") -> _Connection:
+    """Fabric's connection with host keys checked; Fabric itself would accept any key silently. `towards`: where a jump leads."""
     arguments: dict[str, Any] = {"banner_timeout": target.connect_seconds, "auth_timeout": target.connect_seconds}
     if target.private_key:
         arguments |= {"pkey": _private_key(target.private_key), "look_for_keys": False, "allow_agent": False}
     connection = _Connection(
         target.address,
         user=target.user or None,
-        port=target.port,
-        gateway=gateway,
+        port=target.port if target.port != DEFAULT_PORT else None,  # the user's ssh_config may know another one
         config=_fabric_config(),
         connect_timeout=target.connect_seconds,
         connect_kwargs=arguments,
     )
-    client = connection.client
+    _check_host_keys(connection.client, target)
+    jump = target.jump or _configured_jump(target, connection.ssh_config.get("proxyjump", ""))
+    connection.explained = _Way(target, towards, jump)
+    if jump or isinstance(connection.gateway, Connection):
+        connection.gateway = _fabric_connection(jump, towards or target.name) if jump else None
+    return connection
+
+
+def _check_host_keys(client: paramiko.SSHClient, target: Target) -> None:
     known_hosts = _known_hosts_of(target)
     if not target.known_hosts and SYSTEM_KNOWN_HOSTS.exists():
         client.load_system_host_keys(str(SYSTEM_KNOWN_HOSTS))
     if known_hosts.exists():
         client.load_system_host_keys(str(known_hosts))
     client.set_missing_host_key_policy(_AcceptNew(known_hosts) if target.accept_new else paramiko.RejectPolicy())
-    return connection
+
+
+def _configured_jump(target: Target, hops: str) -> Target | None:
+    """The way that the user's ssh_config names (`ProxyJump`), as targets whose host keys are checked like every other's."""
+    jump = None
+    for hop in hops.split(",") if hops not in ("", "none") else ():
+        parts = derive_shorthand(hop)
+        if parts["host"] == target.address:  # a pattern in ssh_config that means the jump host, too
+            return None
+        jump = dataclasses.replace(
+            target,
+            name=parts["host"],
+            address=parts["host"],
+            user=parts["user"] or "",
+            port=parts["port"] or DEFAULT_PORT,
+            jump=jump,
+        )
+    return jump
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a connection is for, to be told when it fails."""
+
+    target: Target
+    towards: str
+    jump: Target | None
+
+
+@lru_cache(maxsize=256)
+def _turnstile(_address: str, _port: int) -> threading.BoundedSemaphore:
+    """sshd drops connections at random when more than ten have not logged in yet (MaxStartups)."""
+    return threading.BoundedSemaphore(8)
 
 
 class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
     """Fabric's connection, but the way through a jump host has a limit like every other."""
 
+    explained: _Way | None = None
+
     def open_gateway(self) -> Any:
         if isinstance(self.gateway, str):  # a ProxyCommand of the user's ssh_config
             return super().open_gateway()
-        self.gateway.open()
-        return self.gateway.transport.open_channel(
+        way = self.gateway.explained
+        with _turnstile(self.gateway.host, self.gateway.port), _explained(way.target, way.towards):
+            self.gateway.open()
+        _tune(self.gateway.transport)
+        tunnel = self.gateway.transport.open_channel(
             kind="direct-tcpip", dest_addr=(self.host, int(self.port)), src_addr=("", 0), timeout=self.connect_timeout
         )
+        return _Tunnel(tunnel)
+
+    def hang_up(self) -> None:
+        """Close this and the whole way to it, and wait for nobody."""
+        with contextlib.suppress(Exception):
+            self.client.close()
+        if isinstance(self.gateway, _Connection):
+            self.gateway.hang_up()
+
+
+class _Tunnel:
+    """A channel through a jump host, as a socket that gives up when nothing fits into it any more: Paramiko tries for ever."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._full_since: float | None = None
+
+    def send(self, data: bytes) -> int:
+        try:
+            sent = self._channel.send(data)
+        except TimeoutError:
+            now = time.monotonic()
+            self._full_since = self._full_since or now
+            if now - self._full_since > SILENCE_LIMIT:
+                raise OSError("the jump host takes no more bytes") from None
+            raise
+        self._full_since = None
+        return sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
 
 
 @lru_cache(maxsize=1)
@@ -96,7 +180,7 @@ def _fabric_config() -> Config:
 class Session:
     """An open connection with one command running on it: bytes in, bytes out, bytes of standard error aside."""
 
-    def __init__(self, connection: Connection, channel: paramiko.Channel) -> None:
+    def __init__(self, connection: _Connection, channel: paramiko.Channel) -> None:
         self._connection = connection
         self._channel = channel
         self.sent = 0
@@ -106,7 +190,8 @@ class Session:
         """Send all of it. Raises OSError when the connection is gone."""
         view = memoryview(data)
         while view:
-            count = self._channel.send(view)  # type: ignore[arg-type]  # any buffer will do
+            with _as_os_error():
+                count = self._channel.send(view)  # type: ignore[arg-type]  # any buffer will do
             if count == 0:
                 raise OSError("the channel is closed")
             self.sent += count
@@ -131,55 +216,79 @@ class Session:
 
     def close(self) -> None:
         """Hang up. The far side sees the end of its input."""
-        with contextlib.suppress(Exception):
-            self._channel.close()
-        with contextlib.suppress(Exception):
-            self._connection.close()
+        self._connection.hang_up()  # closing the channel first would wait behind whoever is stuck in sending
 
 
 def open_session(target: Target, command: str) -> Session:
     """Connect, log in, and run one command. Raises ConnectionFailed with what stood in the way."""
-    connection = _fabric_connection(target)
-    with _explained(target):
+    with _explained(target), contextlib.ExitStack() as undo:
+        connection = _fabric_connection(target)
+        undo.callback(connection.hang_up)
         connection.open()
         transport = connection.transport
         transport.set_keepalive(15)
-        _no_delay(transport)
+        _tune(transport)
         channel = transport.open_session(timeout=target.connect_seconds)
-        channel.exec_command(command)
+        with _at_most(START_LIMIT, connection.hang_up):  # Paramiko waits for the answer without a limit
+            channel.exec_command(command)
+        undo.pop_all()
         return Session(connection, channel)
 
 
-def _no_delay(transport: paramiko.Transport) -> None:
-    """Without TCP_NODELAY the kernel holds small packets back for 40 ms, for each request."""
+def _tune(transport: paramiko.Transport) -> None:
+    """Without TCP_NODELAY the kernel holds small packets back for 40 ms, for each request; without TCP_USER_TIMEOUT it would try
+    for a quarter of an hour to send into a line that is cut."""
     if isinstance(transport.sock, socket.socket):  # through a jump host it is a channel, which has no options
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_LIMIT * 1000))
 
 
 @contextlib.contextmanager
-def _explained(target: Target) -> Iterator[None]:
+def _at_most(limit: float, otherwise: Callable[[], None]) -> Iterator[None]:
+    timer = threading.Timer(limit, otherwise)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Paramiko's own errors of a line that died are like the kernel's to whoever sends."""
+    try:
+        yield
+    except paramiko.SSHException as error:
+        raise OSError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _explained(target: Target, towards: str = "") -> Iterator[None]:
     """Turn the many ways in which a connection fails into one error that says what to do."""
-    where = f"{target.user + '@' if target.user else ''}{target.address}:{target.port}"
+    where = f"{target.name} ({target.user + '@' if target.user else ''}{target.address}:{target.port})"
+    where += f", the way to {towards}," if towards else ""
+    host = towards or target.name
     try:
         yield
     except paramiko.BadHostKeyException as error:
         raise ConnectionFailed(
-            f"{target.name} ({where}) shows another host key than before",
-            host=target.name,
+            f"{where} shows another host key than before",
+            host=host,
             hint=f"if the host was rebuilt, remove its line from {_known_hosts_of(target)}; if not, somebody is in between",
         ) from error
     except paramiko.AuthenticationException as error:
         raise ConnectionFailed(
-            f"{target.name} ({where}) does not let us in: {error}",
-            host=target.name,
+            f"{where} does not let us in: {error}",
+            host=host,
             hint="check the user and key in the inventory, and that the key is in the host's authorized_keys",
         ) from error
     except paramiko.SSHException as error:
-        raise ConnectionFailed(f"{target.name} ({where}): {error}", host=target.name, hint=_ssh_hint(target, str(error))) from error
+        raise ConnectionFailed(f"{where}: {error}", host=host, hint=_ssh_hint(target, str(error))) from error
     except (OSError, EOFError) as error:
         raise ConnectionFailed(
-            f"{target.name} ({where}) cannot be reached: {error or type(error).__name__}",
-            host=target.name,
+            f"{where} cannot be reached: {error or type(error).__name__}",
+            host=host,
             hint="check that the host is up, and its address and port in the inventory",
         ) from error
 

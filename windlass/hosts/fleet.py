@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import HostError
-from windlass.hosts.channel import Channel, Result
+from windlass.hosts.channel import Channel, Opener, Result, open_over_ssh
 from windlass.hosts.target import Target
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
@@ -29,16 +29,17 @@ class Fleet:
     A host that fails does not stop the others: its entry in the outcomes is the error.
     """
 
-    def __init__(self, targets: Iterable[Target], listener: events.Listener = events.nobody) -> None:
+    def __init__(
+        self, targets: Iterable[Target], listener: events.Listener = events.nobody, opener: Opener = open_over_ssh
+    ) -> None:
         self.targets = {target.name: target for target in targets}
         self._listener = listener
+        self._opener = opener
         self._channels: dict[str, Channel] = {}
         self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
         self._stop = threading.Event()
-        self._pinger = threading.Thread(target=self._ping, daemon=True)
 
     def __enter__(self) -> Fleet:
-        self._pinger.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -57,7 +58,8 @@ class Fleet:
         """The line to one host, opened if it is not yet. Raises ConnectionFailed or AgentFailed."""
         channel = self._channels.get(host)
         if channel is None:
-            channel = self._channels[host] = Channel(self.targets[host], self._listener)
+            channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener)
+            threading.Thread(target=self._ping, args=(channel,), name=f"ping {host}", daemon=True).start()
         return channel
 
     def connect(self, hosts: Iterable[str] | None = None) -> Outcomes[Channel]:
@@ -93,9 +95,7 @@ class Fleet:
             _wait(futures.values())
         except KeyboardInterrupt:
             self._listener(events.Note("interrupted: ending the step under way (Ctrl-C again leaves at once)", warning=True))
-            for channel in list(self._channels.values()):
-                channel.cancel()
-            _wait(futures.values())
+            self._end(futures.values())
             raise
         outcomes: Outcomes[Value] = {}
         for host, future in futures.items():
@@ -111,10 +111,18 @@ class Fleet:
         if channel is not None:
             channel.abandon()
 
-    def _ping(self) -> None:
-        while not self._stop.wait(PING_EVERY):
+    def _end(self, futures: Iterable[Future[Any]]) -> None:
+        """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just connecting."""
+        waiting = {future for future in futures if not future.cancel()}
+        while waiting:
             for channel in list(self._channels.values()):
-                channel.ping()
+                channel.cancel()
+            waiting = wait(waiting, timeout=0.5).not_done
+
+    def _ping(self, channel: Channel) -> None:
+        """A thread for each line: a host that takes nothing any more keeps only its own thread, not the others from being heard."""
+        while channel.is_open and not self._stop.wait(PING_EVERY):
+            channel.ping()
 
 
 def _wait(futures: Iterable[Future[Any]]) -> None:

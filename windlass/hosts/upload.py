@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any, BinaryIO
 
 from windlass.agent.core import frames
+from windlass.errors import OperationFailed
 
 
 class Uploads:
-    """The files that the host may ask for during one batch. A host grants credit as it writes; nothing is sent beyond it."""
+    """The files that the host may ask for during one batch. A host grants credit as it writes; nothing is sent beyond it.
+
+    Leaving it closes the files that a host did not want to the end.
+    """
 
     def __init__(self, files: Mapping[str, Path], send: Callable[[bytes], None]) -> None:
         self._files = files
@@ -18,11 +23,18 @@ class Uploads:
         self._open: dict[int, BinaryIO] = {}
         self._credit: dict[int, int] = {}
 
+    def __enter__(self) -> Uploads:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for handle in self._open.values():
+            handle.close()
+
     def handle(self, kind: bytes, body: dict[str, Any]) -> None:
-        """A FETCH opens a stream with its first window, a CREDIT widens it."""
+        """A FETCH opens a stream with its first window, a CREDIT widens it. Raises OperationFailed for a file that is gone."""
         stream = int(body["stream"])
         if kind == frames.FETCH:
-            self._open[stream] = self._files[body["sha256"]].open("rb")
+            self._open[stream] = _opened(self._files[body["sha256"]])
             self._credit[stream] = int(body["window"])
         elif stream in self._open:
             self._credit[stream] += int(body["bytes"])
@@ -38,3 +50,12 @@ class Uploads:
                 handle.close()
                 del self._open[stream], self._credit[stream]
                 return
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise OperationFailed(
+            f"{path} cannot be sent: {error.strerror}", tried=f"send {path}", hint="it was there a moment ago; run the same again"
+        ) from error

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from windlass.plans.layout import other
 from windlass.plans.slots import HostState, States
 
-Action = Literal["nothing", "finish", "revert", "discard"]
+Action = Literal["nothing", "forget", "finish", "revert", "discard"]
+SETTLE = "settle"  # the step that is announced once every host has switched: from it on there is no way but forth
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,9 @@ class Recovery:
     """What to do on one host.
 
     finish    the release serves everywhere: only the tidying is left
-    revert    this host was switched, another was not: switch back to `slot`
+    revert    this host was switched, another was not: switch back to `slot`; empty if nothing served before
     discard   this host was not switched: stop what was started in the idle `slot`
+    forget    this host served the release before the run began, and goes on
     warm      the release was in its slot before the run, and stays there whatever happens
     """
 
@@ -41,48 +42,54 @@ class Verdict:
         return any(recovery.action == "finish" for recovery in self.hosts.values())
 
 
-def recovery(states: States) -> Verdict | None:
-    """Judge what is found on all of an application's hosts; None if no run broke off.
+def recovery(states: States, missing: Collection[str] = ()) -> Verdict | None:
+    """Judge what is found on an application's hosts; None if no run broke off. `missing` are the hosts that do not answer.
 
     The old release serves until every host has switched: if only some have, they go back, for the old slot is still warm there.
+    A host that is not known to have switched counts as one that has not, unless another remembers that all had.
     """
     broken = {host: state for host, state in states.items() if state.progress}
     if not broken:
         return None
     latest = max((state.progress for state in broken.values()), key=lambda progress: float(progress.get("at", 0)))
-    switched = {host for host, state in broken.items() if _switched(state)}
-    everywhere = len(broken) == len(states) and switched == set(states)
+    release = str(latest.get("release", ""))
+    concerned = {host: state for host, state in states.items() if state.progress or release in state.records}
+    switched = {host for host, state in concerned.items() if _serves(state, release)}
+    known = not missing or any(_past_the_switch(state) for host, state in concerned.items() if host in switched)
+    everywhere = known and switched == set(concerned)
     hosts = {host: _for_host(state, everywhere=everywhere) for host, state in states.items()}
-    return Verdict(_story(latest, sorted(switched), len(states)), hosts)
+    return Verdict(_story(latest, sorted(switched), everywhere=everywhere), hosts)
 
 
-def _switched(state: HostState) -> bool:
-    return (
-        bool(state.progress.get("slot"))
-        and state.live == state.progress["slot"]
-        and state.live_release == state.progress.get("release")
-    )
+def _serves(state: HostState, release: str) -> bool:
+    """Whether a host has switched to the release: in the middle of the run, or at the end of it."""
+    here = state.progress.get("release", release) == release and state.live == state.progress.get("slot", state.live)
+    return here and bool(release) and state.live_release == release
+
+
+def _past_the_switch(state: HostState) -> bool:
+    """Whether a host that serves the release was told, or can only know, that all the others do as well."""
+    return not state.progress or state.progress.get("step") == SETTLE
 
 
 def _for_host(state: HostState, *, everywhere: bool) -> Recovery:
     progress = state.progress
     if not progress:
         return Recovery("nothing")
-    release, warm = str(progress.get("release", "")), bool(progress.get("warm"))
+    release, slot, warm = str(progress.get("release", "")), str(progress.get("slot", "")), bool(progress.get("warm"))
+    before = str(progress.get("before", ""))
     if everywhere:
         return Recovery("finish", state.live, release, warm)
-    if _switched(state) and progress.get("before"):
-        return Recovery("revert", str(progress["before"]), release, warm)
-    if progress.get("slot") and state.live != progress["slot"]:
-        return Recovery("discard", str(progress["slot"]), release, warm)
-    return Recovery("discard", other(state.live), release, warm)
+    if slot == before:
+        return Recovery("forget", slot, release, warm)
+    return Recovery("revert", before, release, warm) if _serves(state, release) else Recovery("discard", slot, release, warm)
 
 
-def _story(progress: Mapping[str, Any], switched: list[str], total: int) -> str:
+def _story(progress: Mapping[str, Any], switched: list[str], *, everywhere: bool) -> str:
     when = datetime.fromtimestamp(float(progress.get("at", 0)), UTC).strftime("%Y-%m-%d %H:%M UTC")
     what = f"a {progress.get('action', 'run')} of {progress.get('release', 'a release')} by {progress.get('operator', 'somebody')}"
     where = f"at the step '{progress.get('step', '?')}' ({when})"
-    if len(switched) == total:
+    if everywhere:
         return f"{what} was broken off {where}, after every host had switched: finishing it"
     if switched:
         return f"{what} was broken off {where}, after {', '.join(switched)} had switched: going back to the release before"

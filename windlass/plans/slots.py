@@ -37,6 +37,18 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What was started in a slot: the names under PM2 of what takes requests and of the workers, and where it listens.
+
+    The slot remembers it, for the inventory may since have renamed a process, or taken one away.
+    """
+
+    web: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    listens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HostState:
     """One host's answer to ReleaseState."""
 
@@ -47,6 +59,7 @@ class HostState:
     releases: tuple[str, ...]
     progress: Mapping[str, Any] = field(default_factory=dict)
     free_bytes: int = 0
+    held: Mapping[str, Held] = field(default_factory=dict)
 
     @classmethod
     def of(cls, host: str, data: Mapping[str, Any]) -> HostState:
@@ -58,6 +71,11 @@ class HostState:
             releases=tuple(data["releases"]),
             progress=data["progress"],
             free_bytes=data["free_bytes"],
+            held={
+                slot: Held(*(tuple(entry.get(name, ())) for name in Held.__dataclass_fields__))
+                for slot, entry in data["slots"].items()
+                if entry.get("release")
+            },
         )
 
     @property
@@ -83,13 +101,13 @@ def live_releases(states: States) -> set[str]:
     return {state.live_release for state in states.values() if state.live_release}
 
 
-def unchanged(states: States, artefact: str, configuration: str) -> bool:
-    """Whether every host already serves this artefact with this configuration."""
-    for state in states.values():
+def unchanged(states: States, artefact: str, configurations: Mapping[str, str]) -> bool:
+    """Whether every host already serves one release, with this artefact and the configuration that is meant for the host."""
+    for host, state in states.items():
         record = state.records.get(state.live_release)
-        if record is None or (record.artefact, record.configuration) != (artefact, configuration):
+        if record is None or (record.artefact, record.configuration) != (artefact, configurations[host]):
             return False
-    return bool(states)
+    return len(live_releases(states)) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +122,12 @@ def ways_back(states: States) -> tuple[Back, ...]:
     """The releases one can go back to, the one that served last first.
 
     A release counts if it is whole on every host, served once, does not serve now, and was not taken back as bad.
+    Where the hosts disagree, the newest of what they serve counts as what serves now.
     """
     everywhere = _on_all(states)
-    serving = live_releases(states)
     records = _records(states)
+    known = [records[name] for name in live_releases(states) if name in records]
+    serving = {max(known, key=lambda record: (record.live_at, record.created, record.release)).release} if known else set()
     good = [
         record
         for name, record in records.items()
@@ -131,9 +151,19 @@ def _records(states: States) -> dict[str, Record]:
     merged: dict[str, Record] = {}
     for state in states.values():
         for name, record in state.records.items():
-            if name not in merged or record.live_at > merged[name].live_at:
+            if name not in merged or _rank(record) > _rank(merged[name]):
                 merged[name] = record
     return merged
+
+
+def _rank(record: Record) -> tuple[float, bool]:
+    """Which of two hosts' records of a release counts: the later one, and of two from one run the one that says it is bad."""
+    return record.live_at, record.state == "bad"
+
+
+def moment(states: States, now: float) -> float:
+    """The time at which a release goes live, in seconds since 1970: later than any before, also by another controller's clock."""
+    return max([now, *(record.live_at + 1.0 for state in states.values() for record in state.records.values() if record.live_at)])
 
 
 def records_of(states: States) -> tuple[Record, ...]:

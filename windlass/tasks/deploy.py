@@ -35,6 +35,7 @@ def deploy(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Bring a version of an application to all its hosts, blue-green, without losing a request.
@@ -56,7 +57,13 @@ def deploy(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _deployed(flow(workspace, chosen(workspace.environment, app), ref, force=force, listener=listener))
 
-    run_flow("deploy", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "deploy", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _deployed(done: Deployed) -> Outcome:
@@ -67,15 +74,18 @@ def _deployed(done: Deployed) -> Outcome:
 
     if not done.changed:
         return Outcome(result=asdict(done), text=f"{done.application} {done.release} serves already: nothing to do")
-    lines = [f"{done.application} {done.release} ({done.reference}) serves on {len(done.switch_milliseconds)} hosts"]
+    lines = [f"{done.application} {done.release} ({done.reference}) serves on {_counted(len(done.switch_milliseconds), 'host')}"]
     if done.before:
-        lines.append(f"before it: {done.before}, kept warm: invoke rollback brings it back")
+        lines.append(f"before it: {done.before}, {'kept warm' if done.warm else 'stopped'}: invoke rollback brings it back")
     slowest = max(done.switch_milliseconds.values(), default=0.0)
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
     lines.append(f"took {human_seconds(sum(done.seconds.values()))} ({steps}); the switch itself {slowest:.1f} ms a host at most")
     left = sum(done.left.values())
     if left:
-        lines.append(f"{left} connections to the old release were still open after the drain's limit and were closed")
+        were = "was" if left == 1 else "were"
+        lines.append(
+            f"{_counted(left, 'connection')} to the old release {were} still open after the drain's limit and {were} closed"
+        )
     return Outcome(result=asdict(done), text="\n".join(lines))
 
 
@@ -90,6 +100,7 @@ def rollback(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Go back to the release that served before, at once; no version to look up.
@@ -110,7 +121,9 @@ def rollback(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _rolled_back(flow(workspace, chosen(workspace.environment, app), to, listener=listener))
 
-    run_flow("rollback", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "rollback", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
+    )
 
 
 def _rolled_back(done: RolledBack) -> Outcome:
@@ -121,7 +134,7 @@ def _rolled_back(done: RolledBack) -> Outcome:
 
     how = "by the switch alone" if done.warm else "started anew, it was no longer warm"
     lines = [
-        f"{done.application} {done.release} serves again on {len(done.switch_milliseconds)} hosts ({how})",
+        f"{done.application} {done.release} serves again on {_counted(len(done.switch_milliseconds), 'host')} ({how})",
         f"every host had switched {human_seconds(done.switched_after)} after the command was typed" if done.switched_after else "",
         f"{done.before} is marked as bad: a further rollback does not return to it" if done.before else "",
     ]
@@ -134,7 +147,14 @@ def _rolled_back(done: RolledBack) -> Outcome:
 
 @command(app=APP)
 def releases(
-    _context: Context, *, env: str = "", app: str = "", json: bool = False, lab: bool = False, accept_new: bool = False
+    _context: Context,
+    *,
+    env: str = "",
+    app: str = "",
+    json: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     List the releases of an application: which serves, which one can go back to, which failed and why.
@@ -152,7 +172,12 @@ def releases(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _releases(flow(workspace, chosen(workspace.environment, app), listener=listener))
 
-    run_flow("releases", Options(env=env, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "releases",
+        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 def _releases(found: Releases) -> Outcome:
@@ -169,7 +194,8 @@ def _releases(found: Releases) -> Outcome:
         state = f"live on {', '.join(serving)}" if serving else record.state if record.state != "live" else "served"
         when = f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%d %H:%M}" if record.created else ""
         way = back.get(record.release, "" if found.present[record.release] else "pruned")
-        rows.append([record.release, record.reference, when, record.operator, state, way, record.why[:60]])
+        by = record.operator.partition(" ")[0]  # user@machine; what git calls the person is in --json
+        rows.append([record.release, record.reference, when, by, state, way, record.why[:60]])
     text = table(["release", "reference", "made (UTC)", "by", "state", "way back", "why"], rows) if rows else "no releases yet"
     return Outcome(result=asdict(found), text=text)
 
@@ -184,6 +210,7 @@ def status(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Show what runs where: host, slot, release, age, health, and what one can go back to.
@@ -208,7 +235,12 @@ def status(
             fleet.connect()
             return _status([flow(workspace, each, fleet, now=time.time()) for each in chosen])
 
-    run_flow("status", Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "status",
+        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 def _status(found: list[ApplicationStatus]) -> Outcome:
@@ -239,7 +271,9 @@ def _status(found: list[ApplicationStatus]) -> Outcome:
     lines = [table(head, rows) if rows else "nothing is deployed yet", *(line for each in found for line in _remarks(each))]
     sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
     sick |= {host: message for each in found for host, message in each.unreachable.items()}
-    error = FlowFailed(f"{len(sick)} hosts are not well", hosts=sick, last_lines=[f"{host}: {why}" for host, why in sick.items()])
+    error = FlowFailed(
+        f"not well: {_counted(len(sick), 'host')}", hosts=sick, last_lines=[f"{host}: {why}" for host, why in sick.items()]
+    )
     return Outcome(result={"applications": [asdict(each) for each in found]}, text="\n".join(lines), error=error if sick else None)
 
 

@@ -29,6 +29,7 @@ def status(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Show what PM2 runs for an application: status, restarts, memory, CPU.
@@ -72,7 +73,12 @@ def status(
         processes = {host: found for host, found in listed.items() if not isinstance(found, HostError)}
         return Outcome(result={"processes": processes}, text=text, error=_failed(failed))
 
-    run_flow("pm2.status", Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "pm2.status",
+        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 @command(app=APP, process=PROCESS)
@@ -87,11 +93,12 @@ def restart(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
-    Restart the live processes of an application, host after host; each must be fit again before the next one goes.
+    Restart the live processes of an application, one after the other, host after host; each must be fit before the next one goes.
 
-    Requests that reach a host while its process restarts wait or are answered by the other hosts.
+    Requests that reach a host while its only process restarts are answered by the other hosts.
 
     Example:
 
@@ -106,11 +113,16 @@ def restart(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         application, hosts = _chosen(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
-            done = pm2_restart(application, fleet, process, gate_seconds=application.gate.limit_seconds)
+            limit_seconds, operator = application.gate.limit_seconds, workspace.operator
+            done = pm2_restart(application, fleet, process, gate_seconds=limit_seconds, operator=operator)
         text = "\n".join(f"{host}: {', '.join(names) or 'nothing to restart'}" for host, names in done.items())
         return Outcome(result={"restarted": {host: list(names) for host, names in done.items()}}, text=text)
 
-    run_flow("pm2.restart", Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "pm2.restart",
+        Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+    )
 
 
 @command(app=APP, process=PROCESS, lines="how many lines of each log")
@@ -125,6 +137,7 @@ def logs(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Show the last lines that an application's processes wrote, of both slots.
@@ -151,7 +164,12 @@ def logs(
         )
         return Outcome(result={"logs": good}, text=text or "nothing was logged yet", error=_failed(failed))
 
-    run_flow("pm2.logs", Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "pm2.logs",
+        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 def _chosen(workspace: Workspace, app: str, limit: str) -> tuple[Application, list[str]]:

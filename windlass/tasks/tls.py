@@ -30,6 +30,7 @@ def issue(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Bring sites with `tls` from whatever is there to a served certificate: set up, look, ask the authority, install, prove.
@@ -50,7 +51,9 @@ def issue(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _served(flow(workspace, chosen(workspace, app), listener=listener))
 
-    run_flow("tls.issue", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "tls.issue", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
+    )
 
 
 @command(app=APP, force="renew what is not yet to be renewed, too; authorities count how often")
@@ -64,6 +67,7 @@ def renew(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Renew what is to be renewed, as the host's own timer does, and bring it to the other hosts of the site.
@@ -83,7 +87,9 @@ def renew(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _served(flow(workspace, chosen(workspace, app), force=force, listener=listener))
 
-    run_flow("tls.renew", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "tls.renew", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
+    )
 
 
 @command(app=APP)
@@ -95,6 +101,7 @@ def status(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Ask every listener for its certificate, by every name, and compare with what is on the host's disk; show when it ends.
@@ -114,7 +121,12 @@ def status(
         found = flow(workspace, chosen(workspace, app), listener=listener)
         return Outcome(result={"certificates": _grouped(found)}, text=_table(found), error=error_of(found))
 
-    run_flow("tls.status", Options(env=env, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "tls.status",
+        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 def _served(served: Served) -> Outcome:

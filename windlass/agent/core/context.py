@@ -35,7 +35,10 @@ class Context:
         self._next_stream = 1
 
     def expect(self, kind: str, name: str) -> None:
-        """Remember that a run makes this (`user`, `group`, `package`, `path`, `unit`), for later operations of a check."""
+        """Remember what this batch makes, for later operations, above all those of a check.
+
+        The kinds are `user`, `group`, `package`, `path`, `tree` (a folder with whatever is in it) and `command` (anything at all).
+        """
         self._expected.add((kind, name))
 
     def expected(self, kind: str, name: str) -> bool:
@@ -47,20 +50,25 @@ class Context:
         return any(expected == kind for expected, _name in self._expected)
 
     def expects_below(self, folder: str) -> bool:
-        """Whether an earlier operation of this check would have made anything in this folder."""
-        return any(kind == "path" and name.startswith(folder + "/") for kind, name in self._expected)
+        """Whether an earlier operation of this batch makes anything in this folder."""
+        return any(kind in ("path", "tree") and name.startswith(folder + "/") for kind, name in self._expected)
 
     def expects_path(self, path: str) -> bool:
-        """Whether this path, or a folder above it, would have been made by an earlier operation of this check."""
+        """Whether this path would be there by now: made itself, or something in it, or in a tree that may well hold it."""
+        if self.expected("path", path) or self.expects_below(path):
+            return True
         while path not in ("/", ""):
-            if self.expected("path", path):
+            if self.expected("tree", path):
                 return True
             path = os.path.dirname(path)
         return False
 
+    def expects_surprises(self) -> bool:
+        """Whether an earlier operation of this check would have made what nobody can list beforehand."""
+        return any(kind in ("package", "command") for kind, _name in self._expected)
+
     def begin(self, check: bool, secrets: Tuple[str, ...]) -> None:
         """A new batch starts with nothing expected of earlier ones."""
-        self.cancelled.clear()
         self.check = check
         self.secrets = secrets
         self._expected.clear()
@@ -70,9 +78,10 @@ class Context:
         self.send(frames.encode(frames.NOTE, {"text": self.mask(text)}))
 
     def mask(self, text: str) -> str:
+        """Text fit to be shown: no secret in it, and no half characters (of file names) that no terminal takes."""
         for secret in self.secrets:
             text = text.replace(secret, "•••")
-        return text
+        return text.encode("utf-8", "backslashreplace").decode()
 
     def mask_lines(self, lines: List[str]) -> List[str]:
         return [self.mask(line) for line in lines]
@@ -80,6 +89,11 @@ class Context:
     def wait(self, seconds: float) -> None:
         """Sleep; raises OperationError if the controller goes away or has had enough meanwhile."""
         if self.cancelled.wait(seconds):
+            self.check_wanted()
+
+    def check_wanted(self) -> None:
+        """Raises OperationError if the controller is away or has had enough."""
+        if self.cancelled.is_set():
             raise OperationError("the controller went away" if self.gone.is_set() else "interrupted")
 
     def fetch(self, sha256: str) -> Iterator[bytes]:
@@ -91,6 +105,7 @@ class Context:
         taken = 0
         try:
             while True:
+                self.check_wanted()
                 chunk = self._next_chunk(incoming)
                 if not chunk:
                     return
@@ -107,11 +122,11 @@ class Context:
             try:
                 return incoming.get(timeout=1.0)
             except queue.Empty:
-                if self.gone.is_set():
-                    raise OperationError("the connection ended in the middle of a transfer") from None
+                self.check_wanted()
 
     def emit(self, stream: int, chunk: bytes) -> None:
         """Send a piece of a stream to the controller; SSH's own window is the brake."""
+        self.check_wanted()
         for start in range(0, len(chunk), frames.CHUNK):
             self.send(frames.encode_data(stream, chunk[start : start + frames.CHUNK]))
 

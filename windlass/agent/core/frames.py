@@ -59,4 +59,6 @@ def decode(body: bytes) -> Dict[str, Any]:
 
 
 def decode_data(body: bytes) -> Tuple[int, bytes]:
+    if len(body) < _STREAM.size:
+        raise BrokenFrame("data without a stream")
     return _STREAM.unpack_from(body)[0], body[_STREAM.size :]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import queue
+import select
 import sys
 import threading
 import time
@@ -34,10 +35,11 @@ class Loop:
         self._calls: "queue.Queue[Optional[Dict[str, Any]]]" = queue.Queue()
         self._context = Context(self.send)
         self._last_heard = time.monotonic()
+        self._pinged = threading.Event()
 
     def run(self) -> None:
         self.send(frames.encode(frames.HELLO, facts()))
-        for target in (self._read_frames, self._watch):
+        for target in (self._read_frames, self._watch, self._answer):
             threading.Thread(target=target, daemon=True).start()
         while True:
             call = self._calls.get()
@@ -46,13 +48,19 @@ class Loop:
             self._batch(call)
 
     def send(self, frame: bytes) -> None:
+        """Wait for room on the wire, but not for a controller that is gone: nobody will ever read what stands in the pipe."""
         with self._write_lock:
             view = memoryview(frame)
             try:
-                while view:
-                    view = view[os.write(self._sink, view) :]
+                while view and not self._context.gone.is_set():
+                    if select.select([], [self._sink], [], 1.0)[1]:
+                        view = view[os.write(self._sink, view[: select.PIPE_BUF]) :]  # so much fits without waiting
             except OSError:
                 self._leave()
+
+    def break_down(self, trace: str) -> None:
+        """Tell of a fault of the agent itself."""
+        self.send(frames.encode(frames.FATAL, {"message": self._context.mask(trace)[-2000:]}))
 
     def _leave(self) -> None:
         self._context.gone.set()
@@ -82,6 +90,8 @@ class Loop:
 
     def _take(self, kind: bytes, body: bytes) -> None:
         if kind == frames.CALL:
+            if not self._context.gone.is_set():
+                self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
             self._calls.put(frames.decode(body))
         elif kind == frames.DATA:
             stream, chunk = frames.decode_data(body)
@@ -89,9 +99,16 @@ class Loop:
             if incoming is not None:
                 incoming.put(chunk)
         elif kind == frames.PING:
-            self.send(frames.encode(frames.PING, {}))
+            self._pinged.set()
         elif kind == frames.CANCEL:
             self._context.cancelled.set()
+
+    def _answer(self) -> None:
+        """Answers to pings wait for room on the wire; who reads frames must not, or a slow reader would look like none."""
+        while True:
+            self._pinged.wait()
+            self._pinged.clear()
+            self.send(frames.encode(frames.PING, {}))
 
     def _watch(self) -> None:
         while not self._context.gone.wait(1.0):
@@ -191,7 +208,7 @@ def main() -> None:
     try:
         loop.run()
     except BaseException:
-        loop.send(frames.encode(frames.FATAL, {"message": traceback.format_exc()[-2000:]}))
+        loop.break_down(traceback.format_exc())
         raise
     sys.stderr.flush()
     os._exit(0)  # the reader thread may hang in read(2) for ever

@@ -60,12 +60,9 @@ class Server:
         values = ["--set=%s=%s" % item for item in sorted((variables or {}).items())]
         return PSQL + values + ["--dbname", database]
 
-    def ask(
-        self, guard: Guard, database: str, statements: str, variables: Optional[Dict[str, str]] = None, options: str = OPTIONS
-    ) -> List[Any]:
+    def ask(self, guard: Guard, database: str, statements: str, variables: Optional[Dict[str, str]] = None) -> List[Any]:
         """Run statements and give their rows, each of which is one JSON value. Raises OperationError."""
-        environment = dict(self.environment, PGOPTIONS=options)
-        answer = guard.run(self.psql(database, variables), SUPERUSER, environment, statements)
+        answer = guard.run(self.psql(database, variables), SUPERUSER, self.environment, statements)
         return [json.loads(line) for line in answer.text.splitlines() if line]
 
     def has(self, guard: Guard, database: str) -> bool:
@@ -90,6 +87,8 @@ def server(guard: Guard) -> Server:
         raise OperationError("PostgreSQL does not answer", hint=hint, last_lines=error.last_lines) from None
     found = json.loads(answer.text)
     environment = {"PGPORT": found["port"], "PGOPTIONS": OPTIONS}
+    if found["number"] >= 140000:  # a statement whose client was killed ends, too, and lets go of its locks
+        environment["PGOPTIONS"] += " -c client_connection_check_interval=2000"
     folder = found["folders"].split(",")[0].strip()
     if folder:
         environment["PGHOST"] = folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 _UNIX_LISTENING_FLAG = 0x10000
@@ -79,10 +80,11 @@ def get(listen: str, path: str, limit: float) -> Tuple[int, str]:
     """
     family = socket.AF_UNIX if listen.startswith("/") else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as client:
+        deadline = time.monotonic() + limit
         client.settimeout(limit)
         client.connect(listen if family == socket.AF_UNIX else _address(listen))
         client.sendall(("GET %s HTTP/1.0\r\nHost: localhost\r\nUser-Agent: windlass\r\nConnection: close\r\n\r\n" % path).encode())
-        answer = _read_all(client)
+        answer = _read_all(client, deadline)
     head, _, body = answer.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split()
     if len(words) < 2 or not words[1].isdigit():
@@ -95,9 +97,10 @@ def _address(listen: str) -> Tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
-def _read_all(client: socket.socket, most: int = 65536) -> bytes:
+def _read_all(client: socket.socket, deadline: float, most: int = 65536) -> bytes:
     answer = b""
     while len(answer) < most:
+        client.settimeout(max(0.001, deadline - time.monotonic()))  # an answer that never ends is none
         piece: Optional[bytes] = client.recv(most)
         if not piece:
             break

@@ -1,0 +1,90 @@
+"""A build runs code that nobody vouches for, and may take long: it neither reaches what is root's nor outlives the wish for it."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import LocalSession
+from windlass import events
+from windlass.errors import OperationFailed
+from windlass.hosts.channel import Channel, Result
+from windlass.hosts.target import Target
+from windlass.operations.build import Build
+from windlass.operations.operation import LocalFile
+from windlass.operations.wire import Batch
+
+HERE = Target(name="here", address="127.0.0.1", sudo=False)
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can build as somebody else")
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """The folder of an application, where its user can get to."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+
+
+def build(root: Path, *commands: str, listener: events.Listener = events.nobody, channel: Channel | None = None) -> Result:
+    source = root / "source.tar"
+    with tarfile.open(source, "w") as archive:
+        archive.addfile(tarfile.TarInfo("empty"), io.BytesIO())
+    opened = channel or Channel(HERE, listener, LocalSession)
+    try:
+        (result,) = opened.run(
+            Batch(
+                (
+                    Build(
+                        root=str(root),
+                        user="nobody",
+                        source=LocalFile.of(source),
+                        install="",
+                        lockfile="",
+                        commands=commands,
+                        exclude=("*.test.js",),
+                    ),
+                )
+            )
+        )
+    finally:
+        opened.close()
+    return result
+
+
+def test_a_build_cannot_lay_a_link_where_root_writes(root: Path) -> None:
+    victim = root / "victim"
+    victim.write_text("root's")
+
+    with pytest.raises(OperationFailed, match="ended with status 1"):
+        build(root, f"ln -s {victim} ../artefact.tar.zst.partial")
+
+    assert victim.read_text() == "root's"
+
+
+def test_a_build_ends_when_nobody_wants_it_any_more(root: Path) -> None:
+    opened: list[Channel] = []
+
+    def interrupt(event: events.Event) -> None:
+        if isinstance(event, events.Note) and event.text.startswith("build: sleep"):
+            opened[0].cancel()
+
+    opened.append(Channel(HERE, interrupt, LocalSession))
+    with pytest.raises(OperationFailed, match="interrupted"):
+        build(root, "sleep 60", channel=opened[0])
+
+
+def test_what_is_excluded_may_have_any_name(root: Path) -> None:
+    result = build(root, "touch '[id].js' '[id].test.js' 'index.test.js'")
+
+    listed = subprocess.run(["tar", "--zstd", "-tf", result.data["path"]], capture_output=True, text=True, check=True).stdout
+    assert sorted(listed.split()) == ["./", "./[id].js", "./empty"]

@@ -1,0 +1,218 @@
+"""What goes wrong on the line: faults in the middle of a batch, nobody who reads, nobody who speaks, noise."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import LocalSession, local_channel
+from windlass.agent.core import frames
+from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
+from windlass.hosts import connection, payload
+from windlass.hosts.channel import Channel
+from windlass.hosts.target import Target
+from windlass.operations.build import SendFile
+from windlass.operations.command import Run
+from windlass.operations.file import File
+from windlass.operations.operation import LocalFile
+from windlass.operations.wire import Batch, encode
+
+NOBODY = Target(name="here", address="127.0.0.1", sudo=False)
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    path = tmp_path / "big"
+    path.write_bytes(os.urandom(8_000_000))
+    return path
+
+
+class Saying(LocalSession):
+    """A host that says something else than the agent would, and ends."""
+
+    def __init__(self, script: str) -> None:
+        super().__init__(NOBODY, script)
+        self.process.wait(10)
+
+
+def test_a_batch_broken_off_by_its_sink_leaves_nothing_for_the_next_one(big: Path) -> None:
+    channel = local_channel()
+
+    def full(_stream: int, _chunk: bytes) -> None:
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        channel.run(Batch((SendFile(path=str(big)), Run(command="echo old"))), sink=full)
+    with pytest.raises(ConnectionFailed, match="broken off"):
+        channel.run(Batch((Run(command="echo new"),)))
+
+    assert not channel.is_open
+    channel.close()
+
+
+def test_a_file_that_vanished_is_one_host_s_error_and_says_which(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("x")
+    content = LocalFile.of(source)
+    source.unlink()
+    channel = local_channel()
+
+    with pytest.raises(OperationFailed, match="source cannot be sent: No such file"):
+        channel.run(Batch((File(path=str(tmp_path / "copy"), content=content, owner="", group=""),)))
+
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_noise_instead_of_frames_is_an_error_of_that_host() -> None:
+    with pytest.raises(AgentFailed, match="not the agent's"):
+        Channel(NOBODY, opener=lambda _target, _command: Saying("echo WINDLASS READY; echo Segmentation fault"))
+
+
+def test_a_host_that_ends_before_it_was_spoken_to_is_heard() -> None:
+    refusal = "echo 'sudo: a password is required' >&2; exit 1"
+
+    with pytest.raises(AgentFailed, match="does not let") as caught:
+        Channel(NOBODY, opener=lambda _target, _command: Saying(refusal))
+
+    assert caught.value.last_lines == ("sudo: a password is required",)
+
+
+def agent() -> subprocess.Popen[bytes]:
+    """The agent without a channel: frames are written and read by hand."""
+    session = LocalSession(NOBODY, payload.start_command(sudo="", tag="test"))
+    session.send(payload.payload())
+    assert session.process.stdout
+    while not os.read(session.process.stdout.fileno(), 15).endswith(payload.READY):
+        pass
+    return session.process
+
+
+def give(process: subprocess.Popen[bytes], *what: bytes) -> None:
+    assert process.stdin
+    for each in what:
+        process.stdin.write(each)
+
+
+def take(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    def exactly(count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            piece = os.read(process.stdout.fileno(), count - len(data))  # type: ignore[union-attr]
+            assert piece
+            data += piece
+        return data
+
+    return frames.read(exactly)
+
+
+def call(*operations: SendFile | Run) -> bytes:
+    return frames.encode(frames.CALL, encode(Batch(tuple(operations))).body)
+
+
+def release(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        assert pipe
+        pipe.close()
+    assert process.wait(20) is not None
+
+
+def test_the_agent_goes_although_nobody_reads_what_it_sends(big: Path) -> None:
+    process = agent()
+    give(process, call(SendFile(path=str(big))))
+    while take(process)[0] != frames.DATA:
+        pass
+
+    assert process.stdin
+    process.stdin.close()  # and its output, which nobody reads any more, stays open
+
+    assert process.wait(20) == 0
+    release(process)
+
+
+def test_the_agent_listens_while_nobody_reads_what_it_sends(big: Path) -> None:
+    process = agent()
+    give(process, call(SendFile(path=str(big))))
+    while take(process)[0] != frames.DATA:
+        pass
+
+    give(process, frames.encode(frames.PING, {}) * 3, frames.encode(frames.CANCEL, {}))
+    kinds: list[bytes] = []
+    while not kinds or kinds[-1] != frames.DONE:
+        kind, body = take(process)
+        kinds.append(kind)
+        if kind == frames.RESULT:
+            result = frames.decode(body)
+
+    assert (result["status"], result["message"]) == ("failed", "interrupted")
+    release(process)
+
+
+def test_a_cancel_right_behind_a_call_ends_that_batch_and_not_the_next(tmp_path: Path) -> None:
+    process = agent()
+    take(process)
+
+    waits = Run(command=f"while ! test -e {tmp_path}/go; do sleep 0.05; done")
+    give(process, call(waits, Run(command="true")) + frames.encode(frames.CANCEL, {}) + frames.encode(frames.PING, {}))
+    while take(process)[0] != frames.PING:
+        pass  # everything before it has been heard then
+    (tmp_path / "go").touch()
+    first = statuses_of_a_batch(process)
+    give(process, call(Run(command="true")))
+
+    assert first in (["changed", "skipped"], ["skipped", "skipped"])
+    assert statuses_of_a_batch(process) == ["changed"]
+    release(process)
+
+
+def statuses_of_a_batch(process: subprocess.Popen[bytes]) -> list[str]:
+    statuses: list[str] = []
+    kind, body = take(process)
+    while kind != frames.DONE:
+        if kind == frames.RESULT:
+            statuses.append(frames.decode(body)["status"])
+        kind, body = take(process)
+    return statuses
+
+
+@pytest.mark.parametrize("noise", [b"\xff\xff\xff\xffC", b"\x00\x00\x00\x02D\x00\x00", b"\x00\x00\x00\x02C[]"])
+def test_the_agent_ends_when_it_hears_noise(noise: bytes) -> None:
+    process = agent()
+    take(process)
+
+    give(process, noise)
+
+    assert process.wait(20) == 0
+    release(process)
+
+
+def test_a_file_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"na\xefve")).write_text("x")
+    channel = local_channel()
+
+    (result,) = channel.run(Batch((Run(command=f"ls {tmp_path}; exit 3"),), go_on=True))
+    (odd,) = channel.run(Batch((Run(command="true", folder=os.fsdecode(bytes(tmp_path) + b"/no\xefne")),), go_on=True))
+
+    assert result.failed
+    assert "no\\udcefne" in odd.message
+    channel.close()
+
+
+def test_a_way_through_a_jump_host_that_takes_no_more_bytes_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "SILENCE_LIMIT", 0.2)
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(0.05)
+        tunnel = connection._Tunnel(here)  # type: ignore[arg-type]  # a socket is what it stands for
+
+        def send() -> None:
+            while True:
+                with contextlib.suppress(TimeoutError):  # upon which Paramiko tries again
+                    tunnel.send(b"x" * 65536)
+
+        with pytest.raises(OSError, match="takes no more bytes"):
+            send()

@@ -1,0 +1,107 @@
+"""Switching and pruning in a folder of its own; nginx is a program that says yes or no."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from windlass.agent.core import process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import OperationError
+from windlass.agent.release import prune, record, switch
+from windlass.agent.watch import watch
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context(lambda _frame: None)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for folder in ("slots/blue", "slots/green", "releases/r1", "records"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Puts programs called nginx and systemctl first in the path; they end with this status and write down what they were asked."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setattr(process, "PATH", f"{folder}:{process.PATH}")
+
+    def answer(status: int) -> None:
+        for name in ("nginx", "systemctl"):
+            (folder / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/asked\nexit {status}\n')
+            (folder / name).chmod(0o755)
+
+    return answer
+
+
+def asked(root: Path) -> list[str]:
+    return (root / "asked").read_text().splitlines()
+
+
+def test_a_first_switch_that_nginx_refuses_leaves_nothing_live(root: Path, context: Context, nginx: Callable[[int], None]) -> None:
+    nginx(1)
+
+    with pytest.raises(OperationError, match="nothing is live"):
+        switch({"root": str(root), "slot": "blue", "reload": True}, context)
+
+    assert not os.path.lexists(root / "live")
+
+
+def test_a_later_switch_that_nginx_refuses_leaves_what_was_live(root: Path, context: Context, nginx: Callable[[int], None]) -> None:
+    (root / "live").symlink_to("slots/blue")
+    nginx(1)
+
+    with pytest.raises(OperationError, match="blue is live as before"):
+        switch({"root": str(root), "slot": "green", "reload": True}, context)
+
+    assert (root / "live").readlink() == Path("slots/blue")
+
+
+def test_a_switch_that_was_made_already_still_tells_nginx(root: Path, context: Context, nginx: Callable[[int], None]) -> None:
+    (root / "live").symlink_to("slots/blue")
+    nginx(0)
+
+    outcome = switch({"root": str(root), "slot": "blue", "reload": True}, context)
+
+    assert not outcome.changed
+    assert asked(root) == ["nginx -t -q", "systemctl reload nginx"]
+
+
+@pytest.mark.parametrize(("before", "said"), [("blue", "the host switched back to blue by itself"), ("", "so nothing serves")])
+def test_a_watch_that_fails_switches_back_and_tells_nginx(
+    root: Path, context: Context, nginx: Callable[[int], None], before: str, said: str
+) -> None:
+    (root / "live").symlink_to("slots/green")
+    (root / "log").write_text("out of luck\n")
+    nginx(0)
+    gone = {"name": "web-0", "run": str(root / "web-0"), "folder": str(root), "listen": "", "log": str(root / "log")}
+
+    with pytest.raises(OperationError, match=f"web-0 failed after the switch: it is not running; .*{said}") as caught:
+        watch({"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "reload": True}, context)
+
+    assert caught.value.last_lines == ["out of luck"]
+    assert [each.readlink().name for each in root.glob("live")] == ([before] if before else [])
+    assert asked(root) == ["systemctl reload nginx"]
+
+
+def test_pruning_takes_away_what_a_power_cut_left(root: Path, context: Context) -> None:
+    (root / "releases/.r2.x1y2/tree").mkdir(parents=True)
+    (root / "releases/.pruned-r0").mkdir()
+
+    prune({"root": str(root), "releases": ()}, context)
+
+    assert [each.name for each in (root / "releases").iterdir()] == ["r1"]
+
+
+def test_only_root_reads_what_is_remembered(root: Path, context: Context) -> None:
+    record({"root": str(root), "release": "r1", "values": {"environment": {"PIN": "ab12"}}}, context)
+
+    assert (root / "records/r1.json").stat().st_mode & 0o777 == 0o600

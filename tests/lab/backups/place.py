@@ -1,0 +1,179 @@
+"""A host with databases as applications have them, and the means to look behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass import lab
+from windlass.errors import WindlassError
+from windlass.flows.backup import BackedUp, backup
+from windlass.flows.drill import Drilled, drill
+from windlass.flows.holdings import holding
+from windlass.flows.restore import Restored, restore
+from windlass.flows.workspace import Workspace
+from windlass.hosts.channel import Channel
+from windlass.inventory import Backup
+from windlass.plans.restoration import Wish
+from windlass.stores.manifest import Stored
+from windlass.values import Command
+
+INVENTORY = """
+environment: {user: deploy}
+hosts:
+  backup: {address: 192.0.2.1}
+backups:
+  tickets:
+    database: tickets
+    host: backup
+    directory: backups
+    keep: {last: 100}
+    smoke: [select count(*) > 0 from people]
+  noise:
+    database: noise
+    host: backup
+    directory: backups
+"""
+# What applications have: names with capitals, a type of their own, owners, privileges, settings, an empty table, a second schema.
+TICKETS = r"""
+CREATE ROLE tickets LOGIN; CREATE ROLE reader;
+CREATE DATABASE tickets OWNER tickets;
+REVOKE CONNECT ON DATABASE tickets FROM PUBLIC; GRANT CONNECT ON DATABASE tickets TO reader;
+ALTER DATABASE tickets SET search_path = "$user", public, archive;
+ALTER DATABASE tickets SET tickets.motto = 'it''s fine';
+ALTER ROLE tickets IN DATABASE tickets SET work_mem = '7MB';
+\c tickets
+SET ROLE tickets;
+CREATE SCHEMA archive;
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TABLE people (id serial PRIMARY KEY, name text);
+CREATE TABLE "Tickets" (id serial PRIMARY KEY, person int REFERENCES people, mood mood, body text);
+CREATE INDEX by_person ON "Tickets" (person);
+CREATE TABLE archive.old (id int);
+CREATE TABLE written (id serial PRIMARY KEY, at timestamptz DEFAULT now());
+GRANT SELECT ON "Tickets" TO reader;
+INSERT INTO people (name) SELECT 'n' || i FROM generate_series(1, 1000) i;
+INSERT INTO "Tickets" (person, mood, body) SELECT 1 + i % 1000, 'good', repeat(md5(i::text), 8) FROM generate_series(1, 50000) i;
+"""
+# More than fits into all windows and pipes between the two ends, also compressed, so that the dump waits for its reader.
+NOISE = r"""
+RESET ROLE;
+CREATE DATABASE noise;
+\c noise
+CREATE EXTENSION pgcrypto;
+CREATE TABLE noise AS SELECT gen_random_bytes(1000) AS bytes FROM generate_series(1, 48000);
+"""
+# What a run may have left on the host: its programs, a scratch server, its folder. A pattern in brackets does not find itself.
+LEFT = (
+    "pgrep -af '[p]sql --no-psqlrc|[p]g_dump|[p]g_restore|[z]std -|[p]ostgres -D /var/lib/windlass' || true; "
+    "find /var/lib/windlass/drill -mindepth 1 ! -name lock 2>/dev/null || true"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The host with its databases, and the means to work with it and to look behind it."""
+
+    project: Path
+    workspace: Workspace
+    machine: lab.LabHost
+
+    def shell(self, script: str) -> str:
+        answer = lab.run_inside(self.machine, Command.of("/bin/bash", "-ec", script), limit=300)
+        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
+        return answer.text.strip()
+
+    def sql(self, statements: str, database: str = "tickets") -> str:
+        command = f"cd / && su postgres -c 'psql -XAtq -v ON_ERROR_STOP=1 {database}' <<'SQL'\n{statements}\nSQL"
+        return self.shell(command)
+
+    def entry(self, name: str = "tickets") -> Backup:
+        return self.workspace.environment.backup(name)
+
+    @property
+    def store(self) -> Path:
+        return Path(holding(self.workspace, self.entry()).place)
+
+    def backup(self, name: str = "tickets") -> BackedUp:
+        return backup(self.workspace, self.entry(name))
+
+    def restore(self, wish: Wish, backup_id: str = "") -> Restored:
+        return restore(self.workspace, self.entry(), wish, backup=backup_id)
+
+    def drill(self, backup_id: str = "", entry: Backup | None = None) -> Drilled:
+        return drill(self.workspace, entry or self.entry(), backup=backup_id)
+
+    def stored(self, backup_id: str) -> Stored:
+        return next(each for each in holding(self.workspace, self.entry()).backups if each.id == backup_id)
+
+    def command(self, *words: str) -> subprocess.Popen[str]:
+        """A Windlass command as a person starts it, as a process of its own."""
+        program = [sys.executable, "-m", "windlass.tasks.program", *words, "--env", "vault", "--lab"]
+        return subprocess.Popen(
+            program, cwd=self.project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def channel(self) -> Channel:
+        (target,) = self.workspace.targets(["backup"])
+        return Channel(target)
+
+
+def wait_for(fact: Callable[[], object]) -> None:
+    """A limit that is only there so that a broken test ends."""
+    for _attempt in range(600):
+        if fact():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come true within a minute")
+
+
+def state(place: Place) -> str:
+    """Everything of the host's databases that a restore could change by mistake."""
+    return place.sql("SELECT oid, datname, datacl FROM pg_database ORDER BY oid; SELECT * FROM pg_db_role_setting ORDER BY 1, 2;")
+
+
+@contextlib.contextmanager
+def background(place: Place, command: str) -> Iterator[None]:
+    """A command of postgres's runs on the host meanwhile."""
+    unit = f"test-{time.monotonic_ns()}"
+    place.shell(f"systemd-run -q --unit={unit} --uid=postgres --working-directory=/ /bin/sh -c {json.dumps(command)}")
+    try:
+        yield
+    finally:
+        place.shell(f"systemctl stop {unit} || true")
+        place.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()")
+
+
+@contextlib.contextmanager
+def locked_table(place: Place) -> Iterator[None]:
+    """Somebody holds a table, and whoever dumps the database waits for it, however fast this machine is."""
+    held = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relname = 'people' AND granted"
+    with background(place, "psql -q tickets -c 'BEGIN; LOCK TABLE people; SELECT pg_sleep(3600)'"):
+        wait_for(lambda: place.sql(held) == "1")
+        yield
+
+
+def failing_backup(place: Place) -> list[BaseException]:
+    """A backup whose pg_dump is killed while it runs; the errors that came of it."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            place.backup()
+        except WindlassError as error:
+            errors.append(error)
+
+    with locked_table(place):
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
+        place.shell("kill -9 $(pgrep -x pg_dump)")
+        thread.join()
+    return errors

@@ -1,0 +1,46 @@
+"""What a person reads after a deploy and a rollback, and in the list of releases."""
+
+from __future__ import annotations
+
+from windlass.flows.deploy import Deployed
+from windlass.flows.overview import Releases
+from windlass.flows.rollback import RolledBack
+from windlass.plans.slots import Between, Record
+from windlass.tasks.deploy import _deployed, _releases, _rolled_back
+
+
+def deployed(*, hosts: int, warm: bool, left: int = 0) -> str:
+    switched = {f"app{number}": 1.0 for number in range(hosts)}
+    return _deployed(
+        Deployed("shop", "r2", before="r1", warm=warm, reference="v2", switch_milliseconds=switched, left={"app0": left})
+    ).text
+
+
+def test_a_deploy_counts_its_hosts_and_says_whether_the_old_release_is_warm() -> None:
+    assert deployed(hosts=1, warm=True).splitlines()[:2] == [
+        "shop r2 (v2) serves on 1 host",
+        "before it: r1, kept warm: invoke rollback brings it back",
+    ]
+    assert deployed(hosts=2, warm=False).splitlines()[:2] == [
+        "shop r2 (v2) serves on 2 hosts",
+        "before it: r1, stopped: invoke rollback brings it back",
+    ]
+
+
+def test_a_deploy_says_who_had_to_be_cut_off() -> None:
+    cut_off = "connection to the old release was still open after the drain's limit and was closed"
+    assert deployed(hosts=1, warm=True, left=1).splitlines()[-1] == f"1 {cut_off}"
+
+
+def test_a_rollback_counts_its_hosts() -> None:
+    text = _rolled_back(RolledBack("shop", "r1", "r2", warm=True, between=Between(), switch_milliseconds={"app1": 1.0})).text
+
+    assert text.splitlines()[0] == "shop r1 serves again on 1 host (by the switch alone)"
+
+
+def test_the_list_of_releases_names_who_made_them_by_user_and_machine() -> None:
+    record = Record("r1", "live", operator="ada@desk (ada@example.com)", live_at=1.0)
+    text = _releases(Releases("shop", (record,), {"r1": ("app1",)}, {"r1": ("app1",)}, ())).text
+
+    assert "ada@desk" in text
+    assert "example.com" not in text

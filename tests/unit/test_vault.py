@@ -1,0 +1,80 @@
+"""Which backups are meant, and where they lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.sample_project import HOSTS, write_project
+from tests.unit.test_stores import NIGHT, proof, put
+from windlass import lab
+from windlass.errors import RefusedError, UsageError
+from windlass.flows.vault import chosen_backup, chosen_backups, open_store, pick
+from windlass.flows.workspace import Workspace, open_workspace
+from windlass.stores.directory import DirectoryStore
+
+BACKUPS = """
+backups:
+  shop: {database: shop, host: web1, directory: kept/backups}
+  blog: {database: blog, host: web2, directory: /srv/backups}
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    write_project(tmp_path)
+    (tmp_path / "inventories" / "staging" / "hosts.yml").write_text(HOSTS + BACKUPS)
+    return open_workspace(tmp_path, "staging")
+
+
+def test_a_store_is_where_the_inventory_says(workspace: Workspace) -> None:
+    places = [open_store(workspace, entry).place for entry in chosen_backups(workspace.environment)]
+
+    assert places == [str(workspace.project / "kept/backups"), "/srv/backups"]
+
+
+def test_backups_of_a_twin_never_go_among_the_real_ones(workspace: Workspace) -> None:
+    nowhere = Path("/nowhere")
+    running = lab.Lab("staging", nowhere, "", "", {}, nowhere, nowhere, "", "")
+    twin = replace(workspace, lab=running)
+    alone = replace(twin, environment=replace(workspace.environment, name="lab"))
+    shop, blog = chosen_backups(workspace.environment)
+
+    assert {open_store(twin, entry).place for entry in (shop, blog)} == {str(workspace.project / ".windlass/twins/staging/backups")}
+    assert open_store(alone, shop).place == str(workspace.project / "kept/backups")
+
+
+def test_one_of_several_has_to_be_named(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="which database") as caught:
+        chosen_backup(workspace.environment)
+
+    assert caught.value.hint == "say --name shop or --name blog"
+    assert chosen_backup(workspace.environment, "blog").name == "blog"
+
+
+def test_an_environment_without_backups_says_so(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="staging has no backups"):
+        chosen_backups(replace(workspace.environment, backups={}))
+
+
+def test_the_newest_good_one_is_picked_or_the_one_whose_id_begins_so(workspace: Workspace) -> None:
+    shop = chosen_backup(workspace.environment, "shop")
+    store = open_store(workspace, shop)
+    assert isinstance(store, DirectoryStore)
+    with pytest.raises(UsageError, match="there is no good backup of shop"):
+        pick(store, shop)
+
+    for number, name in enumerate(("20261118-aa", "20261118-bb", "20261119-cc")):
+        put(store, name, NIGHT + timedelta(hours=number))
+    store.add_proof("shop", proof("20261119-cc", "verify", NIGHT, passed=False))
+
+    assert [pick(store, shop).id, pick(store, shop, "20261118-a").id] == ["20261118-bb", "20261118-aa"]
+    with pytest.raises(UsageError, match="2 backups of shop begin with '20261118'"):
+        pick(store, shop, "20261118")
+    with pytest.raises(UsageError, match="no backup of shop begins with '2025'"):
+        pick(store, shop, "2025")
+    with pytest.raises(RefusedError, match="20261119-cc is not good"):
+        pick(store, shop, "20261119")
