@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, env, inventory, lab, pm2, secrets, setup
+from windlass.tasks import backup, deploy, env, inventory, lab, pm2, secrets, setup, tls
 
 namespace = Collection(
     setup.setup,
@@ -27,5 +27,6 @@ namespace = Collection(
     secrets=Collection(
         secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_
     ),
+    tls=Collection(tls.issue, tls.renew, tls.status),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )
