@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, inventory, lab, pm2, setup, tls
+from windlass.tasks import backup, deploy, env, inventory, lab, pm2, secrets, setup, tls
 
 namespace = Collection(
     setup.setup,
@@ -14,5 +14,9 @@ namespace = Collection(
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs),
     tls=Collection(tls.issue, tls.renew, tls.status),
+    env=Collection(env.diff),
+    secrets=Collection(
+        secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_
+    ),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import HostError
-from windlass.hosts.channel import Channel, Opener, Result, open_over_ssh
+from windlass.hosts.channel import Channel, Result, open_over_ssh
+from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
