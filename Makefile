@@ -26,10 +26,10 @@ check: prepare
 	@$(BIN)/pytest -q -m "not lab"
 
 test: check
-	@$(ROOT) $(BIN)/pytest -q -m lab
+	@$(ROOT) $(BIN)/pytest -q -m lab -n 2 --dist loadfile
 
 lab-test: prepare
-	@$(ROOT) $(BIN)/pytest -q -m lab
+	@$(ROOT) $(BIN)/pytest -q -m lab -n 2 --dist loadfile
 
 bench: prepare
 	@$(BIN)/python -m benchmarks

@@ -22,8 +22,9 @@ from windlass.values import Command
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
-# Each checkout has hosts and a snapshot of its own, so that two may run their tests at the same time.
-NAME = f"suite{hashlib.sha256(str(TOP).encode()).hexdigest()[:4]}"
+# Each checkout, and in it each process of a parallel run, has hosts and a snapshot of its own.
+_WHO = f"{TOP} {os.environ.get('PYTEST_XDIST_WORKER', '')}"
+NAME = f"suite{hashlib.sha256(_WHO.encode()).hexdigest()[:4]}"
 
 
 @dataclass(frozen=True)
