@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, inventory, lab, pm2, setup
+from windlass.tasks import backup, deploy, firewall, inventory, lab, pm2, setup
 
 namespace = Collection(
     setup.setup,
@@ -11,6 +11,7 @@ namespace = Collection(
     deploy.releases,
     deploy.status,
     backup=Collection(backup.run, backup.restore, backup.verify, backup.drill, backup.prune, backup.schedule, list=backup.list_),
+    firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
