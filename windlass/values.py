@@ -37,6 +37,9 @@ class Command:
 
     @classmethod
     def of(cls, *arguments: object) -> Command:
+        """Raises UsageError for a secret: everybody on a host can read the arguments of its processes."""
+        if any(isinstance(argument, Secret) for argument in arguments):
+            raise UsageError("a secret cannot be an argument of a command", hint="give it on standard input or in the environment")
         return cls(tuple(str(argument) for argument in arguments))
 
     def __str__(self) -> str:

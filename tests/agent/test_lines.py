@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -158,24 +159,24 @@ def test_a_cancel_right_behind_a_call_ends_that_batch_and_not_the_next(tmp_path:
 
     waits = Run(command=f"while ! test -e {tmp_path}/go; do sleep 0.05; done")
     give(process, call(waits, Run(command="true")) + frames.encode(frames.CANCEL, {}) + frames.encode(frames.PING, {}))
-    while take(process)[0] != frames.PING:
-        pass  # everything before it has been heard then
-    (tmp_path / "go").touch()
-    first = statuses_of_a_batch(process)
+    first = statuses_until(process, {frames.PING, frames.DONE}, heard=(tmp_path / "go").touch)
     give(process, call(Run(command="true")))
 
     assert first in (["changed", "skipped"], ["skipped", "skipped"])
-    assert statuses_of_a_batch(process) == ["changed"]
+    assert statuses_until(process, {frames.DONE}) == ["changed"]
     release(process)
 
 
-def statuses_of_a_batch(process: subprocess.Popen[bytes]) -> list[str]:
+def statuses_until(process: subprocess.Popen[bytes], ends: set[bytes], heard: Callable[[], None] = lambda: None) -> list[str]:
+    """The results' statuses until a frame of each of these kinds has come; `heard` is called upon the answer to a ping."""
     statuses: list[str] = []
-    kind, body = take(process)
-    while kind != frames.DONE:
+    while ends:
+        kind, body = take(process)
         if kind == frames.RESULT:
             statuses.append(frames.decode(body)["status"])
-        kind, body = take(process)
+        if kind == frames.PING:
+            heard()  # what was sent before the ping has arrived, too
+        ends = ends - {kind}
     return statuses
 
 

@@ -12,6 +12,7 @@ from windlass.agent.core import process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.release import prune, record, switch
+from windlass.agent.watch import watch
 
 
 @pytest.fixture
@@ -72,6 +73,23 @@ def test_a_switch_that_was_made_already_still_tells_nginx(root: Path, context: C
 
     assert not outcome.changed
     assert asked(root) == ["nginx -t -q", "systemctl reload nginx"]
+
+
+@pytest.mark.parametrize(("before", "said"), [("blue", "the host switched back to blue by itself"), ("", "so nothing serves")])
+def test_a_watch_that_fails_switches_back_and_tells_nginx(
+    root: Path, context: Context, nginx: Callable[[int], None], before: str, said: str
+) -> None:
+    (root / "live").symlink_to("slots/green")
+    (root / "log").write_text("out of luck\n")
+    nginx(0)
+    gone = {"name": "web-0", "run": str(root / "web-0"), "folder": str(root), "listen": "", "log": str(root / "log")}
+
+    with pytest.raises(OperationError, match=f"web-0 failed after the switch: it is not running; .*{said}") as caught:
+        watch({"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "reload": True}, context)
+
+    assert caught.value.last_lines == ["out of luck"]
+    assert [each.readlink().name for each in root.glob("live")] == ([before] if before else [])
+    assert asked(root) == ["systemctl reload nginx"]
 
 
 def test_pruning_takes_away_what_a_power_cut_left(root: Path, context: Context) -> None:

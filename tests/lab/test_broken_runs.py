@@ -3,6 +3,7 @@ run says what was found and brings all hosts to one release."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import pytest
 from demo.generator import Load
 from tests.lab.suite.project import NAME, Suite
 from windlass import events, lab
-from windlass.errors import UsageError
+from windlass.errors import ConnectionFailed, UsageError
 from windlass.flows import preparation
 from windlass.flows.cutover import Cutover
 from windlass.flows.deploy import start_in
@@ -23,6 +24,7 @@ from windlass.flows.overview import status
 from windlass.flows.preparation import Deployment
 from windlass.flows.rollback import target
 from windlass.flows.steps import Timer
+from windlass.hosts.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.release import Record
 
@@ -137,9 +139,11 @@ def test_a_cut_link_fails_the_deploy_and_the_next_one_clears_up(served: Suite) -
     assert set(served.live().values()) == {deployed.release}
 
 
-def switched_on(suite: Suite, hosts: list[str]) -> str:
+def switched_on(suite: Suite, hosts: list[str], while_watching: Callable[[Fleet], None] | None = None) -> str:
     """A deploy that gets as far as the switch on these hosts and then dies. Gives the release."""
     application = suite.workspace.environment.application("tiny")
+    if while_watching:
+        application = application.model_copy(update={"gate": application.gate.model_copy(update={"watch_seconds": 60.0})})
     with suite.workspace.fleet(["app1", "app2"]) as fleet:
         cutover = Cutover(suite.workspace, application, fleet, events.nobody, Timer(events.nobody), "deploy", "ada@desk")
         states = cutover.lock_and_look("deploy")
@@ -151,7 +155,12 @@ def switched_on(suite: Suite, hosts: list[str]) -> str:
         record = Record(root=cutover.layout.root, release=release, values={"state": "prepared"})
         cutover.each({host: [copy, *preparation.dress(seen[host]), record] for host in slots})
         start_in(cutover, states, slots, seen)
-        cutover._switch_on(hosts, states, slots, release, warm=False)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            switching = pool.submit(cutover._switch_on, hosts, states, slots, release, warm=False)
+            if while_watching:
+                until(lambda: suite.live()[hosts[0]] == release)
+                while_watching(fleet)
+            assert isinstance(switching.exception(), ConnectionFailed if while_watching else type(None))
         for host in slots:
             fleet.drop(host)
     return release
@@ -205,3 +214,21 @@ def test_a_rollback_that_dies_after_the_last_switch_is_finished_with_its_workers
     with served.workspace.fleet(["app1", "app2"]) as fleet:
         found = status(served.workspace, application, fleet, now=time.time())
     assert {(row.host, row.processes) for row in found.rows if row.live} == {("app1", "2/2"), ("app2", "2/2")}
+
+
+def test_a_host_whose_controller_died_switches_back_by_itself(suite: Suite) -> None:
+    now = "/srv/tiny/shared/now"
+    suite.commit({"kind": "late", "when": now}, note="fails when it is told to")
+    suite.deploy()
+    before = suite.live()
+
+    half = switched_on(suite, ["app1"], while_watching=lambda fleet: fleet.drop("app1"))
+    switched = suite.live()
+    suite.shell("app1", f"touch {now}")
+    until(lambda: suite.live() == before)
+
+    assert (switched["app1"], switched["app2"]) == (half, before["app2"])
+    suite.shell("app1", f"rm {now}")
+    suite.commit(note="mended")
+    until(lambda: is_free(suite, "app1"))
+    assert "before any host had switched: clearing it away" in suite.deploy().story

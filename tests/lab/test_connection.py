@@ -6,6 +6,7 @@ import dataclasses
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import paramiko
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
+from tests.unit.sample_project import HOSTS, REPOSITORY, surroundings, write_project
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import channel as channels
@@ -33,6 +35,13 @@ from windlass.values import Secret
 pytestmark = pytest.mark.lab
 
 PASSWORD = Secret("the tulip sleeps")
+TELLING = f"""\
+from windlass.operations.file import File
+
+
+def steps(host, settings):
+    return [File(path="/etc/telling", content="root says {PASSWORD.reveal()}", owner="root")]
+"""
 USERS = f"""
 useradd --create-home --shell /bin/bash careful
 useradd --create-home --shell /bin/bash guest
@@ -171,6 +180,32 @@ def test_sudo_that_asks_without_a_password_at_hand_says_what_to_give(one: Target
 
     assert "--ask-sudo-password" in caught.value.hint
     assert "password is required" in "".join(caught.value.last_lines)
+
+
+def test_the_sudo_password_is_asked_for_and_never_shown(one: Target, tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    entry = f"web1: {{address: {one.address}, user: careful}}"
+    hosts = HOSTS.replace("web1: {address: 127.0.0.1, port: 1}", entry).replace("confirm: false", f"known_hosts: {one.known_hosts}")
+    (project / "inventories/staging/hosts.yml").write_text(hosts)
+    (project / "roles/greeting/steps.py").write_text(TELLING)
+    (project / ".ssh").mkdir()
+    (project / ".ssh/config").write_text(f"Host *\n IdentityFile {one.private_key}\n")
+    words = ["setup", "--env", "staging", "--limit", "web1", "--diff", "--yes", "--ask-sudo-password"]
+    command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *words]
+
+    given = f"{PASSWORD.reveal()}\n"
+    done = subprocess.run(
+        command, cwd=project, env=surroundings(project), input=given, capture_output=True, text=True, timeout=120, check=False
+    )
+    nothing = subprocess.run(
+        command, cwd=project, env=surroundings(project), input="", capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "+root says •••" in done.stdout
+    assert PASSWORD.reveal() not in done.stdout + done.stderr
+    assert nothing.returncode == 2
+    assert "no sudo password was given" in nothing.stderr
 
 
 def test_a_user_without_sudo_rights_is_told_so_and_not_asked_for_a_password_again(one: Target) -> None:

@@ -69,6 +69,28 @@ def test_an_unchanged_release_is_left_alone(served: Suite) -> None:
     assert (second.changed, second.release) == (False, first.release)
 
 
+def test_an_unchanged_release_that_has_died_is_deployed_anew(served: Suite) -> None:
+    served.commit(note="dies")
+    first = served.deploy()
+    slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
+    served.shell("app1", f"su -s /bin/sh tiny -c 'HOME=/srv/tiny PM2_HOME=/srv/tiny/.pm2 pm2 stop tiny-{slot}-web-0'")
+
+    second = served.deploy()
+
+    assert (second.changed, second.before) == (True, first.release)
+    assert get(served.url())["release"] == second.release
+
+
+def test_a_host_whose_pm2_is_down_is_brought_back(served: Suite) -> None:
+    served.shell("app1", "systemctl stop pm2-tiny")
+    served.commit(note="PM2 is down")
+
+    deployed = served.deploy()
+
+    assert served.shell("app1", "systemctl is-active pm2-tiny").strip() == "active"
+    assert json.loads(served.shell("app1", "curl -sf http://localhost:8080/"))["release"] == deployed.release
+
+
 def test_same_bytes_everywhere_built_once(served: Suite) -> None:
     served.commit(note="same bytes")
     deployed = served.deploy()
@@ -101,6 +123,21 @@ def test_a_broken_release_never_gets_a_request(served: Suite, fault: dict[str, A
     assert set(load.figures["releases"]) == set(before.values())
     assert served.live() == before
     assert said in "\n".join((*caught.value.last_lines, caught.value.message))
+    found = releases(served.workspace, served.workspace.environment.application("tiny"))
+    assert found.records[0].state == "failed"
+    served.commit(note="mended")
+
+
+def test_a_release_that_fails_once_it_serves_is_taken_back_by_the_host(served: Suite) -> None:
+    before = served.live()
+    served.commit({"kind": "late"}, note="late")
+
+    with pytest.raises(FlowFailed, match="web-0 failed after the switch") as caught:
+        served.deploy()
+
+    assert served.live() == before
+    assert get(served.url())["release"] == before["app1"]
+    assert "out of luck once more" in caught.value.last_lines
     found = releases(served.workspace, served.workspace.environment.application("tiny"))
     assert found.records[0].state == "failed"
     served.commit(note="mended")

@@ -16,6 +16,7 @@ from windlass import events
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
 from windlass.operations.command import Run
+from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.line import Line
 from windlass.operations.link import Link
@@ -88,6 +89,29 @@ def test_a_restart_that_is_owed_survives_a_failure_and_a_check(host: TestHost, c
     assert [result.status for result in repaired] == ["ok", "changed"]
     assert [result.status for result in settled] == ["ok", "ok"]
     assert host.shell("systemctl show --property MainPID windlass-owed") != before
+
+
+def test_the_first_drop_in_of_a_unit_is_noticed_even_by_the_run_after_a_failure(host: TestHost, channel: Channel) -> None:
+    unit = "[Service]\\nExecStart=/bin/sleep 999\\n[Install]\\nWantedBy=multi-user.target\\n"
+    names = ("windlass-first", "windlass-late")
+    for name in names:
+        host.shell(f"printf '{unit}' > /etc/systemd/system/{name}.service; systemctl enable --quiet --now {name}")
+    folders = [Directory(path=f"/etc/systemd/system/{name}.service.d") for name in names]
+    first, late = (File(path=f"{each.path}/own.conf", content="[Service]\nEnvironment=TULIP=84\n") for each in folders)
+    services = [Service(name=name, restart_on=(file,)) for name, file in zip(names, (first, late), strict=True)]
+
+    foreseen = channel.run(Batch((folders[0], first, services[0]), check=True))
+    done = channel.run(Batch((folders[0], first, services[0])))
+    with pytest.raises(OperationFailed):
+        channel.run(Batch((folders[1], late, Run(command="false"), services[1])))
+    repaired = channel.run(Batch((folders[1], late, services[1])))
+    settled = channel.run(Batch((*folders, first, late, *services)))
+
+    assert foreseen[-1].summary == done[-1].summary == "unit files read again, restart"
+    assert repaired[-1].summary == "restart"
+    assert [result.status for result in settled] == ["ok"] * 6
+    for name in names:
+        assert "TULIP=84" in host.shell(f"tr '\\0' '\\n' < /proc/$(systemctl show --property MainPID --value {name})/environ")
 
 
 HOLD = """import fcntl, os, signal

@@ -52,6 +52,13 @@ def test_each_host_has_a_configuration_of_its_own() -> None:
     assert not unchanged({"a": one, "b": other}, "a1", {"a": "c", "b": "c"})
 
 
+def test_the_same_artefact_under_two_releases_is_not_one() -> None:
+    one = state("a", "blue", {"blue": "r1"}, {"r1": served(1)})
+    other = state("b", "blue", {"blue": "r2"}, {"r2": served(1)})
+
+    assert not unchanged({"a": one, "b": other}, "a1", {"a": "c", "b": "c"})
+
+
 def test_back_is_the_release_that_served_before_and_it_is_warm_if_every_host_keeps_it() -> None:
     records = {"r1": served(1), "r2": served(2), "r3": served(3)}
     a = state("a", "green", {"blue": "r2", "green": "r3"}, records)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from windlass.flows.preparation import Deployment, configuration, fingerprints, held
+from windlass.flows.preparation import start as start_of
 from windlass.flows.workspace import open_workspace
+from windlass.operations.pm2 import Pm2Start
 from windlass.plans.slots import Held
 
 HOSTS = """
@@ -27,7 +29,7 @@ applications:
         listen: socket
         instances: 2
         environment: {TOKEN: "{{ secrets.token }}", PORT: "{{ listen }}"}
-      mail: {command: node mail.js}
+      mail: {command: node mail.js, stop_seconds: 600}
 secrets:
   token: {description: one of a process alone}
 """
@@ -77,3 +79,13 @@ def test_a_slot_holds_what_the_inventory_describes(tmp_path: Path, monkeypatch: 
         workers=("shop-blue-mail-0",),
         listens=("/run/shop/blue/web-0.sock", "/run/shop/blue/web-1.sock"),
     )
+
+
+def test_pm2_gets_the_time_that_the_processes_may_take_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests(tmp_path, monkeypatch)
+    workspace = open_workspace(tmp_path, "staging")
+    application = workspace.environment.application("shop")
+
+    (start,) = (each for each in start_of(Deployment(workspace, application, "app1", "r1"), "blue") if isinstance(each, Pm2Start))
+
+    assert start.limit_seconds >= sum(each.stop_seconds for each in start.processes) == 2 * 30 + 600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from windlass.flows.setup import HostSetup, SetupResult, batch_for
 from windlass.flows.workspace import load_environment, open_workspace, secrets_file
 from windlass.hosts.target import Target
 from windlass.operations.file import File
+from windlass.values import Secret
 
 
 @pytest.fixture
@@ -38,6 +40,15 @@ def test_jump_hosts_become_targets_of_their_own(project: Path) -> None:
     jump = Target(name="web1", address="127.0.0.1", user="deploy", port=1, accept_new=True)
     behind = Target(name="web2", address="127.0.0.2", user="deploy", port=1, jump=jump, accept_new=True)
     assert workspace.targets(["web2"]) == (behind,)
+
+
+def test_the_sudo_password_is_for_every_target_and_known_as_a_secret(project: Path) -> None:
+    password = Secret("the tulip sleeps")
+    workspace = dataclasses.replace(open_workspace(project, "staging"), sudo_password=password)
+
+    (target,) = workspace.targets(["web2"])
+    assert target.sudo_password == password
+    assert password in tuple(workspace.known_secrets())
 
 
 def test_the_known_hosts_of_the_environment_are_those_of_its_targets(project: Path) -> None:

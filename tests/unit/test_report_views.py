@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import pytest
 
@@ -36,6 +37,21 @@ def still_progress() -> Progress:
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_a_run_goes_on_when_nobody_reads_its_lines_any_more() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    progress = still_progress()
+    with os.fdopen(writer, "w", buffering=1, encoding="utf-8") as stream:
+        with PlainReport(stream, progress) as view:
+            for event in STORY:
+                view(event)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, writer)  # for what is left in the buffer
+        os.close(null)
+
+    assert progress.hosts["web2"].failed == "web2 cannot be reached"
 
 
 def test_plain_lines_have_their_host_in_front() -> None:

@@ -30,7 +30,7 @@ def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     label = (wanted or "unknown")[:12]
     changes.add("unpack", lambda: _install(arguments, context), "+%s/ from an archive with sha256 %s" % (path, label))
     changes.unknown = changes.unknown or wanted is None
-    context.expect("path", path)
+    context.expect("tree", path)
     return changes.outcome(context.check)
 
 

@@ -19,6 +19,10 @@ def run(arguments: Dict[str, Any], context: Context) -> Outcome:
     if needless:
         return Outcome(False, needless)
     if context.check and arguments["changed"] is not False:
+        context.expect("command", str(arguments["command"]))
+        if arguments["creates"]:
+            context.expect("path", arguments["creates"])
+            context.expect("tree", arguments["creates"])
         return Outcome(True, "would run", unknown=not decided)
     completed = _execute(arguments["command"], arguments, context)
     if completed.status not in arguments["statuses"]:
@@ -43,12 +47,10 @@ def _needless(arguments: Dict[str, Any], context: Context) -> Tuple[str, bool]:
     """Why it need not run (empty if it must), and whether any condition had a say. Cheap conditions come first."""
     if "notified" in arguments and not arguments["notified"]:
         return "nothing it waits for changed", True
-    creates, removes = arguments["creates"], arguments["removes"]
-    if creates and (os.path.lexists(creates) or (context.check and context.expects_path(creates))):
-        return "%s is there" % creates, True
-    if removes and not os.path.lexists(removes) and not (context.check and context.expects_path(removes)):
-        return "%s is not there" % removes, True
-    decided = bool("notified" in arguments or creates or removes)
+    reason, decided = _path_says(arguments["creates"], arguments["removes"], context)
+    if reason or decided is None:
+        return reason, decided is not None
+    decided = decided or "notified" in arguments
     for key, value, reason in (("unless", True, "what it makes is there"), ("only_if", False, "what it needs is not there")):
         if arguments[key] is None:
             continue
@@ -59,6 +61,17 @@ def _needless(arguments: Dict[str, Any], context: Context) -> Tuple[str, bool]:
             return reason, True
         decided = True
     return "", decided
+
+
+def _path_says(creates: str, removes: str, context: Context) -> Tuple[str, Optional[bool]]:
+    """Why a command need not run as paths tell it, and whether they had a say: None where a check cannot foresee it."""
+    if creates and (os.path.lexists(creates) or (context.check and context.expected("path", creates))):
+        return "%s is there" % creates, True
+    if creates and context.check and context.expects_path(creates):  # what comes before may bring it, or may not
+        return "", None
+    if removes and not os.path.lexists(removes) and not (context.check and context.expects_path(removes)):
+        return "%s is not there" % removes, True
+    return "", bool(creates or removes)
 
 
 def _succeeds(command: Union[str, List[str]], arguments: Dict[str, Any], context: Context) -> Optional[bool]:

@@ -62,7 +62,8 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             chunks = _checked(arguments, deadline)
-            return atomic.write(arguments["path"], chunks, int(arguments["mode"], 8), arguments["owner"], arguments["group"])
+            mode = atomic.mode_bits(arguments["path"], arguments["mode"])
+            return atomic.write(arguments["path"], chunks, mode, arguments["owner"], arguments["group"])
         except urllib.error.HTTPError as error:
             reason = "status %d" % error.code
             if error.code in PERMANENT:

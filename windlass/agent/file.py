@@ -48,11 +48,11 @@ def _absent(path: str, context: Context) -> Outcome:
 
 
 def need_folder(changes: Changes, path: str, context: Context) -> None:
-    """Insist on the folder that a path is to stand in; in a check a package of the same batch may be what brings it."""
+    """Insist on the folder that a path is to stand in; in a check an earlier operation may be what brings it."""
     folder = os.path.dirname(path) or "/"
     if os.path.isdir(folder) or (context.check and context.expects_path(folder)):
         return
-    if not (context.check and context.expects_any("package")):
+    if not (context.check and context.expects_surprises()):
         raise OperationError("there is no folder %s" % folder, hint="add a Directory for it before this operation")
     changes.unknown = True
 
@@ -88,7 +88,7 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
         atomic.write(
             arguments["path"],
             chunks,
-            int(arguments["mode"], 8),
+            atomic.mode_bits(arguments["path"], arguments["mode"]),
             arguments["owner"],
             arguments["group"],
             validator(arguments["validate"]),

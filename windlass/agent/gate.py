@@ -26,29 +26,43 @@ def gate(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(False, unknown=True)
     instances = arguments["instances"]
-    deadline = time.monotonic() + arguments["limit_seconds"]
-    since: Optional[float] = None
-    starts: Dict[str, int] = {}
+    starts = _ready(instances, arguments["limit_seconds"], context)
+    stable = time.monotonic() + arguments["stable_seconds"]
+    while time.monotonic() < stable:
+        context.wait(INTERVAL)
+        bad = failing(instances, starts)
+        if bad:
+            raise _refused(bad, "did not stay up for %g s" % arguments["stable_seconds"])
+    return Outcome(False, "%d fit" % len(instances))
+
+
+def _ready(instances: List[Instance], limit: float, context: Context) -> Dict[str, int]:
+    """Wait until all are fit. Gives how often each was started."""
+    deadline = time.monotonic() + limit
     while True:
-        bad = _first_unfit(instances)
-        now = time.monotonic()
-        counted = {instance["name"]: _starts(instance) for instance in instances}
-        if bad or since is None or counted != starts:
-            if since is not None and (bad or counted != starts):
-                raise _refused(
-                    bad or _restarted(instances, starts, counted), "did not stay up for %g s" % arguments["stable_seconds"]
-                )
-            since, starts = (None, {}) if bad else (now, counted)
-        if since is not None and now - since >= arguments["stable_seconds"]:
-            return Outcome(False, "%d fit" % len(instances))
-        if bad and counted[bad["name"]] >= MOST_STARTS:
+        counted = starts_of(instances)
+        bad = first_unfit(instances)
+        if not bad:
+            return counted
+        if counted[bad["name"]] >= MOST_STARTS:
             raise _refused(bad, "was started %d times and did not stay" % counted[bad["name"]])
-        if bad and now > deadline:
-            raise _refused(bad, "was not ready after %g s" % arguments["limit_seconds"])
+        if time.monotonic() > deadline:
+            raise _refused(bad, "was not ready after %g s" % limit)
         context.wait(INTERVAL)
 
 
-def _first_unfit(instances: List[Instance]) -> Optional[Instance]:
+def failing(instances: List[Instance], starts: Dict[str, int]) -> Optional[Instance]:
+    """The first instance that is not fit, or was started again since, with the reason under `why`."""
+    bad = first_unfit(instances)
+    if bad:
+        return bad
+    for instance in instances:
+        if _starts(instance) != starts[instance["name"]]:
+            return dict(instance, why="it was restarted")
+    return None
+
+
+def first_unfit(instances: List[Instance]) -> Optional[Instance]:
     """The first instance that is not fit, with the reason under `why`."""
     for instance in instances:
         why = unfit(instance)
@@ -57,23 +71,21 @@ def _first_unfit(instances: List[Instance]) -> Optional[Instance]:
     return None
 
 
-def _restarted(instances: List[Instance], before: Dict[str, int], after: Dict[str, int]) -> Instance:
-    for instance in instances:
-        if before.get(instance["name"]) != after[instance["name"]]:
-            return dict(instance, why="it was restarted")
-    raise AssertionError("called without a difference")
+def starts_of(instances: List[Instance]) -> Dict[str, int]:
+    """How often each instance was started."""
+    return {instance["name"]: _starts(instance) for instance in instances}
 
 
 def _refused(instance: Instance, what: str) -> OperationError:
     return OperationError(
         "%s %s: %s" % (instance["name"], what, instance["why"]),
         hint="the release never got a request; mend it and deploy again",
-        last_lines=_last_words(instance["log"]),
+        last_lines=last_words(instance["log"]),
         data={"instance": instance["name"], "why": instance["why"]},
     )
 
 
-def _last_words(path: str) -> List[str]:
+def last_words(path: str) -> List[str]:
     """What the process wrote since it was last started, of that the last lines."""
     lines = last_lines(path, 400)
     starts = [index for index, line in enumerate(lines) if line.startswith(START_MARK)]

@@ -24,7 +24,7 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
             raise OperationError("%s is there and is not a working copy of Git" % path, hint="move it away")
         need_folder(changes, path, context)
         changes.add("clone", lambda: _clone(arguments), "+%s at %s" % (path, arguments["revision"]))
-        context.expect("path", path)
+        context.expect("tree", path)
         return changes.outcome(context.check)
     git = _Git(arguments, path)
     origin = git.ask("remote", "get-url", "origin")

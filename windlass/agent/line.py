@@ -34,7 +34,7 @@ def line(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 
 def _missing(path: str, context: Context) -> Outcome:
-    if context.check and (context.expects_path(path) or context.expects_any("package")):
+    if context.check and (context.expects_path(path) or context.expects_surprises()):
         return Outcome(True, "the file is not there yet", unknown=True)
     raise OperationError("there is no file %s" % path, hint="give create to make it, or install what brings it before")
 

@@ -12,14 +12,14 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.gate import last_lines
 
-LIMIT = 60.0
+LIMIT = 60.0  # seconds, for what only looks
 
 
 def _pm2(arguments: Dict[str, Any], *words: str) -> process.Completed:
     """Run pm2. Its own home is given, so that it never starts a second daemon elsewhere; the folder is one that always exists."""
     home = arguments["home"]
     extra = {"PM2_HOME": os.path.join(home, ".pm2"), "HOME": home, "PM2_DISABLE_VERSION_CHECK": "true", "NO_UPDATE_NOTIFIER": "1"}
-    return process.run(["pm2", *words], arguments["user"], extra, home, limit=LIMIT)
+    return process.run(["pm2", *words], arguments["user"], extra, home, limit=arguments.get("limit_seconds", LIMIT))
 
 
 def _must(arguments: Dict[str, Any], *words: str) -> process.Completed:

@@ -130,7 +130,7 @@ def _reload(root: str, before: str) -> None:
         tested = process.run(["systemctl", "reload", "nginx"])
     if tested.status == 0:
         return
-    _return(root, before)
+    switch_back(root, before)
     raise OperationError(
         "nginx does not accept the switch; %s" % ("%s is live as before" % before if before else "nothing is live"),
         hint="run nginx -t on the host to see what is wrong with its configuration",
@@ -138,12 +138,15 @@ def _reload(root: str, before: str) -> None:
     )
 
 
-def _return(root: str, before: str) -> None:
+def switch_back(root: str, before: str, reload: bool = False) -> None:
     """Back to the slot that was live; before the first release there was none."""
     if before:
         _point(root, before)
     else:
         os.unlink(os.path.join(root, "live"))
+    if reload:
+        process.run(["systemctl", "reload", "nginx"])
+    atomic.sync_folder(root)
 
 
 def prune(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from windlass.agent.core import process
 from windlass.agent.core.context import Context
@@ -33,7 +33,8 @@ def service(arguments: Dict[str, Any], context: Context) -> Outcome:
             return _predicted(unit, arguments, context)
         process.must(["systemctl", "daemon-reload"])
         state = _look(unit)
-    _reread(changes, unit, state, context)
+    else:
+        _reread(changes, unit, state, context)
     _check_usable(unit, state if context.check else _look(unit), arguments)
     _want_masked(changes, unit, state, arguments)
     _want_enabled(changes, unit, state, arguments)
@@ -55,9 +56,8 @@ def _look(unit: str) -> Dict[str, str]:
 
 def _predicted(unit: str, arguments: Dict[str, Any], context: Context) -> Outcome:
     """A check of a unit that is not there yet: an earlier operation may write it, or install the package that brings it."""
-    template = unit.partition("@")[0] + "@." + unit.rpartition(".")[2] if "@" in unit else unit
-    written = any(context.expects_path("%s/%s" % (folder, name)) for folder in FOLDERS for name in (unit, template))
-    if not written and not context.expects_any("package"):
+    written = any(context.expects_path("%s/%s" % (folder, name)) for folder in FOLDERS for name in _names(unit))
+    if not written and not context.expects_surprises():
         raise _no_unit(unit)
     words = (("masked", "masked"), ("enabled", "enabled"), ("running", "started"))
     wanted = ", ".join("would be " + word for key, word in words if arguments[key])
@@ -71,10 +71,12 @@ def _no_unit(unit: str) -> OperationError:
 
 
 def _reread(changes: Changes, unit: str, state: Dict[str, str], context: Context) -> None:
-    """Let systemd read its files again if they are newer than what it knows; this comes first, because the rest depends on it."""
-    path = state["FragmentPath"]
+    """Let systemd read its files again if they are newer than what it knows; this comes first, because the rest depends on it.
+
+    systemd itself does not notice the first file in a folder that it did not know; but this batch knows what it wrote.
+    """
     stale = state["NeedDaemonReload"] == "yes"
-    if not stale and not (context.check and (context.expected("path", path) or _expects_drop_in(unit, context))):
+    if not stale and not context.expected("path", state["FragmentPath"]) and not _has_new_drop_in(unit, context):
         return
     changes.add("unit files read again", lambda: None)
     if not context.check:
@@ -82,8 +84,13 @@ def _reread(changes: Changes, unit: str, state: Dict[str, str], context: Context
         state.update(_look(unit))
 
 
-def _expects_drop_in(unit: str, context: Context) -> bool:
-    return any(context.expects_below("%s/%s.d" % (folder, unit)) for folder in FOLDERS)
+def _has_new_drop_in(unit: str, context: Context) -> bool:
+    return any(context.expects_below("%s/%s.d" % (folder, name)) for folder in FOLDERS for name in _names(unit))
+
+
+def _names(unit: str) -> Tuple[str, str]:
+    """The unit's own name and that of its template, which is the same where there is none."""
+    return unit, unit.partition("@")[0] + "@." + unit.rpartition(".")[2] if "@" in unit else unit
 
 
 def _check_usable(unit: str, state: Dict[str, str], arguments: Dict[str, Any]) -> None:
@@ -134,6 +141,7 @@ def _add(changes: Changes, unit: str, verb: str, arguments: Dict[str, Any]) -> N
 def _action(unit: str, verb: str, limit: float) -> Callable[[], None]:
     def act() -> None:
         if verb in ("start", "restart"):
+            process.must(["systemctl", "daemon-reload"])  # a run that broke off may have left a file that systemd does not know
             process.run(["systemctl", "reset-failed", "--", unit], limit=30)  # a unit that failed too often may be tried again
         completed = process.run(["systemctl", verb, "--quiet", "--", unit], limit=limit)
         failed = completed.status != 0

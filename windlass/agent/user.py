@@ -43,7 +43,7 @@ def _make(changes: Changes, arguments: Dict[str, Any], context: Context) -> None
     if arguments["password_hash"] is not None:
         changes.add("password", lambda: _set_password(arguments, context))
     context.expect("user", name)
-    context.expect("path", arguments["home"] or "/home/%s" % name)
+    context.expect("tree", arguments["home"] or "/home/%s" % name)
     if not arguments["group"]:
         context.expect("group", name)
 

@@ -90,7 +90,7 @@ def _recipe(application: Application) -> dict[str, Any]:
 
 def _bring(channel: Channel, built: Mapping[str, Any], path: Path) -> LocalFile:
     """Fetch the artefact from the host that built it, under a partial name until its checksum is right."""
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")  # another run, for another environment, may be fetching the same
     digest = hashlib.sha256()
     with partial.open("wb") as handle:
 

@@ -12,12 +12,14 @@ from windlass.errors import HostError, WindlassError
 from windlass.flows import preparation
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
+from windlass.flows.truth import Truth, truth_of
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
+from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
 from windlass.plans.recovery import SETTLE, Recovery, recovery
@@ -35,22 +37,6 @@ class Switched:
 
     before: Mapping[str, str]
     milliseconds: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What is true after a run was taken back: of each host in words, which releases serve, and whether a host is to be mended."""
-
-    hosts: dict[str, str]
-    serving: frozenset[str]
-    partly: bool
-
-    def serves(self, release: str) -> bool:
-        """Whether the run could only be brought to its end: every host had switched."""
-        return self.serving == {release} and not self.partly
-
-    def __str__(self) -> str:
-        return "; ".join(f"{host}: {said}" for host, said in self.hosts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +127,20 @@ class Cutover:
                 host: [
                     self.progress("switch", states[host], release, slot=slots[host], warm=warm),
                     Switch(root=self.layout.root, slot=slots[host], reload=reload),
+                    *self._watch(states[host], release, slots[host], warm=warm),
                 ]
                 for host in hosts
             }
         )
         return {host: results[1].data for host, results in done.items()}
+
+    def _watch(self, state: HostState, release: str, slot: str, *, warm: bool) -> list[Operation]:
+        """What is kept warm has shown before that it serves, and whoever goes back is in a hurry."""
+        seconds = self.application.gate.watch_seconds
+        if warm or not seconds or state.live == slot:
+            return []
+        found, reload = preparation.instances(self.application, slot, release), preparation.reloads(self.application)
+        return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
 
     def settle(
         self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False, retired: str = "live"
@@ -207,7 +202,8 @@ class Cutover:
 
     def pm2(self, action: str, *, names: tuple[str, ...] = (), prefix: str = "") -> Pm2Control:
         """An action on the application's processes."""
-        return Pm2Control(user=self.application.user, home=self.layout.root, action=action, names=names, prefix=prefix)
+        limit, root = preparation.pm2_limit(self.application), self.layout.root
+        return Pm2Control(user=self.application.user, home=root, action=action, names=names, prefix=prefix, limit_seconds=limit)
 
     def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
         """The workers of a release that serves again; they slept while it was kept warm."""
@@ -244,23 +240,24 @@ class Cutover:
         operations: list[Operation] = []
         failed = str(state.progress.get("slot", ""))
         if found.action == "revert":
-            operations += self._return(state, found.slot, failed)
+            operations += self._return(state, found.slot)
         if found.warm and found.action != "forget":
             operations.append(self.pm2("stop", names=self.held(state, failed).workers))
         elif found.action != "forget" and state.slots.get(failed) == found.release:
+            # It may have served for a moment, and somebody may still be connected to it.
+            operations.append(Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds))
             operations += self._clear(state, failed)
         if found.release and state.progress.get("action") == "deploy":
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
 
-    def _return(self, state: HostState, slot: str, failed: str) -> list[Operation]:
-        """Switch back, and let those finish who are connected to what failed. Before the first release there was no slot."""
+    def _return(self, state: HostState, slot: str) -> list[Operation]:
+        """Switch back. Before the first release there was no slot."""
         if not slot:
             return [Link(path=self.layout.live, absent=True)]
         return [
             Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application)),
             *self.wake_workers(state, slot),
-            Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds),
         ]
 
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
@@ -282,13 +279,4 @@ class Cutover:
             self.recover(states, told(error))
         except WindlassError as worse:
             self.warn(f"taking it back failed too: {worse.message}")
-        after = self.look()
-        absent = "does not answer; the next run will finish or take back what it holds"
-        said = {host: _said(after[host]) if host in after else absent for host in self.hosts}
-        partly = len(after) < len(self.hosts) or any(state.progress for state in after.values())
-        return Truth(said, frozenset(state.live_release for state in after.values()), partly)
-
-
-def _said(state: HostState) -> str:
-    left = "; the next run will finish or take back the rest" if state.progress else ""
-    return f"{state.live_release or 'nothing'} serves{left}"
+        return truth_of(self.hosts, self.look())

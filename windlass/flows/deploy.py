@@ -17,6 +17,7 @@ from windlass.flows.preparation import Deployment
 from windlass.flows.source import Source, resolve
 from windlass.flows.steps import Timer, steps_only, told
 from windlass.operations.command import Run
+from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
 from windlass.plans.slots import States, live_releases, unchanged
@@ -89,7 +90,7 @@ def deploy(
         with timer.step("artefact", hosts[:1]):
             artefact = _artefact(cutover, source)
         settings = {host: preparation.configuration(Deployment(workspace, application, host, "")) for host in hosts}
-        if not force and unchanged(states, artefact.content.sha256, settings):
+        if not force and unchanged(states, artefact.content.sha256, settings) and _is_well(cutover, states):
             (release,) = live_releases(states)
             return _nothing_to_do(cutover, source, artefact, release, story)
         return _deploy(cutover, states, source, artefact, settings, story)
@@ -106,6 +107,18 @@ def _artefact(cutover: Cutover, source: Source) -> Artefact:
         channel=cutover.fleet.channel(builder),
         folder=workspace.project / ".windlass" / "artefacts" / application.name,
     )
+
+
+def _is_well(cutover: Cutover, states: States) -> bool:
+    """Whether what serves really does: somebody who deploys the same again may be trying to bring it back to life."""
+    found = {host: preparation.instances(cutover.application, state.live, state.live_release) for host, state in states.items()}
+    seen = cutover.each({host: [Inspect(instances=instances)] for host, instances in found.items()})
+    sick = {
+        f"{host} {name}: {data['why']}" for host, (result,) in seen.items() for name, data in result.data.items() if data["why"]
+    }
+    if sick:
+        cutover.warn(f"{'; '.join(sorted(sick))}: deploying it anew")
+    return not sick
 
 
 def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release: str, story: str) -> Deployed:

@@ -190,7 +190,13 @@ def _restart(application: Application, slot: str, instance: Instance, gate_secon
     name = layout.process_name(slot, instance.name)
     return [
         File(path=f"{instance.run}.starts", absent=True),
-        Pm2Control(user=application.user, home=layout.root, action="restart", names=(name,)),
+        Pm2Control(
+            user=application.user,
+            home=layout.root,
+            action="restart",
+            names=(name,),
+            limit_seconds=preparation.pm2_limit(application),
+        ),
         Gate(instances=(instance,), limit_seconds=gate_seconds, stable_seconds=application.gate.stable_seconds),
     ]
 

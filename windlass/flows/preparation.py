@@ -18,6 +18,7 @@ from windlass.operations.gate import Health, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.pm2 import Pm2Process, Pm2Start
+from windlass.operations.service import Service
 from windlass.plans.launcher import launcher
 from windlass.plans.layout import Layout
 from windlass.plans.slots import Held
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Application, Process
 
+PM2_SECONDS = 60.0  # for all that PM2 does itself
 # Of one file, given on standard input.
 WRITE = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1"; sync "$1"'
 # Of a folder that is shared and where a release has it. An empty folder gives way, also one that git could only keep by a file.
@@ -215,8 +217,22 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                 )
             )
     prefix = slot_prefix(application, slot)
-    operations.append(Pm2Start(user=application.user, home=layout.root, replaces=prefix, processes=tuple(started)))
+    operations.append(Service(name=f"pm2-{application.name}"))  # PM2's command line would else start one outside of systemd's care
+    operations.append(
+        Pm2Start(
+            user=application.user,
+            home=layout.root,
+            replaces=prefix,
+            processes=tuple(started),
+            limit_seconds=pm2_limit(application),
+        )
+    )
     return tuple(operations)
+
+
+def pm2_limit(application: Application) -> float:
+    """How long PM2 may take for a slot, in seconds: it stops one process after the other, and each may finish its work."""
+    return PM2_SECONDS + sum(process.stop_seconds * process.instances for process in application.processes.values())
 
 
 def _launch(deployment: Deployment, process: Process, number: int, slot: str) -> list[Operation]:

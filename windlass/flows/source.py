@@ -6,6 +6,8 @@ import difflib
 import hashlib
 import io
 import json
+import os
+import shutil
 import subprocess
 import tarfile
 import time
@@ -79,15 +81,36 @@ def _from_git(source: GitSource, reference: str, project: Path, folder: Path) ->
         commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}", folder=repository)
     except BuildFailed:
         raise _unknown_reference(repository, source.git, reference) from None
-    tree = f"{commit}:{source.folder.strip('/')}" if source.folder else f"{commit}^{{tree}}"
-    identity = _git("rev-parse", "--verify", tree, folder=repository)
+    identity = _tree(repository, source, reference, commit)
     tar = folder / f"{identity}.tar"
     if not tar.exists():
-        partial = tar.with_suffix(".partial")
+        partial = _partial(tar)
         _git("archive", "--format=tar", "-o", str(partial.absolute()), identity, folder=repository)
         partial.replace(tar)
     committed = int(_git("show", "-s", "--format=%ct", commit, folder=repository))
     return Source(reference, commit, identity, committed, tar)
+
+
+def _tree(repository: Path, source: GitSource, reference: str, commit: str) -> str:
+    """The application's folder in a commit. Raises UsageError if the commit has none."""
+    inside = source.folder.strip("/")
+    tree = f"{commit}:{inside}" if inside else f"{commit}^{{tree}}"
+    try:
+        identity = _git("rev-parse", "--verify", "--quiet", tree, folder=repository)
+        kind = _git("cat-file", "-t", identity, folder=repository)
+    except BuildFailed:
+        kind = "missing"
+    if kind != "tree":
+        raise UsageError(
+            f"{reference} ({commit[:7]}) of {source.git} has no folder {inside!r}",
+            hint="mend the application's source.folder in the inventory, or name another reference",
+        )
+    return identity
+
+
+def _partial(path: Path) -> Path:
+    """The name of a file until it is whole; another run, for another environment, may be making the same one."""
+    return path.with_suffix(f".{os.getpid()}.partial")
 
 
 def _repository(address: str, project: Path) -> Path:
@@ -100,7 +123,10 @@ def _repository(address: str, project: Path) -> Path:
         _git("remote", "update", "--prune", folder=mirror)
     else:
         mirror.parent.mkdir(parents=True, exist_ok=True)
-        _git("clone", "--quiet", "--mirror", "--", address, str(mirror), folder=mirror.parent)
+        partial = _partial(mirror)
+        shutil.rmtree(partial, ignore_errors=True)
+        _git("clone", "--quiet", "--mirror", "--", address, str(partial), folder=mirror.parent)
+        partial.rename(mirror)
     return mirror
 
 
@@ -118,7 +144,9 @@ def _from_npm(source: NpmSource, version: str, folder: Path) -> Source:
     manifest = json.dumps(described, indent=1)
     identity = hashlib.sha256(manifest.encode()).hexdigest()
     tar = folder / f"{identity}.tar"
-    _write_tar(tar, [("package.json", manifest.encode())])
+    partial = _partial(tar)
+    _write_tar(partial, [("package.json", manifest.encode())])
+    partial.replace(tar)
     return Source(f"{source.npm}@{version}", version, identity, 0, tar)
 
 
@@ -127,12 +155,12 @@ def _from_folder(source: PathSource, project: Path, folder: Path) -> Source:
     if not top.is_dir():
         raise UsageError(f"there is no folder {top}", hint="mend the application's source.path in the inventory")
     members = [(str(path.relative_to(top)), path) for path in _files(top)]
-    tar = folder / "folder.partial"
-    _write_tar(tar, members)
-    identity = hashlib.sha256(tar.read_bytes()).hexdigest()
-    final = folder / f"{identity}.tar"
-    tar.replace(final)
-    return Source(source.path, "", identity, int(time.time()), final)
+    partial = _partial(folder / "folder")
+    _write_tar(partial, members)
+    identity = hashlib.sha256(partial.read_bytes()).hexdigest()
+    tar = folder / f"{identity}.tar"
+    partial.replace(tar)
+    return Source(source.path, "", identity, int(time.time()), tar)
 
 
 def _files(top: Path) -> list[Path]:

@@ -36,6 +36,7 @@ class Workspace:
     secrets: KnownSecrets
     lab: Lab | None = None
     accept_new: bool = False
+    sudo_password: Secret | None = None
 
     @property
     def asks(self) -> bool:
@@ -51,7 +52,9 @@ class Workspace:
 
     def known_secrets(self) -> Iterable[Secret]:
         """All secrets that this run could show by mistake, as far as they are known by now."""
-        return self.secrets.known()
+        yield from self.secrets.known()
+        if self.sudo_password is not None:
+            yield self.sudo_password
 
     def hosts(self, limit: str = "") -> tuple[Host, ...]:
         """The hosts that `--limit` means; all where it is empty. Raises UsageError for what means nothing."""
@@ -90,6 +93,7 @@ class Workspace:
             private_key=self.lab.private_key if self.lab else None,
             known_hosts=self.environment.known_hosts,
             accept_new=self.accept_new,
+            sudo_password=self.sudo_password,
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import windlass.agent
 
+# No backslashes and only these quotes: what a login shell such as fish or csh makes of them differs.
 # Reads the payload's length (eight digits) and the payload from stdin, and not a byte of the frames that follow.
 _STUB = (
     "import os,sys,zlib\n"
@@ -19,8 +20,8 @@ _STUB = (
     "  if not c:sys.exit(1)\n"
     "  b+=c\n"
     " return b\n"
-    "if sys.version_info<(3,8):os.write(1,b'WINDLASS OLD-PYTHON %d.%d\\n'%sys.version_info[:2]);sys.exit(1)\n"
-    "os.write(1,b'WINDLASS READY\\n')\n"
+    "if sys.version_info<(3,8):os.write(1,b'WINDLASS OLD-PYTHON %d.%d%c'%(sys.version_info[:2]+(10,)));sys.exit(1)\n"
+    "os.write(1,b'WINDLASS READY%c'%10)\n"
     "exec(compile(zlib.decompress(r(int(r(8)))),'<windlass agent>','exec'))\n"
 )
 
@@ -72,7 +73,8 @@ def start_command(*, sudo: str, tag: str) -> str:
     sudo   the words that become root, for example `sudo -n`; empty to stay who one is
     tag    who is at work, shown to the host's administrators by `ps`
     """
-    stub = shlex.quote(f"exec({_STUB!r})")
+    one_line = _STUB.replace("\n", "~")
+    stub = shlex.quote(f"exec({one_line!r}.replace('~',chr(10)))")
     script = (
         "for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
         f'if command -v "$p" >/dev/null 2>&1; then exec {sudo} "$p" -I -S -u -c {stub} {shlex.quote(tag)}; fi; done; '

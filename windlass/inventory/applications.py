@@ -162,6 +162,8 @@ class Gate(Entry):
     """How long it may take until it answers"""
     stable_seconds: NotNegative = 3
     """How long it then has to go on without a restart"""
+    watch_seconds: NotNegative = 3
+    """How long each host watches it after the switch; if it fails meanwhile, the host switches back by itself. 0: not at all"""
 
 
 class Site(Entry):

@@ -14,7 +14,8 @@ class File(Operation):
     """A regular file with this content, owner and mode; written whole, then renamed into place.
 
     content    text, a secret text, or a local file; None leaves the content alone (an empty file where there is none)
-    mode       permission bits as octal text, "0644"
+    owner      and group: by name or number; empty leaves them as they are
+    mode       permission bits as octal text, "0644"; empty leaves them as they are
     validate   a command that must succeed before the file is installed; `%s` in it stands for the temporary file
     sensitive  never show the content in a diff (implied by a secret content)
     absent     the file should not be there

@@ -25,6 +25,8 @@ class Pm2Start(Operation):
     """Start these processes afresh. Entries whose names begin with `replaces` are deleted first: nothing of them survives.
 
     PM2's list is saved after it, so that a reboot brings back what runs now.
+
+    limit_seconds  how long PM2 may take; what is replaced may use its time to stop
     """
 
     family: ClassVar[str] = "pm2"
@@ -33,6 +35,7 @@ class Pm2Start(Operation):
     home: str
     replaces: str
     processes: tuple[Pm2Process, ...]
+    limit_seconds: float = 60.0
 
     def title(self) -> str:
         return f"pm2 start {' '.join(process.name for process in self.processes)}"
@@ -44,6 +47,8 @@ class Pm2Control(Operation):
 
     Names that PM2 does not know are passed over. PM2's list is saved after it, so that a reboot brings back what runs now.
     Data: `names` of the entries it was done to.
+
+    limit_seconds  how long PM2 may take; it waits for each process that has to stop
     """
 
     family: ClassVar[str] = "pm2"
@@ -53,6 +58,7 @@ class Pm2Control(Operation):
     action: str
     names: tuple[str, ...] = ()
     prefix: str = ""
+    limit_seconds: float = 60.0
 
     def title(self) -> str:
         return f"pm2 {self.action} {self.prefix + '*' if self.prefix else ' '.join(self.names)}".rstrip()

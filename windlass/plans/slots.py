@@ -102,12 +102,12 @@ def live_releases(states: States) -> set[str]:
 
 
 def unchanged(states: States, artefact: str, configurations: Mapping[str, str]) -> bool:
-    """Whether every host already serves this artefact with the configuration that is meant for it."""
+    """Whether every host already serves one release, with this artefact and the configuration that is meant for the host."""
     for host, state in states.items():
         record = state.records.get(state.live_release)
         if record is None or (record.artefact, record.configuration) != (artefact, configurations[host]):
             return False
-    return bool(states)
+    return len(live_releases(states)) == 1
 
 
 @dataclass(frozen=True, slots=True)

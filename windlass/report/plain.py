@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import TracebackType
 from typing import TextIO
 
@@ -34,8 +35,9 @@ class PlainReport:
                 self._write(line)
 
     def _write(self, line: Line) -> None:
-        self._stream.write("".join(f"{row}\n" for row in plain(line)))
-        self._stream.flush()
+        with contextlib.suppress(OSError):  # whoever watched has gone, or the log's disk is full: the work goes on
+            self._stream.write("".join(f"{row}\n" for row in plain(line)))
+            self._stream.flush()
 
 
 def plain(line: Line) -> list[str]:

@@ -20,7 +20,14 @@ ID = "which one: its id or the beginning of it (else the newest good one)"
 
 @command(name=NAME)
 def run(
-    _context: Context, *, env: str = "", name: str = "", json: bool = False, lab: bool = False, accept_new: bool = False
+    _context: Context,
+    *,
+    env: str = "",
+    name: str = "",
+    json: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Back databases up: dump, read back and decode, publish, then let old ones go. What cron runs; plain `backup` is the same.
@@ -45,7 +52,12 @@ def run(
         entries = chosen_backups(workspace.environment, name)
         return backed_up(entries, lambda entry: flow(workspace, entry, listener))
 
-    run_flow("backup", Options(env=env, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "backup",
+        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 @command(
@@ -115,6 +127,7 @@ def restore(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Bring a backup back: beside the live database, in its place (--swap), or one table of it (--table).
@@ -139,7 +152,7 @@ def restore(
     from windlass.tasks.backup_words import explained, restored
     from windlass.tasks.running import run_flow
 
-    options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new)
+    options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
     wish = Wish(into=into, table=table, swap=swap)
     if swap and not explain:
         _confirm_swap(options, name)
@@ -176,6 +189,7 @@ def verify(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Check the bytes of a stored backup again: checksum here, decoded to the end on the database's host.
@@ -196,7 +210,12 @@ def verify(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return verified(flow(workspace, chosen_backup(workspace.environment, name), backup, listener))
 
-    run_flow("backup.verify", Options(env=env, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "backup.verify",
+        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 @command(name=NAME, backup=ID)
@@ -209,6 +228,7 @@ def drill(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Prove a backup: restore it into a scratch server, compare every table's rows, ask the smoke questions, measure.
@@ -232,7 +252,12 @@ def drill(
         entries = chosen_backups(workspace.environment, name)
         return drilled(entries, lambda entry: flow(workspace, entry, backup=backup, listener=listener))
 
-    run_flow("backup.drill", Options(env=env, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "backup.drill",
+        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 @command(name=NAME, check="only say what would go")
@@ -246,6 +271,7 @@ def prune(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Let old backups go, as the inventory's `keep` says. Every backup does this by itself when it was successful.
@@ -267,7 +293,11 @@ def prune(
         entries = chosen_backups(workspace.environment, name)
         return pruned({each.name: flow(workspace, each, check=check, listener=listener) for each in entries}, check=check)
 
-    run_flow("backup.prune", Options(env=env, check=check, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "backup.prune",
+        Options(env=env, check=check, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+    )
 
 
 @command(check="only say what the crontab has and whether that would be changed", remove="take the entries out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import inspect
 import os
 import sys
@@ -18,6 +19,7 @@ from invoke.tasks import task as invoke_task
 from windlass.errors import RefusedError, UsageError
 from windlass.report.json_output import INTERRUPTED
 from windlass.tasks.door import Run, guard
+from windlass.values import Secret
 
 HELP: Mapping[str, str] = {
     "env": "the environment, a folder of inventories/ (or set WINDLASS_ENV)",
@@ -28,6 +30,7 @@ HELP: Mapping[str, str] = {
     "yes": "do not ask for confirmation",
     "lab": "work on the environment's twin in the lab, see lab.up",
     "accept-new": "write down the SSH key of a host never seen before",
+    "ask-sudo-password": "ask for the password that sudo wants there; without a terminal it is the first line of stdin",
 }
 
 Body = TypeVar("Body", bound=Callable[..., None])
@@ -45,6 +48,7 @@ class Options:
     yes: bool = False
     lab: bool = False
     accept_new: bool = False
+    ask_sudo_password: bool = False
 
 
 def command(**own_help: str) -> Callable[[Body], Task[Body]]:
@@ -100,6 +104,14 @@ def chosen_environment(options: Options, project: Path) -> str:
             hint="run this in a folder that has inventories/<name>/hosts.yml",
         )
     raise UsageError(f"which environment? say --env {' or --env '.join(known)}", hint="or set WINDLASS_ENV")
+
+
+def ask_sudo_password() -> Secret:
+    """What a person types unseen, or the first line of standard input where no person is. Raises UsageError for nothing."""
+    password = getpass.getpass("sudo password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise UsageError("no sudo password was given", hint="type it, or give it as the first line of standard input")
+    return Secret(password)
 
 
 def confirm(question: str, word: str, *, yes: bool) -> None:

@@ -35,6 +35,7 @@ def deploy(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Bring a version of an application to all its hosts, blue-green, without losing a request.
@@ -56,7 +57,9 @@ def deploy(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _deployed(flow(workspace, chosen(workspace.environment, app), ref, force=force, listener=listener))
 
-    run_flow("deploy", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "deploy", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
+    )
 
 
 def _counted(number: int, noun: str) -> str:
@@ -97,6 +100,7 @@ def rollback(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Go back to the release that served before, at once; no version to look up.
@@ -117,7 +121,9 @@ def rollback(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _rolled_back(flow(workspace, chosen(workspace.environment, app), to, listener=listener))
 
-    run_flow("rollback", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "rollback", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
+    )
 
 
 def _rolled_back(done: RolledBack) -> Outcome:
@@ -141,7 +147,14 @@ def _rolled_back(done: RolledBack) -> Outcome:
 
 @command(app=APP)
 def releases(
-    _context: Context, *, env: str = "", app: str = "", json: bool = False, lab: bool = False, accept_new: bool = False
+    _context: Context,
+    *,
+    env: str = "",
+    app: str = "",
+    json: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     List the releases of an application: which serves, which one can go back to, which failed and why.
@@ -159,7 +172,12 @@ def releases(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _releases(flow(workspace, chosen(workspace.environment, app), listener=listener))
 
-    run_flow("releases", Options(env=env, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "releases",
+        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 def _releases(found: Releases) -> Outcome:
@@ -192,6 +210,7 @@ def status(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Show what runs where: host, slot, release, age, health, and what one can go back to.
@@ -216,7 +235,12 @@ def status(
             fleet.connect()
             return _status([flow(workspace, each, fleet, now=time.time()) for each in chosen])
 
-    run_flow("status", Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "status",
+        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 def _status(found: list[ApplicationStatus]) -> Outcome:

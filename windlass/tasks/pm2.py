@@ -29,6 +29,7 @@ def status(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Show what PM2 runs for an application: status, restarts, memory, CPU.
@@ -72,7 +73,12 @@ def status(
         processes = {host: found for host, found in listed.items() if not isinstance(found, HostError)}
         return Outcome(result={"processes": processes}, text=text, error=_failed(failed))
 
-    run_flow("pm2.status", Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "pm2.status",
+        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 @command(app=APP, process=PROCESS)
@@ -87,6 +93,7 @@ def restart(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Restart the live processes of an application, one after the other, host after host; each must be fit before the next one goes.
@@ -111,7 +118,11 @@ def restart(
         text = "\n".join(f"{host}: {', '.join(names) or 'nothing to restart'}" for host, names in done.items())
         return Outcome(result={"restarted": {host: list(names) for host, names in done.items()}}, text=text)
 
-    run_flow("pm2.restart", Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new), work)
+    run_flow(
+        "pm2.restart",
+        Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+    )
 
 
 @command(app=APP, process=PROCESS, lines="how many lines of each log")
@@ -126,6 +137,7 @@ def logs(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Show the last lines that an application's processes wrote, of both slots.
@@ -152,7 +164,12 @@ def logs(
         )
         return Outcome(result={"logs": good}, text=text or "nothing was logged yet", error=_failed(failed))
 
-    run_flow("pm2.logs", Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new), work, changes=False)
+    run_flow(
+        "pm2.logs",
+        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
+        work,
+        changes=False,
+    )
 
 
 def _chosen(workspace: Workspace, app: str, limit: str) -> tuple[Application, list[str]]:

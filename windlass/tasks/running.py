@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener
-from windlass.tasks.common import Options, chosen_environment, confirm, project_folder
+from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, project_folder
 from windlass.tasks.door import Outcome, Run, leave, watched
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def _open(run: Run, options: Options) -> Workspace:
 
     run.environment = chosen_environment(options, run.folder)
     workspace = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+    if options.ask_sudo_password:
+        workspace = dataclasses.replace(workspace, sudo_password=ask_sudo_password())
     run.mask.known = workspace.known_secrets
     return workspace
 

@@ -27,6 +27,7 @@ def setup(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
     on_failure: str = "continue",
 ) -> None:
     """
@@ -43,7 +44,17 @@ def setup(
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
-    options = Options(env=env, limit=limit, check=check, diff=diff, json=json, yes=yes, lab=lab, accept_new=accept_new)
+    options = Options(
+        env=env,
+        limit=limit,
+        check=check,
+        diff=diff,
+        json=json,
+        yes=yes,
+        lab=lab,
+        accept_new=accept_new,
+        ask_sudo_password=ask_sudo_password,
+    )
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         if on_failure not in ("continue", "stop"):

@@ -46,10 +46,11 @@ def write(
 ) -> None:
     """Write a file under a temporary name in the same folder, then fsync, chown, chmod, validate, and rename it into place.
 
+    An empty owner or group is that of the file that is replaced, if there is one.
     `validate` gets the temporary path and raises if the new content must not be installed; the old file then stays.
     """
     folder = os.path.dirname(path) or "/"
-    user_id, group_id = owner_ids(owner, group)
+    user_id, group_id = _kept_ids(path, owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as handle:
@@ -68,15 +69,35 @@ def write(
     sync_folder(folder)
 
 
+def _kept_ids(path: str, ids: Tuple[int, int]) -> Tuple[int, int]:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return ids
+    return status.st_uid if ids[0] == -1 else ids[0], status.st_gid if ids[1] == -1 else ids[1]
+
+
+def mode_bits(path: str, mode: str) -> int:
+    """Permission bits from octal text; from an empty one those of the file that is there, or the usual ones."""
+    if mode:
+        return int(mode, 8)
+    return stat.S_IMODE(os.stat(path).st_mode) if os.path.isfile(path) else 0o644
+
+
 def replace_link(path: str, target: str) -> None:
     """Point a symbolic link somewhere else in one rename(2); readers see the old or the new target, never none."""
-    temporary = "%s.%d.new" % (path, os.getpid())
+    # The dot hides it from programs that read all that is in a folder, such as nginx in sites-enabled.
+    temporary = os.path.join(os.path.dirname(path), ".%s.%d.new" % (os.path.basename(path), os.getpid()))
     try:
         os.unlink(temporary)
     except FileNotFoundError:
         pass
     os.symlink(target, temporary)
-    os.rename(temporary, path)
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def read_or_none(path: str) -> Optional[bytes]:

@@ -35,7 +35,10 @@ class Context:
         self._next_stream = 1
 
     def expect(self, kind: str, name: str) -> None:
-        """Remember that a run makes this (`user`, `group`, `package`, `path`, `unit`), for later operations of a check."""
+        """Remember what this batch makes, for later operations, above all those of a check.
+
+        The kinds are `user`, `group`, `package`, `path`, `tree` (a folder with whatever is in it) and `command` (anything at all).
+        """
         self._expected.add((kind, name))
 
     def expected(self, kind: str, name: str) -> bool:
@@ -47,16 +50,22 @@ class Context:
         return any(expected == kind for expected, _name in self._expected)
 
     def expects_below(self, folder: str) -> bool:
-        """Whether an earlier operation of this check would have made anything in this folder."""
-        return any(kind == "path" and name.startswith(folder + "/") for kind, name in self._expected)
+        """Whether an earlier operation of this batch makes anything in this folder."""
+        return any(kind in ("path", "tree") and name.startswith(folder + "/") for kind, name in self._expected)
 
     def expects_path(self, path: str) -> bool:
-        """Whether this path, or a folder above it, would have been made by an earlier operation of this check."""
+        """Whether this path would be there by now: made itself, or something in it, or in a tree that may well hold it."""
+        if self.expected("path", path) or self.expects_below(path):
+            return True
         while path not in ("/", ""):
-            if self.expected("path", path):
+            if self.expected("tree", path):
                 return True
             path = os.path.dirname(path)
         return False
+
+    def expects_surprises(self) -> bool:
+        """Whether an earlier operation of this check would have made what nobody can list beforehand."""
+        return any(kind in ("package", "command") for kind, _name in self._expected)
 
     def begin(self, check: bool, secrets: Tuple[str, ...]) -> None:
         """A new batch starts with nothing expected of earlier ones."""

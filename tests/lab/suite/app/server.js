@@ -5,6 +5,10 @@ const http = require('node:http');
 const fault = JSON.parse(fs.readFileSync('fault.json', 'utf8'));
 if (fault.kind === 'throw') throw new Error('this release cannot start: no such module as ./plan-b');
 if (fault.kind === 'crash') setTimeout(() => { console.error('out of luck'); process.exit(1); }, fault.after * 1000);
+// Nothing is wrong with it until it serves, or until a file is there.
+const live = () => fs.existsSync('/srv/tiny/live') && fs.readlinkSync('/srv/tiny/live').endsWith(process.env.SLOT);
+const late = () => (fault.when ? fs.existsSync(fault.when) : live());
+if (fault.kind === 'late') setInterval(() => { if (late()) { console.error('out of luck once more'); process.exit(1); } }, 50);
 
 const headers = { 'content-type': 'application/json', 'x-release': process.env.RELEASE };
 const server = http.createServer((request, response) => {

@@ -1,0 +1,69 @@
+"""A check foresees what earlier operations of its batch make, and says so where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import local_channel
+from windlass.hosts.channel import Channel, Result
+from windlass.operations.archive import Archive
+from windlass.operations.command import Run
+from windlass.operations.directory import Directory
+from windlass.operations.file import File
+from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.wire import Batch
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    opened = local_channel()
+    yield opened
+    opened.close()
+
+
+def foreseen(channel: Channel, *operations: Operation) -> list[Result]:
+    return list(channel.run(Batch(operations, check=True, go_on=True)))
+
+
+def folder(path: Path) -> Directory:
+    return Directory(path=str(path), owner="", group="")
+
+
+def test_a_folder_to_be_made_does_not_hold_what_a_command_creates_in_it(channel: Channel, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    command = Run(command=f"touch {made}/tool", creates=f"{made}/tool")
+
+    check = foreseen(channel, folder(made), command, command)
+    done = channel.run(Batch((folder(made), command, command)))
+
+    assert [result.status for result in check] == ["changed", "changed", "ok"]
+    assert [result.status for result in done] == ["changed", "changed", "ok"]
+
+
+def test_whether_an_archive_will_bring_what_a_command_creates_is_not_known(channel: Channel, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("whatever; a check does not open it")
+    unpacked = Archive(path=str(tmp_path / "tree"), content=LocalFile.of(source), owner="", group="")
+
+    check = foreseen(channel, unpacked, Run(command="false", creates=f"{tmp_path}/tree/bin/tool"))
+
+    assert [result.status for result in check] == ["changed", "unknown"]
+
+
+def test_a_missing_folder_in_a_folder_to_be_made_fails_in_a_check_as_in_a_run(channel: Channel, tmp_path: Path) -> None:
+    deep = File(path=f"{tmp_path}/a/b/c/file", content="x", owner="", group="")
+
+    assert [each.status for each in foreseen(channel, folder(tmp_path / "a"), deep)] == ["changed", "failed"]
+    assert [each.status for each in foreseen(channel, folder(tmp_path / "a/b/c"), deep)] == ["changed", "changed"]
+    assert [each.status for each in foreseen(channel, folder(tmp_path / "a/b/c/d"), deep)] == ["changed", "changed"]
+
+
+def test_what_a_command_makes_besides_is_not_known(channel: Channel, tmp_path: Path) -> None:
+    file = File(path=f"{tmp_path}/a/file", content="x", owner="", group="")
+
+    check = foreseen(channel, Run(command=f"mkdir {tmp_path}/a"), file)
+
+    assert [result.status for result in check] == ["unknown", "unknown"]

@@ -1,0 +1,36 @@
+"""PM2's own command line, where a program stands in that only takes its time."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from windlass.agent import pm2
+from windlass.agent.core import process
+from windlass.agent.core.context import Context
+
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+def test_pm2_may_take_as_long_as_the_processes_may_take_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "pm2"
+    script = """#!/bin/sh
+case $1 in
+jlist) echo '[{"name": "shop-blue-mail-0"}]' ;;
+stop) sleep 2 ;;
+save) mkdir -p .pm2; touch .pm2/dump.pm2 ;;
+esac
+"""
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
+    monkeypatch.setattr(pm2, "LIMIT", 1.0)
+    names = {"action": "stop", "names": ["shop-blue-mail-0"], "prefix": "", "limit_seconds": 600.0}
+
+    outcome = pm2.pm2_control({"user": ME, "home": str(tmp_path), **names}, Context(lambda _frame: None))
+
+    assert outcome.data == {"names": ["shop-blue-mail-0"]}
+    assert (tmp_path / ".pm2/dump.pm2").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,90 @@
+"""From a reference to the exact code, with real repositories."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from windlass.errors import UsageError
+from windlass.flows.source import Source, resolve
+from windlass.inventory import Application
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+    return subprocess.run(["git", *identity, "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(repository: Path, text: str) -> str:
+    (repository / "shop").mkdir(exist_ok=True)
+    (repository / "shop/server.js").write_text(text)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", text)
+    return git(repository, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    path = tmp_path / "elsewhere"
+    git(tmp_path, "init", "-q", "-b", "main", str(path))
+    commit(path, "one")
+    return path
+
+
+def resolved(project: Path, address: str, reference: str = "", folder: str = "shop") -> Source:
+    processes = {"web": {"command": "node server.js", "listen": "socket"}}
+    source = {"git": address, "folder": folder}
+    application = Application.model_validate({"name": "shop", "hosts": "all", "source": source, "processes": processes})
+    return resolve(application, reference, project=project)
+
+
+def content(source: Source) -> bytes:
+    with tarfile.open(source.tar) as archive:
+        found = archive.extractfile("server.js")
+        assert found
+        return found.read()
+
+
+def test_an_annotated_tag_means_its_commit(tmp_path: Path, repository: Path) -> None:
+    git(repository, "tag", "-a", "v1", "-m", "the first")
+
+    source = resolved(tmp_path, str(repository), "v1")
+
+    assert (source.commit, content(source)) == (git(repository, "rev-parse", "main"), b"one")
+
+
+def test_a_mirror_follows_branches_and_tags_that_moved(tmp_path: Path, repository: Path) -> None:
+    address = f"file://{repository}"
+    git(repository, "tag", "newest")
+    assert content(resolved(tmp_path, address, "newest")) == b"one"
+
+    second = commit(repository, "two")
+    git(repository, "tag", "-f", "newest")
+
+    assert resolved(tmp_path, address).commit == second
+    assert content(resolved(tmp_path, address, "newest")) == b"two"
+
+
+def test_the_same_code_has_the_same_identity_in_another_commit(tmp_path: Path, repository: Path) -> None:
+    first = resolved(tmp_path, str(repository))
+    git(repository, "commit", "-q", "--allow-empty", "-m", "nothing")
+    second = resolved(tmp_path, str(repository))
+
+    assert first.commit != second.commit
+    assert (first.identity, first.tar) == (second.identity, second.tar)
+
+
+@pytest.mark.parametrize("folder", ["shpo", "shop/server.js"], ids=["missing", "a file"])
+def test_a_folder_that_the_commit_does_not_have_is_named(tmp_path: Path, repository: Path, folder: str) -> None:
+    with pytest.raises(UsageError, match=rf"main \([0-9a-f]{{7}}\) of .* has no folder '{folder}'"):
+        resolved(tmp_path, str(repository), folder=folder)
+
+
+def test_an_unknown_reference_is_said_with_a_near_one(tmp_path: Path, repository: Path) -> None:
+    with pytest.raises(UsageError, match="no branch, tag or commit 'mian'") as caught:
+        resolved(tmp_path, str(repository), "mian")
+
+    assert caught.value.hint == "did you mean main?"

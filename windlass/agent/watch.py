@@ -1,0 +1,35 @@
+"""Watching what serves since the switch, and taking the switch back without being told to."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict
+
+from windlass.agent import gate, release
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import OperationError, Outcome
+
+
+def watch(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """It goes on to its end when the controller is gone: that is what it is for."""
+    if context.check:
+        return Outcome(False, unknown=True)
+    instances = arguments["instances"]
+    deadline = time.monotonic() + arguments["seconds"]
+    starts = gate.starts_of(instances)
+    while time.monotonic() < deadline:
+        time.sleep(gate.INTERVAL)
+        bad = gate.failing(instances, starts)
+        if bad:
+            release.switch_back(arguments["root"], arguments["before"], reload=arguments["reload"])
+            raise _taken_back(bad, arguments["before"])
+    return Outcome(False, "%d fit" % len(instances))
+
+
+def _taken_back(bad: Dict[str, Any], before: str) -> OperationError:
+    now = "the host switched back to %s by itself" % before if before else "there was nothing to switch back to, so nothing serves"
+    return OperationError(
+        "%s failed after the switch: %s; %s" % (bad["name"], bad["why"], now),
+        hint="the release had requests for a moment; mend it and deploy again",
+        last_lines=gate.last_words(bad["log"]),
+    )
