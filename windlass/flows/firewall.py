@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from windlass.inventory import Host
 
 ROLE = "firewall"
+Blind = list[tuple[str, str]]  # host, and which look at it was not possible
 BRIDGES = ("docker", "br-", "veth", "lo")  # networks of a host's own, whose addresses nobody else can reach
 
 
@@ -101,16 +102,15 @@ def check(workspace: Workspace, hosts: Sequence[Host], *, ports: Ports, listener
             looked = outside.submit(_from_here, workspace, addresses, ports)
             seen, blind = _from_peers(fleet, addresses, ports)
             from_here, blind_here = looked.result()
-    found = {
-        name: Exposure(
-            opened,
-            tuple(each for each in (*from_here, *seen) if each.host == name),
-            differences(opened, [each for each in (*from_here, *seen) if each.host == name]),
-            tuple(line for host, line in (*blind_here, *blind) if host == name),
-        )
-        for name, opened in doors.items()
-    }
+    found = {name: _exposure(name, doors[name], [*from_here, *seen], [*blind_here, *blind], ports) for name in doors}
     return Exposures(found, round(sum(timer.seconds.values()), 1))
+
+
+def _exposure(name: str, opened: tuple[Opening, ...], seen: Sequence[Seen], blind: Blind, ports: Ports) -> Exposure:
+    """What was not tried is not compared."""
+    tried = [each for each in opened if ports.first <= each.port <= ports.last]
+    own = tuple(each for each in seen if each.host == name)
+    return Exposure(opened, own, differences(tried, own), tuple(line for host, line in blind if host == name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,17 @@ class _Known:
 
 def _addresses(workspace: Workspace, fleet: Fleet, names: Iterable[str]) -> dict[str, _Known]:
     told = all_of(fleet.run_same(names, [Addresses()]))
-    return {name: _known(workspace.environment.host(name), results[0].data["addresses"]) for name, results in told.items()}
+    return {
+        name: _known(workspace.environment.host(name), results[0].data["addresses"], lab=workspace.lab is not None)
+        for name, results in told.items()
+    }
 
 
-def _known(host: Host, own: Sequence[Mapping[str, str]]) -> _Known:
-    """The inventory's addresses, and those of IPv6 that the host has besides."""
+def _known(host: Host, own: Sequence[Mapping[str, str]], *, lab: bool) -> _Known:
+    """The inventory's addresses, and those of IPv6 that the host has besides; those of a lab have no way from here."""
     more = [each["address"] for each in own if family(each["address"]) == "ip6" and not each["interface"].startswith(BRIDGES)]
     outside = [] if host.jump else _numbers(host.address)
-    return _Known(_once([*outside, *(more if outside else [])]), _once([*_numbers(host.private_address), *more]))
+    return _Known(_once([*outside, *(more if outside and not lab else [])]), _once([*_numbers(host.private_address), *more]))
 
 
 def _once(addresses: Iterable[str]) -> tuple[str, ...]:
@@ -148,9 +151,6 @@ def _numbers(name: str) -> list[str]:
     except OSError:
         return []
     return [str(entry[4][0]) for entry in found]
-
-
-Blind = list[tuple[str, str]]
 
 
 def _from_here(workspace: Workspace, addresses: Mapping[str, _Known], ports: Ports) -> tuple[list[Seen], Blind]:

@@ -40,7 +40,7 @@ class Difference:
 
 
 def differences(compiled: Sequence[Opening], seen: Iterable[Seen]) -> tuple[Difference, ...]:
-    """Compare what was compiled for a host with all looks at it, TCP only."""
+    """Compare what was compiled for a host, as far as it was tried, with all looks at it, TCP only."""
     return tuple(difference for each in seen for difference in _of_one(compiled, each))
 
 

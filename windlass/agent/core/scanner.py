@@ -25,7 +25,7 @@ class Unreachable(OSError):  # noqa: N818 - reads as what happened
 def scan(address: str, ports: Sequence[int], limit: float, wait: Wait = time.sleep) -> List[int]:
     """The ports that accept a connection within `limit` seconds, in order. Raises Unreachable.
 
-    `wait` is called while the table of tracked connections is half full, so that a scan never crowds out what the host serves.
+    `wait` is called while the table of tracked connections is three quarters full: a scan never crowds out what is served.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     waiting: Dict[int, Tuple[socket.socket, int, float]] = {}
@@ -91,7 +91,7 @@ def _make_room(wait: Wait) -> None:
     while True:
         try:
             with open(TRACKED, encoding="ascii") as tracked, open(MOST_TRACKED, encoding="ascii") as most:
-                if int(tracked.read()) * 2 < int(most.read()):
+                if int(tracked.read()) * 4 < int(most.read()) * 3:
                     return
         except OSError:  # nothing is tracked
             return
