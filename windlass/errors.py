@@ -11,6 +11,7 @@ WindlassError                      something went wrong; exit code 1
 ├── FlowFailed                     several hosts took part and not all did it; exit code 1 or 3
 ├── BuildFailed                    no artefact came out of the build
 ├── BackupError                    a backup could not be made, verified or restored
+├── CertificateError               a site does not serve the certificate that it should
 └── LabError                       this machine cannot run the lab, or a lab host did not come up
 
 An error says what happened and where; `hint` says what to do; `last_lines` are the last words of whatever failed.
@@ -99,6 +100,10 @@ class BuildFailed(WindlassError):  # noqa: N818 - reads as what happened
 
 class BackupError(WindlassError):
     """A backup could not be made, verified or restored."""
+
+
+class CertificateError(WindlassError):
+    """A site does not serve the certificate that it should, or serves it no longer for long."""
 
 
 class LabError(WindlassError):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import shlex
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from windlass.errors import UsageError
 
 HIDDEN = "•••"
+SHORTEST = 4  # characters of a secret that is looked for
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -20,6 +24,13 @@ class Secret:
     def reveal(self) -> str:
         return self._text
 
+    def shapes(self) -> frozenset[str]:
+        """What must not be shown: the text, its lines, and how programs write these into addresses, JSON and shell lines.
+
+        Shorter pieces than four characters are left out: hiding them would blot out harmless text and protect nothing.
+        """
+        return _shapes(self._text)
+
     def __repr__(self) -> str:
         return HIDDEN
 
@@ -27,6 +38,17 @@ class Secret:
 
     def __format__(self, _spec: str) -> str:
         return HIDDEN
+
+
+@functools.lru_cache(maxsize=4096)
+def _shapes(text: str) -> frozenset[str]:
+    pieces = {piece for piece in (text, *text.splitlines()) if len(piece.strip()) >= SHORTEST}
+    shapes = set(pieces)
+    for piece in pieces:
+        shapes |= {quote(piece, safe=safe, errors="replace") for safe in ("", "/")}
+        shapes |= {json.dumps(piece)[1:-1], json.dumps(piece, ensure_ascii=False)[1:-1]}
+        shapes |= {shlex.quote(piece)} if "'" in piece else set()
+    return frozenset(shapes)
 
 
 @dataclass(frozen=True, slots=True)

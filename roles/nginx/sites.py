@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from windlass.plans.certificates import CHALLENGES, HTTPS, WEBROOT, Certificate, certificate
 from windlass.plans.firewall import family, private_addresses
 from windlass.plans.layout import Layout
 
@@ -21,6 +22,7 @@ class ServedSite:
     template         what it is made of
     port, domains    what it is asked by
     behind_balancer  whoever asks is a balancer, whose word about the visitor counts
+    enabled          nginx reads it; otherwise it is read as soon as there is a certificate
     """
 
     file: str
@@ -29,11 +31,24 @@ class ServedSite:
     domains: tuple[str, ...]
     values: Mapping[str, object]
     behind_balancer: bool = False
+    enabled: bool = True
 
 
 def sites(environment: Environment, host: Host) -> tuple[ServedSite, ...]:
     """The sites of the applications that run here, and of those that this host stands before."""
     return tuple(site for application in environment.applications.values() for site in _of(application, environment, host))
+
+
+def hsts(environment: Environment, served: Iterable[ServedSite]) -> dict[str, str]:
+    """What browsers are told of https, by the first name of each site that has it."""
+    found = {}
+    for each in served:
+        site = environment.application(str(each.values["application"])).site
+        if site and site.tls and site.tls.hsts_seconds and not each.enabled:
+            found[site.domains[0]] = f"max-age={site.tls.hsts_seconds}" + (
+                "; includeSubDomains" if site.tls.hsts_subdomains else ""
+            )
+    return found
 
 
 def _of(application: Application, environment: Environment, host: Host) -> Iterator[ServedSite]:
@@ -42,10 +57,29 @@ def _of(application: Application, environment: Environment, host: Host) -> Itera
         return
     hosts = environment.hosts_of(application.hosts)
     balancers = environment.hosts_of(site.balancer) if site.balancer else ()
+    own_certificate = certificate(environment, application)
     if host in hosts:
-        yield _own(application, site, balancers)
+        plain = _own(application, site, balancers)
+        yield from (plain,) if balancers else _with_tls(plain, own_certificate, host)
     if host in balancers:
-        yield _balanced(application, site, hosts)
+        yield from _with_tls(_balanced(application, site, hosts), own_certificate, host)
+
+
+def _with_tls(plain: ServedSite, wanted: Certificate | None, host: Host) -> Iterator[ServedSite]:
+    """The site by http, and beside it the same by https where it is wanted."""
+    if wanted is None:
+        yield plain
+        return
+    values = dict(plain.values) | {
+        "tls": True,
+        "live": wanted.live,
+        "issuer": "" if host == wanted.issuer else _bracketed(private_addresses([wanted.issuer])[0]),
+        "challenges": CHALLENGES,
+        "webroot": WEBROOT,
+    }
+    yield replace(plain, values=values)
+    secure = values | {"secure": True}
+    yield replace(plain, file=f"windlass-{wanted.name}.tls.conf", port=HTTPS, values=secure, enabled=False)
 
 
 def _own(application: Application, site: Site, balancers: tuple[Host, ...]) -> ServedSite:
@@ -59,11 +93,14 @@ def _own(application: Application, site: Site, balancers: tuple[Host, ...]) -> S
 
 
 def _balanced(application: Application, site: Site, hosts: tuple[Host, ...]) -> ServedSite:
-    servers = [
-        f"{f'[{address}]' if family(address) == 'ip6' else address}:{site.local_port}" for address in private_addresses(hosts)
-    ]
+    servers = [f"{_bracketed(address)}:{site.local_port}" for address in private_addresses(hosts)]
     values = _common(application, site, site.port) | {"servers": servers, "sticky": site.sticky}
     return ServedSite(f"windlass-{application.name}.balancer.conf", "nginx/balancer.conf.j2", site.port, site.domains, values)
+
+
+def _bracketed(address: str) -> str:
+    """An address as it stands before a port."""
+    return f"[{address}]" if family(address) == "ip6" else address
 
 
 def _common(application: Application, site: Site, port: int) -> dict[str, object]:
@@ -73,6 +110,8 @@ def _common(application: Application, site: Site, port: int) -> dict[str, object
         "domains": site.domains,
         "max_body": site.max_body,
         "read_seconds": f"{site.read_seconds:g}",
+        "tls": False,
+        "secure": False,
     }
 
 

@@ -29,8 +29,9 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
     unit = f"postgresql@{settings.version}-main"
     access = _access(host, settings, cluster)
     restart, reload = _settings_files(host, settings, cluster)
+    sealed = any(backup.host == host.name and backup.recipients for backup in host.environment.backups.values())
     return [
-        Package(names=(f"postgresql-{settings.version}",)),
+        Package(names=(f"postgresql-{settings.version}", *(("age",) if sealed else ()))),
         *_after_network(unit),
         restart,
         reload,

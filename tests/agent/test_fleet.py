@@ -93,3 +93,25 @@ def test_ctrl_c_ends_what_runs_and_starts_no_host_that_waits_for_a_thread(tmp_pa
 
     assert not first.exists()
     assert not second.exists()
+
+
+def test_ctrl_c_while_a_host_connects_begins_nothing_there_and_leaves_it_usable(tmp_path: Path) -> None:
+    noted, begun = threading.Event(), tmp_path / "begun"
+
+    def told(event: events.Event) -> None:
+        if isinstance(event, events.Note):
+            noted.set()
+
+    def slowly(target: Target, command: str) -> LocalSession:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert noted.wait(20)
+        return LocalSession(target, command)
+
+    batch = Batch((File(path=str(begun), content="", owner="", group=""),))
+    with Fleet([A], told, opener=slowly) as one:
+        with pytest.raises(KeyboardInterrupt):
+            one.run({"a": batch})
+        assert not begun.exists()
+
+        one.run({"a": batch})
+        assert begun.exists()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
+from windlass.values import Secret
 
 NOBODY = Target(name="here", address="127.0.0.1", sudo=False)
 
@@ -83,6 +86,37 @@ def test_a_host_that_ends_before_it_was_spoken_to_is_heard() -> None:
     assert caught.value.last_lines == ("sudo: a password is required",)
 
 
+def test_a_terminal_takes_no_orders_from_a_host(tmp_path: Path) -> None:
+    path = tmp_path / "page"
+    path.write_text("plain\n")
+    escape = Run(command="printf '\\033]52;c;dHVsaXA=\\007red\\tcell\\n' >&2; exit 1")
+    channel = local_channel()
+
+    results = channel.run(
+        Batch((escape, File(path=str(path), content="a\x9b2Jb\r\n", owner="", group="")), check=False, go_on=True)
+    )
+    channel.close()
+
+    assert results[0].last_lines == ("\\x1b]52;c;dHVsaXA=\\x07red\tcell",)
+    assert results[1].diff.endswith("-plain\n+a\\x9b2Jb")
+
+
+def test_a_line_that_dies_while_sudo_is_asked_is_one_host_s_error() -> None:
+    class Dying(LocalSession):
+        def receive(self, _most: int) -> bytes:
+            raise ConnectionResetError("reset by peer")
+
+    with pytest.raises(ConnectionFailed, match="was lost: reset by peer"):
+        Channel(dataclasses.replace(NOBODY, sudo_password=Secret("the tulip sleeps")), opener=Dying)
+
+
+def test_a_python_that_is_too_old_is_named() -> None:
+    with pytest.raises(AgentFailed, match=r"older than 3\.8") as caught:
+        Channel(NOBODY, opener=lambda _target, _command: Saying("echo WINDLASS OLD-PYTHON 3.6; exit 1"))
+
+    assert caught.value.last_lines == ("WINDLASS OLD-PYTHON 3.6",)
+
+
 def agent() -> subprocess.Popen[bytes]:
     """The agent without a channel: frames are written and read by hand."""
     session = LocalSession(NOBODY, payload.start_command(sudo="", tag="test"))
@@ -115,11 +149,11 @@ def call(*operations: SendFile | Run) -> bytes:
     return frames.encode(frames.CALL, encode(Batch(tuple(operations))).body)
 
 
-def release(process: subprocess.Popen[bytes]) -> None:
+def release(process: subprocess.Popen[bytes], *, wait: bool = True) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         assert pipe
         pipe.close()
-    assert process.wait(20) is not None
+    assert not wait or process.wait(20) is not None
 
 
 def test_the_agent_goes_although_nobody_reads_what_it_sends(big: Path) -> None:
@@ -133,6 +167,21 @@ def test_the_agent_goes_although_nobody_reads_what_it_sends(big: Path) -> None:
 
     assert process.wait(20) == 0
     release(process)
+
+
+def test_the_agent_finishes_what_it_is_at_when_the_controller_is_gone_and_begins_nothing_more(tmp_path: Path) -> None:
+    process = agent()
+    first = Run(command=f"touch {tmp_path}/begun; while ! test -e {tmp_path}/go; do sleep 0.05; done; touch {tmp_path}/first")
+    give(process, call(first, Run(command=f"touch {tmp_path}/second")))
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.05)
+
+    release(process, wait=False)
+    (tmp_path / "go").touch()
+
+    assert process.wait(20) == 0
+    assert (tmp_path / "first").exists()
+    assert not (tmp_path / "second").exists()
 
 
 def test_the_agent_listens_while_nobody_reads_what_it_sends(big: Path) -> None:

@@ -277,6 +277,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     connections._fabric_config.cache_clear()
 
 
+def test_a_key_that_only_the_ssh_agent_holds_lets_us_in(
+    one: Target, home: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home("")
+    keyless = dataclasses.replace(one, private_key=None)
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with pytest.raises(ConnectionFailed, match="No authentication methods") as caught:
+        said(keyless)
+    assert "ssh-add" in caught.value.hint
+
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    with subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.PIPE) as agent:
+        try:
+            assert agent.stdout
+            agent.stdout.readline()  # it listens
+            assert one.private_key
+            subprocess.run(["ssh-add", "-q", one.private_key], check=True)
+            assert said(keyless) == "root"
+        finally:
+            agent.terminate()
+
+
 def test_the_user_s_ssh_config_is_honoured_and_its_jump_hosts_keys_are_checked(
     one: Target, two: Target, home: Callable[[str], None], tmp_path: Path
 ) -> None:

@@ -182,7 +182,7 @@ def test_a_request_longer_than_the_drain_is_said_and_still_finished_by_a_gracefu
     served.commit(note="while somebody waits too long")
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        slow = pool.submit(get, served.url("/?seconds=13"))
+        slow = pool.submit(get, served.url("/?until=stop"), 120)
         deployed = served.deploy()
         answer = slow.result()
 

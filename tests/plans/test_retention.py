@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -11,10 +12,10 @@ from windlass.inventory import Keep
 from windlass.plans.retention import Candidate, Decision, retention
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-NOTHING = Keep.model_construct(last=0, daily=0, weekly=0, monthly=0, yearly=0)
+NOTHING = Keep.model_construct(last=0, hourly=0, daily=0, weekly=0, monthly=0, yearly=0, within="", at_least=1)
 
 
-def policy(**counts: int) -> Keep:
+def policy(**counts: int | str) -> Keep:
     return NOTHING.model_copy(update=counts)
 
 
@@ -100,13 +101,60 @@ def test_an_empty_policy_drops_nothing() -> None:
     assert kept(nightly(4), NOTHING) == {"0", "1", "2", "3"}
 
 
+def at(*hours_ago: float) -> list[Candidate]:
+    """Good ones, named by the hours since they were made."""
+    return [Candidate(f"{hours:g}", NOW - timedelta(hours=hours), verified=True) for hours in hours_ago]
+
+
+# What backup programs that keep by calendar agree on, and where ours differs on purpose. Noon is now, a Friday.
+CASES = [
+    ("hourly: the newest of each hour", at(0.1, 0.5, 0.9, 1.5, 1.9, 3), policy(hourly=3), {"0.1", "1.5", "3"}),
+    ("hourly: hours without a backup do not count", at(1, 30, 300, 3000), policy(hourly=3), {"1", "30", "300"}),
+    ("two rules may hold the same one, which uses a slot of both", at(1, 25, 49, 73), policy(last=2, daily=2), {"1", "25"}),
+    ("a bigger count than there are keeps all", at(1, 25, 49), policy(daily=99), {"1", "25", "49"}),
+    ("weeks begin on Monday, as ISO has them", at(1, 24 * 4, 24 * 5, 24 * 12), policy(weekly=2), {"1", "120"}),
+    ("years", at(1, 24 * 300, 24 * 500, 24 * 800), policy(yearly=2), {"1", "12000"}),
+    ("within: measured from the newest, not from now", at(1000, 1010, 1023, 1025), policy(within="24h"), {"1000", "1010", "1023"}),
+    ("within: its end belongs to it", at(0, 24, 24.01), policy(within="1d"), {"0", "24"}),
+    ("within and a slot add up", at(0, 5, 100, 200), policy(within="6h", daily=2), {"0", "5", "100"}),
+    ("a floor stays whatever the slots say", at(0, 0.1, 0.2, 0.3), policy(daily=1, at_least=3), {"0", "0.1", "0.2"}),
+    ("a floor above what there is keeps all", at(0, 50), policy(last=1, at_least=5), {"0", "50"}),
+    ("one of the future uses up no slot, and no window begins with it", at(-50, 0, 3, 9), policy(within="4h"), {"-50", "0", "3"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("backups", "keep", "stay"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_table_of_policies(backups: list[Candidate], keep: Keep, stay: set[str]) -> None:
+    assert kept(backups, keep) == stay
+
+
+def test_a_floor_is_of_good_ones() -> None:
+    newest, *older = nightly(5)
+    backups = [newest, *(Candidate(each.id, each.taken, verified=False) for each in older[:2]), *older[2:]]
+
+    assert kept(backups, policy(last=1, at_least=2)) == {"0", "3"}
+    assert reasons(backups, policy(last=1, at_least=2))["3"] == ("at least 2 of 2",)
+
+
+def test_what_something_else_holds_stays_and_fills_no_slot_unless_it_is_good() -> None:
+    doubted = Candidate("doubted", NOW - timedelta(hours=1), verified=False, held="its signature does not fit")
+
+    assert reasons([*nightly(3), doubted], policy(last=1)) == {
+        "0": ("the newest good one", "last 1 of 1"),
+        "1": ("no slot holds it (1 last)",),
+        "2": ("no slot holds it (1 last)",),
+        "doubted": ("its signature does not fit",),
+    }
+
+
 def test_decisions_come_oldest_first() -> None:
     assert [decision.id for decision in retention(nightly(4), policy(last=2), NOW)] == ["3", "2", "1", "0"]
 
 
 policies = some.builds(
     policy,
-    **{word: some.integers(0, 4) for word in ("last", "daily", "weekly", "monthly", "yearly")},
+    **{word: some.integers(0, 4) for word in ("last", "hourly", "daily", "weekly", "monthly", "yearly", "at_least")},
+    within=some.sampled_from(["", "3h", "2d", "40d"]),
 )
 
 
@@ -162,7 +210,7 @@ def test_deciding_again_on_what_stayed_drops_no_good_one(backups: list[Candidate
 @given(sets_of_backups(), policies, some.integers(0, 4))
 def test_a_wider_policy_drops_nothing_more(backups: list[Candidate], keep: Keep, more: int) -> None:
     wider = keep.model_copy(update={"daily": keep.daily + more, "last": keep.last + 1})
-    if keep not in (wider, NOTHING):
+    if NOTHING not in (keep.model_copy(update={"at_least": 1}), wider):
         assert kept(backups, keep) <= kept(backups, wider)
 
 

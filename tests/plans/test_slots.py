@@ -140,6 +140,16 @@ def test_prune_keeps_slots_the_newest_that_served_and_the_newest_failure() -> No
     assert prunable(a, keep=3) == ("r2", "r3", "r4", "x1")
 
 
+def test_what_goes_live_now_counts_among_the_newest() -> None:
+    records = {"r1": served(1), "r2": served(2), "r3": served(3), "r4": {"state": "prepared"}}
+    a = state("a", "blue", {"blue": "r3", "green": "r4"}, records)
+
+    after = a.after("r4", "green", 4.0)
+
+    assert (after.live, after.live_release) == ("green", "r4")
+    assert prunable(after, keep=3) == ("r1",)
+
+
 def test_what_lies_between_is_named() -> None:
     records = {
         "r1": served(1, migrations=["001-create"], environment={"A": "1", "B": "1", "GONE": "1"}),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+
 import pytest
 
 from windlass.errors import UsageError
 from windlass.hosts.payload import start_command
+from windlass.report.masking import Mask
 from windlass.values import Command, Secret
 
 
@@ -14,6 +18,29 @@ def test_a_secret_shows_itself_to_nobody() -> None:
 
     assert f"{secret} {secret!r} {secret:>20} {[secret]}" == "••• ••• ••• [•••]"
     assert secret.reveal() == "the tulip sleeps"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        'tulip/84 it\'s "é"',
+        "postgres://shop:tulip%2F84%20it%27s%20%22%C3%A9%22@db/shop",
+        "GET /tulip/84%20it%27s%20%22%C3%A9%22",
+        json.dumps({"password": 'tulip/84 it\'s "é"'}),
+        json.dumps({"password": 'tulip/84 it\'s "é"'}, ensure_ascii=False),
+        shlex.join(["login", 'tulip/84 it\'s "é"']),
+    ],
+)
+def test_a_secret_is_known_in_the_shapes_that_programs_give_it(shown: str) -> None:
+    hidden = Mask(lambda: [Secret('tulip/84 it\'s "é"')]).text(shown)
+
+    assert "tulip" not in hidden
+    assert "•••" in hidden
+
+
+def test_short_pieces_of_a_secret_are_not_looked_for() -> None:
+    assert Secret("on").shapes() == frozenset()
+    assert Secret("on\n    \n1234").shapes() == {"on\n    \n1234", "on%0A%20%20%20%20%0A1234", "on\\n    \\n1234", "1234"}
 
 
 def test_a_secret_is_no_argument_of_a_command() -> None:

@@ -12,8 +12,10 @@ from tests.unit.sample_project import HOSTS, write_project
 from tests.unit.test_stores import NIGHT, proof, put
 from windlass import lab
 from windlass.errors import RefusedError, UsageError
+from windlass.flows.holdings import holding, pin, prune
 from windlass.flows.vault import chosen_backup, chosen_backups, open_store, pick
 from windlass.flows.workspace import Workspace, open_workspace
+from windlass.inventory import Keep
 from windlass.stores.directory import DirectoryStore
 
 BACKUPS = """
@@ -78,3 +80,26 @@ def test_the_newest_good_one_is_picked_or_the_one_whose_id_begins_so(workspace: 
         pick(store, shop, "2025")
     with pytest.raises(RefusedError, match="20261119-cc is not good"):
         pick(store, shop, "20261119")
+
+
+def test_a_pinned_one_stays_with_its_reason_until_it_is_unpinned(workspace: Workspace) -> None:
+    shop = chosen_backup(workspace.environment, "shop").model_copy(update={"keep": Keep(last=1, daily=0, weekly=0, monthly=0)})
+    store = open_store(workspace, shop)
+    assert isinstance(store, DirectoryStore)
+    for number, name in enumerate(("20261118-aa", "20261119-bb", "20261120-cc")):
+        put(store, name, NIGHT + timedelta(hours=number) - timedelta(days=9))
+
+    pin(workspace, shop, "20261118", reason="before the migration")
+    held = holding(workspace, shop)
+    would_go = prune(workspace, shop, check=True).dropped
+    pin(workspace, shop, "20261118", reason="still")
+    pin(workspace, shop, "20261118", off=True)
+    free = prune(workspace, shop, check=True).dropped
+
+    (reason,) = held.decisions["20261118-aa"].reasons
+    assert reason.startswith("pinned by ")
+    assert reason.endswith(": before the migration")
+    assert (set(would_go), set(free)) == ({"20261119-bb"}, {"20261118-aa", "20261119-bb"})
+    assert not (store.folder / "shop" / "20261118-aa" / "pin.json").exists()
+    with pytest.raises(UsageError, match="which backup"):
+        pin(workspace, shop, "")

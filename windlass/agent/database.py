@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from windlass.agent.core import postgres
 from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.core.pipeline import Pipeline, Stage
-from windlass.agent.core.postgres import SUPERUSER
+from windlass.agent.core.postgres import SUPERUSER, Server
+from windlass.agent.core.sealing import UNSQUEEZE, Proofreader, seal
 from windlass.agent.file import received
 
 SQUEEZE = ["nice", "-n", "10", "zstd", "-q", "-T0", "-3", "-c"]
-UNSQUEEZE = ["zstd", "-q", "-d", "-c"]
 
 _DATABASES = """
 SELECT json_build_object('name', datname, 'owner', pg_get_userbyid(datdba), 'bytes', pg_database_size(oid),
@@ -67,7 +67,8 @@ def _free(folder: str) -> int:
 
 
 def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """pg_dump through zstd, with the rows of every table counted in the very snapshot that is dumped."""
+    """pg_dump through zstd, and through age where there are recipients, with the rows of every table counted in the very
+    snapshot that is dumped."""
     database = arguments["database"]
     with Guard(context, arguments["limit_seconds"]) as guard:
         server = postgres.server(guard)
@@ -78,7 +79,8 @@ def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
         session.begin(postgres.COUNT_TABLES)
         command = [server.program("pg_dump"), "--format=custom", "--compress=0", "--snapshot=" + snapshot]
         command += ["--lock-wait-timeout=%d" % postgres.LOCK_LIMIT, "--no-password", "--dbname", database]
-        sent = _send(guard, Stage("pg_dump", command, SUPERUSER, server.environment), arguments["stream"], context)
+        source, reader = Stage("pg_dump", command, SUPERUSER, server.environment), _reader(server)
+        sent = _send(guard, source, reader, arguments, context)
         data["tables"] = dict(session.rows())
         session.close()
         data["pg_dump"] = guard.run([server.program("pg_dump"), "--version"], SUPERUSER).text.strip()
@@ -90,7 +92,7 @@ def dump_globals(arguments: Dict[str, Any], context: Context) -> Outcome:
     with Guard(context, arguments["limit_seconds"]) as guard:
         server = postgres.server(guard)
         command = [server.program("pg_dumpall"), "--globals-only", "--no-password"]
-        sent = _send(guard, Stage("pg_dumpall", command, SUPERUSER, server.environment), arguments["stream"], context)
+        sent = _send(guard, Stage("pg_dumpall", command, SUPERUSER, server.environment), None, arguments, context)
     return Outcome(False, data=sent)
 
 
@@ -98,9 +100,13 @@ def verify_dump(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Decode the whole dump; listing its contents alone would pass one that was cut off."""
     with Guard(context, arguments["limit_seconds"]) as guard:
         server = postgres.server(guard)
-        reader = [server.program("pg_restore"), "--file=/dev/null"]
-        raw = decode(guard, arguments["content"], Stage("pg_restore", reader, SUPERUSER), context)
+        raw = decode(guard, arguments["content"], _reader(server), context)
     return Outcome(False, data={"raw_bytes": raw})
+
+
+def _reader(server: Server) -> Stage:
+    """What reads a dump to its end and does nothing with it."""
+    return Stage("pg_restore", [server.program("pg_restore"), "--file=/dev/null"], SUPERUSER)
 
 
 def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Context) -> int:
@@ -113,20 +119,30 @@ def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Contex
     return pipeline.passed[0]
 
 
-def _send(guard: Guard, source: Stage, stream: int, context: Context) -> Dict[str, Any]:
-    """Stream what a program writes to the controller, compressed. Raises OperationError if any of the programs fails."""
+def _send(guard: Guard, source: Stage, reader: Optional[Stage], arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
+    """Stream what a program writes to the controller, compressed, and encrypted where there are recipients.
+
+    What is encrypted is decoded by `reader` at the same time. Raises OperationError if any of the programs fails.
+    """
     started = time.monotonic()
+    stages = [source, Stage("zstd", SQUEEZE, SUPERUSER)]
+    if not arguments["recipients"]:
+        sent = _stream(Pipeline(guard, stages), arguments["stream"], context)
+    else:
+        stages.append(seal(arguments["recipients"]))
+        proofreader = Proofreader(guard, reader)
+        sent = _stream(Pipeline(guard, stages, taps={1: proofreader.take}), arguments["stream"], context)
+        sent.update(proofreader.finish())
+    context.end_stream(arguments["stream"])
+    return dict(sent, seconds=round(time.monotonic() - started, 3))
+
+
+def _stream(pipeline: Pipeline, stream: int, context: Context) -> Dict[str, Any]:
+    """Everything that comes out of a pipeline, sent to the controller; how much, and its checksum."""
     digest, size = hashlib.sha256(), 0
-    pipeline = Pipeline(guard, [source, Stage("zstd", SQUEEZE, SUPERUSER)])
     for chunk in pipeline.chunks():
         digest.update(chunk)
         size += len(chunk)
         context.emit(stream, chunk)
     pipeline.finish()
-    context.end_stream(stream)
-    return {
-        "raw_bytes": pipeline.passed[0],
-        "stored_bytes": size,
-        "sha256": digest.hexdigest(),
-        "seconds": round(time.monotonic() - started, 3),
-    }
+    return {"raw_bytes": pipeline.passed[0], "stored_bytes": size, "sha256": digest.hexdigest()}

@@ -15,7 +15,7 @@ from windlass.agent.core.pipeline import Pipeline, Stage
 from windlass.agent.core.postgres import SUPERUSER, Server
 from windlass.agent.core.replica import create
 from windlass.agent.core.scratch import Scratch
-from windlass.agent.database import UNSQUEEZE
+from windlass.agent.core.sealing import UNSQUEEZE
 from windlass.agent.file import received
 
 DATABASE = "drill"

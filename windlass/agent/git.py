@@ -29,10 +29,15 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
     git = _Git(arguments, path)
     origin = git.ask("remote", "get-url", "origin")
     if origin != arguments["repository"]:
-        text = "origin %s becomes %s" % (origin, arguments["repository"])
+        text = "origin %s becomes %s" % (shown(origin), shown(arguments["repository"]))
         changes.add("origin", lambda: git.ask("remote", "set-url", "origin", arguments["repository"]), text)
     _want_revision(changes, git, arguments)
     return changes.outcome(context.check)
+
+
+def shown(address: str) -> str:
+    """Without who logs in, and above all without their password."""
+    return re.sub(r"//[^/@]*@", "//", address)
 
 
 class _Git:
@@ -70,7 +75,9 @@ class _Git:
         for name in (tag + "^{}", tag, branch, revision):
             if name in commits:
                 return commits[name]
-        raise OperationError("%s has no branch or tag %s" % (repository, revision), hint="a commit must be given whole, 40 digits")
+        raise OperationError(
+            "%s has no branch or tag %s" % (shown(repository), revision), hint="a commit must be given whole, 40 digits"
+        )
 
     def check_out(self, commit: str, force: bool) -> None:
         self.ask("checkout", "--quiet", "--detach", *(["--force"] if force else []), commit)

@@ -14,11 +14,11 @@ import windlass
 from windlass import events
 from windlass.errors import BackupError
 from windlass.flows.holdings import Pruned, prune_held
-from windlass.flows.vault import Vault, open_vault
+from windlass.flows.vault import Vault, is_whole, open_vault
 from windlass.operations.database import Dump, DumpGlobals, VerifyDump
 from windlass.operations.operation import LocalFile, Operation
 from windlass.stores.instructions import instructions
-from windlass.stores.manifest import DUMP, GLOBALS, Manifest, Part, Stored, stamp
+from windlass.stores.manifest import DUMP, FORMAT, GLOBALS, SEALED_FORMAT, Manifest, Part, Stored, part_name, stamp
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -89,20 +89,20 @@ def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
     """Dump, verify, publish."""
     entry = vault.entry
     with vault.timer.step("dump", [entry.host]):
-        told = _received(vault, draft, DUMP, Dump(database=entry.database))
-        roles = _received(vault, draft, GLOBALS, DumpGlobals())
+        told = _received(vault, draft, DUMP, Dump(database=entry.database, recipients=entry.recipients))
+        roles = _received(vault, draft, GLOBALS, DumpGlobals(recipients=entry.recipients))
     with vault.timer.step("verify", [entry.host]):
         seconds = _verified(vault, draft, told)
     with vault.timer.step("publish"):
         times = {"started": started, "ended": datetime.now(UTC), "verify_seconds": seconds}
-        manifest = _manifest(vault, draft.id, told, {DUMP: _part(told), GLOBALS: _part(roles)}, times)
+        manifest = _manifest(vault, draft.id, told, {DUMP: told, GLOBALS: roles}, times)
         return draft.publish(manifest, instructions(manifest))
 
 
 def _received(vault: Vault, draft: Draft, name: str, operation: Operation) -> Mapping[str, Any]:
     """Have a part made on the host and write it down as it comes; what the host says of it. Raises BackupError."""
     digest = hashlib.sha256()
-    with draft.part(name) as writer:
+    with draft.part(part_name(name, vault.entry.recipients)) as writer:
 
         def take(_stream: int, chunk: bytes) -> None:
             writer.write(chunk)
@@ -115,13 +115,20 @@ def _received(vault: Vault, draft: Draft, name: str, operation: Operation) -> Ma
 
 
 def _verified(vault: Vault, draft: Draft, told: Mapping[str, Any]) -> float:
-    """Send the stored bytes back and have them decoded to the end; the seconds it took. Raises BackupError or HostError."""
+    """Read what is stored once more; the seconds it took. Raises BackupError or HostError.
+
+    The host decodes it to its end. What is encrypted it has decoded on its way into age, and only the checksum is left to see to.
+    """
     began = time.monotonic()
-    content = LocalFile(draft.local(DUMP), told["sha256"], told["stored_bytes"])
-    (result,) = vault.run(VerifyDump(content=content))
-    if result.data["raw_bytes"] != told["raw_bytes"]:
+    recipients = vault.entry.recipients
+    content = LocalFile(draft.local(part_name(DUMP, recipients)), told["sha256"], told["stored_bytes"])
+    if recipients:
+        whole, decoded = is_whole(content), told["decoded_bytes"]
+    else:
+        whole, decoded = True, vault.run(VerifyDump(content=content))[0].data["raw_bytes"]
+    if not whole or decoded != told["raw_bytes"]:
         raise BackupError(
-            f"{result.data['raw_bytes']} bytes came out of the stored dump, and {told['raw_bytes']} went in",
+            f"{decoded} bytes came out of the dump, and {told['raw_bytes']} went in" if whole else "what was stored has changed",
             host=vault.entry.host,
             hint="nothing was published; look at the store's disk",
         )
@@ -129,14 +136,16 @@ def _verified(vault: Vault, draft: Draft, told: Mapping[str, Any]) -> float:
 
 
 def _part(told: Mapping[str, Any]) -> Part:
-    return Part(sha256=told["sha256"], stored_bytes=told["stored_bytes"], raw_bytes=told["raw_bytes"], seconds=told["seconds"])
+    return Part.model_validate({key: told[key] for key in Part.model_fields if key in told})
 
 
 def _manifest(
-    vault: Vault, backup_id: str, told: Mapping[str, Any], parts: Mapping[str, Part], times: Mapping[str, Any]
+    vault: Vault, backup_id: str, told: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]], times: Mapping[str, Any]
 ) -> Manifest:
     entry = vault.entry
     return Manifest(
+        format=SEALED_FORMAT if entry.recipients else FORMAT,
+        recipients=entry.recipients,
         id=backup_id,
         name=entry.name,
         environment=vault.workspace.environment.name,
@@ -148,7 +157,7 @@ def _manifest(
         server_version=told["server_version"],
         pg_dump=told["pg_dump"],
         windlass=windlass.__version__,
-        parts=parts,
+        parts={part_name(name, entry.recipients): _part(made) for name, made in parts.items()},
         tables=told["tables"],
         source={key: told[key] for key in (*SOURCE, *SOURCE_EXTRA)},
         **times,

@@ -192,11 +192,11 @@ class Cutover:
             operations.append(self.pm2("save"))
         if old and state.live_release != release:
             operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
-        after = replace(state, slots={**state.slots, slot: release}, releases=tuple({*state.releases, release}))
+        unpacked = replace(state, releases=tuple({*state.releases, release}))
         return [
             *operations,
             Record(root=self.layout.root, release=release, values={"state": "live", "live_at": at}),
-            Prune(root=self.layout.root, releases=prunable(after, self.application.keep_releases)),
+            Prune(root=self.layout.root, releases=prunable(unpacked.after(release, slot, at), self.application.keep_releases)),
             Progress(root=self.layout.root),
         ]
 
@@ -263,10 +263,14 @@ class Cutover:
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
         """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
         displaced = str(state.progress.get("displaced", ""))
-        if self.application.keep_warm and displaced in state.releases:
+        if not self.application.keep_warm or displaced not in state.releases:
+            return self._emptied(slot)
+        try:
             again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
-            return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
-        return self._emptied(slot)
+        except WindlassError as error:  # a template that can no longer be filled must not keep the switch from going back
+            self.warn(f"{displaced} is not kept warm on {state.host}: {error.message}")
+            return self._emptied(slot)
+        return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
 
     def _emptied(self, slot: str) -> list[Operation]:
         prefix = preparation.slot_prefix(self.application, slot)

@@ -12,6 +12,7 @@ from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
 from windlass.flows import preparation
 from windlass.flows.artefact import Artefact, obtain
 from windlass.flows.cutover import Cutover
+from windlass.flows.environment_keys import check_keys
 from windlass.flows.migrations import migrations_in
 from windlass.flows.preparation import Deployment
 from windlass.flows.source import Source, resolve
@@ -79,6 +80,7 @@ def deploy(
     timer = Timer(listener)
     with timer.step("resolve"):
         source = resolve(application, reference, project=workspace.project)
+        check_keys(workspace.environment, application, source.tar, listener)
     hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
     with workspace.fleet(hosts, steps_only(listener)) as fleet:
         cutover = Cutover(workspace, application, fleet, listener, timer, "deploy", workspace.operator)

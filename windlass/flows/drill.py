@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import BackupError, OperationFailed, RefusedError
-from windlass.flows.vault import Vault, open_vault, pick
+from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
 from windlass.operations.drill import Drill
 from windlass.plans.restoration import differences, drill_room
@@ -30,7 +30,9 @@ class Drilled:
     proof: Proof
 
 
-def drill(workspace: Workspace, entry: Backup, *, backup: str = "", listener: events.Listener = events.nobody) -> Drilled:
+def drill(
+    workspace: Workspace, entry: Backup, *, backup: str = "", identity: str = "", listener: events.Listener = events.nobody
+) -> Drilled:
     """Restore a backup (the newest good one if empty) into a scratch server on the database's host, and measure.
 
     Passed means: every table has the rows that the snapshot had, and every smoke question gave true. Either way the
@@ -38,14 +40,14 @@ def drill(workspace: Workspace, entry: Backup, *, backup: str = "", listener: ev
     Raises BackupError for a drill that was not passed, RefusedError (lock, room), UsageError and HostError.
     """
     began = time.monotonic()
-    with open_vault(workspace, entry, listener) as vault:
+    with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"drill a backup of {entry.name}")
-        stored = pick(vault.store, entry, backup)
+        stored = vault.pick(backup)
         started = datetime.now(UTC)
         _make_sure_of_room(vault, stored)
         try:
-            with vault.timer.step("drill", [entry.host]):
-                operation = Drill(content=vault.content(stored), source=stored.manifest.source, smoke=entry.smoke)
+            with vault.content(stored) as content, vault.timer.step("drill", [entry.host]):
+                operation = Drill(content=content, source=stored.manifest.source, smoke=entry.smoke)
                 (result,) = vault.run(operation)
         except OperationFailed as error:
             vault.store.add_proof(entry.name, _broken(vault, stored, started, error))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from windlass import events
-from windlass.errors import BackupError
+from windlass.errors import BackupError, UsageError
 from windlass.flows.vault import is_whole, open_store, open_vault, pick
 from windlass.operations.database import VerifyDump
 from windlass.plans.retention import Decision, retention
-from windlass.stores.manifest import Proof, Stored
+from windlass.stores.manifest import Pin, Proof, Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -51,13 +51,14 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What checking a stored backup came to."""
+    """What checking a stored backup came to. `decoded` is False where only the checksum could be looked at: it is encrypted."""
 
     name: str
     id: str
     raw_bytes: int
     stored_bytes: int
     seconds: float
+    decoded: bool = True
 
 
 def holding(workspace: Workspace, entry: Backup) -> Holding:
@@ -99,28 +100,47 @@ def _decided(backups: tuple[Stored, ...], entry: Backup) -> tuple[Decision, ...]
     return retention((each.candidate() for each in backups), entry.keep, datetime.now(UTC) + CLOCKS_MAY_DIFFER)
 
 
-def verify(workspace: Workspace, entry: Backup, backup: str = "", listener: events.Listener = events.nobody) -> Verified:
+def pin(workspace: Workspace, entry: Backup, backup: str, *, reason: str = "", off: bool = False) -> Stored:
+    """Have the backup whose id begins with `backup` stay whatever the policy says, or with `off` no longer; no host is asked.
+
+    Raises UsageError when none or several fit, RefusedError for one that is not good, BackupError.
+    """
+    if not backup:
+        raise UsageError("which backup?", hint="say --backup with the beginning of its id, see backup.list")
+    store = open_store(workspace, entry)
+    stored = pick(store, entry, backup)
+    wish = None if off else Pin(at=datetime.now(UTC), operator=workspace.operator, reason=reason)
+    store.set_pin(entry.name, stored.id, wish)
+    return replace(stored, pin=wish)
+
+
+def verify(
+    workspace: Workspace, entry: Backup, backup: str = "", listener: events.Listener = events.nobody, *, identity: str = ""
+) -> Verified:
     """Check a stored backup's bytes again, and decode them on the database's host. The result is kept beside the backup.
+
+    Without the file `identity` of the private key only the checksum of an encrypted one can be looked at.
 
     A wrong checksum marks it as bad: it fills no slot any more and is not restored. Anything else that goes wrong says
     nothing about the backup and changes nothing. Raises BackupError, HostError.
     """
-    with open_vault(workspace, entry, listener) as vault:
+    with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"verify a backup of {entry.name}")
-        stored = pick(vault.store, entry, backup)
-        content, began = vault.content(stored), time.monotonic()
+        stored = vault.pick(backup)
+        kept, began = vault.kept(stored), time.monotonic()
+        decoded = bool(identity) or not stored.manifest.recipients
         with vault.timer.step("checksum"):
-            whole = is_whole(content)
-        if whole:
-            with vault.timer.step("decode", [entry.host]):
+            whole = is_whole(kept)
+        if whole and decoded:
+            with vault.content(stored) as content, vault.timer.step("decode", [entry.host]):
                 vault.run(VerifyDump(content=content))
         spent = round(time.monotonic() - began, 3)
         vault.store.add_proof(entry.name, _proof(workspace, entry, stored, spent, whole=whole))
     if not whole:
         raise BackupError(
-            f"{stored.id} is damaged: {content.path} has another checksum", hint="restore from another one, and make a new one"
+            f"{stored.id} is damaged: {kept.path} has another checksum", hint="restore from another one, and make a new one"
         )
-    return Verified(entry.name, stored.id, stored.manifest.dump.raw_bytes, content.size, spent)
+    return Verified(entry.name, stored.id, stored.manifest.dump.raw_bytes, kept.size, spent, decoded)
 
 
 def _proof(workspace: Workspace, entry: Backup, stored: Stored, spent: float, *, whole: bool) -> Proof:

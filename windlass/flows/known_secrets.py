@@ -41,13 +41,17 @@ def real_secrets(environment: Environment) -> KnownSecrets:
     return KnownSecrets(local_secrets(environment))
 
 
-def twin_secrets(environment: Environment, file: Path) -> KnownSecrets:
-    """Made up for the environment's twin in the lab, all of them, in a file of its own: a rehearsal gets no real secret."""
+def twin_secrets(environment: Environment, file: Path, *, committed: bool = False) -> KnownSecrets:
+    """Made up for the environment's twin in the lab, all of them, in a file of its own: a rehearsal gets no real secret.
+
+    Only where there is nothing but the lab, the `committed` ones count.
+    """
     declared = {
         name: entry.model_copy(update={"generate": entry.generate or GENERATED_LENGTH})
         for name, entry in environment.secrets.items()
     }
-    source = dataclasses.replace(local_secrets(environment), declared=declared, file=file, surroundings={})
+    own = local_secrets(environment)
+    source = dataclasses.replace(own, declared=declared, file=file, surroundings={}, committed=own.committed if committed else None)
     return KnownSecrets(dataclasses.replace(source, shown_as=str(file.relative_to(environment.project))))
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import BackupError, ConnectionFailed, UsageError
-from windlass.flows.vault import Vault, open_vault, pick
+from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
-from windlass.operations.operation import Operation
+from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.restoration import HasTable, Restore, RestoreTable, Swap
 from windlass.plans.restoration import Restoration, Server, Wish, differences, restoration
 from windlass.values import human_bytes, human_seconds
@@ -51,16 +51,19 @@ def restore(
     wish: Wish,
     *,
     backup: str = "",
+    identity: str = "",
     listener: events.Listener = events.nobody,
 ) -> Restored:
     """Restore a backup (the newest good one if empty). Nothing that exists is overwritten; a swap comes last, whole or not at all.
 
+    `identity` is the file with the private key of an encrypted one.
+
     Raises UsageError, RefusedError (lock, room, a name that is taken), BackupError when the rows are not those of the
     manifest, and HostError.
     """
-    with open_vault(workspace, entry, listener) as vault:
+    with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"restore {entry.name}")
-        stored = pick(vault.store, entry, backup)
+        stored = vault.pick(backup)
         plan = _planned(vault, stored, wish)
         if plan.table:
             return _table(vault, stored, plan)
@@ -72,7 +75,7 @@ def explain(
 ) -> tuple[str, ...]:
     """What `restore` would do, sentence by sentence. Nothing is changed; raises what `restore` would refuse with."""
     with open_vault(workspace, entry, listener) as vault:
-        stored = pick(vault.store, entry, backup)
+        stored = vault.pick(backup)
         return (*_about(stored, datetime.now(UTC)), *_planned(vault, stored, wish).lines)
 
 
@@ -115,8 +118,8 @@ def _about(stored: Stored, now: datetime) -> tuple[str, ...]:
 
 def _whole(vault: Vault, stored: Stored, plan: Restoration) -> Restored:
     manifest, host = stored.manifest, [vault.entry.host]
-    with vault.timer.step("restore", host):
-        operation = Restore(content=vault.content(stored), database=plan.into, source=manifest.source)
+    with vault.content(stored) as content, vault.timer.step("restore", host):
+        operation = Restore(content=content, database=plan.into, source=manifest.source)
         (result,) = vault.run(operation)
     wrong = differences(manifest.tables, result.data["tables"])
     if wrong:
@@ -157,7 +160,8 @@ def _swapped(vault: Vault, plan: Restoration) -> float:
 
 
 def _table(vault: Vault, stored: Stored, plan: Restoration) -> Restored:
-    data = _result_of(vault, _table_operation(vault, stored, plan))
+    with vault.content(stored) as content:
+        data = _result_of(vault, _table_operation(vault, stored, plan, content))
     return Restored(
         name=vault.entry.name,
         backup=stored.id,
@@ -170,9 +174,9 @@ def _table(vault: Vault, stored: Stored, plan: Restoration) -> Restored:
     )
 
 
-def _table_operation(vault: Vault, stored: Stored, plan: Restoration) -> RestoreTable:
+def _table_operation(vault: Vault, stored: Stored, plan: Restoration, content: LocalFile) -> RestoreTable:
     return RestoreTable(
-        content=vault.content(stored),
+        content=content,
         into=vault.entry.database,
         passing=plan.into,
         table=plan.table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +82,16 @@ def refuse_if_held(lease: Lease, outcomes: Mapping[str, object]) -> None:
     for error in errors_of(outcomes).values():
         if isinstance(error, OperationFailed) and error.tried == lease.title():
             raise RefusedError(error.message, host=error.host, hint=error.hint)
+
+
+def until(look: Callable[[], Value], good: Callable[[Value], bool], limit: float) -> Value:
+    """Look until what is seen is good, or for `limit` seconds; what was seen last."""
+    deadline = time.monotonic() + limit
+    while True:
+        seen = look()
+        if good(seen) or time.monotonic() >= deadline:
+            return seen
+        time.sleep(0.25)
 
 
 def told(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,9 @@ from windlass.operations.lease import Lease
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.stores.directory import DirectoryStore
+from windlass.stores.encryption import check_identity, decrypted, identities
 from windlass.stores.manifest import DUMP, Stored
+from windlass.stores.signature import Signatures
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -30,7 +32,7 @@ ONLY_IN_LAB = "lab"  # this environment has no real hosts whose backups a twin's
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """The backups of one database, with the way to it."""
+    """The backups of one database, with the way to it. `identity` is a file with private keys, for those that are encrypted."""
 
     workspace: Workspace
     entry: Backup
@@ -38,6 +40,7 @@ class Vault:
     fleet: Fleet
     listener: events.Listener
     timer: Timer
+    identity: str = ""
 
     def run(self, *operations: Operation, sink: Sink | None = None) -> tuple[Result, ...]:
         """Run operations on the database's host. Raises HostError, and whatever `sink` raises; then the line is cut, so that the
@@ -67,25 +70,56 @@ class Vault:
         except OperationFailed as error:
             raise RefusedError(error.message, host=error.host, hint=error.hint) from error
 
-    def content(self, stored: Stored) -> LocalFile:
-        """The dump of a backup, to be read again; its checksum is the manifest's."""
-        dump = stored.manifest.dump
-        return LocalFile(self.store.local(self.entry.name, stored.id, DUMP), dump.sha256, dump.stored_bytes)
+    def pick(self, wanted: str) -> Stored:
+        """The same as `pick`; one that is older than signatures are is told."""
+        stored = pick(self.store, self.entry, wanted)
+        if not stored.signed:
+            self.listener(events.Note(f"{stored.id} is not signed: nobody can tell whether its manifest was changed", warning=True))
+        return stored
+
+    def kept(self, stored: Stored) -> LocalFile:
+        """The dump of a backup as it is stored; its checksum is the manifest's. Raises BackupError."""
+        manifest = stored.manifest
+        path = self.store.local(self.entry.name, stored.id, manifest.part(DUMP))
+        return LocalFile(path, manifest.dump.sha256, manifest.dump.stored_bytes)
+
+    @contextmanager
+    def content(self, stored: Stored) -> Iterator[LocalFile]:
+        """The dump of a backup to be sent to the host, once; an encrypted one is decrypted on the way.
+
+        Raises UsageError without the private key that it needs, BackupError for what cannot be read.
+        """
+        kept, manifest = self.kept(stored), stored.manifest
+        if not manifest.recipients:
+            yield kept
+            return
+        if not self.identity:
+            who = " or ".join(manifest.recipients)
+            raise UsageError(
+                f"{stored.id} is encrypted to {who}",
+                hint="say --identity FILE (or set WINDLASS_AGE_IDENTITY_FILE), see docs/backup.md",
+            )
+        path = Path(self.identity).expanduser()
+        keys = identities(path)
+        check_identity(path, keys, kept.path, manifest.recipients)
+        with decrypted(kept.path, keys) as pipe:
+            yield LocalFile(pipe, manifest.dump.plain_sha256, manifest.dump.plain_bytes)
 
 
 @contextmanager
-def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener) -> Iterator[Vault]:
+def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener, identity: str = "") -> Iterator[Vault]:
     """The vault, with its line to the host, for as long as the block lasts."""
     with workspace.fleet([entry.host], listener) as fleet:
-        yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener))
+        yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener), identity)
 
 
 def open_store(workspace: Workspace, entry: Backup) -> Store:
     """Where the inventory says that the backups go. Those of a twin in the lab go elsewhere, never among the real ones."""
     project, environment = workspace.project, workspace.environment.name
+    signatures = Signatures(project / ".windlass" / "keys", entry.signers)
     if workspace.lab is not None and environment != ONLY_IN_LAB:
-        return DirectoryStore(project / ".windlass" / "twins" / environment / "backups")
-    return DirectoryStore(project / Path(entry.directory).expanduser())
+        return DirectoryStore(project / ".windlass" / "twins" / environment / "backups", signatures)
+    return DirectoryStore(project / Path(entry.directory).expanduser(), signatures)
 
 
 def chosen_backups(environment: Environment, name: str = "") -> tuple[Backup, ...]:
@@ -108,11 +142,13 @@ def chosen_backup(environment: Environment, name: str = "") -> Backup:
 def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
     """The backup whose id begins with `wanted`, or the newest good one.
 
-    Raises UsageError when there is none or when several fit, RefusedError for one whose bytes are not good.
+    Raises UsageError when there is none or when several fit, RefusedError for one whose bytes are not good or whose manifest was
+    changed. Without `wanted` none is passed over in silence: a newer one that is doubted has to be looked at first.
     """
     listing = store.listing(entry.name)
     if not wanted:
         newest = listing.newest()
+        _refuse_doubted([each for each in listing.backups if newest is None or each.id > newest.id])
         if newest is None:
             raise UsageError(f"there is no good backup of {entry.name} in {store.place}", hint="make one: invoke backup")
         return newest
@@ -120,9 +156,17 @@ def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
     if len(fitting) != 1:
         what = f"{len(fitting)} backups of {entry.name} begin" if fitting else f"no backup of {entry.name} begins"
         raise UsageError(f"{what} with {wanted!r}", hint="invoke backup.list shows what there is")
+    _refuse_doubted(fitting)
     if not fitting[0].verified:
         raise RefusedError(f"{fitting[0].id} is not good: its bytes are not those that were written", hint="choose another one")
     return fitting[0]
+
+
+def _refuse_doubted(backups: Sequence[Stored]) -> None:
+    for each in backups:
+        if each.doubt:
+            hint = "find out who did that; --backup chooses another one, `signers` in the inventory says whose keys are believed"
+            raise RefusedError(f"{each.id}: {each.doubt}", hint=hint)
 
 
 def is_whole(content: LocalFile) -> bool:

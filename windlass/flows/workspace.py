@@ -123,7 +123,7 @@ def open_workspace(project: Path, name: str, *, lab: bool = False, accept_new: b
         project=project,
         environment=twin.moved(environment, running),
         catalogue=Catalogue(project),
-        secrets=twin_secrets(environment, secrets_file(project, name)),
+        secrets=twin_secrets(environment, secrets_file(project, name), committed=name == ONLY_IN_LAB),
         lab=running,
     )
 

@@ -6,58 +6,28 @@ One thread uses a channel at a time; only `ping` may be called from another.
 from __future__ import annotations
 
 import contextlib
-import getpass
-import os
-import secrets
-import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
 from windlass import events
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts import payload
+from windlass.hosts.session import SILENCE_LIMIT, Opener, Session, lost
+from windlass.hosts.starting import Starting
+from windlass.hosts.target import Target
 from windlass.hosts.upload import Uploads
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch, encode
 
-if TYPE_CHECKING:
-    from windlass.hosts.target import Target
-
-START_LIMIT: Final = 30.0  # seconds until the agent must have said hello
-SILENCE_LIMIT: Final = 30.0  # seconds without a frame (pings are answered while operations run) until a host counts as gone
-
-TRIAL_SILENCE: Final = 10.0  # the same while a change on trial is being made; a ping comes every five
-
+TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
 Sink = Callable[[int, bytes], None]
+TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 
 
-class Session(Protocol):
-    """A command running at the other end of a line: the one seam between the engine and what carries it."""
-
-    sent: int
-    received: int
-
-    def send(self, data: bytes) -> None:
-        """Send all of it. Raises OSError when the line is dead."""
-
-    def receive(self, most: int) -> bytes:
-        """What has come, at least a byte; empty at the end. Raises TimeoutError past the limit."""
-
-    def wait_at_most(self, seconds: float) -> None:
-        """Set the limit of `receive` and `send`."""
-
-    def errors(self) -> str:
-        """What the command wrote to standard error since the last call."""
-
-    def close(self) -> None:
-        """Hang up."""
-
-
-Opener = Callable[["Target", str], Session]
+# What a program on a host writes is shown to a person, whose terminal must not take orders from it.
+_ORDERS: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 def open_over_ssh(target: Target, command: str) -> Session:
@@ -121,17 +91,16 @@ class Channel:
         confirmer: Confirmer = nobody_confirms,
     ) -> None:
         self.target = target
-        self._opener = opener
         self._confirmer = confirmer
         self._trial: OnTrial | None = None
         self.round_trips = 0
         self._listener = listener
         self._lock = threading.Lock()
-        self._session = self._connect()
-        self._buffer = b""
         self._over = ""
+        starting = Starting(target, opener)
+        self._session = starting.session
         try:
-            self._start()
+            self._buffer = starting.finish()
             self.facts = self._hello()
         except BaseException:
             self.abandon()
@@ -200,7 +169,9 @@ class Channel:
                 return results
             if kind == frames.RESULT:
                 results.append(self._result(batch, frames.decode(body)))
-                self._trial = None
+                if self._trial:
+                    self._trial = None
+                    self._session.wait_at_most(SILENCE_LIMIT)
             elif kind == frames.DATA and sink is not None:
                 sink(*frames.decode_data(body))
             elif kind in (frames.FETCH, frames.CREDIT):
@@ -215,7 +186,7 @@ class Channel:
             title = batch.operations[index].title()
             self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
-            self._listener(events.Note(str(frames.decode(body)["text"]), self.target.name))
+            self._listener(events.Note(_harmless(str(frames.decode(body)["text"])), self.target.name))
         elif kind == frames.ARMED:
             self._on_trial(OnTrial(**frames.decode(body)))
         elif kind == frames.FATAL:
@@ -239,131 +210,67 @@ class Channel:
         result = Result(
             operation=operation,
             status=body["status"],
-            summary=body.get("summary", ""),
-            diff=body.get("diff", ""),
+            summary=_harmless(body.get("summary", "")),
+            diff=_harmless(body.get("diff", "")),
             data=body.get("data", {}),
             seconds=body.get("seconds", 0.0),
-            message=body.get("message", ""),
-            hint=body.get("hint", ""),
-            last_lines=tuple(body.get("last_lines", ())),
+            message=_harmless(body.get("message", "")),
+            hint=_harmless(body.get("hint", "")),
+            last_lines=tuple(_harmless(line) for line in body.get("last_lines", ())),
         )
         said = result.message if result.failed else result.summary
         self._listener(events.OperationEnded(self.target.name, operation.title(), result.status, result.seconds, said, result.diff))
         return result
 
-    def _connect(self) -> Session:
-        self._prompt = secrets.token_hex(12)
-        sudo = ""
-        if self.target.sudo and self.target.user != "root":
-            sudo = f"sudo -S -p {self._prompt}" if self.target.sudo_password else "sudo -n"
-        tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
-        return self._opener(self.target, payload.start_command(sudo=sudo, tag=tag))
-
-    def _start(self) -> None:
-        """Send the agent. Where sudo may ask for a password, wait to see whether it does; otherwise nothing is waited for."""
-        if self.target.sudo_password is not None:
-            self._answer_sudo(self.target.sudo_password.reveal())
-        with contextlib.suppress(ConnectionFailed):  # it may have ended already, and what it said then tells more
-            self._send(payload.payload())
-
-    def _answer_sudo(self, password: str) -> None:
-        self._session.wait_at_most(0.1)
-        asked, complaint = False, ""
-        deadline = time.monotonic() + START_LIMIT
-        while payload.READY not in self._buffer:
-            complaint += self._session.errors()
-            if self._prompt in complaint and asked:
-                raise self._no_root("sudo did not take the password")
-            if self._prompt in complaint:
-                asked, complaint = True, ""
-                self._send(password.encode() + b"\n")
-            if time.monotonic() > deadline:
-                raise self._no_root("sudo did not answer")
-            try:
-                data = self._session.receive(4096)
-            except TimeoutError:
-                continue
-            if not data:
-                raise self._no_start(complaint + self._session.errors())
-            self._buffer += data
-
-    def _no_root(self, message: str) -> AgentFailed:
-        return AgentFailed(
-            f"{message} on {self.target.name}",
-            host=self.target.name,
-            hint="check the sudo password; it was tried once only",
-        )
-
     def _hello(self) -> dict[str, Any]:
-        """Skip what a login shell may print, up to the mark; then the first frame is the hello."""
-        self._session.wait_at_most(START_LIMIT)
-        while payload.READY not in self._buffer:
-            data = self._receive()
-            if not data or len(self._buffer) > 65536:
-                raise self._no_start(self._session.errors())
-            self._buffer += data
-        self._buffer = self._buffer.split(payload.READY, 1)[1]
         self._session.wait_at_most(SILENCE_LIMIT)
         self.round_trips += 1
         kind, body = self._next_frame()
         if kind != frames.HELLO:
-            raise self._no_start(repr(body[:200]))
+            raise self._noise(repr(body[:200]))
         return frames.decode(body)
-
-    def _no_start(self, complaint: str) -> AgentFailed:
-        name, lines = (
-            self.target.name,
-            [*self._buffer.decode("utf-8", "replace").splitlines(), *complaint.splitlines()][-8:],
-        )
-        if payload.NO_PYTHON in self._buffer:
-            return AgentFailed(f"{name} has no Python", host=name, hint="install it there: apt-get install python3")
-        if payload.OLD_PYTHON in self._buffer:
-            return AgentFailed(
-                f"{name} has a Python older than 3.8", host=name, last_lines=lines, hint="install a newer python3 there"
-            )
-        if "sudo" in complaint:
-            hint = f"let {self.target.user} use sudo there"
-            if self.target.sudo_password is None:
-                hint += " without a password, or give the password with --ask-sudo-password"
-            return AgentFailed(f"{name} does not let {self.target.user} become root", host=name, last_lines=lines, hint=hint)
-        return AgentFailed(
-            f"the agent did not start on {name}", host=name, last_lines=lines, hint="run the login by hand to see more"
-        )
 
     def _tell(self, kind: bytes) -> None:
         """Send a word without a body, if there is anybody to hear it."""
-        with contextlib.suppress(ConnectionFailed):
-            self._send(frames.encode(kind, {}))
+        if self._lock.acquire(timeout=TELL_LIMIT):
+            try:
+                with contextlib.suppress(ConnectionFailed):
+                    self._send_now(frames.encode(kind, {}))
+            finally:
+                self._lock.release()
 
     def _send(self, data: bytes) -> None:
         with self._lock:
-            if self._over:
-                raise self._lost(self._over)
-            try:
-                self._session.send(data)
-            except (OSError, EOFError) as error:
-                raise self._lost(str(error)) from error
+            self._send_now(data)
+
+    def _send_now(self, data: bytes) -> None:
+        if self._over:
+            raise lost(self.target, self._over)
+        try:
+            self._session.send(data)
+        except (OSError, EOFError) as error:
+            raise lost(self.target, error) from error
 
     def _receive(self) -> bytes:
         try:
             return self._session.receive(1 << 18)
         except TimeoutError:
-            raise self._lost(f"it has said nothing for {SILENCE_LIMIT:.0f} s") from None
+            raise lost(self.target, f"it has said nothing for {SILENCE_LIMIT:.0f} s") from None
         except (OSError, EOFError) as error:
-            raise self._lost(str(error)) from error
+            raise lost(self.target, error) from error
 
-    def _lost(self, reason: str) -> ConnectionFailed:
-        return ConnectionFailed(
-            f"the connection to {self.target.name} was lost: {reason}",
+    def _noise(self, what: object) -> AgentFailed:
+        return AgentFailed(
+            f"{self.target.name} sent something that is not the agent's: {what}",
             host=self.target.name,
-            hint="run the same again: what was done is done, and nothing is done twice",
+            hint="run the same again; if it stays so, run the login by hand to see more",
         )
 
     def _read_exactly(self, length: int) -> bytes:
         while len(self._buffer) < length:
             data = self._receive()
             if not data:
-                raise self._lost("it was closed from the other side" + _last_words(self._session.errors()))
+                raise lost(self.target, "it was closed from the other side" + _last_words(self._session.errors()))
             self._buffer += data
         data, self._buffer = self._buffer[:length], self._buffer[length:]
         return data
@@ -374,13 +281,13 @@ class Channel:
             try:
                 kind, body = frames.read(self._read_exactly)
             except frames.BrokenFrame as error:
-                raise AgentFailed(
-                    f"{self.target.name} sent something that is not the agent's: {error}",
-                    host=self.target.name,
-                    hint="run the same again; if it stays so, run the login by hand to see more",
-                ) from error
+                raise self._noise(error) from error
             if kind != frames.PING:
                 return kind, body
+
+
+def _harmless(text: str) -> str:
+    return text.translate(_ORDERS)
 
 
 def _last_words(errors: str) -> str:

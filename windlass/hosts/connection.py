@@ -21,7 +21,7 @@ from fabric import Config, Connection
 from fabric.connection import derive_shorthand
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts.channel import SILENCE_LIMIT, START_LIMIT
+from windlass.hosts.session import SILENCE_LIMIT, START_LIMIT
 from windlass.hosts.target import Target
 
 if TYPE_CHECKING:
@@ -296,6 +296,8 @@ def _explained(target: Target, towards: str = "") -> Iterator[None]:
 def _ssh_hint(target: Target, message: str) -> str:
     if "not found in known_hosts" in message:
         return f"compare the host's key and add it to {_known_hosts_of(target)}, or run once with --accept-new"
+    if "No authentication methods" in message:
+        return "there is no key to log in with: load one into your SSH agent (ssh-add), or name it in ~/.ssh/config (IdentityFile)"
     if "banner" in message:
         return "sshd did not answer in time: the host may be overloaded, or MaxStartups is reached; run it again"
     return "run `ssh -v` to the host to see more"

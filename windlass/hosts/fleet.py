@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from windlass import events
-from windlass.errors import HostError
-from windlass.hosts.channel import Channel, Confirmer, Opener, Result, nobody_confirms, open_over_ssh
+from windlass.errors import ConnectionFailed, HostError
+from windlass.hosts.channel import Channel, Confirmer, Result, nobody_confirms, open_over_ssh
+from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
@@ -43,6 +44,7 @@ class Fleet:
         self._channels: dict[str, Channel] = {}
         self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
         self._stop = threading.Event()
+        self._ending = threading.Event()
 
     def __enter__(self) -> Fleet:
         return self
@@ -65,6 +67,8 @@ class Fleet:
         if channel is None:
             channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener, self._confirmer)
             threading.Thread(target=self._ping, args=(channel,), name=f"ping {host}", daemon=True).start()
+            if self._ending.is_set():
+                raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
         return channel
 
     def connect(self, hosts: Iterable[str] | None = None) -> Outcomes[Channel]:
@@ -99,8 +103,10 @@ class Fleet:
         try:
             _wait(futures.values())
         except KeyboardInterrupt:
+            self._ending.set()
             self._listener(events.Note("interrupted: ending the step under way (Ctrl-C again leaves at once)", warning=True))
             self._end(futures.values())
+            self._ending.clear()  # what is taken back now needs the hosts
             raise
         outcomes: Outcomes[Value] = {}
         for host, future in futures.items():
@@ -117,7 +123,7 @@ class Fleet:
             channel.abandon()
 
     def _end(self, futures: Iterable[Future[Any]]) -> None:
-        """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just connecting."""
+        """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning."""
         waiting = {future for future in futures if not future.cancel()}
         while waiting:
             for channel in list(self._channels.values()):

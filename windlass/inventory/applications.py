@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator, model_validator
 
 from windlass.inventory.schema import (
     Domain,
@@ -166,6 +166,20 @@ class Gate(Entry):
     """How long each host watches it after the switch; if it fails meanwhile, the host switches back by itself. 0: not at all"""
 
 
+class Tls(Entry):
+    """How a site is reached by https. It needs the roles nginx and certificates on the hosts that the public reaches."""
+
+    hsts_seconds: Annotated[int, Field(ge=0)] = 63_072_000
+    """How long browsers shall insist on https; less than 15768000 is below what the graders call good; 0: not at all"""
+    hsts_subdomains: bool = False
+    """They shall insist on it for every name below these domains, too"""
+
+
+def _tls(value: Any) -> Any:
+    """`tls: true` is all defaults, `tls: false` none."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
 class Site(Entry):
     """How the public reaches the application."""
 
@@ -183,6 +197,23 @@ class Site(Entry):
     """Behind a balancer: a visitor stays on one host"""
     read_seconds: Positive = 60
     """How long the application may take to answer"""
+    tls: Annotated[Tls | None, BeforeValidator(_tls), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/Tls"}]})] = (
+        None
+    )
+    """`true`, or a mapping as below: https at port 443 with a certificate that is got and renewed by itself"""
+
+    @model_validator(mode="after")
+    def _certifiable(self) -> Site:
+        """An authority asks the names at port 80, whatever a site would like."""
+        if self.tls is None:
+            return self
+        if not self.domains:
+            raise ValueError("`tls` needs `domains`: a certificate is for names")
+        if any(domain.startswith("*.") for domain in self.domains):
+            raise ValueError("`tls` needs domains without `*`: no certificate is given for these over http")
+        if self.port != 80:
+            raise ValueError(f"`tls` needs `port: 80`, not {self.port}: the authority asks there; https itself is at port 443")
+        return self
 
 
 class Application(Entry):

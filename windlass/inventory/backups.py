@@ -12,12 +12,18 @@ from windlass.inventory.schema import Entry, Matching
 Count = Annotated[int, Field(ge=0, le=10_000)]
 DatabaseName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a database's name")]
 
+Recipient = Annotated[str, Matching(r"age1[02-9ac-hj-np-z]{58}", "a public key of age, age1…, as age-keygen prints it")]
+
+SignerKey = Annotated[str, Matching(r"[A-Za-z0-9+/]{43}=", "a public key as .windlass/keys/backup-ed25519.pub holds it")]
+
 
 class Keep(Entry):
-    """How many backups stay: the newest of each of the last so many days, weeks, months, years, and simply the last ones."""
+    """How many backups stay: the newest of each of the last so many hours, days, weeks, months, years, and simply the last ones."""
 
     last: Count = 3
     """The newest ones, whenever they were made"""
+    hourly: Count = 0
+    """One for each of so many hours"""
     daily: Count = 7
     """One for each of so many days"""
     weekly: Count = 5
@@ -26,10 +32,14 @@ class Keep(Entry):
     """One for each of so many months"""
     yearly: Count = 0
     """One for each of so many years"""
+    within: Annotated[str, Matching(r"(?:[0-9]{1,6}[smhdw])?", "a duration such as 48h or 14d")] = ""
+    """All that are at most this much older than the newest good one: 48h, 14d"""
+    at_least: Count = 1
+    """So many good ones stay whatever the rest says, the newest"""
 
     @model_validator(mode="after")
     def _something(self) -> Keep:
-        if not (self.last or self.daily or self.weekly or self.monthly or self.yearly):
+        if not (self.within or any(getattr(self, word) for word in ("last", "hourly", "daily", "weekly", "monthly", "yearly"))):
             raise ValueError("keeps nothing: at least one number should be above 0")
         return self
 
@@ -48,5 +58,9 @@ class Backup(Entry):
     """How many are kept; the last good one stays whatever this says"""
     schedule: Annotated[str, AfterValidator(check_schedule)] = "30 2 * * *"
     """When, as cron writes it: minute, hour, day of the month, month, day of the week"""
+    recipients: tuple[Recipient, ...] = ()
+    """Public keys of age that backups are encrypted to, on the database's host; without any they are not encrypted"""
+    signers: tuple[SignerKey, ...] = ()
+    """Public keys of other controllers whose signatures of backups are believed (their .windlass/keys/backup-ed25519.pub)"""
     smoke: tuple[str, ...] = ()
     """SQL questions that must give true in a restored copy, such as `select count(*) > 0 from tickets`"""

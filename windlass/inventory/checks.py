@@ -95,6 +95,7 @@ class _Checks:
         self._pattern((*path, "hosts"), application.hosts)
         if application.site and application.site.balancer:
             self._pattern((*path, "site", "balancer"), application.site.balancer)
+        self._tls(application)
         if isinstance(application.source, PathSource) and not (self.environment.project / application.source.path).is_dir():
             self._fault((*path, "source", "path"), f"there is no folder {application.source.path} in the project")
         for folder in application.shared:
@@ -104,6 +105,20 @@ class _Checks:
                     (*path, "shared", application.shared.index(folder)),
                     f"is inside {outer[0]}, which is shared as a whole: leave it out",
                 )
+
+    def _tls(self, application: Application) -> None:
+        site = application.site
+        if site is None or site.tls is None or not {"nginx", "certificates"} <= set(self.environment.roles):
+            return
+        try:
+            hosts = self.environment.hosts_of(site.balancer or application.hosts)
+        except UsageError:
+            return  # the pattern is a fault already
+        for host in hosts:
+            missing = [role for role in ("nginx", "certificates") if role not in self.environment.roles_of(host)]
+            if missing:
+                text = f"needs the role {' and '.join(missing)} on {host.name}, which the public reaches"
+                self._fault(("applications", application.name, "site", "tls"), text)
 
     def _pattern(self, path: KeyPath, pattern: str) -> None:
         if set(self.parts.names("hosts")) != set(self.environment.hosts):

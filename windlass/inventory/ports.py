@@ -11,6 +11,8 @@ from windlass.inventory.environment import Environment
 from windlass.inventory.faults import Faults
 from windlass.inventory.located import KeyPath
 
+HTTPS = 443
+
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
@@ -77,6 +79,8 @@ def _site_claims(environment: Environment, application: Application, hosts: tupl
     what = f"the site of {application.name}"
     for host in _names(environment, site.balancer) if site.balancer else hosts:
         yield _Claim(host, site.port, (*path, "port"), what, site.domains)
+        if site.tls:
+            yield _Claim(host, HTTPS, (*path, "tls"), what, site.domains)
     for host in hosts if site.balancer else ():
         yield _Claim(host, site.local_port, (*path, "local_port"), what, site.domains)
 

@@ -9,6 +9,7 @@ from windlass.errors import UsageError
 from windlass.inventory.faults import Faults, did_you_mean, shown
 from windlass.inventory.located import KeyPath, Place, Tree, read
 
+ENCRYPTED = "secrets.sops.yml"  # values of secrets: windlass/inventory/committed_secrets.py reads them
 # How deep two files may both speak about the same thing: one host stands in one file, a role's settings may be spread.
 SECTIONS = {"environment": 1, "hosts": 1, "groups": 1, "variables": 2, "applications": 1, "backups": 1, "secrets": 1}
 
@@ -25,7 +26,7 @@ def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool
     for path in sorted(folder.iterdir()):
         if path.suffix == ".yaml":
             faults.add(Place(called(path, project), 1), (), f"is not read: rename it to {path.stem}.yml")
-        if path.suffix != ".yml" or path.name.startswith("."):
+        if path.suffix != ".yml" or path.name.startswith(".") or path.name == ENCRYPTED:
             continue
         tree, notes = read(path, called(path, project))
         for note in notes:

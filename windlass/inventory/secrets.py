@@ -1,4 +1,4 @@
-"""Where the values of secrets come from. The inventory only says that a secret exists; its value is never in the repository."""
+"""Where the values of secrets come from. The inventory only says that a secret exists; in the repository its value is encrypted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Protocol
 import yaml
 
 from windlass.errors import InventoryError, UsageError
+from windlass.inventory.committed_secrets import CommittedSecrets, committed_secrets
 from windlass.inventory.environment import Environment
 from windlass.inventory.faults import did_you_mean
 from windlass.inventory.reading import called
@@ -35,20 +36,23 @@ class SecretSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSecrets:
-    """Secrets from the controller's environment variables, else from a file that only its owner may read.
+    """Secrets from the controller's environment variables, else from the committed encrypted file, else from a file that only
+    its owner may read.
 
     A declared secret with `generate` that has no value yet is made up, once, and written into the file.
 
     declared      the secrets of the environment
     file          `.windlass/secrets/<environment>.yml` of the project: names and values
     shown_as      the file as a person in the project's folder writes it
-    surroundings  the controller's environment variables; WINDLASS_SECRET_<NAME> comes before the file
+    surroundings  the controller's environment variables; WINDLASS_SECRET_<NAME> comes before the files
+    committed     `secrets.sops.yml` of the environment; opened only when a secret that stands in it is wanted
     """
 
     declared: Mapping[str, SecretEntry]
     file: Path
     shown_as: str
     surroundings: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    committed: CommittedSecrets | None = None
 
     def get(self, name: str) -> Secret:
         if name not in self.declared:
@@ -61,10 +65,11 @@ class LocalSecrets:
     def all_of(self, names: Iterable[str] | None = None) -> dict[str, Secret]:
         """The values of several declared secrets (all of them, when no names are given).
 
-        Raises InventoryError that names every one that has no value and says how to give it.
+        Raises InventoryError that names every one that has no value and says how to give it, or why a file cannot be read.
         """
         wanted = tuple(self.declared if names is None else names)
-        values = {**self._stored(), **self._surrounding()}
+        surrounding = self._surrounding()
+        values = {**self._stored(), **self._committed(set(wanted) - set(surrounding)), **surrounding}
         if any(name not in values and self.declared[name].generate for name in wanted):
             values = {**self._generated(name for name in wanted if name not in values), **values}
         missing = [name for name in wanted if not values.get(name)]
@@ -72,9 +77,27 @@ class LocalSecrets:
             raise self._missing(missing)
         return {name: Secret(values[name]) for name in wanted}
 
+    def sources(self) -> dict[str, str]:
+        """For each secret that has a value, declared or not, where it comes from. No key is needed for this."""
+        found = dict.fromkeys((name for name, value in self._stored().items() if value), self.shown_as)
+        if self.committed is not None:
+            found |= dict.fromkeys(self.committed.names(), self.committed.shown_as)
+        return found | {name: f"{PREFIX}{name.upper()}" for name in self._surrounding()}
+
+    def existing(self) -> dict[str, Secret]:
+        """Every value that exists, declared or not; none is made up. Raises InventoryError when a file cannot be read."""
+        committed = self.committed.values() if self.committed else {}
+        values = {**self._stored(), **committed, **self._surrounding()}
+        return {name: Secret(value) for name, value in values.items() if value}
+
     def _surrounding(self) -> dict[str, str]:
         found = {name: self.surroundings.get(f"{PREFIX}{name.upper()}", "") for name in self.declared}
         return {name: value for name, value in found.items() if value}
+
+    def _committed(self, wanted: set[str]) -> Mapping[str, str]:
+        if self.committed is None or wanted.isdisjoint(self.committed.names()):
+            return {}
+        return {name: value for name, value in self.committed.values().items() if value}
 
     def _stored(self) -> dict[str, str]:
         if not self.file.exists():
@@ -130,20 +153,26 @@ class LocalSecrets:
         lines = [f"{name}: {self.declared[name].description or 'no description'}" for name in names]
         return InventoryError(
             f"{len(names)} secrets have no value: {', '.join(names)}" if many else f"the secret {names[0]} has no value",
-            hint=f'write `{names[0]}: "value"` into {self.shown_as} (mode 0600), or set {PREFIX}{names[0].upper()}'
-            + (", and so for the others" if many else ""),
+            hint=self._how_to_give(names[0]) + (", and so for the others" if many else ""),
             last_lines=lines,
         )
 
+    def _how_to_give(self, name: str) -> str:
+        shared = f"invoke secrets.set --env {self.committed.environment} --name {name}, or " if self.committed else ""
+        return f'{shared}write `{name}: "value"` into {self.shown_as} (mode 0600), or set {PREFIX}{name.upper()}'
+
 
 def local_secrets(environment: Environment, surroundings: Mapping[str, str] | None = None) -> LocalSecrets:
-    """The secrets of an environment: from WINDLASS_SECRET_<NAME>, else from `.windlass/secrets/<environment>.yml`."""
+    """The secrets of an environment: from WINDLASS_SECRET_<NAME>, else from its `secrets.sops.yml`, else from
+    `.windlass/secrets/<environment>.yml`."""
+    given = os.environ if surroundings is None else surroundings
     file = environment.project / ".windlass" / "secrets" / f"{environment.name}.yml"
     return LocalSecrets(
         declared=environment.secrets,
         file=file,
         shown_as=called(file, environment.project),
-        surroundings=os.environ if surroundings is None else surroundings,
+        surroundings=given,
+        committed=committed_secrets(environment, given),
     )
 
 

@@ -29,6 +29,8 @@ class Dump(Operation):
     """Dump a database through zstd to the controller, as stream `stream`; memory stays the same whatever its size.
 
     The rows of every table are counted in the snapshot that is dumped. Fails if pg_dump or zstd fails, wherever it had got.
+    With `recipients` (age's public keys) what is sent is encrypted to them. As nobody on the host can read that, what goes into
+    age is decoded to its end meanwhile: `decoded_bytes` came out; `plain_sha256` and `plain_bytes` are of what went into age.
 
     Data: `sha256` and `stored_bytes` of what was sent, `raw_bytes` before compression, `seconds`; `tables` (rows by name);
     `taken` (seconds since 1970 of the snapshot); `owner`, `encoding`, `collate`, `ctype`, `provider`, `locale`, `access`,
@@ -39,6 +41,7 @@ class Dump(Operation):
 
     database: str
     stream: int = 1
+    recipients: tuple[str, ...] = ()
     limit_seconds: float = LONG
 
     def title(self) -> str:
@@ -49,12 +52,13 @@ class Dump(Operation):
 class DumpGlobals(Operation):
     """Send what belongs to all databases of the server (roles, tablespaces) in the same way, as stream `stream`.
 
-    Data: `sha256`, `stored_bytes`, `raw_bytes`, `seconds`.
+    Data: `sha256`, `stored_bytes`, `raw_bytes`, `seconds`; with recipients `plain_sha256` and `plain_bytes`.
     """
 
     family: ClassVar[str] = "database"
 
     stream: int = 1
+    recipients: tuple[str, ...] = ()
     limit_seconds: float = 600.0
 
     def title(self) -> str:

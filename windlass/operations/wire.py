@@ -79,7 +79,7 @@ def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index
 def _plain(value: object, secrets: set[str], files: dict[str, Path]) -> Any:
     """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"sha256": …, "size": …}`."""
     if isinstance(value, Secret):
-        secrets.update(line for line in (value.reveal(), *value.reveal().splitlines()) if len(line) >= 4)
+        secrets.update(value.shapes())
         return {"secret": value.reveal()}
     if isinstance(value, LocalFile):
         files[value.sha256] = value.path

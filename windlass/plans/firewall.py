@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from windlass.errors import InventoryError
+from windlass.plans.certificates import HTTPS
 
 if TYPE_CHECKING:
     from windlass.inventory import Environment, Host
@@ -145,6 +146,8 @@ def _sites(environment: Environment, host: Host) -> Iterator[Opening]:
         balancers = environment.hosts_of(site.balancer) if site.balancer else ()
         if host in balancers or (runs_here and not balancers):
             yield Opening(site.port, "tcp", ANYWHERE, f"site of {application.name}")
+            if site.tls:
+                yield Opening(HTTPS, "tcp", ANYWHERE, f"site of {application.name}")
         others = [each for each in balancers if each.name != host.name]
         if runs_here and others:
             yield Opening(site.local_port, "tcp", private_addresses(others), f"{application.name} for its balancers")

@@ -1,16 +1,18 @@
 """Which backups stay and which go, and why.
 
-A slot is held by the newest good backup of its day, week, month or year, in UTC; only days, weeks and so on that have a good backup
-count, so that a database which is no longer backed up keeps what it has.
+A slot is held by the newest good backup of its hour, day, week, month or year, in UTC; only days, weeks and so on that have a good
+backup count, so that a database which is no longer backed up keeps what it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
+
+from windlass.values import seconds
 
 if TYPE_CHECKING:
     from windlass.inventory import Keep
@@ -19,7 +21,13 @@ SHRUNK: Final = 0.5  # a newest backup smaller than this share of the usual size
 USUAL: Final = 5  # backups before it whose median is the usual size
 FEWEST: Final = 3  # fewer than these tell nothing of what is usual
 
-_PERIODS: Final[tuple[tuple[str, str], ...]] = (("daily", "%Y-%m-%d"), ("weekly", "%G-W%V"), ("monthly", "%Y-%m"), ("yearly", "%Y"))
+_PERIODS: Final[tuple[tuple[str, str], ...]] = (
+    ("hourly", "%Y-%m-%d %H h"),
+    ("daily", "%Y-%m-%d"),
+    ("weekly", "%G-W%V"),
+    ("monthly", "%Y-%m"),
+    ("yearly", "%Y"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Candidate:
     verified   its stored bytes were decoded to the end; only such a backup is a good one
     proven     it was restored and found complete
     size       bytes before compression
+    held       why it stays whatever the policy says, if something else says so
     """
 
     id: str
@@ -37,6 +46,7 @@ class Candidate:
     verified: bool
     proven: bool = False
     size: int = 0
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +87,12 @@ def _own_reasons(each: Candidate, good: Sequence[Candidate], now: datetime) -> l
     """Why a backup stays whatever the policy says."""
     if each.taken > now:
         return ["dated in the future: neither counted nor dropped"]
+    if each.held and not each.verified:
+        return [each.held]
     if not each.verified and not (good and good[0].taken > each.taken):
         return ["not verified, but no good one is newer"]
-    found = ["the newest good one"] if good and each == good[0] else []
+    found = [each.held] if each.held else []
+    found += ["the newest good one"] if good and each == good[0] else []
     if each == next((candidate for candidate in good if candidate.proven), None):
         found.append("the newest proven one")
     return found
@@ -89,6 +102,11 @@ def _held(good: Sequence[Candidate], keep: Keep) -> Iterable[tuple[str, str]]:
     """Every slot that is held: by which backup, and what it is called."""
     for number, each in enumerate(good[: keep.last], start=1):
         yield each.id, f"last {number} of {keep.last}"
+    for number, each in enumerate(good[: keep.at_least] if keep.at_least > 1 else (), start=1):
+        yield each.id, f"at least {number} of {keep.at_least}"
+    for each in good if keep.within else ():
+        if good[0].taken - each.taken <= timedelta(seconds=seconds(keep.within)):
+            yield each.id, f"within {keep.within} of the newest"
     for word, form in _PERIODS:
         slots = _newest_of_each(good, lambda each, form=form: each.taken.astimezone(UTC).strftime(form))  # type: ignore[misc]
         for name, each in slots[: getattr(keep, word)]:
@@ -105,7 +123,7 @@ def _newest_of_each(good: Sequence[Candidate], name_of: Callable[[Candidate], st
 
 def _pause(good: Sequence[Candidate], keep: Keep) -> str:
     """Why nothing at all may be dropped; empty if nothing speaks against it."""
-    if not (keep.last or keep.daily or keep.weekly or keep.monthly or keep.yearly):
+    if not _worded(keep):
         return "the policy is empty, so nothing is dropped"
     before = [each.size for each in good[1 : USUAL + 1]]
     if len(before) >= FEWEST and good[0].size < median(before) * SHRUNK:
@@ -114,5 +132,6 @@ def _pause(good: Sequence[Candidate], keep: Keep) -> str:
 
 
 def _worded(keep: Keep) -> str:
-    counts = {word: getattr(keep, word) for word in ("last", "daily", "weekly", "monthly", "yearly")}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    counts = {word: getattr(keep, word) for word in ("last", *(word for word, _form in _PERIODS))}
+    words = [f"{count} {word}" for word, count in counts.items() if count]
+    return ", ".join([*words, *([f"within {keep.within}"] if keep.within else [])])

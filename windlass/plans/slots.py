@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from windlass.plans.layout import Slot, other
@@ -87,6 +87,11 @@ class HostState:
     def idle(self) -> Slot:
         """The slot for the next release."""
         return other(self.live)
+
+    def after(self, release: str, slot: str, at: float) -> HostState:
+        """This host once a release that is here has gone live in a slot."""
+        record = replace(self.records.get(release, Record(release)), state="live", live_at=at)
+        return replace(self, live=slot, slots={**self.slots, slot: release}, records={**self.records, release: record})
 
     def slot_of(self, release: str) -> str:
         """The slot that holds a release; empty if none does."""

@@ -9,8 +9,6 @@ from typing import Any
 from windlass import events
 from windlass.values import HIDDEN, Secret
 
-SHORTEST = 4  # characters; shorter values would blot out harmless text and protect nothing
-
 
 def _nothing() -> Iterable[Secret]:
     return ()
@@ -46,7 +44,6 @@ class Mask:
         return dataclasses.replace(event, **masked)
 
     def _pieces(self) -> list[str]:
-        """Whole secrets and the lines of long ones, longest first, so that no secret is cut in half by a shorter one."""
-        texts = [secret.reveal() for secret in self.known()]
-        pieces = {piece for text in texts for piece in (text, *text.splitlines()) if len(piece.strip()) >= SHORTEST}
+        """All shapes of all secrets, longest first, so that no secret is cut in half by a shorter one."""
+        pieces = {piece for secret in self.known() for piece in secret.shapes()}
         return sorted(pieces, key=lambda piece: (-len(piece), piece))

@@ -19,15 +19,19 @@ from windlass.errors import BackupError
 from windlass.stores.manifest import (
     INSTRUCTIONS,
     MANIFEST,
+    PIN,
     Listing,
     Manifest,
+    Pin,
     Proof,
     Stored,
     read_manifest,
+    read_pin,
     read_proof,
     stamp,
     written,
 )
+from windlass.stores.signature import Signatures
 
 PARTIAL, REMOVING, PROOF = ".partial-", ".removing-", "proof-"
 SWEPT_AFTER = timedelta(days=1)
@@ -49,6 +53,7 @@ class DirectoryDraft:
 
     folder: Path
     final: Path
+    signatures: Signatures | None = None
 
     @property
     def id(self) -> str:
@@ -64,14 +69,17 @@ class DirectoryDraft:
         return self.folder / name
 
     def publish(self, manifest: Manifest, instructions: str) -> Stored:
-        for name, text in ((INSTRUCTIONS, instructions), (MANIFEST, written(manifest))):
+        files = {INSTRUCTIONS: instructions.encode(), MANIFEST: written(manifest).encode()}
+        if self.signatures:
+            files |= self.signatures.sign(files[MANIFEST])
+        for name, content in files.items():
             with self.part(name) as writer:
-                writer.write(text.encode())
+                writer.write(content)
         with _told("publish", self.final):
             _sync(self.folder)
             self.folder.rename(self.final)
             _sync(self.final.parent)
-        return Stored(manifest)
+        return Stored(manifest, signed=self.signatures is not None)
 
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -79,9 +87,10 @@ class DirectoryDraft:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryStore:
-    """A store in a folder; see `Store`."""
+    """A store in a folder; see `Store`. With `signatures` manifests are signed, and one whose signature does not fit is doubted."""
 
     folder: Path
+    signatures: Signatures | None = None
 
     @property
     def place(self) -> str:
@@ -95,13 +104,13 @@ class DirectoryStore:
             home.mkdir(mode=0o700, exist_ok=True)
             draft.mkdir(mode=0o700)
             _sync(self.folder)
-        return DirectoryDraft(draft, home / backup_id)
+        return DirectoryDraft(draft, home / backup_id, self.signatures)
 
     def listing(self, name: str) -> Listing:
         backups, unreadable = [], {}
         for folder in self._folders(name):
             try:
-                backups.append(_read(folder))
+                backups.append(_read(folder, self.signatures))
             except (BackupError, OSError) as error:
                 unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
@@ -113,13 +122,16 @@ class DirectoryStore:
         return path
 
     def add_proof(self, name: str, proof: Proof) -> None:
-        folder = self.folder / name / proof.backup
-        path = folder / f"{PROOF}{stamp(proof.at)}-{proof.kind}.json"
-        with _told("write", path):
-            with _private(path.with_name("." + path.name)) as handle:
-                handle.write(written(proof).encode())
-            path.with_name("." + path.name).rename(path)
-            _sync(folder)
+        _write(self.folder / name / proof.backup / f"{PROOF}{stamp(proof.at)}-{proof.kind}.json", written(proof))
+
+    def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
+        path = self.folder / name / backup_id / PIN
+        if pin is not None:
+            _write(path, written(pin))
+            return
+        with _told("remove", path):
+            path.unlink(missing_ok=True)
+            _sync(path.parent)
 
     def remove(self, name: str, backup_id: str) -> None:
         home = self.folder / name
@@ -145,12 +157,29 @@ class DirectoryStore:
         return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
-def _read(folder: Path) -> Stored:
-    manifest = read_manifest((folder / MANIFEST).read_bytes())
+def _read(folder: Path, signatures: Signatures | None) -> Stored:
+    text = (folder / MANIFEST).read_bytes()
+    manifest = read_manifest(text)
     if manifest.id != folder.name:
         raise BackupError(f"its manifest is that of {manifest.id}")
     proofs = (read_proof(path.read_bytes()) for path in folder.glob(f"{PROOF}*.json"))
-    return Stored(manifest, tuple(sorted(proofs, key=lambda proof: proof.at)))
+    ordered = tuple(sorted(proofs, key=lambda proof: proof.at))
+    pin = read_pin((folder / PIN).read_bytes()) if (folder / PIN).exists() else None
+    if signatures is None:
+        return Stored(manifest, ordered, pin=pin)
+    judgement = signatures.judge(folder, text, manifest.started)
+    return Stored(manifest, ordered, judgement.signed, judgement.doubt, pin)
+
+
+def _write(path: Path, text: str) -> None:
+    """A file beside a published backup, whole or not at all."""
+    draft = path.with_name("." + path.name)
+    with _told("write", path):
+        draft.unlink(missing_ok=True)
+        with _private(draft) as handle:
+            handle.write(text.encode())
+        draft.rename(path)
+        _sync(path.parent)
 
 
 def _last_touched(folder: Path) -> float:

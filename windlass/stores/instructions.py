@@ -10,20 +10,27 @@ _TEXT = """\
 # {name}, {taken:%Y-%m-%d %H:%M:%S} UTC
 
 The database `{database}` of {host} (PostgreSQL {server_version}), {rows} rows in {tables} tables.
-This file says how to get it back without Windlass. Needed: `zstd`, and `psql` and `pg_restore` of PostgreSQL {major} or newer
-(`apt-get install zstd postgresql-client`). Run the commands in this folder as a superuser of the new server, such as `postgres`.
+This file says how to get it back without Windlass. Needed: {programs}, and `psql` and `pg_restore` of PostgreSQL {major} or newer
+(`apt-get install {packages} postgresql-client`). Run the commands in this folder as a superuser of the new server, such as
+`postgres`.
 
-Is it whole? Both must say nothing bad:
+{key}Is it whole? Both must say nothing bad:
 
 ```sh check
 echo '{sha256}  {dump}' | sha256sum --check
-zstd -dc {dump} | pg_restore --file=/dev/null
+{open_dump} | pg_restore --file=/dev/null
+```
+
+Was it written by whom you think? `signer.pem` must be the public key that you know of your controller; then:
+
+```sh signature
+openssl pkeyutl -verify -pubin -inkey signer.pem -rawin -in manifest.json -sigfile manifest.json.sig
 ```
 
 On a new server, first the roles, with their passwords. It is well if this complains that `postgres` exists already.
 
 ```sh roles
-zstd -dc {globals} | psql --dbname postgres
+{open_globals} | psql --dbname postgres
 ```
 
 Then the database. `NEW` is what it shall be called; it must not exist yet.
@@ -31,13 +38,30 @@ Then the database. `NEW` is what it shall be called; it must not exist yet.
 ```sh restore
 NEW={restored}
 createdb --template template0{options} "$NEW"
-zstd -dc {dump} | pg_restore --exit-on-error --dbname "$NEW"
+{open_dump} | pg_restore --exit-on-error --dbname "$NEW"
 psql --dbname "$NEW" --command ANALYZE
 ```
 
 `source` in `manifest.json` holds what no dump does: privileges (`access`) and settings (`settings`) of the database itself.
 `tables` there are the rows of each table in the moment of the snapshot, to compare with.
 """
+
+_KEY = """\
+It is encrypted with age. The private key of {recipients}
+has to be in this folder as `identity.txt` (as age-keygen writes it); take it away afterwards.
+
+"""
+
+
+def _opening(manifest: Manifest) -> dict[str, str]:
+    """How the parts are turned into what they were before they were compressed and perhaps encrypted."""
+    parts = {"open_dump": manifest.part(DUMP), "open_globals": manifest.part(GLOBALS)}
+    if not manifest.recipients:
+        plain = {key: f"zstd -dc {part}" for key, part in parts.items()}
+        return plain | {"programs": "`zstd`", "packages": "zstd", "key": ""}
+    sealed = {key: f"age --decrypt --identity identity.txt {part} | zstd -dc" for key, part in parts.items()}
+    key = _KEY.format(recipients=" or ".join(f"`{each}`" for each in manifest.recipients))
+    return sealed | {"programs": "`age`, `zstd`", "packages": "age zstd", "key": key}
 
 
 def instructions(manifest: Manifest) -> str:
@@ -57,8 +81,8 @@ def instructions(manifest: Manifest) -> str:
         rows=manifest.rows,
         tables=len(manifest.tables),
         sha256=manifest.dump.sha256,
-        dump=DUMP,
-        globals=GLOBALS,
+        dump=manifest.part(DUMP),
+        **_opening(manifest),
         restored=shlex.quote(f"{manifest.database}_restored"),
         options=words,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -13,10 +13,13 @@ from windlass.errors import BackupError
 from windlass.plans.retention import Candidate
 
 FORMAT: Final = 1
+SEALED_FORMAT: Final = 2
 DUMP: Final = "dump.zst"
 GLOBALS: Final = "globals.sql.zst"
+SEALED: Final = ".age"  # behind the names of parts that are encrypted
 MANIFEST: Final = "manifest.json"
 INSTRUCTIONS: Final = "RESTORE.md"
+PIN: Final = "pin.json"
 
 
 class _Record(BaseModel):
@@ -28,7 +31,10 @@ class _Record(BaseModel):
 
 
 class Part(BaseModel):
-    """One file of a backup. `seconds` is what making it took; `raw_bytes` is its size before compression."""
+    """One file of a backup. `seconds` is what making it took; `raw_bytes` is its size before compression.
+
+    What is encrypted has `plain_sha256` and `plain_bytes` besides: those of the compressed stream that age was given.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -36,6 +42,8 @@ class Part(BaseModel):
     stored_bytes: int
     raw_bytes: int
     seconds: float
+    plain_sha256: str = ""
+    plain_bytes: int = 0
 
 
 class Manifest(_Record):
@@ -45,8 +53,11 @@ class Manifest(_Record):
     verified_at   when its stored bytes were decoded to the end, None if they never were
     tables        rows of each table, counted in the same snapshot
     source        what a dump leaves out: owner, encoding, locale, privileges and settings of the database, roles, extensions
+    recipients    public keys of age that it is encrypted to; empty for one that is not. Such a one is of format 2, so that a
+                  version which cannot read it says so
     """
 
+    format: Literal[1, 2] = FORMAT  # type: ignore[assignment]
     id: str
     name: str
     environment: str
@@ -64,10 +75,15 @@ class Manifest(_Record):
     parts: Mapping[str, Part]
     tables: Mapping[str, int]
     source: Mapping[str, Any]
+    recipients: tuple[str, ...] = ()
 
     @property
     def dump(self) -> Part:
-        return self.parts[DUMP]
+        return self.parts[self.part(DUMP)]
+
+    def part(self, name: str) -> str:
+        """What a part is called here."""
+        return part_name(name, self.recipients)
 
     @property
     def rows(self) -> int:
@@ -100,12 +116,33 @@ class Proof(_Record):
     failure: str = ""
 
 
+class Pin(_Record):
+    """Somebody's wish that a backup stays, with the reason."""
+
+    at: AwareDatetime
+    operator: str
+    reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """As a reason why it stays."""
+        return f"pinned by {self.operator} on {self.at:%Y-%m-%d}" + (f": {self.reason}" if self.reason else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A published backup: its manifest, and its proofs, oldest first."""
+    """A published backup: its manifest, and its proofs, oldest first.
+
+    signed   the manifest has the signature of a key that is believed
+    pin      somebody wants it to stay
+    doubt    why the manifest cannot be believed; such a backup is never good, and never deleted by us. Empty if nothing is wrong
+    """
 
     manifest: Manifest
     proofs: tuple[Proof, ...] = ()
+    signed: bool = False
+    doubt: str = ""
+    pin: Pin | None = None
 
     @property
     def id(self) -> str:
@@ -113,7 +150,9 @@ class Stored:
 
     @property
     def verified(self) -> bool:
-        """Whether the stored bytes were good when they were last decoded."""
+        """Whether the stored bytes were good when they were last decoded, and are those of the manifest that was written."""
+        if self.doubt:
+            return False
         latest = self._latest("verify")
         return latest.passed if latest else self.manifest.verified_at is not None
 
@@ -129,7 +168,8 @@ class Stored:
 
     def candidate(self) -> Candidate:
         """The same as retention sees it."""
-        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes)
+        held = self.doubt or (self.pin.words if self.pin else "")
+        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes, held)
 
     def _latest(self, kind: str) -> Proof | None:
         return next((proof for proof in reversed(self.proofs) if proof.kind == kind), None)
@@ -163,9 +203,22 @@ def read_proof(text: str | bytes) -> Proof:
         raise BackupError(f"not a proof: {_first(error)}") from None
 
 
-def written(record: Manifest | Proof) -> str:
-    """The text of a manifest or a proof as it is stored."""
+def read_pin(text: str | bytes) -> Pin:
+    """Raises BackupError for what is not a pin of this format."""
+    try:
+        return Pin.model_validate_json(text)
+    except ValidationError as error:
+        raise BackupError(f"not a pin: {_first(error)}") from None
+
+
+def written(record: Manifest | Proof | Pin) -> str:
+    """The text of a manifest, a proof or a pin as it is stored."""
     return record.model_dump_json(indent=2) + "\n"
+
+
+def part_name(name: str, recipients: Collection[str]) -> str:
+    """What a part is called: one that is encrypted says so."""
+    return name + SEALED if recipients else name
 
 
 def _first(error: ValidationError) -> str:

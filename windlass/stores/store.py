@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from windlass.stores.manifest import Listing, Manifest, Proof, Stored
+from windlass.stores.manifest import Listing, Manifest, Pin, Proof, Stored
 
 
 class Writer(Protocol):
@@ -62,6 +62,9 @@ class Store(Protocol):
 
     def add_proof(self, name: str, proof: Proof) -> None:
         """Keep what came of trying a backup. Raises BackupError."""
+
+    def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
+        """Write down that a backup shall stay, or with None that it need not. Raises BackupError."""
 
     def remove(self, name: str, backup_id: str) -> None:
         """Delete a backup; from the first moment on it is not listed any more. Raises BackupError."""

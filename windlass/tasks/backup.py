@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 NAME = "the backup, as the inventory calls it (else all of the environment)"
 ONE = "the backup, as the inventory calls it; may be left out where there is only one"
+IDENTITY = "the file with age's private key, for an encrypted backup (or set WINDLASS_AGE_IDENTITY_FILE)"
 ID = "which one: its id or the beginning of it (else the newest good one)"
 
 
@@ -111,6 +113,7 @@ def list_(
     table="only this table: beside the live one in a schema of its own, or in its own place where it is missing",
     swap="let the restored database take the place of the live one, which is kept under another name",
     explain="only say what would be done",
+    identity=IDENTITY,
     yes="do not ask for the database's name before --swap",
 )
 def restore(
@@ -123,6 +126,7 @@ def restore(
     table: str = "",
     swap: bool = False,
     explain: bool = False,
+    identity: str = "",
     json: bool = False,
     yes: bool = False,
     lab: bool = False,
@@ -161,9 +165,14 @@ def restore(
         entry = chosen_backup(workspace.environment, name)
         if explain:
             return explained(explanation(workspace, entry, wish, backup=backup, listener=listener))
-        return restored(flow(workspace, entry, wish, backup=backup, listener=listener), wish)
+        return restored(flow(workspace, entry, wish, backup=backup, identity=_keys(identity), listener=listener), wish)
 
     run_flow("backup.restore", options, work, changes=not (swap or explain))
+
+
+def _keys(identity: str) -> str:
+    """The file with the private keys: the one that was named, else the one of the environment variable."""
+    return identity or os.environ.get("WINDLASS_AGE_IDENTITY_FILE", "")
 
 
 def _confirm_swap(options: Options, name: str) -> None:
@@ -179,13 +188,14 @@ def _confirm_swap(options: Options, name: str) -> None:
     confirm(question, entry.database, yes=options.yes)
 
 
-@command(name=ONE, backup=ID)
+@command(name=ONE, backup=ID, identity=IDENTITY)
 def verify(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
     backup: str = "",
+    identity: str = "",
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
@@ -194,7 +204,8 @@ def verify(
     """
     Check the bytes of a stored backup again: checksum here, decoded to the end on the database's host.
 
-    A backup whose bytes have changed is marked as bad; it is never restored and fills no slot of retention.
+    A backup whose bytes have changed is marked as bad; it is never restored and fills no slot of retention. Of an encrypted
+    one only the checksum is looked at, unless --identity gives the private key.
 
     Example:
 
@@ -208,7 +219,8 @@ def verify(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        return verified(flow(workspace, chosen_backup(workspace.environment, name), backup, listener))
+        entry = chosen_backup(workspace.environment, name)
+        return verified(flow(workspace, entry, backup, listener, identity=_keys(identity)))
 
     run_flow(
         "backup.verify",
@@ -218,13 +230,14 @@ def verify(
     )
 
 
-@command(name=NAME, backup=ID)
+@command(name=NAME, backup=ID, identity=IDENTITY)
 def drill(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
     backup: str = "",
+    identity: str = "",
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
@@ -250,7 +263,7 @@ def drill(
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         entries = chosen_backups(workspace.environment, name)
-        return drilled(entries, lambda entry: flow(workspace, entry, backup=backup, listener=listener))
+        return drilled(entries, lambda entry: flow(workspace, entry, backup=backup, identity=_keys(identity), listener=listener))
 
     run_flow(
         "backup.drill",
@@ -298,6 +311,49 @@ def prune(
         Options(env=env, check=check, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
         work,
     )
+
+
+@command(name=ONE, backup="which one: its id or the beginning of it", reason="why it shall stay; backup.list --check shows it")
+def pin(
+    _context: Context, *, env: str = "", name: str = "", backup: str = "", reason: str = "", json: bool = False, lab: bool = False
+) -> None:
+    """
+    Have a backup stay whatever the policy says, until it is unpinned. No host is asked.
+
+    Example:
+
+        invoke backup.pin --env production --name tickets --backup 20261120T0230 --reason "before the migration"
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
+    """
+    _pin(Options(env=env, json=json, lab=lab), name, backup, reason=reason)
+
+
+@command(name=ONE, backup="which one: its id or the beginning of it")
+def unpin(_context: Context, *, env: str = "", name: str = "", backup: str = "", json: bool = False, lab: bool = False) -> None:
+    """
+    Let the policy decide about a pinned backup again. Nothing is deleted before the next backup or backup.prune.
+
+    Example:
+
+        invoke backup.unpin --env production --name tickets --backup 20261120T0230
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
+    """
+    _pin(Options(env=env, json=json, lab=lab), name, backup, off=True)
+
+
+def _pin(options: Options, name: str, backup: str, *, reason: str = "", off: bool = False) -> None:
+    from windlass.flows.holdings import pin as flow
+    from windlass.flows.vault import chosen_backup
+    from windlass.tasks.backup_words import pinned
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, _listener: Listener) -> Outcome:
+        entry = chosen_backup(workspace.environment, name)
+        return pinned(entry.name, flow(workspace, entry, backup, reason=reason, off=off))
+
+    run_flow("backup.unpin" if off else "backup.pin", options, work, changes=False)
 
 
 @command(check="only say what the crontab has and whether that would be changed", remove="take the entries out")

@@ -101,6 +101,7 @@ def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bo
     for each in found:
         if not each.backups:
             lines.append(f"{each.name}: no backups yet in {each.place}")
+        lines += [f"{each.name}: {stored.id}: {stored.doubt}" for stored in each.backups if stored.doubt]
         lines += [f"{each.name}: {folder} is not a backup: {why}" for folder, why in each.unreadable.items()]
     return Outcome(
         result={"backups": [_described(each, now) for each in found]}, text="\n".join(lines), error=_too_old(found, now, limit)
@@ -143,6 +144,9 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "tables": len(stored.manifest.tables),
                 "rows": stored.manifest.rows,
                 "verified": stored.verified,
+                "signed": stored.signed,
+                "pinned": stored.pin.words if stored.pin else "",
+                "doubt": stored.doubt,
                 "proven": stored.proven,
                 "drill": stored.drill.model_dump(mode="json") if stored.drill else None,
                 "keep": each.decisions[stored.id].keep,
@@ -189,8 +193,17 @@ def restored(done: Restored, wish: Wish) -> Outcome:
 
 def verified(done: Verified) -> Outcome:
     """A stored backup that is good."""
-    size = f"{human_bytes(done.stored_bytes)} decode to {human_bytes(done.raw_bytes)}"
+    if done.decoded:
+        size = f"{human_bytes(done.stored_bytes)} decode to {human_bytes(done.raw_bytes)}"
+    else:
+        size = f"{human_bytes(done.stored_bytes)} have their checksum (with --identity they are decoded, too)"
     return Outcome(result=asdict(done), text=f"{done.name} {done.id} is good: {size}, in {human_seconds(done.seconds)}")
+
+
+def pinned(name: str, stored: Stored) -> Outcome:
+    """A backup that stays, or no longer has to."""
+    words = stored.pin.words if stored.pin else "no longer pinned"
+    return Outcome(result={"name": name, "id": stored.id, "pinned": stored.pin is not None}, text=f"{name} {stored.id}: {words}")
 
 
 def pruned(found: dict[str, Pruned], *, check: bool) -> Outcome:

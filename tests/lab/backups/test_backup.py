@@ -40,7 +40,9 @@ def test_a_backup_is_whole_private_and_described(place: Place) -> None:
     files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     manifest = place.stored(done.id).manifest
 
-    assert files == dict.fromkeys(["RESTORE.md", "dump.zst", "globals.sql.zst", "manifest.json"], 0o600)
+    assert files == dict.fromkeys(
+        ["RESTORE.md", "dump.zst", "globals.sql.zst", "manifest.json", "manifest.json.sig", "signer.pem"], 0o600
+    )
     assert not (folder.parent / f".partial-{done.id}").exists()
     assert hashlib.sha256((folder / DUMP).read_bytes()).hexdigest() == manifest.dump.sha256
     assert manifest.dump.stored_bytes == (folder / DUMP).stat().st_size
@@ -69,14 +71,14 @@ def test_what_stands_beside_a_backup_restores_it_without_windlass(place: Place) 
     done = place.backup()
     blocks = dict(re.findall(r"```sh (\w+)\n(.*?)```", (Path(done.place) / "RESTORE.md").read_text(), re.DOTALL))
     place.shell("rm -rf /tmp/alone && mkdir /tmp/alone")
-    for name in (DUMP, "globals.sql.zst"):
+    for name in (DUMP, "globals.sql.zst", "manifest.json", "manifest.json.sig", "signer.pem"):
         lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >/tmp/alone/{name}"), (Path(done.place) / name).read_bytes())
     place.shell("chown -R postgres /tmp/alone")
 
     def typed(block: str) -> str:
         return place.shell(f"cd /tmp/alone && su postgres -s /bin/bash <<'TYPED' 2>&1\nset -o pipefail\n{blocks[block]}\nTYPED")
 
-    told = [typed("check"), typed("roles"), typed("restore")]
+    told = [typed("check"), typed("roles"), typed("restore"), typed("signature")]
     rows = place.sql('SELECT count(*) FROM public."Tickets"', "tickets_restored")
     owner = place.sql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'tickets_restored'")
     place.sql("DROP DATABASE tickets_restored")
@@ -84,6 +86,7 @@ def test_what_stands_beside_a_backup_restores_it_without_windlass(place: Place) 
     assert told[0] == f"{DUMP}: OK"
     assert 'role "postgres" already exists' in told[1]
     assert (rows, owner) == ("50000", "tickets")
+    assert told[3] == "Signature Verified Successfully"
 
 
 def test_a_dump_that_was_cut_off_is_not_passed_although_its_list_is(place: Place, tmp_path: Path) -> None:

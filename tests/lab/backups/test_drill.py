@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.lab.backups.place import INVENTORY, LEFT, Place, state, wait_for
-from windlass.errors import BackupError
+from windlass.errors import BackupError, RefusedError
+from windlass.flows.holdings import verify
+from windlass.plans.restoration import Wish
+from windlass.stores.signature import SIGNATURE, Signatures
 
 pytestmark = pytest.mark.lab
 
@@ -35,6 +39,7 @@ def test_a_backup_that_is_not_what_it_should_be_fails_its_drill_and_says_where(p
     backed = place.backup()
     path = Path(backed.place) / "manifest.json"
     path.write_text(path.read_text().replace('"public.people": 1000', '"public.people": 1001'))
+    path.with_name(SIGNATURE).write_bytes(Signatures(place.project / ".windlass" / "keys").sign(path.read_bytes())[SIGNATURE])
     strict = place.entry().model_copy(update={"smoke": ("select false", "select * from nowhere")})
 
     with pytest.raises(BackupError, match=r"public\.people has 1000 rows instead of 1001") as caught:
@@ -46,6 +51,25 @@ def test_a_backup_that_is_not_what_it_should_be_fails_its_drill_and_says_where(p
     assert stored.drill is not None
     assert (stored.drill.passed, stored.proven) == (False, False)
     assert place.shell(LEFT) == ""
+
+
+def test_a_manifest_that_was_changed_afterwards_is_neither_drilled_nor_restored_nor_verified(place: Place) -> None:
+    backed = place.backup()
+    path = Path(backed.place) / "manifest.json"
+    path.write_text(path.read_text().replace('"public.people": 1000', '"public.people": 1001'))
+    before = state(place)
+    try:
+        for attempt in (place.drill, lambda: place.restore(Wish()), lambda: verify(place.workspace, place.entry(), backed.id)):
+            with pytest.raises(RefusedError, match=f"{backed.id}: its signature does not fit: the manifest was changed"):
+                attempt()
+        listed = place.command("backup.list", "--name", "tickets", "--check")
+        out, told = listed.communicate(timeout=60)
+    finally:
+        shutil.rmtree(path.parent)
+
+    assert state(place) == before
+    assert (listed.returncode, "its signature does not fit" in out + told) == (0, True)
+    assert "GOES" not in out
 
 
 def test_a_drill_whose_controller_is_killed_leaves_no_server(place: Place) -> None:

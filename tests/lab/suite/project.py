@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,13 @@ class Suite:
         """A Windlass command as a person starts it, as a process of its own."""
         program = [sys.executable, "-m", "windlass.tasks.program", *words]
         return subprocess.Popen(
-            program, cwd=self.project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            program,
+            cwd=self.project,
+            env={**os.environ, "PYTHONPATH": str(TOP)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
 

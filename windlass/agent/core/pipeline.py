@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from typing import IO, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import IO, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from windlass.agent.core import process
 from windlass.agent.core.guard import Guard
@@ -31,12 +31,21 @@ class Pipeline:
     """The programs, started. Memory stays the same however much flows through.
 
     What passes between two programs is counted: `passed[0]` are the bytes from the first to the second. `give` says that
-    the first gets its input from `feed`; `into` is a file for the last one's output, otherwise `chunks` gives it.
+    the first gets its input from `feed`, or piece by piece from `put` until `end`; `into` is a file for the last one's output,
+    otherwise `chunks` gives it. `taps` are shown what passes: `taps[0]` what goes from the first to the second.
     """
 
-    def __init__(self, guard: Guard, stages: Sequence[Stage], give: bool = False, into: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        stages: Sequence[Stage],
+        give: bool = False,
+        into: Optional[int] = None,
+        taps: Optional[Dict[int, Callable[[bytes], None]]] = None,
+    ) -> None:
         self._guard = guard
         self._stages = stages
+        self._taps = taps or {}
         self._programs: "List[subprocess.Popen[bytes]]" = []
         self._errors = [tempfile.TemporaryFile() for _stage in stages]  # noqa: SIM115 - closed by finish
         self.passed = [0] * (len(stages) - 1)
@@ -61,6 +70,17 @@ class Pipeline:
             pass
         finally:
             sink.close()
+
+    def put(self, chunk: bytes) -> None:
+        """Give the first program a piece of its input. If it has ended already nothing happens; `finish` then says why."""
+        try:
+            _write(_input_of(self._programs[0]), chunk)
+        except BrokenPipeError:
+            pass
+
+    def end(self) -> None:
+        """That was all of its input."""
+        _input_of(self._programs[0]).close()
 
     def chunks(self) -> Iterator[bytes]:
         """The last program's output as it comes."""
@@ -95,6 +115,8 @@ class Pipeline:
                 if not chunk:
                     break
                 self.passed[number] += len(chunk)
+                if number in self._taps:
+                    self._taps[number](chunk)
                 _write(sink, chunk)
         except BrokenPipeError:
             pass

@@ -11,20 +11,23 @@ const late = () => (fault.when ? fs.existsSync(fault.when) : live());
 if (fault.kind === 'late') setInterval(() => { if (late()) { console.error('out of luck once more'); process.exit(1); } }, 50);
 
 const headers = { 'content-type': 'application/json', 'x-release': process.env.RELEASE };
+const waiting = []; // requests that are answered only when this process is told to stop
 const server = http.createServer((request, response) => {
   const url = new URL(request.url, 'http://localhost');
   const seconds = Number(url.searchParams.get('seconds') ?? 0);
   const sick = fault.kind === 'sick' && url.pathname === '/healthz';
   const body = { release: process.env.RELEASE, slot: process.env.SLOT, pid: process.pid, greeting: process.env.GREETING };
-  setTimeout(() => {
+  const answer = () => {
     response.writeHead(sick ? 503 : 200, headers);
     response.end(JSON.stringify(sick ? { reason: 'the database is away' } : body));
-  }, seconds * 1000);
+  };
+  if (url.searchParams.get('until') === 'stop') waiting.push(answer);
+  else setTimeout(answer, seconds * 1000);
 });
 
 if (fault.kind !== 'never') server.listen(process.env.PORT, () => console.log('listening'));
 else setInterval(() => console.log('still not ready'), 500);
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, () => { server.close(() => process.exit(0)); server.closeIdleConnections(); });
+  process.on(signal, () => { waiting.forEach((answer) => answer()); server.close(() => process.exit(0)); server.closeIdleConnections(); });
 }

@@ -1,0 +1,93 @@
+"""Signatures of manifests: whose are believed, and what becomes of a manifest that was changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_stores import manifest, put
+from windlass.errors import BackupError
+from windlass.stores.directory import DirectoryStore
+from windlass.stores.manifest import Stored
+from windlass.stores.signature import KEY, SIGNATURE, SIGNER, Signatures
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "backups", Signatures(tmp_path / "keys"))
+
+
+def only(store: DirectoryStore) -> Stored:
+    (found,) = store.listing("shop").backups
+    return found
+
+
+def test_what_is_published_is_signed_with_a_key_for_its_owner_alone(store: DirectoryStore, tmp_path: Path) -> None:
+    put(store, "a")
+    keys = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").iterdir()}
+    first = (tmp_path / "keys" / KEY).read_bytes()
+    put(store, "b")
+
+    assert [(each.signed, each.doubt, each.verified) for each in store.listing("shop").backups] == [(True, "", True)] * 2
+    assert keys[KEY] == 0o600
+    assert set(keys) == {KEY, f"{KEY}.pub"}
+    assert (tmp_path / "keys" / KEY).read_bytes() == first
+
+
+def test_a_changed_manifest_is_doubted_and_no_good_one(store: DirectoryStore) -> None:
+    put(store, "a")
+    path = store.folder / "shop" / "a" / "manifest.json"
+    path.write_text(path.read_text().replace("40", "41"))
+
+    assert only(store).doubt == "its signature does not fit: the manifest was changed after it was written"
+    assert (only(store).signed, only(store).verified, store.listing("shop").newest()) == (False, False, None)
+    assert only(store).candidate().held == only(store).doubt
+
+
+def test_another_controllers_signature_is_believed_once_the_inventory_names_it(store: DirectoryStore, tmp_path: Path) -> None:
+    put(store, "a")
+    stranger = replace(store, signatures=Signatures(tmp_path / "elsewhere"))
+    public = (tmp_path / "keys" / f"{KEY}.pub").read_text().strip()
+    knowing = replace(store, signatures=Signatures(tmp_path / "elsewhere", (public,)))
+
+    assert only(stranger).doubt == f"it is signed with a key that is not believed, {public}"
+    assert (only(knowing).signed, only(knowing).doubt) == (True, "")
+    assert not (tmp_path / "elsewhere").exists(), "reading makes no key"
+
+
+def test_a_signature_that_is_gone_is_doubted_unless_the_backup_is_older_than_the_key(store: DirectoryStore, tmp_path: Path) -> None:
+    put(DirectoryStore(store.folder), "a")
+    without_key = only(store)
+    put(store, "b")
+    os.utime(tmp_path / "keys" / KEY, (1, 1))
+    for name in (SIGNATURE, SIGNER):
+        (store.folder / "shop" / "b" / name).unlink()
+    after = {each.id: each.doubt for each in store.listing("shop").backups}
+    os.utime(tmp_path / "keys" / KEY, (LATER.timestamp(), LATER.timestamp()))
+    before = {each.id: (each.doubt, each.signed, each.verified) for each in store.listing("shop").backups}
+
+    assert (without_key.signed, without_key.doubt) == (False, "")
+    assert after == dict.fromkeys("ab", "its signature is gone")
+    assert before == dict.fromkeys("ab", ("", False, True))
+
+
+def test_a_key_that_is_broken_says_which_one(tmp_path: Path) -> None:
+    (tmp_path / KEY).write_text("nothing")
+
+    with pytest.raises(BackupError, match=f"cannot use the key {tmp_path / KEY}"):
+        Signatures(tmp_path).sign(manifest("a").id.encode())
+
+
+@pytest.mark.parametrize("content", ["", "-----BEGIN PUBLIC KEY-----\nMCowBQ\n-----END PUBLIC KEY-----\n"])
+def test_a_signer_that_is_no_key_is_doubted(store: DirectoryStore, content: str) -> None:
+    put(store, "a")
+    (store.folder / "shop" / "a" / SIGNER).write_text(content)
+
+    assert only(store).doubt == "its signer.pem is no public key of Ed25519"

@@ -1,0 +1,97 @@
+"""Starting the agent at the other end: what sudo asks, what a login shell prints, and what it means when nothing starts."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+import time
+
+from windlass.errors import AgentFailed
+from windlass.hosts import payload
+from windlass.hosts.session import START_LIMIT, Opener, Session, lost
+from windlass.hosts.target import Target
+
+MOST_NOISE = 65536  # bytes that a login may print
+
+
+class Starting:
+    """One start. `session` carries the command from the beginning; `finish` gives it the agent."""
+
+    def __init__(self, target: Target, opener: Opener) -> None:
+        self._target = target
+        self._prompt = secrets.token_hex(12)
+        self._heard = b""
+        sudo = ""
+        if target.sudo and target.user != "root":
+            sudo = f"sudo -S -p {self._prompt}" if target.sudo_password else "sudo -n"
+        tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
+        self.session: Session = opener(target, payload.start_command(sudo=sudo, tag=tag))
+
+    def finish(self) -> bytes:
+        """Send the agent, skip what a login shell may print up to the mark, and give what came behind it.
+
+        Where sudo may ask for a password, wait to see whether it does; otherwise nothing is waited for. Raises AgentFailed,
+        ConnectionFailed.
+        """
+        if self._target.sudo_password is not None:
+            self._answer_sudo(self._target.sudo_password.reveal())
+        with contextlib.suppress(OSError):  # it may have ended already, and what it said then tells more
+            self.session.send(payload.payload())
+        self.session.wait_at_most(START_LIMIT)
+        while payload.READY not in self._heard:
+            try:
+                data = self.session.receive(1 << 18)
+            except TimeoutError:
+                raise lost(self._target, f"it has said nothing for {START_LIMIT:.0f} s") from None
+            except (OSError, EOFError) as error:
+                raise lost(self._target, error) from error
+            self._take(data, "")
+        return self._heard.split(payload.READY, 1)[1]
+
+    def _answer_sudo(self, password: str) -> None:
+        self.session.wait_at_most(0.1)
+        asked, complaint = False, ""
+        deadline = time.monotonic() + START_LIMIT
+        while payload.READY not in self._heard:
+            complaint += self.session.errors()
+            if self._prompt in complaint and asked:
+                raise self._no_root("sudo did not take the password")
+            if time.monotonic() > deadline:
+                raise self._no_root("sudo did not answer")
+            try:
+                if self._prompt in complaint:
+                    asked, complaint = True, ""
+                    self.session.send(password.encode() + b"\n")
+                data = self.session.receive(4096)
+            except TimeoutError:
+                continue
+            except (OSError, EOFError) as error:
+                raise lost(self._target, error) from error
+            self._take(data, complaint)
+
+    def _take(self, data: bytes, complaint: str) -> None:
+        self._heard += data
+        if not data or (len(self._heard) > MOST_NOISE and payload.READY not in self._heard):
+            raise self._no_start(complaint + self.session.errors())
+
+    def _no_root(self, message: str) -> AgentFailed:
+        name = self._target.name
+        return AgentFailed(f"{message} on {name}", host=name, hint="check the sudo password; it was tried once only")
+
+    def _no_start(self, complaint: str) -> AgentFailed:
+        name, user = self._target.name, self._target.user
+        lines = [*self._heard.decode("utf-8", "replace").splitlines(), *complaint.splitlines()][-8:]
+        if payload.NO_PYTHON in self._heard:
+            return AgentFailed(f"{name} has no Python", host=name, hint="install it there: apt-get install python3")
+        if payload.OLD_PYTHON in self._heard:
+            message, hint = f"{name} has a Python older than 3.8", "install a newer python3 there"
+        elif "sudo" in complaint:
+            message, hint = f"{name} does not let {user} become root", f"let {user} use sudo there"
+            if self._target.sudo_password is None:
+                hint += " without a password, or give the password with --ask-sudo-password"
+        else:
+            message, hint = f"the agent did not start on {name}", "run the login by hand to see more"
+        return AgentFailed(message, host=name, last_lines=lines, hint=hint)

@@ -1,0 +1,273 @@
+"""`secrets.*`: values that travel encrypted with the repository, who can read them, and whether one stands in the open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from windlass.tasks.common import Options, command
+
+if TYPE_CHECKING:
+    from windlass.flows.secret_file import People
+    from windlass.flows.secret_listing import Listed
+    from windlass.flows.secret_scan import Scanned
+    from windlass.inventory import Environment
+    from windlass.tasks.door import Outcome
+
+
+@command(name="the secret, as the inventory declares it")
+def set_(_context: Context, name: str, *, env: str = "", json: bool = False) -> None:
+    """
+    Set a secret in the environment's encrypted file. The value is asked for, or read from standard input; never an argument.
+
+    Example:
+
+        invoke secrets.set --env staging --name mail_password
+        pass show mail | invoke secrets.set --env staging --name mail_password
+
+    Exit codes: 0 done, 2 wrong usage, no key, or the file was tampered with.
+    """
+    from windlass.flows.secret_file import put
+    from windlass.tasks.door import Outcome
+
+    def work(environment: Environment) -> Outcome:
+        changed = put(environment, name, _value(name))
+        text = f"{name} is set: commit secrets.sops.yml" if changed else f"{name} has this value already"
+        return Outcome(result={"name": name, "changed": changed}, text=text)
+
+    _run("secrets.set", Options(env=env, json=json), work)
+
+
+@command(name="the secret")
+def get(_context: Context, name: str, *, env: str = "", yes: bool = False) -> None:
+    """
+    Print the value of a secret. Into a pipe or a file only with --yes.
+
+    Example:
+
+        invoke secrets.get --env staging --name mail_password
+
+    Exit codes: 0 done, 2 wrong usage, no value or no key, 4 standard output is not a terminal.
+    """
+    import sys
+
+    from windlass.errors import InventoryError, RefusedError
+    from windlass.inventory import local_secrets
+    from windlass.tasks.door import Outcome
+
+    def work(environment: Environment) -> Outcome:
+        if not yes and not sys.stdout.isatty():
+            raise RefusedError("standard output is not a terminal", hint="with --yes the secret is written into it nonetheless")
+        secrets = local_secrets(environment)
+        if name in environment.secrets and name not in secrets.sources():
+            raise InventoryError(
+                f"the secret {name} has no value", hint=f"invoke secrets.set --env {environment.name} --name {name}"
+            )
+        return Outcome(text=secrets.get(name).reveal())
+
+    _run("secrets.get", Options(env=env, yes=yes), work)
+
+
+@command()
+def list_(_context: Context, *, env: str = "", json: bool = False) -> None:
+    """
+    List the secrets: which have a value and where from, which lack one, which nobody needs. No key is needed.
+
+    Example:
+
+        invoke secrets.list --env staging
+
+    Exit codes: 0 done, 2 wrong usage or inventory.
+    """
+    from dataclasses import asdict
+
+    from windlass.flows.secret_listing import listing
+    from windlass.tasks.door import Outcome
+
+    def work(environment: Environment) -> Outcome:
+        rows = listing(environment)
+        return Outcome(result={"secrets": [asdict(row) for row in rows]}, text=_listed(rows))
+
+    _run("secrets.list", Options(env=env, json=json), work)
+
+
+@command()
+def edit(_context: Context, *, env: str = "") -> None:
+    """
+    Open all values in $EDITOR, in a private file in memory. Only what was changed is encrypted anew.
+
+    Example:
+
+        invoke secrets.edit --env staging
+
+    Exit codes: 0 done, 1 the editor failed, 2 wrong usage, no key, or what was written cannot be taken.
+    """
+    import os
+
+    from windlass.flows.secret_editing import edit as flow
+    from windlass.tasks.door import Outcome
+
+    def work(environment: Environment) -> Outcome:
+        changed = flow(environment, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi", _again)
+        return Outcome(text=f"changed: {', '.join(changed)}" if changed else "nothing was changed")
+
+    _run("secrets.edit", Options(env=env), work)
+
+
+@command()
+def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
+    """
+    Make a new data key and encrypt every value anew, for the same people. The values themselves stay.
+
+    Example:
+
+        invoke secrets.rotate --env staging
+
+    Exit codes: 0 done, 2 wrong usage or no key, 4 the file has a recipient that nobody named.
+    """
+    from windlass.flows.secret_file import rotate as flow
+    from windlass.tasks.door import Outcome
+
+    def work(environment: Environment) -> Outcome:
+        count = flow(environment)
+        said = "who could read them before may know them still: change what must not be known where it comes from"
+        return Outcome(result={"values": count}, text=f"{count} values encrypted under a new key; {said}")
+
+    _run("secrets.rotate", Options(env=env, json=json), work)
+
+
+@command(
+    add="the name of somebody who may read the secrets from now on",
+    recipient="their public age key; without it, your own, which is made if there is none",
+    remove="the name of somebody who may not any more",
+)
+def people(_context: Context, *, env: str = "", add: str = "", recipient: str = "", remove: str = "", json: bool = False) -> None:
+    """
+    Say who can read the encrypted secrets; let somebody in (--add), or take somebody out (--remove).
+
+    Example:
+
+        invoke secrets.people --env staging
+        invoke secrets.people --env staging --add ben --recipient age1…
+        invoke secrets.people --env staging --remove ben
+
+    Exit codes: 0 done, 2 wrong usage or no key, 4 refused: the last reader, or a recipient that nobody named.
+    """
+    from windlass.errors import UsageError
+    from windlass.flows import secret_file
+    from windlass.tasks.door import Outcome
+
+    def work(environment: Environment) -> Outcome:
+        if (add and remove) or (recipient and not add):
+            raise UsageError("either --add NAME with --recipient, or --remove NAME")
+        if add:
+            secret_file.add_person(environment, add, recipient)
+        if remove:
+            secret_file.remove_person(environment, remove)
+        found = secret_file.people(environment)
+        return Outcome(result={"people": dict(found.named), "unnamed": list(found.unnamed)}, text=_people(found, remove))
+
+    _run("secrets.people", Options(env=env, json=json), work)
+
+
+@command()
+def scan(_context: Context, *, env: str = "", json: bool = False) -> None:
+    """
+    Look for known secret values in the repository's files and in all that was ever committed; never prints one.
+
+    Example:
+
+        invoke secrets.scan
+
+    Exit codes: 0 nothing found, 1 found, 2 wrong usage or no key.
+    """
+    from windlass.errors import WindlassError
+    from windlass.flows.secret_scan import scan as flow
+    from windlass.flows.workspace import load_environment
+    from windlass.tasks.common import environments, project_folder
+    from windlass.tasks.door import Outcome
+    from windlass.tasks.running import run_alone
+
+    def work() -> Outcome:
+        project = project_folder()
+        scanned = flow(project, [load_environment(project, name) for name in ([env] if env else environments(project))])
+        found = [f"{one.secret}: {one.path} ({one.commit})" for one in scanned.findings]
+        error = WindlassError(
+            f"{len(found)} places hold a secret in the open" if len(found) > 1 else "a secret stands in the open",
+            hint="change the secret where it comes from: what was once committed cannot be taken back",
+            last_lines=found,
+        )
+        return Outcome(result=_scanned(scanned), text="" if found else _clean(scanned), error=error if found else None)
+
+    run_alone("secrets.scan", Options(env=env, json=json), work)
+
+
+def _run(task: str, options: Options, work: Any) -> None:
+    """Load the environment, no host, and do the work."""
+    from windlass.flows.workspace import load_environment
+    from windlass.tasks.common import chosen_environment, project_folder
+    from windlass.tasks.running import run_alone
+
+    def whole() -> Any:
+        project = project_folder()
+        return work(load_environment(project, chosen_environment(options, project)))
+
+    run_alone(task, options, whole)
+
+
+def _value(name: str) -> str:
+    """Typed unseen on a terminal, twice; else all of standard input, without the newline at its end."""
+    import getpass
+    import sys
+
+    from windlass.errors import UsageError
+
+    if not sys.stdin.isatty():
+        return sys.stdin.read().removesuffix("\n")
+    value = getpass.getpass(f"{name}: ")
+    if getpass.getpass(f"{name} once more: ") != value:
+        raise UsageError("these are not the same: nothing was changed")
+    return value
+
+
+def _again(fault: str) -> bool:
+    """Ask whether the editor should open once more; nobody there means no."""
+    import sys
+
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{fault}. Enter opens the editor again, `drop` throws the changes away: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() != "drop"
+
+
+def _listed(rows: Sequence[Listed]) -> str:
+    if not rows:
+        return "the inventory declares no secrets"
+    cells = [("secret", "state", "changed", "from"), *((row.name, row.state, row.changed, row.source) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]).rstrip() for line in cells
+    )
+
+
+def _people(found: People, removed: str) -> str:
+    lines = [f"{name}{' (you)' if name in found.own else ''}: {recipient}" for name, recipient in sorted(found.named.items())]
+    lines += [f"nobody named it: {recipient}" for recipient in found.unnamed]
+    if removed:
+        lines.append(
+            f"the file has a new key; what {removed} could read before {removed} may know still: change it where it comes from"
+        )
+    return "\n".join(lines) or "nobody yet: invoke secrets.people --add YOUR-NAME"
+
+
+def _scanned(scanned: Scanned) -> dict[str, Any]:
+    findings = [{"secret": one.secret, "commit": one.commit, "path": one.path} for one in scanned.findings]
+    return {"findings": findings, "objects": scanned.objects, "too_short": list(scanned.skipped)}
+
+
+def _clean(scanned: Scanned) -> str:
+    short = f"; too short to look for: {', '.join(scanned.skipped)}" if scanned.skipped else ""
+    return f"no known secret in the files and {scanned.objects} objects of the history{short}"
