@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, env, inventory, lab, pm2, secrets, setup, tls
+from windlass.tasks import backup, deploy, env, firewall, inventory, lab, pm2, secrets, setup, tls
 
 namespace = Collection(
     setup.setup,
@@ -21,6 +21,7 @@ namespace = Collection(
         backup.schedule,
         list=backup.list_,
     ),
+    firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs),
     env=Collection(env.diff),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from windlass.operations.authorized_key import AuthorizedKeys
 from windlass.operations.command import Run
+from windlass.operations.commit import Guarded
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.line import Line
@@ -44,18 +45,28 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
 
 
 def _person(name: str, person: Person) -> Iterator[Operation]:
-    sudoers = f"/etc/sudoers.d/windlass-{name}"
     if person.absent:
-        yield File(path=sudoers, absent=True)
+        yield _sudoers(name, "")
         yield User(name=name, absent=True)
         return
     yield User(name=name, groups=person.groups, shell=person.shell)
     if person.keys:
         yield AuthorizedKeys(user=name, keys=person.keys)
-    if person.sudo:
-        yield File(path=sudoers, content=f"{name} ALL=(ALL:ALL) NOPASSWD: ALL\n", mode="0440", validate=SUDOERS)
-    else:
-        yield File(path=sudoers, absent=True)
+    yield _sudoers(name, f"{name} ALL=(ALL:ALL) NOPASSWD: ALL\n" if person.sudo else "")
+
+
+def _sudoers(name: str, content: str) -> Operation:
+    """On trial: these may be the very rights with which we came in."""
+    return Guarded(
+        guard="sudoers",
+        path=f"/etc/sudoers.d/windlass-{name}",
+        content=content,
+        absent=not content,
+        mode="0440",
+        validate=SUDOERS,
+        activate="visudo -c -q",
+        undo="true",
+    )
 
 
 def _clock(zone: str) -> Iterator[Operation]:

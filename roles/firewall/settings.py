@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 
 from windlass.inventory.schema import Entry, Matching, Port
+from windlass.plans.firewall import STORES, is_wide
 
 
 def _network(value: str) -> str:
@@ -31,10 +32,20 @@ class MoreOpening(Entry):
     reason: Reason
     """What it is for; it stands beside the rule"""
 
+    @model_validator(mode="after")
+    def _no_store_for_everybody(self) -> MoreOpening:
+        wide = next((source for source in self.sources or ("anywhere",) if is_wide(source)), "")
+        store = {port: name for name, port in STORES.items()}.get(self.port)
+        if store and wide:
+            raise ValueError(f"would let {wide} reach {store} (port {self.port}): name the addresses in `sources`")
+        return self
+
 
 class Settings(Entry):
     """See defaults.yml."""
 
     ssh_ports: tuple[Port, ...]
     ssh_sources: tuple[Network, ...]
+    ssh_per_minute: Annotated[int, Field(ge=0, le=100_000)]
+    confirm_seconds: Annotated[int, Field(ge=5, le=3600)]
     openings: tuple[MoreOpening, ...]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from windlass.flows.catalogue import Catalogue
 from windlass.inventory import Environment, load
+from windlass.operations.commit import Guarded
 from windlass.operations.file import File
 from windlass.operations.operation import Operation
 from windlass.operations.template import Template
@@ -84,7 +85,7 @@ def steps(loaded: Environment, host: str, role: str, surroundings: Surroundings 
 
 def text(operations: list[Operation], path: str) -> str:
     """The content that one of the operations gives to a file."""
-    operation = next(each for each in operations if isinstance(each, File | Template) and each.path == path)
+    operation = next(each for each in operations if isinstance(each, File | Template | Guarded) and each.path == path)
     content = operation.content() if isinstance(operation, Template) else operation.content
     assert isinstance(content, str | Secret)
     return content.reveal() if isinstance(content, Secret) else content

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.roles_sample import BALANCED, environment, steps, text, titles
 from windlass.errors import InventoryError
 from windlass.operations.authorized_key import AuthorizedKeys
+from windlass.operations.commit import Guarded
 from windlass.operations.file import File
 from windlass.operations.operation import Operation
 from windlass.operations.package import Package
@@ -26,7 +27,7 @@ def variables(yaml: str) -> str:
 
 
 def doors(operations: list[Operation]) -> list[str]:
-    return [line.strip() for line in text(operations, RULES).splitlines() if " counter " in line]
+    return [line.strip() for line in text(operations, RULES).splitlines() if " counter accept " in line]
 
 
 def test_people_come_with_keys_and_sudo_and_go_without_their_home(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_people_come_with_keys_and_sudo_and_go_without_their_home(tmp_path: Path
     ]
     assert [each for each in wanted if isinstance(each, AuthorizedKeys)] == [AuthorizedKeys(user="ada", keys=(KEY,))]
     assert text(wanted, "/etc/sudoers.d/windlass-ada") == "ada ALL=(ALL:ALL) NOPASSWD: ALL\n"
-    assert {each.path for each in wanted if isinstance(each, File) and each.absent} == {
+    assert {each.path for each in wanted if isinstance(each, File | Guarded) and each.absent} == {
         "/etc/sudoers.d/windlass-bob",
         "/etc/sudoers.d/windlass-eve",
         "/etc/apt/apt.conf.d/52windlass-updates",
@@ -111,10 +112,56 @@ firewall:
     assert doors(in_lab)[0] == 'ip saddr { 203.0.113.128/25 } tcp dport 22 counter accept comment "SSH"'
 
 
+def test_what_containers_publish_is_open_where_the_host_itself_is_and_nowhere_else(tmp_path: Path) -> None:
+    lines = text(steps(environment(tmp_path, BALANCED), "app2", "firewall"), RULES).split("chain published {")[1].splitlines()
+
+    assert [line.strip() for line in lines if "counter " in line] == [
+        'meta l4proto tcp ct original proto-dst 2222 counter return comment "SSH"',
+        'ip saddr { 198.51.100.10 } meta l4proto tcp ct original proto-dst 8080 counter return comment "shop for its balancers"',
+        'ip6 saddr { 2001:db8::11 } meta l4proto tcp ct original proto-dst 8080 counter return comment "shop for its balancers"',
+        'counter drop comment "published by a container, but not opened"',
+    ]
+
+
+def test_new_connections_of_ssh_have_a_limit_for_each_address_of_both_families_unless_it_is_0(tmp_path: Path) -> None:
+    limited = environment(tmp_path, variables("firewall: {ssh_per_minute: 30, ssh_ports: [22]}"))
+    lines = [line for line in text(steps(limited, "app2", "firewall"), RULES).splitlines() if "limit rate" in line]
+
+    assert [line.split(" limit ")[0].strip() for line in lines] == [
+        "tcp dport { 2222, 22 } update @ssh_ip { ip saddr",
+        "tcp dport { 2222, 22 } update @ssh_ip6 { ip6 saddr and ffff:ffff:ffff:ffff::",
+    ]
+    assert {line.split(" limit ")[1] for line in lines} == {"rate over 30/minute burst 30 packets } counter drop"}
+    free = environment(tmp_path, variables("firewall: {ssh_per_minute: 0}"))
+    assert "ssh_ip" not in text(steps(free, "app2", "firewall"), RULES)
+
+
+@pytest.mark.parametrize("sources", ["", ", sources: [0.0.0.0/0]", ', sources: ["::/0"]', ", sources: [0.0.0.0/1, 128.0.0.0/1]"])
+@pytest.mark.parametrize(("port", "store"), [(5432, "postgresql"), (6379, "redis")])
+def test_a_public_store_is_a_fault_with_file_and_line(tmp_path: Path, port: int, store: str, sources: str) -> None:
+    with pytest.raises(InventoryError) as caught:
+        environment(tmp_path, variables(f"firewall:\n  openings:\n    - {{port: {port}{sources}, reason: x}}"))
+
+    (line,) = caught.value.last_lines
+    assert line.startswith("inventories/sample/1.yml:4: variables.firewall.openings[0]: would let ")
+    assert line.endswith(f"reach {store} (port {port}): name the addresses in `sources`")
+
+
+def test_a_store_may_be_open_to_named_addresses(tmp_path: Path) -> None:
+    loaded = environment(
+        tmp_path, variables("firewall:\n  openings: [{port: 5432, sources: [192.0.2.7, 2001:db8:1::/48], reason: reports}]")
+    )
+
+    assert doors(steps(loaded, "web1", "firewall"))[1:] == [
+        'ip saddr { 192.0.2.7 } tcp dport 5432 counter accept comment "reports"',
+        'ip6 saddr { 2001:db8:1::/48 } tcp dport 5432 counter accept comment "reports"',
+    ]
+
+
 def test_the_ssh_server_is_asked_before_any_rule_is_written(tmp_path: Path) -> None:
     wanted = titles(steps(environment(tmp_path), "app2", "firewall"))
 
-    assert wanted.index("the SSH server's port stays open") < wanted.index(f"file {RULES} from template firewall/rules.nft.j2")
+    assert wanted.index("the SSH server's port stays open") < wanted.index(f"firewall: {RULES}, on trial")
 
 
 @pytest.mark.parametrize(

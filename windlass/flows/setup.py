@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -79,15 +79,16 @@ def setup(
     check: bool = False,
     on_failure: OnFailure = "continue",
     listener: events.Listener = events.nobody,
+    roles: Collection[str] = (),
 ) -> SetupResult:
-    """Make hosts what their roles say, or with `check` only say what would change.
+    """Make hosts what their roles say (only these `roles`, if any are named), or with `check` only say what would change.
 
     on_failure   `continue`: all hosts at once, a failing host does not stop the others; `stop`: one after another, and
                  the first that fails leaves the rest untouched
 
     What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
     """
-    batches = {host.name: batch_for(workspace, host, check=check) for host in hosts}
+    batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
     tally = _Tally(listener)
     with workspace.fleet(hosts, tally) as fleet:
         rounds = [list(batches)] if on_failure == "continue" else [[name] for name in batches]
@@ -101,13 +102,14 @@ def setup(
     return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches})
 
 
-def batch_for(workspace: Workspace, host: Host, *, check: bool = False) -> Batch:
-    """What all roles of a host want of it, in the order of its roles."""
+def batch_for(workspace: Workspace, host: Host, *, check: bool = False, roles: Collection[str] = ()) -> Batch:
+    """What all roles of a host (only these, if any are named) want of it, in the order of its roles."""
     view = workspace.view(host)
     environment = workspace.environment
     wanted = [
         operation
         for role in environment.roles_of(host)
+        if not roles or role in roles
         for operation in workspace.catalogue.wanted(role, view, environment.settings(host, role))
     ]
     return Batch(tuple(wanted), check=check)

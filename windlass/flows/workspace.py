@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.flows.catalogue import Catalogue
+from windlass.flows.commit import confirmer
 from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secrets
 from windlass.hosts.fleet import Fleet
 from windlass.hosts.target import Target
@@ -65,7 +66,7 @@ class Workspace:
 
     def fleet(self, hosts: Iterable[Host | str], listener: events.Listener = events.nobody) -> Fleet:
         """These hosts, to be worked on together; enter it to keep the connections for as long as the block lasts."""
-        return Fleet(self.targets(hosts), listener)
+        return Fleet(self.targets(hosts), listener, confirmer=confirmer(listener))
 
     def view(self, host: Host | str) -> HostView:
         """A host as its roles see it."""

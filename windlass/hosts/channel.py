@@ -21,6 +21,7 @@ from windlass.hosts.upload import Uploads
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch, encode
 
+TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
 Sink = Callable[[int, bytes], None]
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 
@@ -59,11 +60,39 @@ class Result:
         return self.status == "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class OnTrial:
+    """A change that the host takes back by itself after `seconds`, unless it is confirmed over a new connection.
+
+    active   the change is made; before that (or when the line fell silent just then) there is nothing to confirm
+    """
+
+    guard: str
+    token: str
+    seconds: float
+    active: bool
+
+
+Confirmer = Callable[["Target", OnTrial], None]
+
+
+def nobody_confirms(_target: Target, _change: OnTrial) -> None:
+    """The host then takes every change on trial back."""
+
+
 class Channel:
     """An open line to the agent on one host. `facts` are what it said of itself."""
 
-    def __init__(self, target: Target, listener: events.Listener = events.nobody, opener: Opener = open_over_ssh) -> None:
+    def __init__(
+        self,
+        target: Target,
+        listener: events.Listener = events.nobody,
+        opener: Opener = open_over_ssh,
+        confirmer: Confirmer = nobody_confirms,
+    ) -> None:
         self.target = target
+        self._confirmer = confirmer
+        self._trial: OnTrial | None = None
         self.round_trips = 0
         self._listener = listener
         self._lock = threading.Lock()
@@ -124,6 +153,9 @@ class Channel:
         except BaseException as error:
             self._over = self._over or f"the batch before was broken off ({error or type(error).__name__})"
             self._session.close()
+            change, self._trial = self._trial, None
+            if isinstance(error, ConnectionFailed) and change:
+                self._confirmer(self.target, change)
             raise
         if not batch.go_on:
             _raise_first_failure(self.target.name, results)
@@ -137,6 +169,9 @@ class Channel:
                 return results
             if kind == frames.RESULT:
                 results.append(self._result(batch, frames.decode(body)))
+                if self._trial:
+                    self._trial = None
+                    self._session.wait_at_most(SILENCE_LIMIT)
             elif kind == frames.DATA and sink is not None:
                 sink(*frames.decode_data(body))
             elif kind in (frames.FETCH, frames.CREDIT):
@@ -152,12 +187,23 @@ class Channel:
             self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
             self._listener(events.Note(_harmless(str(frames.decode(body)["text"])), self.target.name))
+        elif kind == frames.ARMED:
+            self._on_trial(OnTrial(**frames.decode(body)))
         elif kind == frames.FATAL:
             raise AgentFailed(
                 f"the agent on {self.target.name} broke",
                 host=self.target.name,
                 last_lines=str(frames.decode(body)["message"]).splitlines()[-12:],
             )
+
+    def _on_trial(self, change: OnTrial) -> None:
+        """A change that cuts this very line off is noticed as silence, which has to be shorter than usual then."""
+        self._trial = None if change.active else change
+        if change.active:
+            self._confirmer(self.target, change)
+            self._session.wait_at_most(SILENCE_LIMIT)
+        else:
+            self._session.wait_at_most(min(SILENCE_LIMIT, max(TRIAL_SILENCE, change.seconds / 2)))
 
     def _result(self, batch: Batch, body: dict[str, Any]) -> Result:
         operation = batch.operations[body["index"]]

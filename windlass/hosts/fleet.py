@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
-from windlass.hosts.channel import Channel, Result, open_over_ssh
+from windlass.hosts.channel import Channel, Confirmer, Result, nobody_confirms, open_over_ssh
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
 from windlass.operations.operation import Operation
@@ -31,11 +31,16 @@ class Fleet:
     """
 
     def __init__(
-        self, targets: Iterable[Target], listener: events.Listener = events.nobody, opener: Opener = open_over_ssh
+        self,
+        targets: Iterable[Target],
+        listener: events.Listener = events.nobody,
+        opener: Opener = open_over_ssh,
+        confirmer: Confirmer = nobody_confirms,
     ) -> None:
         self.targets = {target.name: target for target in targets}
         self._listener = listener
         self._opener = opener
+        self._confirmer = confirmer
         self._channels: dict[str, Channel] = {}
         self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
         self._stop = threading.Event()
@@ -60,7 +65,7 @@ class Fleet:
         """The line to one host, opened if it is not yet. Raises ConnectionFailed or AgentFailed."""
         channel = self._channels.get(host)
         if channel is None:
-            channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener)
+            channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener, self._confirmer)
             threading.Thread(target=self._ping, args=(channel,), name=f"ping {host}", daemon=True).start()
             if self._ending.is_set():
                 raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)

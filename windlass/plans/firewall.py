@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from windlass.errors import InventoryError
 from windlass.plans.certificates import HTTPS
 
 if TYPE_CHECKING:
     from windlass.inventory import Environment, Host
+    from windlass.plans.topology import HostView
 
-Protocol = Literal["tcp", "udp"]
+Transport = Literal["tcp", "udp"]
 ANYWHERE = ("anywhere",)
 STORES = {"postgresql": 5432, "redis": 6379}
+WIDEST = {4: 8, 6: 16}  # a network with a shorter prefix is no longer somebody's: it is anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,90 @@ class Opening:
     """New connections to a port are let in: from these addresses (or networks), or from anywhere."""
 
     port: int
-    protocol: Protocol
+    protocol: Transport
     sources: tuple[str, ...]
     reason: str
+
+
+class More(Protocol):
+    """An opening that the settings ask for."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def protocol(self) -> Transport: ...
+    @property
+    def sources(self) -> tuple[str, ...]: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Wishes(Protocol):
+    """The settings of the role firewall."""
+
+    @property
+    def ssh_ports(self) -> tuple[int, ...]: ...
+    @property
+    def ssh_sources(self) -> tuple[str, ...]: ...
+    @property
+    def openings(self) -> Sequence[More]: ...
+
+
+def compiled(host: HostView, wishes: Wishes) -> tuple[Opening, ...]:
+    """All that is open on a host: what the environment needs, and what its settings ask for besides. SSH comes first."""
+    ssh, *others = openings(host.environment, host.environment.host(host.name))
+    sources = _ssh_sources(host, wishes)
+    more = [Opening(each.port, each.protocol, each.sources or ANYWHERE, each.reason) for each in wishes.openings]
+    return (*(Opening(port, "tcp", sources, ssh.reason) for port in ssh_ports(host, wishes)), *others, *more)
+
+
+def ssh_ports(host: HostView, wishes: Wishes) -> tuple[int, ...]:
+    """The ports of SSH, the inventory's first."""
+    return tuple(dict.fromkeys((host.environment.host(host.name).port, *wishes.ssh_ports)))
+
+
+def _ssh_sources(host: HostView, wishes: Wishes) -> tuple[str, ...]:
+    """The networks that are wanted, and in any case the jump host through which we come; a twin has a network of its own."""
+    if not wishes.ssh_sources:
+        return ANYWHERE
+    if host.surroundings.ssh_network:
+        return (host.surroundings.ssh_network,)
+    jump = host.environment.host(host.name).jump
+    return (*wishes.ssh_sources, *private_addresses([host.environment.host(jump)] if jump else []))
+
+
+def rules(doors: Iterable[Opening], *, published: bool = False) -> list[dict[str, str]]:
+    """Openings as nftables matches them; with `published`, by the port before it was translated to a container's."""
+    return [rule for door in doors for rule in _rules(door, published=published)]
+
+
+def _rules(door: Opening, *, published: bool) -> Iterator[dict[str, str]]:
+    """One rule for anywhere; otherwise one for each family of addresses, because nftables keeps them apart."""
+    match = f"{door.protocol} dport {door.port}"
+    if published:
+        match = f"meta l4proto {door.protocol} ct original proto-dst {door.port}"
+    if door.sources == ANYWHERE:
+        yield {"match": match, "comment": door.reason}
+        return
+    for kind in ("ip", "ip6"):
+        same = [source for source in door.sources if family(source) == kind]
+        if same:
+            yield {"match": f"{kind} saddr {{ {', '.join(_disjoint(same))} }} {match}", "comment": door.reason}
+
+
+def _disjoint(sources: list[str]) -> Iterator[str]:
+    """The same addresses without any twice: nftables refuses a set in which one network holds another."""
+    networks: list[Any] = [ipaddress.ip_network(source) for source in sources]
+    for network in ipaddress.collapse_addresses(networks):
+        yield str(network.network_address if network.num_addresses == 1 else network)
+
+
+def is_wide(source: str) -> bool:
+    """Whether a source is anybody's: anywhere, or a network so large that it comes to the same."""
+    if source == ANYWHERE[0]:
+        return True
+    network = ipaddress.ip_network(source)
+    return network.prefixlen < WIDEST[network.version]
 
 
 def openings(environment: Environment, host: Host) -> tuple[Opening, ...]:
@@ -79,7 +162,7 @@ def _stores(environment: Environment, host: Host) -> Iterator[Opening]:
 
 def _united(found: Iterable[Opening]) -> Iterator[Opening]:
     """One opening per port: sites that share a port are told apart by their domains, not by the firewall."""
-    by_port: dict[tuple[int, Protocol], list[Opening]] = {}
+    by_port: dict[tuple[int, Transport], list[Opening]] = {}
     for opening in found:
         by_port.setdefault((opening.port, opening.protocol), []).append(opening)
     for (port, protocol), same in by_port.items():

@@ -61,12 +61,13 @@ def setup(
             raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
         policy: OnFailure = "stop" if on_failure == "stop" else "continue"
         hosts = workspace.hosts(limit)
-        return _outcome(flow(workspace, hosts, check=check, on_failure=policy, listener=listener), check=check)
+        return outcome_of(flow(workspace, hosts, check=check, on_failure=policy, listener=listener), check=check)
 
     run_flow("setup", options, work)
 
 
-def _outcome(result: SetupResult, *, check: bool) -> Outcome:
+def outcome_of(result: SetupResult, *, check: bool) -> Outcome:
+    """What a setup came to, as it is shown."""
     from windlass.tasks.door import Outcome
 
     failed = sum(bool(host.error) for host in result.hosts.values())

@@ -1,0 +1,288 @@
+"""The compiled rules on three real hosts, seen from outside and from each other, in both families of addresses."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.unit.sample_project import run_tasks
+from windlass import lab
+from windlass.flows.firewall import Exposure, Ports, check
+from windlass.flows.setup import setup
+from windlass.flows.twin import lab_spec, labs_folder
+from windlass.flows.workspace import Workspace, load_environment, open_workspace
+from windlass.hosts.channel import Channel
+from windlass.values import Command
+
+pytestmark = pytest.mark.lab
+
+NAME = "firewall"
+HOSTS = """\
+environment: {user: deploy}
+hosts:
+  web1: {address: 192.0.2.10}
+  app1: {address: 192.0.2.11}
+  data1: {address: 192.0.2.12}
+groups:
+  all: {roles: [firewall]}
+  data: {hosts: [data1], roles: [redis]}
+applications:
+  shop:
+    hosts: app1
+    source: {npm: sample, version: 1.0.0}
+    processes: {web: {command: serve, listen: socket}}
+    site: {balancer: web1, local_port: 88, domains: [shop.example.org]}
+secrets: {redis_password: {description: made up}}
+variables: {redis: {password: {secret: redis_password}}}
+"""
+SIX = {"web1": "2001:db8:77::10", "app1": "2001:db8:77::11", "data1": "2001:db8:77::12"}
+SERVER = "import http.server,socket;http.server.HTTPServer.address_family=socket.AF_INET6;http.server.test(port={port},bind='::')"
+LISTEN = {"web1": (80,), "app1": (88, 99), "data1": (6379,)}
+# The kernel remembers each attempt for minutes, for all hosts of the lab together: so not all 65,535 of all of them.
+FEW = Ports(1, 100)
+STORE = Ports(6300, 6400)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The hosts, set up, with what they listen for."""
+
+    workspace: Workspace
+    lab: lab.Lab
+
+    def shell(self, host: str, script: str) -> str:
+        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/sh", "-ec", script), limit=120)
+        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
+        return answer.text
+
+    def check(self, ports: Ports = FEW, limit: str = "") -> dict[str, Exposure]:
+        return dict(check(self.workspace, self.workspace.hosts(limit), ports=ports).hosts)
+
+
+def listen(place: Place, host: str, port: int) -> None:
+    command = SERVER.format(port=port)
+    place.shell(host, f'systemd-run --quiet --collect --unit=listen-{port} python3 -c "{command}"')
+    place.shell(host, f"until ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    project = tmp_path_factory.mktemp("project")
+    (project / "inventories" / NAME).mkdir(parents=True)
+    (project / "inventories" / NAME / "hosts.yml").write_text(HOSTS)
+    try:
+        running = lab.up(lab_spec(load_environment(project, NAME)), root=labs_folder(project), say=lambda _line: None)
+        made = Place(open_workspace(project, NAME, lab=True), running)
+        for host, address in SIX.items():
+            made.shell(host, f"ip address add {address}/64 dev host0 nodad")
+            for port in LISTEN[host]:
+                listen(made, host, port)
+        result = setup(made.workspace, made.workspace.hosts(), roles=("firewall",))
+        assert result.error() is None
+        yield made
+    finally:
+        lab.down(NAME, root=labs_folder(project), say=lambda _line: None)
+
+
+def looks(exposure: Exposure) -> dict[tuple[str, bool], set[int]]:
+    """The open ports by who looked and whether it was over IPv6."""
+    return {(each.viewer, ":" in each.address): set(each.open) for each in exposure.seen}
+
+
+def test_what_is_open_is_exactly_what_was_compiled_but_for_the_families_that_it_was_not_compiled_for(place: Place) -> None:
+    found = place.check(limit="web1,app1") | place.check(Ports(1, 6400), limit="data1")
+
+    assert {name: exposure.differences for name, exposure in found.items()} == {"web1": (), "app1": (), "data1": ()}
+    assert {name: exposure.blind for name, exposure in found.items()} == {"web1": (), "app1": (), "data1": ()}
+    public, shop, store = looks(found["web1"]), looks(found["app1"]), looks(found["data1"])
+    assert public == {("", False): {22, 80}} | {(peer, six): {22, 80} for peer in ("app1", "data1") for six in (False, True)}
+    assert (shop[("web1", False)], shop[("web1", True)], shop[("", False)], shop[("data1", False)]) == (
+        {22, 88},
+        {22},
+        {22},
+        {22},
+    )
+    assert (store[("app1", False)], store[("app1", True)], store[("", False)], store[("web1", False)]) == (
+        {22, 6379},
+        {22},
+        {22},
+        {22},
+    )
+
+
+def test_a_door_opened_by_hand_and_a_service_that_is_gone_are_both_found(place: Place) -> None:
+    place.shell("app1", "nft insert rule inet windlass input tcp dport 99 accept")
+    place.shell("data1", "systemctl stop listen-6379")
+    try:
+        found = place.check(limit="app1") | place.check(STORE, limit="data1")
+    finally:
+        place.shell("app1", "systemctl reload windlass-firewall")
+        listen(place, "data1", 6379)
+
+    opened = {(each.viewer, each.port, each.kind, each.reason) for each in found["app1"].differences}
+    assert opened == {(viewer, 99, "open", "nothing in the inventory asks for it") for viewer in ("", "web1", "data1")}
+    closed = [(each.viewer, each.port, each.kind, each.reason) for each in found["data1"].differences]
+    assert closed == [("app1", 6379, "closed", "compiled for redis for the applications")]
+
+
+DOCKER = """
+table ip docker-like {
+    chain prerouting {
+        type nat hook prerouting priority dstnat; policy accept;
+        fib daddr type local tcp dport { 6380, 88 } dnat to 172.31.7.2
+    }
+}
+table ip6 docker-like {
+    chain prerouting {
+        type nat hook prerouting priority dstnat; policy accept;
+        fib daddr type local tcp dport { 6380, 88 } dnat to fd00:31:7::2
+    }
+}
+"""
+CONTAINER = """
+ip netns add box
+ip link add ctr0 type veth peer name eth0 netns box
+ip address add 172.31.7.1/24 dev ctr0; ip -6 address add fd00:31:7::1/64 dev ctr0 nodad; ip link set ctr0 up
+ip -n box address add 172.31.7.2/24 dev eth0; ip -n box -6 address add fd00:31:7::2/64 dev eth0 nodad; ip -n box link set eth0 up
+ip -n box route add default via 172.31.7.1; ip -n box -6 route add default via fd00:31:7::1
+sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+systemctl stop listen-88
+"""
+GONE = """
+systemctl stop box-6380 box-88; ip netns delete box
+nft delete table ip docker-like; nft delete table ip6 docker-like
+"""
+FLOOD = """
+import socket
+for _ in range(400):
+    try:
+        socket.create_connection(("{address}", 22), 0.5).close()
+    except OSError:
+        print("dropped")
+        break
+"""
+
+
+def reached(place: Place, viewer: str, address: str, port: int) -> bool:
+    look = f"import socket; socket.create_connection(('{address}', {port}), 1.5)"
+    return lab.run_inside(place.lab.hosts[viewer], Command.of("python3", "-c", look)).code == 0
+
+
+def test_what_a_container_publishes_is_open_to_those_only_who_were_compiled_in(place: Place) -> None:
+    """Published as Docker does it, in tables of its own: they stay, and what they let by is dropped all the same."""
+    place.shell("app1", CONTAINER)
+    for port in (6380, 88):
+        program = SERVER.format(port=port)
+        place.shell("app1", f'systemd-run --quiet --collect --unit=box-{port} ip netns exec box python3 -c "{program}"')
+        place.shell("app1", f"until ip netns exec box ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done")
+    place.shell("app1", f"nft -f - <<'END'\n{DOCKER}END")
+    four = place.lab.hosts["app1"].address
+    try:
+        seen = {
+            (viewer, port): (reached(place, viewer, four, port), reached(place, viewer, SIX["app1"], port))
+            for viewer in ("web1", "data1")
+            for port in (6380, 88)
+        }
+        place.shell("app1", "nft delete table inet windlass")
+        bare = [reached(place, "data1", address, 6380) for address in (four, SIX["app1"])]
+        place.shell("app1", "systemctl reload windlass-firewall; nft list table ip docker-like; nft list table ip6 docker-like")
+    finally:
+        place.shell(
+            "app1",
+            GONE,
+        )
+        listen(place, "app1", 88)
+
+    assert seen == {
+        ("web1", 6380): (False, False),
+        ("web1", 88): (True, False),
+        ("data1", 6380): (False, False),
+        ("data1", 88): (False, False),
+    }
+    assert bare == [True, True]  # without our rules it would have been reached: the test can fail
+
+
+def test_thirty_logins_in_a_row_are_let_in_and_hundreds_are_not(place: Place) -> None:
+    place.shell("web1", "systemctl reload windlass-firewall")
+    (target,) = place.workspace.targets(["web1"])
+    for _ in range(30):
+        Channel(target).close()
+
+    program = FLOOD.format(address=place.lab.hosts["web1"].address)
+    flood = lab.run_inside(place.lab.hosts["app1"], Command.of("python3", "-c", program), limit=120)
+
+    assert flood.text == "dropped"
+    Channel(target).close()  # who floods keeps nobody else out
+    assert socket.create_connection((target.address, target.port), 5).close() is None
+
+
+def test_the_tasks_plan_apply_explain_and_check(place: Place) -> None:
+    project = place.workspace.project
+    place.shell("app1", "sed -i '/for its balancers/d' /etc/windlass/firewall.nft; nft -f /etc/windlass/firewall.nft")
+
+    plan = json.loads(run_tasks(project, "firewall.plan", "--env", NAME, "--lab", "--json").stdout)
+    missing = run_tasks(project, "firewall.check", "--env", NAME, "--lab", "--json", "--limit", "app1", "--ports", "80-100")
+    applied = json.loads(run_tasks(project, "firewall.apply", "--env", NAME, "--lab", "--json").stdout)
+    right = run_tasks(project, "firewall.check", "--env", NAME, "--lab", "--limit", "app1", "--ports", "80-100")
+    explained = run_tasks(project, "firewall.explain", "--env", NAME, "--lab", "--limit", "app1")
+
+    assert (plan["result"]["changed"], plan["hosts"]["app1"]["status"]) == (1, "changed")
+    assert (missing.returncode, json.loads(missing.stdout)["result"]["hosts"]["app1"]["differences"]) == (
+        1,
+        [
+            {
+                "from": "web1",
+                "address": place.lab.hosts["app1"].address,
+                "port": 88,
+                "is": "closed",
+                "why": "compiled for shop for its balancers",
+            }
+        ],
+    )
+    assert (applied["exit_code"], applied["result"]["changed"]) == (0, 1)
+    assert right.returncode == 0, right.stderr
+    assert "exactly what was compiled is open" in right.stdout
+    assert f"web1 ({place.lab.hosts['web1'].address})" in explained.stdout
+
+
+SHUT = """\
+table inet windlass
+delete table inet windlass
+table inet windlass {
+    chain input {
+        type filter hook input priority filter; policy drop;
+        ct state established accept
+    }
+}
+"""
+
+
+def loaded(place: Place) -> dict[str, str]:
+    """The rules of all hosts, as file and in the kernel."""
+    script = "sha256sum /etc/windlass/firewall.nft; nft --stateless --terse list table inet windlass"
+    return {host: place.shell(host, script) for host in SIX}
+
+
+def test_rules_that_shut_us_out_are_taken_back_and_the_other_hosts_are_left_alone(place: Place) -> None:
+    project = place.workspace.project
+    before = loaded(place)
+    inventory, template = project / "inventories" / NAME / "hosts.yml", project / "templates" / "firewall" / "rules.nft.j2"
+    template.parent.mkdir(parents=True)
+    inventory.write_text(HOSTS.replace("variables: {", "variables: {firewall: {confirm_seconds: 5}, "))
+    template.write_text(SHUT)
+    try:
+        done = json.loads(run_tasks(project, "firewall.apply", "--env", NAME, "--lab", "--json").stdout)
+    finally:
+        inventory.write_text(HOSTS)
+        template.unlink()
+
+    hosts = done["error"]["hosts"]
+    assert done["exit_code"] == 1
+    assert "would have locked us out of web1" in hosts["web1"]
+    assert "the old one is back and the host answers" in hosts["web1"]
+    assert (hosts["app1"], hosts["data1"]) == ("not touched", "not touched")
+    assert loaded(place) == before

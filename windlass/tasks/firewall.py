@@ -1,0 +1,214 @@
+"""`firewall.plan`, `firewall.apply`, `firewall.explain`, `firewall.check`: which doors are open, and whether they really are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from windlass.tasks.common import Options, command
+
+if TYPE_CHECKING:
+    from windlass.events import Listener
+    from windlass.flows.firewall import Exposures, Ports
+    from windlass.flows.setup import OnFailure
+    from windlass.flows.workspace import Workspace
+    from windlass.plans.firewall import Opening
+    from windlass.tasks.door import Outcome
+
+
+@command()
+def plan(
+    _context: Context, *, env: str = "", limit: str = "", json: bool = False, lab: bool = False, accept_new: bool = False
+) -> None:
+    """
+    Show what would change in the hosts' rules: what was compiled against what is there.
+
+    Example:
+
+        invoke firewall.plan --env staging
+
+    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts.
+    """
+    options = Options(env=env, limit=limit, check=True, diff=True, json=json, lab=lab, accept_new=accept_new)
+    _set_up("firewall.plan", options, "continue")
+
+
+@command(on_failure="stop (one host after another, the first failure ends it) or continue (all at once)")
+def apply(
+    _context: Context,
+    *,
+    env: str = "",
+    limit: str = "",
+    diff: bool = False,
+    json: bool = False,
+    yes: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+    on_failure: str = "stop",
+) -> None:
+    """
+    Give hosts the rules that were compiled, one host after another. Each takes its own back if nobody can log in anew.
+
+    Example:
+
+        invoke firewall.apply --env staging --limit web1 --diff
+
+    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
+    """
+    options = Options(env=env, limit=limit, diff=diff, json=json, yes=yes, lab=lab, accept_new=accept_new)
+    _set_up("firewall.apply", options, on_failure)
+
+
+def _set_up(task: str, options: Options, on_failure: str) -> None:
+    from windlass.errors import UsageError
+    from windlass.flows.firewall import ROLE
+    from windlass.flows.setup import setup
+    from windlass.tasks.running import run_flow
+    from windlass.tasks.setup import outcome_of
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        if on_failure not in ("continue", "stop"):
+            raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
+        policy: OnFailure = "stop" if on_failure == "stop" else "continue"
+        hosts = [host for host in workspace.hosts(options.limit) if ROLE in workspace.environment.roles_of(host)]
+        if not hosts:
+            raise UsageError("none of these hosts has the role firewall", hint="give it to a group: roles: [base, firewall]")
+        result = setup(workspace, hosts, check=options.check, on_failure=policy, listener=listener, roles=(ROLE,))
+        return outcome_of(result, check=options.check)
+
+    run_flow(task, options, work)
+
+
+@command()
+def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = False, lab: bool = False) -> None:
+    """
+    Show every opening that was compiled: on which host, from whom, and why. Asks no host.
+
+    Example:
+
+        invoke firewall.explain --env production --limit 'data*'
+
+    Exit codes: 0 done, 2 wrong usage or inventory.
+    """
+    from windlass.flows.firewall import compiled_for
+    from windlass.report.tables import table
+    from windlass.tasks.door import Outcome
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, _listener: Listener) -> Outcome:
+        doors = compiled_for(workspace, workspace.hosts(limit))
+        bare = [host.name for host in workspace.hosts(limit) if host.name not in doors]
+        rows = [
+            [name, f"{each.port}/{each.protocol}", _whom(workspace, each), each.reason]
+            for name, opened in doors.items()
+            for each in opened
+        ]
+        text = table(["host", "port", "from", "why"], rows)
+        if bare:
+            text += f"\n{', '.join(bare)}: no firewall (not the role firewall)"
+        return Outcome(result={"openings": {name: _plain(opened) for name, opened in doors.items()}, "without": bare}, text=text)
+
+    run_flow("firewall.explain", Options(env=env, limit=limit, json=json, lab=lab), work, changes=False)
+
+
+@command(ports="which TCP ports, FIRST-LAST; all 65,535 unless said otherwise")
+def check(
+    _context: Context,
+    *,
+    env: str = "",
+    limit: str = "",
+    ports: str = "1-65535",
+    json: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+) -> None:
+    """
+    Try every TCP port of every host, from here and from each other host, and compare with what was compiled.
+
+    IPv6 too where a host has it. A port that is open and was not compiled is an error, and so is one that was compiled and is
+    closed, be it that nothing listens. Takes about 25 s for each address.
+
+    Example:
+
+        invoke firewall.check --env staging
+        invoke firewall.check --env staging --limit data1 --ports 1-10000
+
+    Exit codes: 0 exactly what was compiled, 1 something differs, 2 wrong usage or inventory.
+    """
+    from windlass.flows.firewall import check as flow
+    from windlass.tasks.running import run_flow
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        tried = _ports(ports)
+        return _compared(flow(workspace, workspace.hosts(limit), ports=tried, listener=listener))
+
+    options = Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new)
+    run_flow("firewall.check", options, work, changes=False)
+
+
+def _ports(text: str) -> Ports:
+    from windlass.errors import UsageError
+    from windlass.flows.firewall import Ports
+
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= 65535):
+        raise UsageError(f"--ports {text}: should be FIRST-LAST within 1-65535")
+    return Ports(int(first), int(last))
+
+
+def _compared(found: Exposures) -> Outcome:
+    from windlass.report.tables import table
+    from windlass.tasks.door import Outcome
+
+    rows = [
+        [name, each.viewer or "outside", each.address, ", ".join(map(str, each.open)) or "nothing"]
+        for name, exposure in found.hosts.items()
+        for each in exposure.seen
+    ]
+    wrong = [
+        [each.host, each.viewer or "outside", each.address, f"{each.port} is {each.kind}", each.reason]
+        for exposure in found.hosts.values()
+        for each in exposure.differences
+    ]
+    parts = [table(["host", "seen from", "at", "open"], rows)]
+    parts += [table(["host", "seen from", "at", "differs", "why"], wrong)] if wrong else []
+    parts += [] if found.error() else [f"exactly what was compiled is open, in {found.seconds:.0f} s"]
+    return Outcome(result=_document(found), text="\n\n".join(parts), error=found.error())
+
+
+def _document(found: Exposures) -> dict[str, object]:
+    return {
+        "seconds": found.seconds,
+        "hosts": {
+            name: {
+                "compiled": _plain(exposure.compiled),
+                "seen": [
+                    {"from": each.viewer or "outside", "source": each.source, "address": each.address, "open": list(each.open)}
+                    for each in exposure.seen
+                ],
+                "differences": [
+                    {
+                        "from": each.viewer or "outside",
+                        "address": each.address,
+                        "port": each.port,
+                        "is": each.kind,
+                        "why": each.reason,
+                    }
+                    for each in exposure.differences
+                ],
+                "not_seen": list(exposure.blind),
+            }
+            for name, exposure in found.hosts.items()
+        },
+    }
+
+
+def _plain(opened: tuple[Opening, ...]) -> list[dict[str, object]]:
+    return [{"port": each.port, "protocol": each.protocol, "from": list(each.sources), "why": each.reason} for each in opened]
+
+
+def _whom(workspace: Workspace, opening: Opening) -> str:
+    """Addresses of the environment's own hosts by their names."""
+    names = {host.private_address: host.name for host in workspace.environment.hosts.values()}
+    return ", ".join(f"{names[each]} ({each})" if each in names else each for each in opening.sources)
