@@ -317,6 +317,7 @@ def test_a_hook_that_fails_fails_the_run_and_is_tried_again_without_a_new_certif
 
     with pytest.raises(OperationFailed) as caught:
         site.renew(force=True)
+    issued = site.orders()  # the CA refuses one nonce in ten, and certbot's second try is an order of its own
     with pytest.raises(OperationFailed):
         site.renew()
     broken = lab.run_inside(site.lab.hosts["web1"], Command.of("systemctl", "start", "windlass-certificates.service"), limit=60)
@@ -325,7 +326,7 @@ def test_a_hook_that_fails_fails_the_run_and_is_tried_again_without_a_new_certif
 
     assert "the deploy hook failed" in "\n".join(caught.value.last_lines)
     assert broken.code != 0
-    assert site.orders() == orders + 1
+    assert site.orders() == issued > orders
     assert renewed.states[0].problem == ""
     assert site.shell("web1", "cat /root/told").split() == ["shop"]
     site.settings()
