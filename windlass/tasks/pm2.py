@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
-    from windlass.errors import WindlassError
+    from windlass.errors import HostError, WindlassError
     from windlass.events import Listener
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Application
@@ -40,38 +41,14 @@ def status(
 
     Exit codes: 0 done, 1 a host failed, 2 wrong usage or inventory.
     """
-    from windlass.errors import HostError
     from windlass.flows.overview import pm2_list
-    from windlass.report.tables import table
-    from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_flow
-    from windlass.values import human_bytes, human_seconds
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         application, hosts = _chosen(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
             listed = pm2_list(application, fleet)
-        failed = {host: found.message for host, found in listed.items() if isinstance(found, HostError)}
-        rows = [
-            [
-                host,
-                entry["name"],
-                entry["status"],
-                str(entry["pid"] or ""),
-                human_seconds(entry["uptime"]) if entry["uptime"] else "",
-                str(entry["restarts"]),
-                human_bytes(entry["memory"]),
-                f"{entry['cpu']} %",
-            ]
-            for host, found in listed.items()
-            if not isinstance(found, HostError)
-            for entry in found
-        ]
-        text = (
-            table(["host", "process", "status", "pid", "up", "restarts", "memory", "cpu"], rows) if rows else "PM2 runs nothing yet"
-        )
-        processes = {host: found for host, found in listed.items() if not isinstance(found, HostError)}
-        return Outcome(result={"processes": processes}, text=text, error=_failed(failed))
+        return _listed(listed)
 
     run_flow(
         "pm2.status",
@@ -79,6 +56,34 @@ def status(
         work,
         changes=False,
     )
+
+
+def _listed(listed: Mapping[str, list[dict[str, Any]] | HostError]) -> Outcome:
+    from windlass.errors import HostError
+    from windlass.report.tables import table
+    from windlass.tasks.door import Outcome
+
+    failed = {host: found.message for host, found in listed.items() if isinstance(found, HostError)}
+    processes = {host: found for host, found in listed.items() if not isinstance(found, HostError)}
+    rows = [_row(host, entry) for host, found in processes.items() for entry in found]
+    head = ["host", "process", "status", "pid", "up", "restarts", "memory", "cpu"]
+    text = table(head, rows) if rows else "PM2 runs nothing yet"
+    return Outcome(result={"processes": processes}, text=text, error=_failed(failed))
+
+
+def _row(host: str, entry: Mapping[str, Any]) -> list[str]:
+    from windlass.values import human_bytes, human_seconds
+
+    return [
+        host,
+        entry["name"],
+        entry["status"],
+        str(entry["pid"] or ""),
+        human_seconds(entry["uptime"]) if entry["uptime"] else "",
+        str(entry["restarts"]),
+        human_bytes(entry["memory"]),
+        f"{entry['cpu']} %",
+    ]
 
 
 @command(app=APP, process=PROCESS)
