@@ -296,7 +296,7 @@ def test_processes_restart_as_often_as_one_likes_but_not_during_a_deploy(served:
 
     def restart() -> dict[str, tuple[str, ...]]:
         with served.workspace.fleet(["app1"]) as fleet:
-            return restart(application, fleet, "web", gate_seconds=30, operator="ada@desk")
+            return overview.restart(application, fleet, "web", gate_seconds=30, operator="ada@desk")
 
     slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
     with Load(served.url()) as load:
