@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, env, firewall, inventory, lab, pm2, secrets, setup, tls
+from windlass.tasks import backup, deploy, env, firewall, inventory, lab, nginx, pm2, secrets, setup, tls
 
 namespace = Collection(
     setup.setup,
@@ -23,6 +23,7 @@ namespace = Collection(
     ),
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
+    nginx=Collection(nginx.check, nginx.apply, nginx.reload),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs),
     env=Collection(env.diff),
     secrets=Collection(
