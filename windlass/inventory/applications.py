@@ -276,6 +276,12 @@ class Application(Entry):
         return {**value, "build": build, "supervisor": value.get("supervisor") or "systemd"}
 
     @model_validator(mode="after")
+    def _buildable(self) -> Application:
+        if self.runtime == "python" and isinstance(self.source, NpmSource):
+            raise ValueError("`runtime: python` needs a source of git or path, not npm")
+        return self
+
+    @model_validator(mode="after")
     def _one_listens(self) -> Application:
         listening = [process.name for process in self.processes.values() if process.listen != "none"]
         if len(listening) != 1:
