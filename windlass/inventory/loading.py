@@ -53,6 +53,7 @@ def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str,
         applications=parts.applications,
         backups=parts.backups,
         secrets=parts.secrets,
+        notify=general.notify,
         variables=variables,
         tree=parts.tree,
     )

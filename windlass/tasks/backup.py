@@ -11,16 +11,21 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
+    from windlass.flows.drill import Drilled
     from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
 
 
-@command(name=NAME)
+@command(
+    name=NAME, if_missed="only those whose last scheduled run never began, because this machine was off; what cron's entries do"
+)
 def run(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    if_missed: bool = False,
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
@@ -42,12 +47,17 @@ def run(
     """
     from windlass.flows.backup import backup as flow
     from windlass.flows.vault import chosen_backups
+    from windlass.flows.watch import watched
     from windlass.tasks.backup_words import backed_up
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         entries = chosen_backups(workspace.environment, name)
-        return backed_up(entries, lambda entry: flow(workspace, entry, listener))
+        if if_missed:
+            entries = _missed(workspace, entries, listener)
+        return backed_up(
+            entries, lambda entry: watched(workspace, entry, "backup", lambda: flow(workspace, entry, listener), listener)
+        )
 
     run_flow(
         "backup",
@@ -55,6 +65,19 @@ def run(
         work,
         changes=False,
     )
+
+
+def _missed(workspace: Workspace, entries: tuple[Backup, ...], listener: Listener) -> tuple[Backup, ...]:
+    """Those that have to be made up for; why, or why not, is told of each."""
+    from datetime import UTC, datetime
+
+    from windlass.events import Note
+    from windlass.flows.schedule import missed
+
+    found = {entry.name: missed(workspace, entry, datetime.now(UTC)) for entry in entries}
+    for name, due in found.items():
+        listener(Note(f"{name}: {due.reason}"))
+    return tuple(entry for entry in entries if found[entry.name].run)
 
 
 @command(name=ONE, backup=ID, identity=IDENTITY)
@@ -127,12 +150,16 @@ def drill(
     """
     from windlass.flows.drill import drill as flow
     from windlass.flows.vault import chosen_backups
+    from windlass.flows.watch import watched
     from windlass.tasks.backup_words import drilled
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
+        def one(entry: Backup) -> Drilled:
+            return flow(workspace, entry, backup=backup, identity=keys(identity), listener=listener)
+
         entries = chosen_backups(workspace.environment, name)
-        return drilled(entries, lambda entry: flow(workspace, entry, backup=backup, identity=keys(identity), listener=listener))
+        return drilled(entries, lambda entry: watched(workspace, entry, "drill", lambda: one(entry), listener))
 
     run_flow(
         "backup.drill",

@@ -11,7 +11,9 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
+    from windlass.flows.holdings import Pruned
     from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
 
 
@@ -85,12 +87,18 @@ def prune(
     """
     from windlass.flows.holdings import prune as flow
     from windlass.flows.vault import chosen_backups
-    from windlass.tasks.backup_holdings_words import pruned
+    from windlass.flows.watch import watched
+    from windlass.tasks.backup_holdings_words import left, pruned
     from windlass.tasks.running import run_flow
+
+    def one(workspace: Workspace, entry: Backup, listener: Listener) -> Pruned:
+        if check:
+            return flow(workspace, entry, check=True, listener=listener)
+        return watched(workspace, entry, "prune", lambda: flow(workspace, entry, listener=listener), listener, left)
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         entries = chosen_backups(workspace.environment, name)
-        return pruned({each.name: flow(workspace, each, check=check, listener=listener) for each in entries}, check=check)
+        return pruned({each.name: one(workspace, each, listener) for each in entries}, check=check)
 
     run_flow(
         "backup.prune",
