@@ -134,6 +134,29 @@ def test_a_dead_man_s_switch_hears_of_begin_success_and_failure_and_no_secret(tm
     ]
 
 
+def test_one_switch_stands_for_all_stores_of_a_backup(tmp_path: Path, web: Heard) -> None:
+    workspace = opened(tmp_path, "", f", ping: {web.url}/nightly")
+    path = tmp_path / "inventories" / "staging" / "hosts.yml"
+    path.write_text(
+        path.read_text().replace("directory: backups", "stores: [near, far]")
+        + "stores:\n  near: {directory: near}\n  far: {directory: far}\n"
+    )
+    workspace = open_workspace(tmp_path, "staging")
+    near, far = workspace.environment.backup("shop").each_store()
+
+    def fails() -> None:
+        raise FAILURE
+
+    with pytest.raises(BackupError):
+        watched(workspace, near, "backup", fails)
+    watched(workspace, far, "backup", lambda: None)
+    watched(workspace, near, "backup", lambda: None)
+
+    told = [(path.rpartition("/")[2], body.splitlines()[-1]) for path, _kind, body in web.requests]
+    assert [signal_name for signal_name, _line in told] == ["start", "fail", "start", "fail", "start", "nightly"]
+    assert told[3][1] == "near: the dump is empty"
+
+
 def test_a_webhook_hears_of_a_failure_a_refusal_and_of_their_end_but_not_of_every_success(tmp_path: Path, web: Heard) -> None:
     workspace = opened(tmp_path, f'webhook: "{web.url}/{{{{ secrets.hook }}}}"')
 
@@ -160,6 +183,7 @@ def test_a_webhook_hears_of_a_failure_a_refusal_and_of_their_end_but_not_of_ever
         "what": "backup",
         "environment": "staging",
         "name": "shop",
+        "store": "directory",
         "database": "shop",
         "host": "web1",
         "operator": "",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from windlass.inventory.stores import label
+
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
 
 What = Literal["backup", "drill", "prune"]
 
@@ -43,27 +45,30 @@ def home(workspace: Workspace) -> Path:
 
 
 def attempts(workspace: Workspace, name: str) -> Attempts:
-    """What was last tried with a backup, by what it was. A file that cannot be read counts as none: it is a note, not a record."""
+    """What was last tried with a backup, by `key`. A file that cannot be read counts as none: it is a note, not a record."""
     try:
         return _ALL.validate_json(_path(workspace, name).read_bytes())
     except (OSError, ValidationError):
         return {}
 
 
-def note(workspace: Workspace, name: str, what: What, attempt: Attempt) -> None:
-    """Write an attempt down. Raises OSError."""
-    path = _path(workspace, name)
+def key(what: What, store: str) -> str:
+    """How an attempt is filed."""
+    return label(what, store)
+
+
+def note(workspace: Workspace, entry: Backup, what: What, attempt: Attempt) -> None:
+    """Write an attempt down, for the store that the entry means. Raises OSError."""
+    path = _path(workspace, entry.name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(_ALL.dump_json({**attempts(workspace, name), what: attempt}, indent=1))
+    draft.write_bytes(_ALL.dump_json({**attempts(workspace, entry.name), key(what, entry.store): attempt}, indent=1))
     draft.rename(path)
 
 
-def last_begun(workspace: Workspace, name: str, newest: datetime | None) -> datetime | None:
-    """When a backup was last begun, as far as the note or the newest one in the store (`newest`) knows."""
-    noted = attempts(workspace, name).get("backup")
-    known = [moment for moment in (noted.started if noted else None, newest) if moment is not None]
-    return max(known, default=None)
+def last(workspace: Workspace, entry: Backup, what: What) -> Attempt | None:
+    """The last time that this was tried, for the store that the entry means."""
+    return attempts(workspace, entry.name).get(key(what, entry.store))
 
 
 def _path(workspace: Workspace, name: str) -> Path:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from windlass.errors import BackupError
-from windlass.flows.attempts import last_begun
+from windlass.flows.attempts import last
 from windlass.flows.crontab import crontab_lines, in_crontab, put_crontab
 from windlass.flows.timers import in_timers, lingers, put_timers, units
 from windlass.flows.vault import open_store
@@ -85,10 +85,13 @@ def next_run(entry: Backup, by: By, now: datetime) -> datetime:
 
 
 def missed(workspace: Workspace, entry: Backup, now: datetime) -> Due:
-    """Whether cron's last run of a backup has to be made up for. A store that does not answer now says so in the run."""
+    """Whether cron's last run of a backup, in the store that the entry means, has to be made up for.
+
+    A store that does not answer now says so in the run.
+    """
     scheduled = _from_wall(previous(calendar(entry.schedule), _wall(now - GRACE)))
-    last = last_begun(workspace, entry.name, None) or _newest(workspace, entry)
-    return due(scheduled, last, now)
+    noted = last(workspace, entry, "backup")
+    return due(scheduled, noted.started if noted else _newest(workspace, entry), now)
 
 
 def _newest(workspace: Workspace, entry: Backup) -> datetime | None:

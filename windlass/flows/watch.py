@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from windlass import events
 from windlass.errors import RefusedError, WindlassError
-from windlass.flows.attempts import Attempt, What, attempts, note
+from windlass.flows.attempts import Attempt, What, attempts, key, last, note
 from windlass.flows.messengers import deliver, email, ping, webhook
 from windlass.inventory import render, scope
+from windlass.inventory.stores import label
 from windlass.plans.notices import Notice, letter, payload
 from windlass.report.masking import Mask
 from windlass.values import Secret, human_seconds
@@ -84,7 +85,9 @@ class _Watch:
         now, failing = datetime.now(UTC), self._failing()
         self._note(Attempt(started=self.started, ended=now))
         notice = self._notice("recovered", now, failing) if failing else None
-        self._send(notice, "", f"{self._subject()}: done in {human_seconds((now - self.started).total_seconds())}")
+        body = f"{self._subject()}: done in {human_seconds((now - self.started).total_seconds())}"
+        others = self._other_stores_that_fail()
+        self._send(notice, "fail" if others else "", "\n".join([body, *others]))
 
     def failed(self, error: BaseException) -> None:
         """Whoever interrupts a run is there, and needs no message."""
@@ -98,12 +101,19 @@ class _Watch:
         self._send(None if by_person else notice, "fail", body)
 
     def _failing(self) -> datetime | None:
-        before = attempts(self.workspace, self.entry.name).get(self.what)
+        before = last(self.workspace, self.entry, self.what)
         return before.failing if before else None
+
+    def _other_stores_that_fail(self) -> list[str]:
+        """One switch stands for all stores of a backup: it hears of a success when none of them fails."""
+        tried = attempts(self.workspace, self.entry.name)
+        stores = self.workspace.environment.backup(self.entry.name).stores
+        keys = {store: key(self.what, store) for store in stores if store != self.entry.store}
+        return [f"{store}: {tried[each].failed}" for store, each in keys.items() if each in tried and tried[each].failed]
 
     def _note(self, attempt: Attempt) -> None:
         try:
-            note(self.workspace, self.entry.name, self.what, attempt)
+            note(self.workspace, self.entry, self.what, attempt)
         except OSError as error:
             self.listener(events.Note(f"what was tried cannot be written down: {error.strerror}", warning=True))
 
@@ -116,6 +126,7 @@ class _Watch:
             what=self.what,
             environment=self.workspace.environment.name,
             name=self.entry.name,
+            store=self.entry.store,
             database=self.entry.database,
             host=self.entry.host,
             operator=self.workspace.operator,
@@ -156,7 +167,7 @@ class _Watch:
         return Mask(self.workspace.known_secrets).text(text)
 
     def _subject(self) -> str:
-        return f"{self.workspace.environment.name}: {self.what} of {self.entry.name}"
+        return f"{self.workspace.environment.name}: {self.what} of {label(self.entry.name, self.entry.store)}"
 
 
 def _message(error: BaseException) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from windlass.inventory.stores import label
+
 FORMAT: Final = 1
 
 
@@ -25,6 +27,7 @@ class Notice:
     what: str
     environment: str
     name: str
+    store: str
     database: str
     host: str
     operator: str
@@ -37,7 +40,7 @@ class Notice:
     @property
     def headline(self) -> str:
         """All of it in one line."""
-        subject = f"{self.environment}: {self.what} of {self.name}"
+        subject = f"{self.environment}: {self.what} of {label(self.name, self.store)}"
         if self.event == "recovered":
             return f"{subject} works again"
         return f"{subject} {'failed' if self.event == 'failed' else 'was refused'}: {self.message}"
@@ -52,6 +55,7 @@ def payload(notice: Notice) -> Mapping[str, Any]:
         "what": notice.what,
         "environment": notice.environment,
         "name": notice.name,
+        "store": notice.store,
         "database": notice.database,
         "host": notice.host,
         "operator": notice.operator,
@@ -66,7 +70,7 @@ def payload(notice: Notice) -> Mapping[str, Any]:
 def letter(notice: Notice) -> tuple[str, str]:
     """Subject and text of an e-mail."""
     facts = [
-        f"what      {notice.what} of {notice.name} (database {notice.database} on {notice.host})",
+        f"what      {notice.what} of {label(notice.name, notice.store)} (database {notice.database} on {notice.host})",
         f"when      {notice.at:%Y-%m-%d %H:%M:%S} UTC",
         *([f"since     {notice.since:%Y-%m-%d %H:%M:%S} UTC"] if notice.since != notice.at else []),
         f"from      {notice.operator}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from windlass.tasks.backup_options import ID, IDENTITY, NAME, ONE, keys
+from windlass.tasks.backup_options import ID, IDENTITY, NAME, ONE, ONE_STORE, STORE, keys
 from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
 
+MISSED = "only those whose last scheduled run never began, because this machine was off; what cron's entries do"
 
-@command(
-    name=NAME, if_missed="only those whose last scheduled run never began, because this machine was off; what cron's entries do"
-)
+
+@command(name=NAME, store=STORE, if_missed=MISSED)
 def run(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     if_missed: bool = False,
     json: bool = False,
     lab: bool = False,
@@ -46,13 +47,13 @@ def run(
     3 some were backed up and some not (it says which), 4 refused: another run is at these backups.
     """
     from windlass.flows.backup import backup as flow
-    from windlass.flows.vault import chosen_backups
+    from windlass.flows.vault import chosen_places
     from windlass.flows.watch import watched
     from windlass.tasks.backup_words import backed_up
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entries = chosen_backups(workspace.environment, name)
+        entries = chosen_places(workspace.environment, name, store)
         if if_missed:
             entries = _missed(workspace, entries, listener)
         return backed_up(
@@ -73,19 +74,21 @@ def _missed(workspace: Workspace, entries: tuple[Backup, ...], listener: Listene
 
     from windlass.events import Note
     from windlass.flows.schedule import missed
+    from windlass.inventory.stores import label
 
-    found = {entry.name: missed(workspace, entry, datetime.now(UTC)) for entry in entries}
+    found = {label(entry.name, entry.store): missed(workspace, entry, datetime.now(UTC)) for entry in entries}
     for name, due in found.items():
         listener(Note(f"{name}: {due.reason}"))
-    return tuple(entry for entry in entries if found[entry.name].run)
+    return tuple(entry for entry, due in zip(entries, found.values(), strict=True) if due.run)
 
 
-@command(name=ONE, backup=ID, identity=IDENTITY)
+@command(name=ONE, store=ONE_STORE, backup=ID, identity=IDENTITY)
 def verify(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     backup: str = "",
     identity: str = "",
     json: bool = False,
@@ -111,7 +114,7 @@ def verify(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, name)
+        entry = chosen_backup(workspace.environment, name, store)
         return verified(flow(workspace, entry, backup, listener, identity=keys(identity)))
 
     run_flow(
@@ -122,12 +125,13 @@ def verify(
     )
 
 
-@command(name=NAME, backup=ID, identity=IDENTITY)
+@command(name=NAME, store=STORE, backup=ID, identity=IDENTITY)
 def drill(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     backup: str = "",
     identity: str = "",
     json: bool = False,
@@ -149,7 +153,7 @@ def drill(
     4 refused: no room, or another run is at these backups.
     """
     from windlass.flows.drill import drill as flow
-    from windlass.flows.vault import chosen_backups
+    from windlass.flows.vault import chosen_places
     from windlass.flows.watch import watched
     from windlass.tasks.backup_words import drilled
     from windlass.tasks.running import run_flow
@@ -158,7 +162,7 @@ def drill(
         def one(entry: Backup) -> Drilled:
             return flow(workspace, entry, backup=backup, identity=keys(identity), listener=listener)
 
-        entries = chosen_backups(workspace.environment, name)
+        entries = chosen_places(workspace.environment, name, store)
         return drilled(entries, lambda entry: watched(workspace, entry, "drill", lambda: one(entry), listener))
 
     run_flow(
