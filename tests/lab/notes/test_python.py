@@ -1,0 +1,155 @@
+"""A Python application under systemd: FastAPI, Alembic, a Celery worker and beat, with the same promises as any other."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from demo.generator import Load
+from tests.lab.notes.place import HOST, NAME, Notes, until
+from windlass import lab
+from windlass.errors import FlowFailed
+from windlass.flows import overview
+
+pytestmark = pytest.mark.lab
+
+BROKEN_MIGRATION = """
+revision = "broken"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    raise RuntimeError("there is no such column as notes.colour")
+"""
+
+
+def slots(notes: Notes) -> tuple[str, str]:
+    """The slot that serves, and the other one."""
+    live = notes.shell("basename $(readlink /srv/notes/live)").strip()
+    return live, "green" if live == "blue" else "blue"
+
+
+def test_the_release_runs_as_units_with_an_environment_of_its_own_that_was_moved_there(notes: Notes) -> None:
+    release = f"/srv/notes/releases/{notes.live()}"
+    number = notes.ask("/notes", "POST", {"text": "three words here"})["id"]
+
+    until(lambda: notes.ask("/notes")["notes"][0] == {"id": number, "text": "three words here", "words": 3})
+
+    assert notes.units() == {"blue-web-0": "active", "blue-worker-0": "active", "blue-beat-0": "active"}
+    assert notes.shell(f"cd / && su notes -s /bin/sh -c '{release}/.venv/bin/alembic --version'").startswith("alembic ")
+    assert notes.shell(f"grep -rlI /srv/notes/build {release}/.venv/bin || true") == ""
+    assert notes.shell(f"find {release}/.venv/lib -name '*.py' -path '*/fastapi/*' -newer {release}/.env") == ""
+    shown = notes.shell("systemctl show windlass-notes@blue-web-0 -p MemoryMax -p TimeoutStopUSec -p User -p NoNewPrivileges")
+    assert set(shown.split()) == {f"MemoryMax={250 << 20}", "TimeoutStopUSec=10s", "User=notes", "NoNewPrivileges=yes"}
+    assert notes.shell("stat -c '%U %G %a' /var/log/notes/blue-web-0.log").split() == ["notes", "adm", "660"]
+
+
+def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> None:
+    before = notes.live()
+    notes.commit("better")
+    notes.ask("/work?mark=long&seconds=12", "POST")
+    log = f"/var/log/notes/{slots(notes)[0]}-worker-0.log"
+    until(lambda: "notes.tasks.work" in notes.shell(f"cat {log}"))
+
+    with Load(notes.url, connections=20) as load:
+        deployed = notes.deploy()
+        back = notes.rollback()
+
+    assert load.figures["lost"] == 0, load.figures
+    assert load.figures["requests"] > 100
+    assert set(load.figures["releases"]) == {before, deployed.release}
+    assert (back.release, back.warm) == (before, True)
+    until(lambda: notes.ask("/runs?mark=long")["count"] > 0)
+    assert notes.ask("/runs?mark=long") == {"count": 1, "releases": [before]}
+    live, other = slots(notes)
+    assert notes.units() == {f"{live}-{name}-0": "active" for name in ("web", "worker", "beat")} | {f"{other}-web-0": "active"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"FAULT": "throw"}, "no such module as notes.plan_b"),
+        ({"FAULT": "never-ready"}, "still not ready"),
+        ({"CRASH_AFTER_SECONDS": "4.5"}, "out of luck"),
+        ({}, "there is no such column as notes.colour"),
+    ],
+    ids=["throws", "never ready", "crashes after the gate", "migration fails"],
+)
+def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str, str], said: str) -> None:
+    before, units = notes.live(), notes.units()
+    notes.commit("broken", {**fault, "FAULT_IN": "web"}, **({} if fault else {"broken": BROKEN_MIGRATION}))
+
+    with Load(notes.url, connections=10) as load, pytest.raises(FlowFailed) as caught:
+        notes.deploy()
+
+    assert said in "\n".join((*caught.value.last_lines, caught.value.message))
+    assert notes.live() == before
+    if "CRASH_AFTER_SECONDS" not in fault:
+        assert load.figures["lost"] == 0, load.figures
+        assert set(load.figures["releases"]) == {before}
+    live, _other = slots(notes)
+    assert {name: state for name, state in notes.units().items() if name.startswith(live)} == {
+        name: state for name, state in units.items() if name.startswith(live)
+    }
+    (notes.project / "notes/migrations/versions/broken.py").unlink(missing_ok=True)
+
+
+def test_a_controller_that_is_killed_after_the_switch_leaves_a_run_that_the_next_one_finishes(notes: Notes) -> None:
+    before = notes.live()
+    notes.commit("killed between switch and drain")
+    process = notes.command("deploy", "--env", NAME, "--lab", "--app", "notes")
+    until(lambda: process.poll() is not None or notes.live() != before)
+
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    switched = notes.live()
+    notes.commit("after the kill")
+    until(lambda: notes.shell("flock -n /run/windlass/lock/app-notes true && echo free || true").strip() == "free")
+    done = notes.deploy()
+
+    assert switched != before
+    assert "after every host had switched: finishing it" in done.story
+    assert done.before == switched
+    live, other = slots(notes)
+    assert notes.units() == {f"{live}-{name}-0": "active" for name in ("web", "worker", "beat")} | {f"{other}-web-0": "active"}
+
+
+def test_a_process_that_was_killed_comes_back_and_so_does_all_of_it_after_a_reboot(notes: Notes) -> None:
+    live, _other = slots(notes)
+    release, units = notes.live(), notes.units()
+    pid = notes.shell(f"cat /run/notes/{live}/web-0.pid").strip()
+    notes.shell(f"kill -9 {pid}")
+    until(lambda: notes.shell(f"cat /run/notes/{live}/web-0.pid").strip() != pid)
+
+    lab.reboot(notes.lab, HOST, say=lambda _line: None)
+
+    until(lambda: notes.units() == units)
+    until(lambda: "200" in notes.shell("curl -s -o /dev/null -w '%{http_code}' http://localhost/healthz"))
+    assert notes.ask("/version") == {"release": release, "slot": live}
+
+
+def test_an_older_release_is_started_anew(notes: Notes) -> None:
+    choices = overview.releases(notes.workspace, notes.application).back
+    cold = next(each.release for each in choices if not each.warm)
+
+    back = notes.rollback(cold)
+
+    assert (back.release, back.warm) == (cold, False)
+    assert notes.ask("/version")["release"] == cold == notes.live()
+
+
+def test_the_processes_can_be_seen_and_restarted_one_by_one(notes: Notes) -> None:
+    live, other = slots(notes)
+    with notes.workspace.fleet([HOST]) as fleet:
+        before = {each["name"]: each for each in overview.processes(notes.application, fleet)[HOST]}  # type: ignore[union-attr]
+        done = overview.restart(notes.application, fleet, "worker", gate_seconds=20, operator="ada@desk")
+        after = {each["name"]: each for each in overview.processes(notes.application, fleet)[HOST]}  # type: ignore[union-attr]
+
+    changed = {name for name in before if before[name]["pid"] != after[name]["pid"]}
+
+    assert done == {HOST: (f"notes-{live}-worker-0",)}
+    assert changed == {f"{live}-worker-0"}
+    assert before[f"{live}-web-0"]["status"] == "active (running)"
+    assert before[f"{other}-beat-0"]["pid"] == 0
