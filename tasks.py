@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, env, firewall, inventory, lab, pm2, secrets, setup, tls
+from windlass.tasks import backup, deploy, env, firewall, inventory, lab, pm2, secrets, setup, tls, tls_grade
 
 namespace = Collection(
     setup.setup,
@@ -28,6 +28,6 @@ namespace = Collection(
     secrets=Collection(
         secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_
     ),
-    tls=Collection(tls.issue, tls.renew, tls.status),
+    tls=Collection(tls.issue, tls.renew, tls.status, tls_grade.grade),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )
