@@ -352,7 +352,7 @@ cd /etc/nginx/sites-available
 live=/etc/windlass/certificates/shop/live
 given="ssl_certificate $live/fullchain.pem; ssl_certificate_key $live/privkey.pem; return 444;"
 sed -i -e "s|ssl_reject_handshake on;|$given|" -e 's/^ssl_protocols.*/ssl_protocols TLSv1.1 TLSv1.2;/' \\
-    -e 's/^ssl_ciphers .*/ssl_ciphers ALL:@SECLEVEL=0;/' windlass.tls-listen.conf
+    -e 's/^ssl_ciphers .*/ssl_ciphers ALL:@SECLEVEL=0;/' windlass.tls.conf
 nginx -t -q
 systemctl restart nginx
 """
