@@ -63,7 +63,7 @@ SECTIONS = {
     "environment": "General", "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
     "source: {path: …}": "PathSource", "source: {npm: …}": "NpmSource", "build": "Build", "processes": "Process", "ports": "Ports",
     "health": "Health", "gate": "Gate", "site": "Site", "site.tls": "Tls",
-    "backups": "Backup", "keep": "Keep", "secrets": "SecretEntry",
+    "backups": "Backup", "directories": "Folder", "redis": "RedisCopy", "keep": "Keep", "secrets": "SecretEntry",
 }  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Contex
 
 
 def send(guard: Guard, source: Stage, reader: Optional[Stage], arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
-    """Stream what a program writes to the controller, compressed, and encrypted where there are recipients. Every part goes this way.
+    """Stream what a program writes to the controller, compressed, and encrypted where there are recipients. Every part goes so.
 
     What is encrypted is decoded by `reader` at the same time. Raises OperationError if any of the programs fails.
     """

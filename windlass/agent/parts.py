@@ -25,6 +25,7 @@ PACK = ["nice", "-n", "10", "tar", "--create", "--file=-", "--format=posix", "--
 LIST = ["tar", "--list", "--file=-", "--quoting-style=escape", "--index-file="]
 UNPACK = ["tar", "--extract", "--file=-", "--preserve-permissions", "--same-owner", "--quoting-style=escape", "--verbose"]
 SOME_CHANGED = 1  # tar's status for files that changed or vanished while it read them; whatever is worse has another one
+CONTENT = "content"
 SPARE = 64 << 20  # bytes
 ENGLISH = {"LC_ALL": "C"}
 
@@ -145,27 +146,44 @@ def _make_sure_it_is_new(path: str) -> None:
 
 
 def unpack(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """Under a passing name in the same folder first; it gets its own once all of it is there and durable."""
+    """Beside what is there, or only to see whether it can be done."""
     path, started = arguments["path"], time.monotonic()
-    _make_sure_it_is_new(path)
-    _make_sure_of_room(arguments["raw_bytes"], os.path.dirname(path))
-    if context.check:
-        return Outcome(True, "unpack into %s" % path, unknown=True)
-    work = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=os.path.dirname(path))
+    if arguments["passing"]:
+        with workplace() as work:
+            _make_sure_of_room(arguments["raw_bytes"], work)
+            entries = _fill(work, arguments, context)
+    else:
+        _make_sure_it_is_new(path)
+        _make_sure_of_room(arguments["raw_bytes"], os.path.dirname(path))
+        if context.check:
+            return Outcome(True, "unpack into %s" % path, unknown=True)
+        entries = _unpack_beside(path, arguments, context)
+    return Outcome(not arguments["passing"], data={"entries": entries, "seconds": round(time.monotonic() - started, 3)})
+
+
+def _unpack_beside(path: str, arguments: Dict[str, Any], context: Context) -> int:
+    """Made in a passing folder beside its place; it gets its name when it is whole and on the disk."""
+    folder = os.path.dirname(path)
+    work = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=folder)
     try:
-        inner = os.path.join(work, "content")
-        with Guard(context, arguments["limit_seconds"]) as guard:
-            entries = (_extract if arguments["archive"] else _place)(guard, inner, arguments["content"], context)
-        if entries != arguments["entries"]:
-            raise OperationError("%d entries came out, and %d went in" % (entries, arguments["entries"]), hint="choose another backup")
-        if not arguments["passing"]:
-            process.must(["sync", "--file-system", work])
-            _make_sure_it_is_new(path)
-            os.rename(inner, path)
-            atomic.sync_folder(os.path.dirname(path))
+        entries = _fill(work, arguments, context)
+        process.must(["sync", "--file-system", work])
+        _make_sure_it_is_new(path)
+        os.rename(os.path.join(work, CONTENT), path)
+        atomic.sync_folder(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Outcome(True, data={"entries": entries, "seconds": round(time.monotonic() - started, 3)})
+    return entries
+
+
+def _fill(work: str, arguments: Dict[str, Any], context: Context) -> int:
+    """The part as `content` in a folder; its entries. Raises OperationError if they are not as many as went in."""
+    with Guard(context, arguments["limit_seconds"]) as guard:
+        how = _extract if arguments["archive"] else _place
+        entries = how(guard, os.path.join(work, CONTENT), arguments["content"], context)
+    if entries != arguments["entries"]:
+        raise OperationError("%d entries came out, and %d went in" % (entries, arguments["entries"]), hint="choose another backup")
+    return entries
 
 
 def _extract(guard: Guard, folder: str, content: Dict[str, Any], context: Context) -> int:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import windlass
 from windlass import events
 from windlass.errors import BackupError
 from windlass.flows.holdings import Pruned, prune_held
-from windlass.flows.recovery_parts import Wanted, told_parts, wanted_parts
+from windlass.flows.recovery_parts import Wanted, check_of, told_parts, wanted_parts
 from windlass.flows.vault import Vault, is_whole, open_vault
 from windlass.operations.operation import LocalFile, Operation
 from windlass.stores.instructions import instructions
@@ -97,10 +98,11 @@ def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
     """Make each part, verify it, publish all of them; any that fails fails the whole."""
     made: dict[str, Mapping[str, Any]] = {}
     wanted = tuple(wanted_parts(vault.entry))
-    for part in wanted:
-        with vault.timer.step(part.step, [vault.entry.host]):
-            made[part.name] = _received(vault, draft, part.name, part.operation)
-        _tell_of_changes(vault, part, made[part.name])
+    for step, parts in groupby(wanted, key=lambda part: part.step):
+        with vault.timer.step(step, [vault.entry.host]):
+            for part in parts:
+                made[part.name] = _received(vault, draft, part.name, part.operation)
+                _tell_of_changes(vault, part, made[part.name])
     with vault.timer.step("verify", [vault.entry.host]):
         began = time.monotonic()
         for part in wanted:
@@ -141,14 +143,16 @@ def _verify(vault: Vault, draft: Draft, part: Wanted, told: Mapping[str, Any]) -
     """
     recipients = vault.entry.recipients
     content = LocalFile(draft.local(part_name(part.name, recipients)), told["sha256"], told["stored_bytes"])
-    check = None if recipients else part.check(content)
-    found = vault.run(check)[0].data if check else {"raw_bytes": told.get("decoded_bytes", told["raw_bytes"])}
-    if not check and not is_whole(content):
+    if recipients and not is_whole(content):
         raise BackupError(
             f"what was stored of {part.name} has changed",
             host=vault.entry.host,
             hint="nothing was published; look at the store's disk",
         )
+    if recipients:
+        found = {"raw_bytes": told.get("decoded_bytes", told["raw_bytes"])}
+    else:
+        found = vault.run(check_of(part.name, part.kind, content))[0].data
     for key, unit in (("raw_bytes", "bytes"), ("entries", "entries")):
         if key in found and found[key] != told[key]:
             raise BackupError(
@@ -185,4 +189,4 @@ def _manifest(
 
 
 def _part(part: Wanted, told: Mapping[str, Any]) -> Part:
-    return Part.model_validate({key: told[key] for key in Part.model_fields if key in told} | part.described)
+    return Part.model_validate({key: told[key] for key in Part.model_fields if key in told} | dict(part.described))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from windlass.operations.database import Dump, DumpGlobals, VerifyDump
 from windlass.operations.operation import LocalFile, Operation
-from windlass.operations.parts import CopyRedis, Pack, VerifyPart
-from windlass.stores.manifest import DUMP, GLOBALS, Manifest
+from windlass.operations.parts import CopyRedis, Pack, Unpack, VerifyPart
+from windlass.stores.manifest import DUMP, GLOBALS, Manifest, Part
 from windlass.values import human_bytes
 
 if TYPE_CHECKING:
@@ -32,15 +32,21 @@ class Wanted:
     step: str = "pack"
 
     @property
-    def archive(self) -> bool:
-        """Whether it is an archive of files."""
-        return self.described.get("kind") in ("directory", "configuration")
+    def kind(self) -> str:
+        """As the manifest has it."""
+        return str(self.described.get("kind", ""))
 
-    def check(self, content: LocalFile) -> Operation | None:
-        """What decodes it to its end on the host and tells `raw_bytes`; None where the checksum has to do."""
-        if self.name == GLOBALS:
-            return None
-        return VerifyDump(content=content) if self.name == DUMP else VerifyPart(content=content, archive=self.archive)
+
+def check_of(name: str, kind: str, content: LocalFile) -> Operation:
+    """What decodes a part to its end on the host and tells its `raw_bytes`; `name` is the file's, `kind` the manifest's."""
+    if name.startswith(DUMP):
+        return VerifyDump(content=content)
+    return VerifyPart(content=content, archive=is_archive(kind))
+
+
+def is_archive(kind: str) -> bool:
+    """Whether a part of this kind is an archive of files."""
+    return kind in ("directory", "configuration")
 
 
 def wanted_parts(entry: Backup) -> Iterator[Wanted]:
@@ -54,12 +60,24 @@ def wanted_parts(entry: Backup) -> Iterator[Wanted]:
         about = {"kind": "redis", "path": entry.redis.configuration}
         yield Wanted("redis.rdb.zst", CopyRedis(configuration=entry.redis.configuration, recipients=sealed), about)
     for name, each in entry.directories.items():
-        about = {"kind": "directory", "path": each.path, "exclude": each.exclude}
-        yield Wanted(f"{name}.tar.zst", Pack(folder=each.path, exclude=each.exclude, recipients=sealed), about)
+        operation = Pack(folder=each.path, exclude=each.exclude, recipients=sealed)
+        yield Wanted(f"{name}.tar.zst", operation, {"kind": "directory", "path": each.path, "exclude": each.exclude})
     if entry.configuration:
         paths = tuple(path.lstrip("/") for path in entry.configuration)
         about = {"kind": "configuration", "path": " ".join(entry.configuration)}
         yield Wanted("configuration.tar.zst", Pack(folder="/", paths=paths, recipients=sealed), about)
+
+
+def unpacking(part: Part, content: LocalFile, path: str, *, passing: bool = False) -> Unpack:
+    """What brings a part back at a path, or with `passing` only tries to, elsewhere."""
+    return Unpack(
+        content=content,
+        path=path,
+        archive=is_archive(part.kind),
+        raw_bytes=part.raw_bytes,
+        entries=part.entries,
+        passing=passing,
+    )
 
 
 def told_parts(manifest: Manifest) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ SignerKey = Annotated[str, Matching(r"[A-Za-z0-9+/]{43}=", "a public key as .win
 AbsolutePath = Annotated[str, Matching(r"/[^\0\n]*", "a path that begins with /")]
 
 RESERVED = ("dump", "globals", "manifest", "configuration", "redis")
-PartName = Annotated[str, Matching(rf"(?!(?:{'|'.join(RESERVED)})$)[a-z][a-z0-9_-]{{0,40}}", "a short name in lower case, none of ours")]
+PartName = Annotated[
+    str, Matching(rf"(?!(?:{'|'.join(RESERVED)})$)[a-z][a-z0-9_-]{{0,40}}", "a short name in lower case, none of ours")
+]
 
 
 class Keep(Entry):

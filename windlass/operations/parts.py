@@ -78,7 +78,7 @@ class Unpack(Operation):
     archive    whether it is an archive
     raw_bytes  that it holds, for which there must be room
     entries    that have to come out: members of the archive, or keys of the Redis
-    passing    take it away again after it was looked at: a rehearsal
+    passing    a rehearsal: it is made in a folder of Windlass's own, counted, and taken away again
     Data: `entries`, `seconds`.
     """
 

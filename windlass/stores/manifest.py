@@ -123,6 +123,7 @@ class Proof(_Record):
     rpo_minutes   how old the data was then: what a loss at that moment would have cost
     differences   what was not as the manifest says; `failure` is why it broke off
     smoke         each question of the inventory with what it gave
+    parts         entries of each folder, configuration or Redis that came back
     """
 
     kind: Literal["verify", "drill"]
@@ -138,6 +139,7 @@ class Proof(_Record):
     rows: int = 0
     differences: tuple[str, ...] = ()
     smoke: tuple[tuple[str, str], ...] = ()
+    parts: Mapping[str, int] = {}
     server_version: str = ""
     failure: str = ""
 
