@@ -41,6 +41,7 @@ class BackedUp:
     """
 
     name: str
+    store: str
     id: str
     place: str
     database: str
@@ -79,6 +80,7 @@ def _backed_up(vault: Vault, stored: Stored, pruned: Pruned) -> BackedUp:
     manifest = stored.manifest
     return BackedUp(
         name=manifest.name,
+        store=vault.entry.store,
         id=manifest.id,
         place=f"{vault.store.place}/{manifest.name}/{manifest.id}",
         database=manifest.database,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from windlass.tasks.backup_options import ID, IDENTITY, NAME, ONE, keys
+from windlass.tasks.backup_options import ID, IDENTITY, NAME, ONE, ONE_STORE, STORE, keys
 from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from windlass.tasks.door import Outcome
 
 
-@command(name=NAME)
+@command(name=NAME, store=STORE)
 def run(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
@@ -41,12 +42,12 @@ def run(
     3 some were backed up and some not (it says which), 4 refused: another run is at these backups.
     """
     from windlass.flows.backup import backup as flow
-    from windlass.flows.vault import chosen_backups
+    from windlass.flows.vault import chosen_places
     from windlass.tasks.backup_words import backed_up
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entries = chosen_backups(workspace.environment, name)
+        entries = chosen_places(workspace.environment, name, store)
         return backed_up(entries, lambda entry: flow(workspace, entry, listener))
 
     run_flow(
@@ -57,12 +58,13 @@ def run(
     )
 
 
-@command(name=ONE, backup=ID, identity=IDENTITY)
+@command(name=ONE, store=ONE_STORE, backup=ID, identity=IDENTITY)
 def verify(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     backup: str = "",
     identity: str = "",
     json: bool = False,
@@ -88,7 +90,7 @@ def verify(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, name)
+        entry = chosen_backup(workspace.environment, name, store)
         return verified(flow(workspace, entry, backup, listener, identity=keys(identity)))
 
     run_flow(
@@ -99,12 +101,13 @@ def verify(
     )
 
 
-@command(name=NAME, backup=ID, identity=IDENTITY)
+@command(name=NAME, store=STORE, backup=ID, identity=IDENTITY)
 def drill(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     backup: str = "",
     identity: str = "",
     json: bool = False,
@@ -126,12 +129,12 @@ def drill(
     4 refused: no room, or another run is at these backups.
     """
     from windlass.flows.drill import drill as flow
-    from windlass.flows.vault import chosen_backups
+    from windlass.flows.vault import chosen_places
     from windlass.tasks.backup_words import drilled
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entries = chosen_backups(workspace.environment, name)
+        entries = chosen_places(workspace.environment, name, store)
         return drilled(entries, lambda entry: flow(workspace, entry, backup=backup, identity=keys(identity), listener=listener))
 
     run_flow(

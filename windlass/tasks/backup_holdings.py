@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from windlass.tasks.backup_options import NAME, ONE
+from windlass.tasks.backup_options import ITS_ID, NAME, ONE, ONE_STORE, STORE
 from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @command(
     name=NAME,
+    store=STORE,
     check="also say for each backup why it stays or would go",
     max_age="fail if the newest good backup's data is older than this: 26h, 2d",
 )
@@ -25,6 +26,7 @@ def list_(
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     check: bool = False,
     max_age: str = "",
     json: bool = False,
@@ -45,7 +47,7 @@ def list_(
     from datetime import UTC, datetime
 
     from windlass.flows.holdings import holding
-    from windlass.flows.vault import chosen_backups
+    from windlass.flows.vault import chosen_places
     from windlass.tasks.backup_holdings_words import listed
     from windlass.tasks.running import run_flow
     from windlass.values import seconds
@@ -53,18 +55,19 @@ def list_(
     limit = seconds(max_age) if max_age else 0.0
 
     def work(workspace: Workspace, _listener: Listener) -> Outcome:
-        found = [holding(workspace, entry) for entry in chosen_backups(workspace.environment, name)]
+        found = [holding(workspace, entry) for entry in chosen_places(workspace.environment, name, store)]
         return listed(found, datetime.now(UTC), limit, reasons=check)
 
     run_flow("backup.list", Options(env=env, json=json, lab=lab), work, changes=False)
 
 
-@command(name=NAME, check="only say what would go")
+@command(name=NAME, store=STORE, check="only say what would go")
 def prune(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     check: bool = False,
     json: bool = False,
     yes: bool = False,
@@ -84,13 +87,16 @@ def prune(
     Exit codes: 0 done, 1 some could not be removed, 2 wrong usage or inventory, 4 refused: another run is at these backups.
     """
     from windlass.flows.holdings import prune as flow
-    from windlass.flows.vault import chosen_backups
+    from windlass.flows.vault import chosen_places
     from windlass.tasks.backup_holdings_words import pruned
+    from windlass.tasks.backup_words import label
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entries = chosen_backups(workspace.environment, name)
-        return pruned({each.name: flow(workspace, each, check=check, listener=listener) for each in entries}, check=check)
+        entries = chosen_places(workspace.environment, name, store)
+        return pruned(
+            {label(each.name, each.store): flow(workspace, each, check=check, listener=listener) for each in entries}, check=check
+        )
 
     run_flow(
         "backup.prune",
@@ -99,9 +105,17 @@ def prune(
     )
 
 
-@command(name=ONE, backup="which one: its id or the beginning of it", reason="why it shall stay; backup.list --check shows it")
+@command(name=ONE, store=ONE_STORE, backup=ITS_ID, reason="why it shall stay; backup.list --check shows it")
 def pin(
-    _context: Context, *, env: str = "", name: str = "", backup: str = "", reason: str = "", json: bool = False, lab: bool = False
+    _context: Context,
+    *,
+    env: str = "",
+    name: str = "",
+    store: str = "",
+    backup: str = "",
+    reason: str = "",
+    json: bool = False,
+    lab: bool = False,
 ) -> None:
     """
     Have a backup stay whatever the policy says, until it is unpinned. No host is asked.
@@ -112,11 +126,13 @@ def pin(
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
     """
-    _pin(Options(env=env, json=json, lab=lab), name, backup, reason=reason)
+    _pin(Options(env=env, json=json, lab=lab), (name, store), backup, reason=reason)
 
 
-@command(name=ONE, backup="which one: its id or the beginning of it")
-def unpin(_context: Context, *, env: str = "", name: str = "", backup: str = "", json: bool = False, lab: bool = False) -> None:
+@command(name=ONE, store=ONE_STORE, backup=ITS_ID)
+def unpin(
+    _context: Context, *, env: str = "", name: str = "", store: str = "", backup: str = "", json: bool = False, lab: bool = False
+) -> None:
     """
     Let the policy decide about a pinned backup again. Nothing is deleted before the next backup or backup.prune.
 
@@ -126,17 +142,17 @@ def unpin(_context: Context, *, env: str = "", name: str = "", backup: str = "",
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
     """
-    _pin(Options(env=env, json=json, lab=lab), name, backup, off=True)
+    _pin(Options(env=env, json=json, lab=lab), (name, store), backup, off=True)
 
 
-def _pin(options: Options, name: str, backup: str, *, reason: str = "", off: bool = False) -> None:
+def _pin(options: Options, which: tuple[str, str], backup: str, *, reason: str = "", off: bool = False) -> None:
     from windlass.flows.holdings import pin as flow
     from windlass.flows.vault import chosen_backup
     from windlass.tasks.backup_holdings_words import pinned
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, _listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, name)
+        entry = chosen_backup(workspace.environment, *which)
         return pinned(entry.name, flow(workspace, entry, backup, reason=reason, off=off))
 
     run_flow("backup.unpin" if off else "backup.pin", options, work, changes=False)

@@ -9,28 +9,45 @@ from typing import Any
 
 from windlass.errors import BackupError, WindlassError
 from windlass.flows.holdings import Holding, Pruned
+from windlass.inventory import BY_DIRECTORY
 from windlass.report.tables import table
 from windlass.stores.manifest import Stored
+from windlass.tasks.backup_words import label
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes, human_seconds
 
 
 def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bool) -> Outcome:
     """All backups of some databases; `limit` are the seconds that the newest data may be old, 0 for any."""
-    head = ["backup", "id", "taken (UTC)", "size", "rows", "verified", "proven", *(["why"] if reasons else [])]
-    rows = [_row(each, stored, reasons=reasons) for each in found for stored in each.backups]
+    stores = any(each.store != BY_DIRECTORY for each in found)
+    head = [
+        "backup",
+        *(["store"] if stores else []),
+        "id",
+        "taken (UTC)",
+        "size",
+        "rows",
+        "verified",
+        "proven",
+        *(["why"] if reasons else []),
+    ]
+    rows = [_row(each, stored, reasons=reasons, stores=stores) for each in found for stored in each.backups]
     lines = [table(head, rows)] if rows else []
     for each in found:
-        if not each.backups:
-            lines.append(f"{each.name}: no backups yet in {each.place}")
-        lines += [f"{each.name}: {stored.id}: {stored.doubt}" for stored in each.backups if stored.doubt]
-        lines += [f"{each.name}: {folder} is not a backup: {why}" for folder, why in each.unreadable.items()]
+        if each.failure:
+            lines.append(f"{label(each.name, each.store)}: {each.failure}")
+        elif not each.backups:
+            lines.append(f"{label(each.name, each.store)}: no backups yet in {each.place}")
+        lines += [f"{label(each.name, each.store)}: {stored.id}: {stored.doubt}" for stored in each.backups if stored.doubt]
+        lines += [f"{label(each.name, each.store)}: {folder} is not a backup: {why}" for folder, why in each.unreadable.items()]
     return Outcome(
-        result={"backups": [_described(each, now) for each in found]}, text="\n".join(lines), error=_too_old(found, now, limit)
+        result={"backups": [_described(each, now) for each in found]},
+        text="\n".join(lines),
+        error=_too_old(found, now, limit) or _unread(found),
     )
 
 
-def _row(each: Holding, stored: Stored, *, reasons: bool) -> list[str]:
+def _row(each: Holding, stored: Stored, *, reasons: bool, stores: bool) -> list[str]:
     manifest, drill = stored.manifest, stored.drill
     proven = "never"
     if drill is not None:
@@ -40,6 +57,7 @@ def _row(each: Holding, stored: Stored, *, reasons: bool) -> list[str]:
     why = f"{'' if decision.keep else 'GOES: '}{'; '.join(decision.reasons)}"
     return [
         each.name,
+        *([each.store] if stores else []),
         stored.id,
         f"{manifest.taken:%Y-%m-%d %H:%M}",
         human_bytes(manifest.stored_bytes),
@@ -54,8 +72,10 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
     age = each.age(now)
     return {
         "name": each.name,
+        "store": each.store,
         "place": each.place,
         "age_seconds": age.total_seconds() if age is not None else None,
+        "failure": each.failure,
         "unreadable": dict(each.unreadable),
         "backups": [
             {
@@ -84,13 +104,20 @@ def _too_old(found: Sequence[Holding], now: datetime, limit: float) -> WindlassE
     lines = []
     for each in found:
         age = each.age(now)
-        if age is None:
-            lines.append(f"{each.name}: there is no good backup")
+        if each.failure:
+            lines.append(f"{label(each.name, each.store)}: {each.failure}")
+        elif age is None:
+            lines.append(f"{label(each.name, each.store)}: there is no good backup")
         elif age.total_seconds() > limit:
-            lines.append(f"{each.name}: the newest good backup is {human_seconds(age.total_seconds())} old")
+            lines.append(f"{label(each.name, each.store)}: the newest good backup is {human_seconds(age.total_seconds())} old")
     if not limit or not lines:
         return None
     return BackupError(lines[0], last_lines=lines, hint="does the schedule still run? see backup.schedule --check and its log")
+
+
+def _unread(found: Sequence[Holding]) -> WindlassError | None:
+    lines = [f"{label(each.name, each.store)}: {each.failure}" for each in found if each.failure]
+    return BackupError(lines[0], last_lines=lines, hint="what the others hold is listed") if lines else None
 
 
 def pinned(name: str, stored: Stored) -> Outcome:

@@ -7,6 +7,9 @@ import os
 NAME = "the backup, as the inventory calls it (else all of the environment)"
 ONE = "the backup, as the inventory calls it; may be left out where there is only one"
 IDENTITY = "the file with age's private key, for an encrypted backup (or set WINDLASS_AGE_IDENTITY_FILE)"
+STORE = "only this store of the inventory (else all that the backup goes to)"
+ONE_STORE = "the store, as the inventory calls it (else the first that the backup goes to)"
+ITS_ID = "which one: its id or the beginning of it"
 ID = "which one: its id or the beginning of it (else the newest good one)"
 
 

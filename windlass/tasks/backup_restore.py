@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from windlass.tasks.backup_options import ID, IDENTITY, ONE, keys
+from windlass.tasks.backup_options import ID, IDENTITY, ONE, ONE_STORE, keys
 from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 @command(
     name=ONE,
+    store=ONE_STORE,
     backup=ID,
     into="the new database that it is restored into (else one with the time in its name); with --part the new path",
     part="only this folder, configuration or redis: as a new path of the host, --into",
@@ -37,6 +38,7 @@ def restore(
     *,
     env: str = "",
     name: str = "",
+    store: str = "",
     backup: str = "",
     into: str = "",
     table: str = "",
@@ -78,29 +80,30 @@ def restore(
     wish = Wish(into=into, table=table, swap=swap)
     if swap and not explain:
         _confirm_swap(options, name)
-    work = _explaining(name, wish, backup) if explain else _restoring(name, wish, backup, keys(identity))
+    which = (name, store)
+    work = _explaining(which, wish, backup) if explain else _restoring(which, wish, backup, keys(identity))
     run_flow("backup.restore", options, work, changes=not (swap or explain))
 
 
-def _explaining(name: str, wish: Wish, backup: str) -> Work:
+def _explaining(which: tuple[str, str], wish: Wish, backup: str) -> Work:
     from windlass.flows.restore import explain
     from windlass.flows.vault import chosen_backup
     from windlass.tasks.backup_words import explained
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, name)
+        entry = chosen_backup(workspace.environment, *which)
         return explained(explain(workspace, entry, wish, backup=backup, listener=listener))
 
     return work
 
 
-def _restoring(name: str, wish: Wish, backup: str, identity: str) -> Work:
+def _restoring(which: tuple[str, str], wish: Wish, backup: str, identity: str) -> Work:
     from windlass.flows.restore import restore as flow
     from windlass.flows.vault import chosen_backup
     from windlass.tasks.backup_words import restored
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, name)
+        entry = chosen_backup(workspace.environment, *which)
         return restored(flow(workspace, entry, wish, backup=backup, identity=identity, listener=listener), wish)
 
     return work

@@ -12,7 +12,7 @@ from windlass.flows.drill import Drilled
 from windlass.flows.holdings import Verified
 from windlass.flows.restore import Restored
 from windlass.flows.restore_part import PartRestored
-from windlass.inventory import Backup
+from windlass.inventory import BY_DIRECTORY, Backup
 from windlass.plans.restoration import Wish
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes, human_seconds
@@ -45,8 +45,13 @@ def _each(entries: Sequence[Backup], flow: Callable[[Backup], Done]) -> tuple[li
         try:
             done.append(flow(entry))
         except WindlassError as error:
-            failed[entry.name] = error
+            failed[label(entry.name, entry.store)] = error
     return done, failed
+
+
+def label(name: str, store: str) -> str:
+    """What one database's backups in one store are called."""
+    return name if store == BY_DIRECTORY else f"{name} in {store}"
 
 
 def _plain(done: BackedUp | Restored) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def _together(failed: dict[str, WindlassError], count: int, word: str) -> Windla
     if count == 1 or not failed:
         return next(iter(failed.values()), None)
     return FlowFailed(
-        f"{len(failed)} of {count} backups were not {word}",
+        f"{len(failed)} of {count} were not {word}: {', '.join(failed)}",
         hosts={name: error.message for name, error in failed.items()},
         partly=len(failed) < count,
         hint="; ".join(dict.fromkeys(error.hint for error in failed.values() if error.hint)),

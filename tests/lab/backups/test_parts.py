@@ -135,9 +135,9 @@ def test_what_stands_beside_it_brings_files_and_redis_back_without_windlass(poin
     assert [line.splitlines()[0].endswith(": OK") for line in told[:3]] == [True, True, True]
     assert tree(place, "/srv/app/uploads_restored") == tree(place, "/srv/app/uploads")
     assert place.shell("cat /root/configuration_restored/srv/app/live/.env") == "SECRET=1"
-    assert place.shell(f"{ask} DBSIZE; {ask} EXISTS other; {ask} CONFIG GET appendonly; cd /var/lib/redis.before; touch dump.rdb; ls") == (
-        "300\n0\nappendonly\nyes\nappendonlydir\ndump.rdb"
-    )
+    assert place.shell(
+        f"{ask} DBSIZE; {ask} EXISTS other; {ask} CONFIG GET appendonly; cd /var/lib/redis.before; touch dump.rdb; ls"
+    ) == ("300\n0\nappendonly\nyes\nappendonlydir\ndump.rdb")
 
 
 def test_a_file_that_changes_while_it_is_read_is_said(point: Point) -> None:
