@@ -10,7 +10,11 @@ from windlass.values import Secret
 START_MARK = "--- windlass starts "  # the agent's gate.py looks for it, to show the words of the last start only
 
 
-def launcher(*, folder: str, run: str, socket: str, command: str, variables: Mapping[str, str]) -> Secret:
+# The program inherits the lock and holds it until it has ended, in whatever way: the kernel frees it. Who comes next waits here.
+LOCKED = ("exec 9>>{lock} || exit 1", "flock 9 || exit 1")
+
+
+def launcher(*, folder: str, run: str, socket: str, command: str, variables: Mapping[str, str], lock: str = "") -> Secret:
     """The launcher's text: environment, process id, then `exec`, so that signals reach the program itself.
 
     folder     the release
@@ -18,6 +22,7 @@ def launcher(*, folder: str, run: str, socket: str, command: str, variables: Map
     socket     the unix socket it will listen on; one left by a process that was killed would keep it from starting
     command    as written in the inventory; a shell command, started by exec
     variables  environment of this process alone, stronger than the release's `.env`
+    lock       a file of which one process at a time may hold the lock; it counts as started once it does
     """
     lines = [
         "#!/bin/sh",
@@ -30,6 +35,7 @@ def launcher(*, folder: str, run: str, socket: str, command: str, variables: Map
         "set +a",
         'export PATH="$PWD/node_modules/.bin:$PATH"',
         *([f"rm -f {shlex.quote(socket)}"] if socket else []),
+        *(line.format(lock=shlex.quote(lock)) for line in LOCKED if lock),
         f"echo $$ > {shlex.quote(run)}.pid",
         f"printf x >> {shlex.quote(run)}.starts",
         f"echo {shlex.quote(START_MARK + folder)}",
