@@ -2,7 +2,21 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import backup, deploy, env, firewall, inventory, lab, pm2, secrets, setup, tls
+from windlass.tasks import (
+    backup,
+    backup_holdings,
+    backup_restore,
+    backup_schedule,
+    deploy,
+    env,
+    firewall,
+    inventory,
+    lab,
+    pm2,
+    secrets,
+    setup,
+    tls,
+)
 
 namespace = Collection(
     setup.setup,
@@ -12,14 +26,14 @@ namespace = Collection(
     deploy.status,
     backup=Collection(
         backup.run,
-        backup.restore,
+        backup_restore.restore,
         backup.verify,
         backup.drill,
-        backup.pin,
-        backup.unpin,
-        backup.prune,
-        backup.schedule,
-        list=backup.list_,
+        backup_holdings.pin,
+        backup_holdings.unpin,
+        backup_holdings.prune,
+        backup_schedule.schedule,
+        list=backup_holdings.list_,
     ),
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),

@@ -19,28 +19,29 @@ from typing import Any
 
 from demo.commands import ENVIRONMENT, Windlass
 from demo.generator import Load
+from demo.site import Site
+from demo.stage import APP, NAME
 from demo.versions import TAGS, make_versions
 from windlass import lab
 from windlass.flows.twin import labs_folder
 
 PROJECT = Path(__file__).resolve().parent.parent
-APP = ("--app", "tickets")
 
 
-def raise_lab(windlass: Windlass) -> str:
-    """Hosts that are set up and serve version 1; gives the address of the site."""
+def raise_lab(windlass: Windlass) -> Site:
+    """Hosts that are set up and serve version 1; gives the site."""
     windlass.run("lab.up", "lab.up")
     windlass.run("setup", "setup")
     make_versions(PROJECT)
     windlass.run("deploy", "deploy", *APP, "--ref", TAGS[0])
     running = lab.load(ENVIRONMENT, root=labs_folder(PROJECT))
-    return f"http://{running.hosts['web1'].address}/"
+    return Site((f"http://{running.hosts['web1'].address}/",), NAME)
 
 
-def lost_requests(windlass: Windlass, url: str, rounds: int) -> dict[str, Any]:
+def lost_requests(windlass: Windlass, site: Site, rounds: int) -> dict[str, Any]:
     """Deploys and rollbacks in turn while 50 keep-alive connections keep asking."""
     after, switches = [], []
-    with Load(url) as load:
+    with Load(site) as load:
         for _ in range(rounds):
             done = windlass.run("deploy", "deploy", *APP, "--ref", TAGS[1], "--force")["result"]
             back = windlass.run("rollback", "rollback", *APP)["result"]
@@ -100,11 +101,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "benchmarks.json")
     chosen = parser.parse_args()
     windlass = Windlass(PROJECT)
-    url = raise_lab(windlass)
+    site = raise_lab(windlass)
     found = {
         "nothing_to_do": nothing_to_do(windlass, chosen.rounds),
         "rollback": rollbacks(windlass, chosen.rounds),
-        "lost_requests": lost_requests(windlass, url, chosen.rounds),
+        "lost_requests": lost_requests(windlass, site, chosen.rounds),
         "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
     }
     chosen.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

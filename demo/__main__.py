@@ -10,9 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+
 from demo.commands import Unexpected
 from demo.screen import Screen
-from demo.story import Story
+from demo.story import tell
 from windlass.errors import WindlassError
 from windlass.values import human_seconds
 
@@ -29,13 +31,13 @@ NEXT = [
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Show the main job on three real hosts.")
+    parser = argparse.ArgumentParser(description="Show the main job on real hosts.")
     parser.add_argument("--svg", type=Path, help="also keep a picture of the screen here")
     chosen = parser.parse_args()
     screen = Screen()
     try:
-        figures = Story(PROJECT, screen).tell()
-    except (Unexpected, WindlassError, subprocess.CalledProcessError) as error:
+        figures = tell(PROJECT, screen)
+    except (Unexpected, WindlassError, httpx.HTTPError, subprocess.CalledProcessError) as error:
         screen.bad(f"the story ends here: {error}")
         if isinstance(error, subprocess.CalledProcessError):
             screen.quote((error.stderr or b"").decode(errors="replace").splitlines()[-10:])

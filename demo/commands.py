@@ -19,17 +19,22 @@ class Unexpected(Exception):  # noqa: N818 - reads as what happened
 
 @dataclass(slots=True)
 class Windlass:
-    """The commands of a project's checkout. `seconds` collects how long each step of the story took."""
+    """The commands of a project's checkout. `seconds` collects how long each step took, `said` all that was printed."""
 
     project: Path
     seconds: dict[str, float] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
-    def run(self, step: str, *words: str, expect: int = 0) -> dict[str, Any]:
-        """`invoke <words> --env lab --json`; its document. Raises Unexpected if it ends with another exit code."""
+    def run(self, step: str, *words: str, expect: int = 0, given: str = "") -> dict[str, Any]:
+        """`invoke <words> --env lab --json`, with this on standard input; its document.
+
+        Raises Unexpected if it ends with another exit code.
+        """
         command = [str(Path(sys.executable).parent / "invoke"), *words, "--env", ENVIRONMENT, "--json"]
         started = time.monotonic()
-        completed = subprocess.run(command, cwd=self.project, capture_output=True, text=True, check=False)
+        completed = subprocess.run(command, cwd=self.project, input=given, capture_output=True, text=True, check=False)
         self.seconds[step] = round(time.monotonic() - started, 2)
+        self.said += [completed.stdout, completed.stderr]
         try:
             document: dict[str, Any] = json.loads(completed.stdout)
         except ValueError:

@@ -7,25 +7,25 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from demo.site import Site
+
 
 class Load:
-    """`with Load(url) as load: …`, then `load.figures`: requests, lost, losses, releases, milliseconds."""
+    """`with Load(site) as load: …` (a site or its address), then `load.figures`: requests, lost, losses, releases, milliseconds."""
 
-    def __init__(self, url: str, *, connections: int = 50, pause: float = 0.2) -> None:
-        self._url = url
-        self._arguments = ["--url", url, "--connections", str(connections), "--pause", str(pause)]
+    def __init__(self, site: Site | str, *, connections: int = 50, pause: float = 0.2) -> None:
+        self._site = Site((site,)) if isinstance(site, str) else site
+        self._arguments = [*self._site.arguments, "--connections", str(connections), "--pause", str(pause)]
         self.figures: dict[str, Any] = {}
 
     def __enter__(self) -> Load:
         self._folder = tempfile.TemporaryDirectory(prefix="windlass-load-")
         self._out = Path(self._folder.name) / "load.json"
-        with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310 - a lab host; fails loudly before the load hides it
-            answer.read()
+        self._site.ask()  # fails loudly before the load hides it
         self._process = subprocess.Popen(
             [sys.executable, "-m", "demo.load", *self._arguments, "--out", str(self._out)], cwd=Path(__file__).parent.parent
         )

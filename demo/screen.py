@@ -19,10 +19,12 @@ class Screen:
 
     def __init__(self) -> None:
         self._console = Console(record=True, width=WIDTH, highlight=False)
+        self._chapters = 0
 
-    def chapter(self, number: int, title: str) -> None:
+    def chapter(self, title: str) -> None:
+        self._chapters += 1
         self._console.print()
-        self._console.print(Text(f"{number}. {title}", style="bold cyan"))
+        self._console.print(Text(f"{self._chapters}. {title}", style="bold cyan"))
 
     def command(self, line: str) -> None:
         self._console.print(Text(f"   $ {line}", style="dim"))

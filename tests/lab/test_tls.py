@@ -18,7 +18,6 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.lab import authority
 from windlass import lab
 from windlass.errors import OperationFailed, RefusedError
 from windlass.events import Event
@@ -26,6 +25,7 @@ from windlass.flows.setup import SetupResult, setup
 from windlass.flows.tls import Served, chosen, error_of, issue, renew, status
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
+from windlass.lab import authority
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab

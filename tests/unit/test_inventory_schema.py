@@ -33,7 +33,16 @@ def test_every_key_has_a_description_and_no_entry_has_a_name(tmp_path: Path) -> 
 def test_the_file_has_these_sections(tmp_path: Path) -> None:
     whole = schema(roles_in(tmp_path))
 
-    assert list(whole["properties"]) == ["environment", "hosts", "groups", "applications", "backups", "secrets", "variables"]
+    assert list(whole["properties"]) == [
+        "environment",
+        "hosts",
+        "groups",
+        "applications",
+        "backups",
+        "stores",
+        "secrets",
+        "variables",
+    ]
     assert whole["additionalProperties"] is False
     assert whole["properties"]["hosts"]["additionalProperties"] == {"$ref": "#/$defs/Host"}
     assert entry(whole, "Host")["required"] == ["address"]
@@ -63,7 +72,7 @@ SECTIONS = {
     "environment": "General", "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
     "source: {path: …}": "PathSource", "source: {npm: …}": "NpmSource", "build": "Build", "processes": "Process", "ports": "Ports",
     "health": "Health", "gate": "Gate", "site": "Site", "site.tls": "Tls",
-    "backups": "Backup", "keep": "Keep", "secrets": "SecretEntry",
+    "backups": "Backup", "keep": "Keep", "stores": "StoreEntry", "s3": "S3", "secrets": "SecretEntry",
 }  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from tests.unit.test_stores import NIGHT, proof, put
 from windlass import lab
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.holdings import holding, pin, prune
-from windlass.flows.vault import chosen_backup, chosen_backups, open_store, pick
+from windlass.flows.vault import chosen_backup, chosen_backups, chosen_places, open_store, pick
 from windlass.flows.workspace import Workspace, open_workspace
-from windlass.inventory import Keep
+from windlass.inventory import Keep, StoreEntry
 from windlass.stores.directory import DirectoryStore
 
 BACKUPS = """
@@ -55,6 +55,26 @@ def test_one_of_several_has_to_be_named(workspace: Workspace) -> None:
 
     assert caught.value.hint == "say --name shop or --name blog"
     assert chosen_backup(workspace.environment, "blog").name == "blog"
+
+
+def test_a_backup_with_several_stores_is_one_backup_for_each(workspace: Workspace) -> None:
+    environment = workspace.environment
+    stores = {name: StoreEntry(name=name, directory=f"/srv/{name}") for name in ("near", "far")}
+    shop = environment.backup("shop").model_copy(update={"stores": ("near", "far"), "directory": ""})
+    backups = {"shop": shop, "blog": environment.backup("blog")}
+    several = replace(workspace, environment=replace(environment, stores=stores, backups=backups))
+
+    every = chosen_places(several.environment)
+    with pytest.raises(UsageError, match="no backups in 'moon'") as caught:
+        chosen_places(several.environment, "shop", "moon")
+
+    assert [(each.name, each.store) for each in every] == [("shop", "near"), ("shop", "far"), ("blog", "directory")]
+    assert [open_store(several, each).place for each in every] == ["/srv/near", "/srv/far", "/srv/backups"]
+    assert [each.store for each in chosen_places(several.environment, store="far")] == ["far"]
+    assert chosen_backup(several.environment, "shop").store == "near"
+    assert chosen_backup(several.environment, "shop", "far").store == "far"
+    assert [each.name for each in chosen_backups(several.environment)] == ["shop", "blog"]
+    assert caught.value.hint == "stores: near, far"
 
 
 def test_an_environment_without_backups_says_so(workspace: Workspace) -> None:

@@ -34,6 +34,7 @@ class BackedUp:
     """What a backup came to. `place` is where it lies; `seconds` what each step took; `pruned` what was let go after it."""
 
     name: str
+    store: str
     id: str
     place: str
     database: str
@@ -71,6 +72,7 @@ def _backed_up(vault: Vault, stored: Stored, pruned: Pruned) -> BackedUp:
     manifest = stored.manifest
     return BackedUp(
         name=manifest.name,
+        store=vault.entry.store,
         id=manifest.id,
         place=f"{vault.store.place}/{manifest.name}/{manifest.id}",
         database=manifest.database,

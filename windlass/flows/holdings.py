@@ -35,14 +35,19 @@ class Pruned:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The backups of one database: what the store has, and what retention thinks of each, by id."""
+    """The backups of one database in one store: what there is, and what retention thinks of each, by id.
+
+    `failure` says why the store could not be read; then nothing is known.
+    """
 
     name: str
+    store: str
     place: str
     backups: tuple[Stored, ...]
     decisions: Mapping[str, Decision]
     unreadable: Mapping[str, str]
     newest: Stored | None
+    failure: str = ""
 
     def age(self, now: datetime) -> timedelta | None:
         """How old the data of the newest good backup is; None where there is no good one."""
@@ -64,15 +69,18 @@ class Verified:
 def holding(workspace: Workspace, entry: Backup) -> Holding:
     """Read the store; no host is asked."""
     store = open_store(workspace, entry)
-    listing = store.listing(entry.name)
+    try:
+        listing = store.listing(entry.name)
+    except BackupError as error:
+        return Holding(entry.name, entry.store, store.place, (), {}, {}, None, error.message)
     decisions = {decision.id: decision for decision in _decided(listing.backups, entry)}
-    return Holding(entry.name, store.place, listing.backups, decisions, listing.unreadable, listing.newest())
+    return Holding(entry.name, entry.store, store.place, listing.backups, decisions, listing.unreadable, listing.newest())
 
 
 def prune(workspace: Workspace, entry: Backup, *, check: bool = False, listener: events.Listener = events.nobody) -> Pruned:
     """Remove what no rule keeps, or with `check` only say what that is. Raises RefusedError if another run is at these backups."""
     if check:
-        found = holding(workspace, entry).decisions.values()
+        found = _decided(open_store(workspace, entry).listing(entry.name).backups, entry)
         return Pruned(sum(each.keep for each in found), {each.id: each.reasons for each in found if not each.keep})
     with open_vault(workspace, entry, listener) as vault:
         vault.hold(f"prune the backups of {entry.name}")

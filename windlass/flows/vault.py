@@ -114,12 +114,22 @@ def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener, i
 
 
 def open_store(workspace: Workspace, entry: Backup) -> Store:
-    """Where the inventory says that the backups go. Those of a twin in the lab go elsewhere, never among the real ones."""
+    """Where the inventory says that the backups go: the entry's store, the first if it has several.
+
+    Those of a twin in the lab go elsewhere, never among the real ones; a folder here stands for each store.
+    """
     project, environment = workspace.project, workspace.environment.name
     signatures = Signatures(project / ".windlass" / "keys", entry.signers)
     if workspace.lab is not None and environment != ONLY_IN_LAB:
-        return DirectoryStore(project / ".windlass" / "twins" / environment / "backups", signatures)
-    return DirectoryStore(project / Path(entry.directory).expanduser(), signatures)
+        twins = project / ".windlass" / "twins" / environment
+        return DirectoryStore(twins / "stores" / entry.store if entry.stores else twins / "backups", signatures)
+    folder = entry.directory
+    if entry.stores:
+        described = workspace.environment.store(entry.store)
+        if described.off_site:
+            raise UsageError(f"{entry.store} is not a folder on the controller", hint="only such stores can be used so far")
+        folder = described.directory
+    return DirectoryStore(project / Path(folder).expanduser(), signatures)
 
 
 def chosen_backups(environment: Environment, name: str = "") -> tuple[Backup, ...]:
@@ -131,12 +141,22 @@ def chosen_backups(environment: Environment, name: str = "") -> tuple[Backup, ..
     return tuple(environment.backups.values())
 
 
-def chosen_backup(environment: Environment, name: str = "") -> Backup:
-    """The named one, or the only one. Raises UsageError."""
+def chosen_places(environment: Environment, name: str = "", store: str = "") -> tuple[Backup, ...]:
+    """The same, once for each store that it goes to, or for the named store alone. Raises UsageError."""
+    every = [each for entry in chosen_backups(environment, name) for each in entry.each_store()]
+    found = tuple(each for each in every if store in ("", each.store))
+    if not found:
+        known = ", ".join(dict.fromkeys(each.store for each in every))
+        raise UsageError(f"{name or environment.name} has no backups in {store!r}", hint=f"stores: {known}")
+    return found
+
+
+def chosen_backup(environment: Environment, name: str = "", store: str = "") -> Backup:
+    """The named one, or the only one, in the named store, or in the first one. Raises UsageError."""
     found = chosen_backups(environment, name)
     if len(found) > 1:
         raise UsageError("which database?", hint=f"say --name {' or --name '.join(each.name for each in found)}")
-    return found[0]
+    return chosen_places(environment, found[0].name, store)[0]
 
 
 def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:

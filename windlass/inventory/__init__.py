@@ -23,10 +23,13 @@ from windlass.inventory.located import Place
 from windlass.inventory.schema import Group, Host, SecretEntry, SecretReference
 from windlass.inventory.secrets import LocalSecrets, SecretSource, local_secrets
 from windlass.inventory.selection import select
+from windlass.inventory.stores import BY_DIRECTORY, S3, StoreEntry
 from windlass.inventory.templating import process_command, process_environment, release_files, render, scope
 from windlass.inventory.variables import Explained, Origin, RoleSchema
 
 __all__ = [
+    "BY_DIRECTORY",
+    "S3",
     "Application",
     "Backup",
     "Build",
@@ -51,6 +54,7 @@ __all__ = [
     "SecretSource",
     "Site",
     "Source",
+    "StoreEntry",
     "environment_file",
     "explain",
     "load",

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from windlass.inventory.cron import check_schedule
 from windlass.inventory.schema import Entry, Matching
+from windlass.inventory.stores import BY_DIRECTORY
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
 DatabaseName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a database's name")]
@@ -52,8 +53,10 @@ class Backup(Entry):
     """Name of the database"""
     host: str
     """Name of the host whose PostgreSQL holds it"""
-    directory: str
-    """Folder on the controller that the backups go to; a path that does not begin with / is in the project's folder"""
+    stores: tuple[str, ...] = ()
+    """Names of stores that it goes to, one backup for each; one that fails does not keep the others from theirs"""
+    directory: str = ""
+    """Instead of `stores`: a folder on the controller; a path that does not begin with / is in the project's folder"""
     keep: Keep = Keep()
     """How many are kept; the last good one stays whatever this says"""
     schedule: Annotated[str, AfterValidator(check_schedule)] = "30 2 * * *"
@@ -64,3 +67,20 @@ class Backup(Entry):
     """Public keys of other controllers whose signatures of backups are believed (their .windlass/keys/backup-ed25519.pub)"""
     smoke: tuple[str, ...] = ()
     """SQL questions that must give true in a restored copy, such as `select count(*) > 0 from tickets`"""
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Backup:
+        if bool(self.stores) == bool(self.directory):
+            raise ValueError("should have one of `stores` (names of the section `stores:`) and `directory`")
+        if len(set(self.stores)) < len(self.stores):
+            raise ValueError("names a store twice")
+        return self
+
+    @property
+    def store(self) -> str:
+        """The store that is meant where none is named: the first."""
+        return self.stores[0] if self.stores else BY_DIRECTORY
+
+    def each_store(self) -> tuple[Backup, ...]:
+        """The same backup for one store at a time."""
+        return tuple(self.model_copy(update={"stores": (name,)}) for name in self.stores) or (self,)

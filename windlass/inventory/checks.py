@@ -13,6 +13,7 @@ from windlass.inventory.faults import Faults, did_you_mean
 from windlass.inventory.located import KeyPath
 from windlass.inventory.ports import check_ports
 from windlass.inventory.selection import ALL
+from windlass.inventory.stores import check_stores, store_templates
 from windlass.inventory.variables import undeclared
 
 _SECRET = re.compile(r"\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]+)['\"]\s*\])")
@@ -40,6 +41,7 @@ class _Checks:
             self._application(application)
             self._commands(application)
         self._templates()
+        check_stores(self.environment, self.parts.names("hosts"), self.parts.names("stores"), self.faults)
         check_ports(self.environment, self.faults)
 
     def _fault(self, path: KeyPath, text: str) -> None:
@@ -147,6 +149,7 @@ class _Checks:
 
     def _template_texts(self) -> Iterator[tuple[KeyPath, str, bool]]:
         """Each template, and whether it is filled for one slot (or for the release, which either slot may run)."""
+        yield from ((path, text, False) for path, text in store_templates(self.environment.stores))
         for name, application in self.environment.applications.items():
             path: KeyPath = ("applications", name)
             for section, texts in (("environment", application.environment), ("files", application.files)):

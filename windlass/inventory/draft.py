@@ -13,6 +13,7 @@ from windlass.inventory.backups import Backup
 from windlass.inventory.faults import Faults, describe, did_you_mean, keys_at
 from windlass.inventory.located import KeyPath, Place, Tree
 from windlass.inventory.schema import Entry, General, Group, GroupName, Host, HostName, Matching, SecretEntry, SecretName, ShortName
+from windlass.inventory.stores import StoreEntry
 
 E = TypeVar("E", bound=Entry)
 
@@ -27,6 +28,7 @@ class Draft:
     groups: Mapping[str, Group]
     applications: Mapping[str, Application]
     backups: Mapping[str, Backup]
+    stores: Mapping[str, StoreEntry]
     secrets: Mapping[str, SecretEntry]
 
     def names(self, section: str) -> tuple[str, ...]:
@@ -44,6 +46,7 @@ def draft(tree: Tree, faults: Faults) -> Draft:
         groups=_section(Group, "groups", GroupName, tree, faults),
         applications=_section(Application, "applications", ShortName, tree, faults),
         backups=_section(Backup, "backups", ShortName, tree, faults),
+        stores=_section(StoreEntry, "stores", ShortName, tree, faults),
         secrets=_section(SecretEntry, "secrets", SecretName, tree, faults),
     )
 

@@ -16,6 +16,7 @@ from windlass.inventory.faults import Faults, did_you_mean
 from windlass.inventory.located import Place, Tree
 from windlass.inventory.schema import Group, Host, SecretEntry
 from windlass.inventory.selection import ALL, select
+from windlass.inventory.stores import StoreEntry
 from windlass.inventory.variables import CUSTOM, Explained, RoleSchema, Variables
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Hosts, groups, applications, backups and secrets of one environment.
+    """Hosts, groups, applications, backups, stores and secrets of one environment.
 
     folder       where its files are
     project      the folder that relative paths in it start from
@@ -43,6 +44,7 @@ class Environment:
     groups: Mapping[str, Group]
     applications: Mapping[str, Application]
     backups: Mapping[str, Backup]
+    stores: Mapping[str, StoreEntry]
     secrets: Mapping[str, SecretEntry]
     variables: Variables
     tree: Tree
@@ -63,6 +65,10 @@ class Environment:
     def backup(self, name: str) -> Backup:
         """Raises UsageError for a name that no backup has."""
         return _named(name, self.backups, "backup")
+
+    def store(self, name: str) -> StoreEntry:
+        """Raises UsageError for a name that no store has."""
+        return _named(name, self.stores, "store")
 
     def hosts_of(self, pattern: str = ALL) -> tuple[Host, ...]:
         """The hosts that a pattern means, in the inventory's order; raises UsageError as `select` does."""

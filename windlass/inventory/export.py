@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from windlass.inventory.applications import Application
 from windlass.inventory.backups import Backup
 from windlass.inventory.schema import General, Group, Host, SecretEntry
+from windlass.inventory.stores import StoreEntry
 from windlass.inventory.variables import CUSTOM, RoleSchema
 
 _SECTIONS: Mapping[str, tuple[type[BaseModel], str]] = {
@@ -22,6 +23,7 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], str]] = {
     "groups": (Group, "Hosts that are the same in some respect, by name; the group `all` holds every host"),
     "applications": (Application, "What runs on the hosts, by name"),
     "backups": (Backup, "Databases that are backed up, by name"),
+    "stores": (StoreEntry, "Where backups go, by name"),
     "secrets": (SecretEntry, "Secrets that exist, by name; their values are not in the inventory"),
 }
 _VARIABLES = "Variables"

@@ -11,7 +11,7 @@ from windlass.inventory.located import KeyPath, Place, Tree, read
 
 ENCRYPTED = "secrets.sops.yml"  # values of secrets: windlass/inventory/committed_secrets.py reads them
 # How deep two files may both speak about the same thing: one host stands in one file, a role's settings may be spread.
-SECTIONS = {"environment": 1, "hosts": 1, "groups": 1, "variables": 2, "applications": 1, "backups": 1, "secrets": 1}
+SECTIONS = {"environment": 1, "hosts": 1, "groups": 1, "variables": 2, "applications": 1, "backups": 1, "stores": 1, "secrets": 1}
 
 
 def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool]:

@@ -1,0 +1,77 @@
+"""Where backups may go, and what the inventory refuses before anything is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.inventory_support import environment_in
+from windlass.errors import InventoryError
+
+HOSTS = "hosts: {web1: {address: 192.0.2.1}, db1: {address: 192.0.2.2}}\n"
+KEY = "age1" + "q" * 58
+BUCKET = """\
+secrets: {access: , secret: }
+stores:
+  off:
+    s3: {bucket: acme, endpoint: "https://s3.example.org", access_key: "{{ secrets.access }}", secret_key: "{{ secrets.secret }}"}
+"""
+
+
+def faults_of(tmp_path: Path, text: str) -> tuple[str, ...]:
+    with pytest.raises(InventoryError) as caught:
+        environment_in(tmp_path, {"h.yml": HOSTS + text})
+    return caught.value.last_lines
+
+
+def test_a_backup_may_have_several_stores_of_three_kinds(tmp_path: Path) -> None:
+    text = BUCKET + (
+        "  here: {directory: backups}\n  there: {host: web1, directory: /srv/backups}\n"
+        f"backups: {{t: {{database: t, host: db1, stores: [here, there, off], recipients: [{KEY}]}}}}\n"
+    )
+    environment = environment_in(tmp_path, {"h.yml": HOSTS + text})
+    backup = environment.backup("t")
+
+    assert [each.store for each in backup.each_store()] == ["here", "there", "off"]
+    assert [environment.store(name).off_site for name in backup.stores] == [False, True, True]
+    assert backup.store == "here"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("stores: {a: {}}", "stores.a: should have one of `directory` (with `host` where it is on another host) and `s3`"),
+        ("stores: {a: {host: web1, directory: b}}", "stores.a: should have a `directory` on web1 that begins with /"),
+        ("stores: {a: {host: wbe1, directory: /b}}", "stores.a.host: no host is called 'wbe1' (did you mean web1?)"),
+        (
+            "backups: {t: {database: t, host: db1}}",
+            "backups.t: should have one of `stores` (names of the section `stores:`) and `directory`",
+        ),
+        (
+            "stores: {near: {directory: b}}\nbackups: {t: {database: t, host: db1, stores: [nera]}}",
+            "backups.t.stores[0]: no store is called 'nera' (did you mean near?)",
+        ),
+        (
+            "stores: {far: {host: web1, directory: /b}}\nbackups: {t: {database: t, host: db1, stores: [far]}}",
+            "backups.t.stores[0]: far is not on the controller: what goes there has to be encrypted, give the backup `recipients`",
+        ),
+        (
+            "stores: {far: {host: db1, directory: /b}}\nbackups: {t: {database: t, host: db1, stores: [far]}}",
+            "backups.t.stores[0]: far is on db1, which holds the database itself: a backup there is lost with it",
+        ),
+        (
+            'stores: {a: {s3: {bucket: acme, access_key: "{{ secrets.no }}", secret_key: "{{ secrets.no }}"}}}',
+            "stores.a.s3.access_key: no secret is called 'no': declare it under `secrets:`",
+        ),
+        (
+            'stores: {a: {s3: {bucket: acme, access_key: AKIA, secret_key: "{{ secrets.no }}"}}}',
+            'stores.a.s3.access_key: should come from a secret, such as "{{ secrets.backup_key }}": it must not stand here',
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said_with_file_and_line(tmp_path: Path, text: str, fault: str) -> None:
+    found = faults_of(tmp_path, text)
+
+    line = 3 if "\n" in text else 2
+    assert any(each.startswith(f"inventories/staging/h.yml:{line}: {fault}") for each in found), found

@@ -1,0 +1,112 @@
+"""Where backups can go: the section `stores:`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import AfterValidator, Field, model_validator
+
+from windlass.inventory.faults import Faults, did_you_mean
+from windlass.inventory.located import KeyPath
+from windlass.inventory.schema import Entry, Matching, Template
+
+if TYPE_CHECKING:
+    from windlass.inventory.backups import Backup
+    from windlass.inventory.environment import Environment
+
+BY_DIRECTORY: Final = "directory"  # what the store of a backup with `directory:` and without `stores:` is called
+
+SMALLEST_PART, LARGEST_PART = 5, 5 * 1024  # MiB; what S3 takes for all parts but the last
+
+
+def _of_a_secret(text: str) -> str:
+    if "secrets" not in text or "{{" not in text:
+        raise ValueError('should come from a secret, such as "{{ secrets.backup_key }}": it must not stand here')
+    return text
+
+
+Credential = Annotated[Template, AfterValidator(_of_a_secret)]
+
+
+class S3(Entry):
+    """A bucket of S3, or of what speaks it: R2, B2, Hetzner, MinIO."""
+
+    bucket: Annotated[str, Matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name")]
+    """The bucket's name"""
+    prefix: Annotated[str, Matching(r"(?:[A-Za-z0-9_.=-]+(?:/[A-Za-z0-9_.=-]+)*)?", "folders such as `acme/production`")] = ""
+    """What all names begin with, such as `production`; environments that share a bucket need different ones"""
+    endpoint: Annotated[str, Matching(r"(?:https?://[^/\s]+)?", "an address such as https://s3.example.org, without a path")] = ""
+    """Address of the service; without it Amazon's. The database's host must reach it as well"""
+    region: str = "us-east-1"
+    """Region of the bucket; `auto` for R2"""
+    access_key: Credential
+    """Template of the access key's id, such as "{{ secrets.backup_access_key }}\""""
+    secret_key: Credential
+    """Template of the secret key; it never leaves the controller"""
+    part_mib: Annotated[int, Field(ge=SMALLEST_PART, le=LARGEST_PART)] | None = None
+    """Size of the parts in MiB; without it chosen from the database's size. The host holds two of them in its memory"""
+    storage_class: Annotated[str, Matching(r"[A-Z0-9_]*", "a storage class such as STANDARD_IA")] = ""
+    """Storage class of the parts; without it the bucket's own. One that cannot be read at once breaks restoring"""
+
+
+class StoreEntry(Entry):
+    """A place for backups: exactly one of a folder on the controller, a folder on another host, a bucket."""
+
+    name: str
+    directory: str = ""
+    """Folder on the controller (a path that does not begin with / is in the project's folder), or with `host` on that host"""
+    host: str = ""
+    """Name of the host that `directory` is on, which is not the controller; data goes there straight from the database's host"""
+    s3: S3 | None = None
+    """Bucket that the database's host sends to by itself, with addresses that the controller signs for each part"""
+
+    @model_validator(mode="after")
+    def _one(self) -> StoreEntry:
+        if bool(self.directory) == bool(self.s3):
+            raise ValueError("should have one of `directory` (with `host` where it is on another host) and `s3`")
+        if self.host and self.s3:
+            raise ValueError("has `host`, which goes with `directory`, not with `s3`")
+        if self.host and not self.directory.startswith("/"):
+            raise ValueError(f"should have a `directory` on {self.host} that begins with /")
+        return self
+
+    @property
+    def off_site(self) -> bool:
+        """Whether what is stored leaves the controller's and the database's hands: only encrypted backups may."""
+        return bool(self.host or self.s3)
+
+
+def store_templates(stores: Mapping[str, StoreEntry]) -> Iterator[tuple[KeyPath, str]]:
+    """Each template of the section, with where it stands."""
+    for name, store in stores.items():
+        if store.s3:
+            yield ("stores", name, "s3", "access_key"), store.s3.access_key
+            yield ("stores", name, "s3", "secret_key"), store.s3.secret_key
+
+
+def check_stores(environment: Environment, hosts: tuple[str, ...], stores: tuple[str, ...], faults: Faults) -> None:
+    """What stores and backups say about each other and about hosts; `hosts` and `stores` are all names, refused ones' too."""
+
+    def fault(path: KeyPath, text: str) -> None:
+        faults.add(environment.tree.place(path), path, text)
+
+    for store in environment.stores.values():
+        if store.host and store.host not in hosts:
+            fault(("stores", store.name, "host"), f"no host is called {store.host!r}{did_you_mean(store.host, hosts)}")
+    for backup in environment.backups.values():
+        for number, name in enumerate(backup.stores):
+            path: KeyPath = ("backups", backup.name, "stores", number)
+            if name not in stores:
+                fault(path, f"no store is called {name!r}{did_you_mean(name, stores)}")
+            elif name in environment.stores and (why := _unfit(backup, environment.stores[name])):
+                fault(path, why)
+
+
+def _unfit(backup: Backup, store: StoreEntry) -> str:
+    """Why this backup cannot go there; empty if it can."""
+    if store.host == backup.host:
+        return f"{store.name} is on {backup.host}, which holds the database itself: a backup there is lost with it"
+    if store.off_site and not backup.recipients:
+        return f"{store.name} is not on the controller: what goes there has to be encrypted, give the backup `recipients`"
+    return ""
