@@ -12,6 +12,7 @@ from windlass.tasks import (
     firewall,
     inventory,
     lab,
+    nginx,
     pm2,
     secrets,
     setup,
@@ -37,6 +38,7 @@ namespace = Collection(
     ),
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
+    nginx=Collection(nginx.check, nginx.apply, nginx.reload),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs),
     env=Collection(env.diff),
     secrets=Collection(

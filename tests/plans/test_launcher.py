@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from windlass.plans.launcher import launcher
+from windlass.plans.launcher import Places, launcher
 
 
 def test_launcher_runs_in_its_folder_with_its_environment_and_leaves_its_process_id(tmp_path: Path) -> None:
@@ -17,9 +17,7 @@ def test_launcher_runs_in_its_folder_with_its_environment_and_leaves_its_process
     socket = tmp_path / "web-0.sock"
     socket.write_text("left by a killed process")
     text = launcher(
-        folder=str(release),
-        run=str(tmp_path / "web-0"),
-        socket=str(socket),
+        Places(folder=str(release), run=str(tmp_path / "web-0"), socket=str(socket)),
         command="python3 -c \"import os; print(os.getpid(), os.getcwd(), os.environ['GREETING'], os.environ['PORT'])\"",
         variables={"PORT": str(socket), "ODD": "a'b $HOME"},
     )
@@ -37,7 +35,7 @@ def test_launcher_runs_in_its_folder_with_its_environment_and_leaves_its_process
 def test_a_process_with_a_lock_begins_when_the_one_before_has_ended_however_it_ended(tmp_path: Path) -> None:
     lock, paths = tmp_path / "clock", []
     for name in ("one", "two"):
-        text = launcher(folder="/", run=str(tmp_path / name), socket="", command="sleep 600", variables={}, lock=str(lock))
+        text = launcher(Places(folder="/", run=str(tmp_path / name), lock=str(lock)), "sleep 600", {})
         paths.append(tmp_path / f"launch-{name}")
         paths[-1].write_text(text.reveal())
     first = subprocess.Popen(["/bin/sh", str(paths[0])], stdout=subprocess.DEVNULL)

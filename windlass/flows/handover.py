@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from windlass.flows import preparation
+from windlass.flows.supervision import Action
 from windlass.operations.gate import Instance
 from windlass.operations.operation import Operation
 from windlass.plans.handover import before_migration, may_overlap, not_beside_others
@@ -64,7 +65,10 @@ def _stop(
         with cutover.timer.step(step, leaving):
             cutover.each(
                 {
-                    host: [cutover.progress(step, states[host], release, slot=slots[host]), cutover.pm2("stop", names=names)]
+                    host: [
+                        cutover.progress(step, states[host], release, slot=slots[host]),
+                        *cutover.processes("stop", cutover.held(states[host], states[host].live), names),
+                    ]
                     for host, names in leaving.items()
                 }
             )
@@ -72,14 +76,20 @@ def _stop(
 
 def relieve(cutover: Cutover, state: HostState, slot: str) -> list[Operation]:
     """After a switch to a slot that was kept warm: its workers slept; what must not overlap begins when the others have ended."""
-    held = cutover.held(state, slot)
-    leaving = not_beside_others(cutover.held(state, state.live)) if state.live not in ("", slot) else ()
-    asked = [("start", may_overlap(held)), ("stop", leaving), ("start", not_beside_others(held))]
-    return [cutover.pm2(action, names=names) for action, names in asked if names]
+    held, left = cutover.held(state, slot), cutover.held(state, state.live) if state.live not in ("", slot) else Held()
+    return [
+        *_asked(cutover, "start", held, may_overlap(held)),
+        *_asked(cutover, "stop", left, not_beside_others(left)),
+        *_asked(cutover, "start", held, not_beside_others(held)),
+    ]
 
 
 def bring_back(cutover: Cutover, state: HostState, failed: str) -> list[Operation]:
     """When a run is taken back: the workers in the slot that failed end, and those of the release before work again."""
     before = str(state.progress.get("before", ""))
-    asked = [("stop", cutover.held(state, failed).workers), ("start", cutover.held(state, before).workers if before else ())]
-    return [cutover.pm2(action, names=names) for action, names in asked if names]
+    new, old = cutover.held(state, failed), cutover.held(state, before) if before else Held()
+    return [*_asked(cutover, "stop", new, new.workers), *_asked(cutover, "start", old, old.workers)]
+
+
+def _asked(cutover: Cutover, action: Action, held: Held, names: tuple[str, ...]) -> tuple[Operation, ...]:
+    return cutover.processes(action, held, names) if names else ()
