@@ -28,6 +28,7 @@ APPLICATION: dict[str, Any] = {
 }
 
 
+PIP = "pip install --no-compile -r requirements.txt"
 INVENTORY = f"""{HOSTS}
 applications:
   notes:
@@ -88,8 +89,8 @@ def test_under_systemd_a_launcher_writes_the_log_itself(tmp_path: Path) -> None:
     ("given", "supervisor", "install", "prune"),
     [
         ({}, "pm2", "npm ci", "npm prune --omit=dev"),
-        ({"runtime": "python"}, "systemd", "pip install -r requirements.txt", ""),
-        ({"runtime": "python", "supervisor": "pm2", "build": {"prune": "lean"}}, "pm2", "pip install -r requirements.txt", "lean"),
+        ({"runtime": "python"}, "systemd", PIP, ""),
+        ({"runtime": "python", "supervisor": "pm2", "build": {"prune": "lean"}}, "pm2", PIP, "lean"),
         ({"supervisor": "systemd"}, "systemd", "npm ci", "npm prune --omit=dev"),
     ],
 )  # fmt: skip
