@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from windlass.flows import runtime
+from windlass.flows.cron_entries import cron_entries
 from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.templating import process_command, process_environment, release_files, scope
@@ -107,6 +108,7 @@ def configuration(deployment: Deployment) -> str:
         "processes": {name: process.model_dump(mode="json") for name, process in application.processes.items()},
         "variables": {name: _own_variables(unnamed, process) for name, process in application.processes.items()},
         "shared": list(application.shared),
+        "cron": {name: entry.model_dump(mode="json") for name, entry in application.cron.items()},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -249,6 +251,7 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                     memory=process.memory or "",
                 )
             )
+    operations += cron_entries(application, deployment.release, slot)
     return (*operations, *supervisor_of(application).start(slot_prefix(application, slot), started))
 
 
