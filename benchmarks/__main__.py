@@ -12,11 +12,10 @@ import argparse
 import json
 import os
 import platform
-import statistics
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import merge, spread
 from demo.commands import ENVIRONMENT, Windlass
 from demo.generator import Load
 from demo.site import Site
@@ -90,11 +89,6 @@ def nothing_to_do(windlass: Windlass, rounds: int) -> dict[str, Any]:
     }
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median and extremes."""
-    return {"median": round(statistics.median(values), 3), "least": round(min(values), 3), "most": round(max(values), 3)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure Windlass on the lab's hosts.")
     parser.add_argument("--rounds", type=int, default=10)
@@ -108,7 +102,7 @@ def main() -> None:
         "lost_requests": lost_requests(windlass, site, chosen.rounds),
         "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
     }
-    chosen.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    merge(chosen.out, found)
     print(json.dumps(found, indent=1))
 
 
