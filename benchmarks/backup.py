@@ -175,7 +175,7 @@ def ratios(times: Mapping[str, list[float]]) -> dict[str, Any]:
 
 def told(found: Mapping[str, Any]) -> str:
     """The figures as a person reads them."""
-    named = {"windlass": "`invoke backup`, the whole command"} | {name: f"`{name}`" for name in OTHERS}
+    named = {"windlass": "`invoke backup`, the whole command"} | {name: f"`{name}`".replace("|", "\\|") for name in OTHERS}
     rows = [
         f"| {text} | {found['seconds'][name]['median']:.1f} s | {found['stored_bytes'][name] / 1e6:.0f} MB |"
         for name, text in named.items()
