@@ -89,6 +89,7 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "signed": stored.signed,
                 "pinned": stored.pin.words if stored.pin else "",
                 "doubt": stored.doubt,
+                "suspicious": list(stored.manifest.suspicious),
                 "proven": stored.proven,
                 "drill": stored.drill.model_dump(mode="json") if stored.drill else None,
                 "keep": each.decisions[stored.id].keep,
