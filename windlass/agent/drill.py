@@ -78,10 +78,9 @@ def _looked_at(guard: Guard, server: Server, hashed: List[str]) -> Dict[str, Any
 
 
 def _amcheck(guard: Guard, server: Server, jobs: int) -> Optional[List[str]]:
-    """What pg_amcheck finds wrong with tables and indexes: each row in its index, each page in its place. None where it is not there.
+    """What pg_amcheck finds wrong with tables and indexes: each row in its index, each page in its place. None if it is not there.
 
-    An index that a restore has just built can be wrong all the same: functions that only claim to be immutable, collations that
-    changed.
+    An index that a restore has just built can be wrong all the same: functions only claim to be immutable, collations change.
     """
     there = "SELECT to_json(count(*)) FROM pg_available_extensions WHERE name = 'amcheck';"
     if server.major < FIRST_WITH_AMCHECK or not server.ask(guard, DATABASE, there)[0]:

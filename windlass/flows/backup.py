@@ -62,7 +62,7 @@ def backup(
 ) -> BackedUp:
     """Make one recovery point. Nothing is visible in the store before its bytes were read back and decoded to the end.
 
-    One that is far smaller than the good ones before it is kept, but is no good one, unless `accept_shrunk` says that this is right.
+    One that is far smaller than the good ones before it is kept, but is no good one, unless `accept_shrunk` says it is right.
     Raises RefusedError (another run is at these backups), OperationFailed, ConnectionFailed, and BackupError.
     """
     with open_vault(workspace, entry, listener) as vault:
@@ -109,8 +109,8 @@ def _refuse_suspicious(stored: Stored) -> None:
             f"{stored.id} is suspicious: {lines[0]}",
             host=stored.manifest.host,
             last_lines=lines,
-            hint="look at what it was made of. It is kept, does not count as good, and nothing is dropped meanwhile. If so little is "
-            "right: invoke backup.run --accept-shrunk",
+            hint="look at what it was made of. It is kept, does not count as good, and nothing is dropped meanwhile. "
+            "If so little is right: invoke backup.run --accept-shrunk",
         )
 
 

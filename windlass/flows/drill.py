@@ -38,11 +38,12 @@ def drill(
 ) -> Drilled:
     """Restore a backup (the newest good one if empty) into a scratch server on the database's host, and measure.
 
-    Passed means: every table has the rows that the snapshot had (the smaller ones compared by hash), pg_amcheck finds no damage, no
-    sequence is behind its column that was not before, every smoke question gave true, and of folders and the like as
-    many entries came back as went in. Either way the
-    result is kept beside the backup; what was interrupted proves nothing and is not kept. Nothing stays on the host.
-    Raises BackupError for a drill that was not passed, or that was and missed a target, RefusedError (lock, room), UsageError and HostError.
+    Passed means: every table has the rows that the snapshot had (the smaller ones compared by hash), pg_amcheck finds no
+    damage, no sequence is behind its column that was not before, every smoke question gave true, and of folders and the like
+    as many entries came back as went in. Either way the result is kept beside the backup; what was interrupted proves nothing
+    and is not kept. Nothing stays on the host.
+    Raises BackupError for a drill that was not passed, or that was and missed a target, RefusedError (lock, room), UsageError
+    and HostError.
     """
     began = time.monotonic()
     with open_vault(workspace, entry, listener, identity) as vault:
@@ -109,7 +110,7 @@ def _make_sure_of_room(vault: Vault, stored: Stored) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a drill came to: `data` of the database, `parts` of everything else, `seconds` of it all, and whether it was the newest."""
+    """What a drill came to: `data` of the database, `parts` of the rest, `seconds` of it all, and whether it was the newest."""
 
     data: Mapping[str, Any]
     parts: Mapping[str, Mapping[str, Any]]

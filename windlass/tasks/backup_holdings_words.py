@@ -38,6 +38,11 @@ def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bo
         elif not each.backups:
             lines.append(f"{label(each.name, each.store)}: no backups yet in {each.place}")
         lines += [f"{label(each.name, each.store)}: {stored.id}: {stored.doubt}" for stored in each.backups if stored.doubt]
+        lines += [
+            f"{label(each.name, each.store)}: {stored.id} is suspicious: {why}"
+            for stored in each.backups
+            for why in stored.manifest.suspicious
+        ]
         lines += [f"{label(each.name, each.store)}: {folder} is not a backup: {why}" for folder, why in each.unreadable.items()]
     return Outcome(
         result={"backups": [_described(each, now) for each in found]},

@@ -1,7 +1,8 @@
 """What a database holds, in figures that are the same wherever the same rows are: counts and hashes of tables, and its sore points.
 
-A hash adds up what each row gives by itself, so the order of rows does not matter. Rows are hashed as text, under settings that do not
-depend on where the server is. md5 is only there to tell rows apart; the same in all versions, unlike PostgreSQL's own hash functions.
+A hash adds up what each row gives by itself, so the order of rows does not matter. Rows are hashed as text, under settings that do
+not depend on where the server is. md5 is there to tell rows apart, no more; it is the same in all versions, unlike PostgreSQL's own
+hash functions.
 """
 
 from __future__ import annotations
