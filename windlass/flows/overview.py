@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError
-from windlass.flows import preparation
+from windlass.flows import handover, preparation
 from windlass.flows.steps import all_of, lease_of, refuse_if_held
 from windlass.flows.supervision import supervisor_of
 from windlass.hosts.fleet import errors_of
@@ -18,6 +18,7 @@ from windlass.operations.operation import Operation
 from windlass.operations.pm2 import TailLogs
 from windlass.operations.release import ReleaseState
 from windlass.operations.wire import Batch
+from windlass.plans.cron import log
 from windlass.plans.layout import SLOTS, Layout
 from windlass.plans.recovery import recovery
 from windlass.plans.slots import Back, Held, HostState, Record, live_releases, records_of, ways_back
@@ -84,8 +85,8 @@ def _all_instances(application: Application, state: HostState) -> tuple[Instance
     """The instances of both slots, named `slot/instance`."""
     return tuple(
         replace(instance, name=f"{slot}/{instance.name}")
-        for slot, release in sorted(state.slots.items())
-        for instance in preparation.instances(application, slot, release)
+        for slot in sorted(state.slots)
+        for instance in handover.started(application, state, slot)
     )
 
 
@@ -166,7 +167,7 @@ def restart(
         state = _locked(application, fleet, host, operator)
         chosen = [
             each
-            for each in preparation.instances(application, state.live, state.live_release)
+            for each in handover.started(application, state, state.live)
             if state.live and process in ("", each.name.rpartition("-")[0])
         ]
         steps = [step for each in chosen for step in _restart(application, state, each, gate_seconds)]
@@ -204,6 +205,7 @@ def logs(application: Application, fleet: Fleet, *, lines: int, process: str = "
         for each in preparation.instances(application, slot, "")
         if process in ("", each.name.rpartition("-")[0])
     }
+    paths |= {log(layout, name): f"cron-{name}" for name in application.cron if process in ("", f"cron-{name}")}
     outcomes = fleet.run_same(fleet.targets, (TailLogs(paths=tuple(paths), lines=lines),))
     found: dict[str, dict[str, list[str]] | HostError] = {}
     for host, outcome in outcomes.items():

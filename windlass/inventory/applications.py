@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator, model_validator
 
+from windlass.inventory.application_cron import CronEntry
 from windlass.inventory.schema import (
     Domain,
     Entry,
@@ -23,6 +24,7 @@ from windlass.inventory.schema import (
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Memory = Annotated[str, Matching(r"[1-9]\d*[KMG]", "a size such as 300M or 1G")]
+Handover = Literal["overlap", "drain", "single"]
 BodySize = Annotated[str, Matching(r"\d+[kmg]?", "a size as nginx writes it, such as 10m (0: no limit)")]
 WebPath = Annotated[str, Matching(r"/[^\s#]*", "a path on the server, such as /healthz")]
 GitReference = Annotated[str, Matching(r"[^\s~^:?*\[\\-][^\s~^:?*\[\\]*", "a branch, a tag or a commit")]
@@ -141,10 +143,13 @@ class Process(Entry):
     environment: Mapping[VariableName, Template] = {}
     """Environment variables of this process alone, templates that may use `slot`, `listen` and `instance`; they count more
     than the application's"""
+    handover: Handover = "overlap"
+    """How a worker of one release gives way to that of the next: both work for a while (overlap), the old one finishes what it has
+    before the migration (drain), or there is never more than one (single)"""
     memory: Memory | None = None
     """It is restarted above this much memory: by PM2, which looks every 30 s, or by the kernel at once, under systemd"""
     stop_seconds: Positive = 30
-    """How long it may take to finish its work when it is told to stop"""
+    """How long it may take to finish its work when it is told to stop; what has not ended by then is killed"""
     health: Health = Health()
     """The question that tells whether it serves; only for the process that listens"""
 
@@ -158,6 +163,10 @@ class Process(Entry):
             raise ValueError(f"`ports` needs `listen: port`, not `listen: {self.listen}`")
         if self.listen == "none" and "health" in self.model_fields_set:
             raise ValueError("`health` needs a process that listens: add `listen: socket` or `listen: port`")
+        if self.handover != "overlap" and self.listen != "none":
+            raise ValueError(f"`handover: {self.handover}` is for workers: what listens serves until the switch, and overlaps")
+        if self.handover == "single" and self.instances != 1:
+            raise ValueError(f"`handover: single` means one of it, not `instances: {self.instances}`")
         return self
 
 
@@ -247,6 +256,8 @@ class Application(Entry):
     """Files written into each release: path and template; as with `environment`, not for one slot"""
     migrate: str = ""
     """Brings the database to what the release needs; run once per deploy, on one host, before the switch"""
+    cron: Annotated[Mapping[ShortName, CronEntry], BeforeValidator(with_names)] = {}
+    """What the release that serves does at set times"""
     shared: tuple[RelativePath, ...] = ()
     """Folders that all releases share, such as uploads"""
     gate: Gate = Gate()
@@ -282,6 +293,14 @@ class Application(Entry):
             found = f"{' and '.join(listening)} do" if listening else "none does"
             raise ValueError(f"exactly one of its processes should have `listen: socket` or `listen: port`; {found}")
         return self
+
+    def on_host(self, *, first: bool) -> Application:
+        """What of it runs on one of its hosts: of what there is only one, that one is on its first host."""
+        if first:
+            return self
+        processes = {name: process for name, process in self.processes.items() if process.handover != "single"}
+        cron = {name: entry for name, entry in self.cron.items() if entry.on == "every"}
+        return self.model_copy(update={"processes": processes, "cron": cron})
 
     @property
     def web(self) -> Process:
