@@ -18,6 +18,7 @@ def test_launcher_runs_in_its_folder_with_its_environment_and_leaves_its_process
         folder=str(release),
         run=str(tmp_path / "web-0"),
         socket=str(socket),
+        log="",
         command="python3 -c \"import os; print(os.getpid(), os.getcwd(), os.environ['GREETING'], os.environ['PORT'])\"",
         variables={"PORT": str(socket), "ODD": "a'b $HOME"},
     )

@@ -12,12 +12,12 @@ from windlass.errors import HostError, WindlassError
 from windlass.flows import preparation
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
+from windlass.flows.supervision import Action, supervisor_of
 from windlass.flows.truth import Truth, truth_of
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
-from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
 from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
@@ -170,7 +170,7 @@ class Cutover:
         operations: list[Operation] = []
         held = self.held(state, old)
         if held.workers:
-            operations.append(self.pm2("stop", names=held.workers))
+            operations += self.processes("stop", held, held.workers)
         return [*operations, Drain(listens=held.listens, limit_seconds=self.application.drain_seconds)]
 
     def held(self, state: HostState, slot: str) -> Held:
@@ -184,12 +184,13 @@ class Cutover:
         old = state.live if state.live != slot else ""
         operations: list[Operation] = []
         if old and not self.application.keep_warm:
-            operations += self._emptied(old)
+            operations += self.emptied(state, old)
         elif old and left:
             # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.
-            operations.append(self.pm2("restart", names=self.held(state, old).web))
+            held = self.held(state, old)
+            operations += self.processes("restart", held, held.web)
         else:
-            operations.append(self.pm2("save"))
+            operations += self.processes("save", self.held(state, slot))
         if old and state.live_release != release:
             operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
         unpacked = replace(state, releases=tuple({*state.releases, release}))
@@ -200,15 +201,14 @@ class Cutover:
             Progress(root=self.layout.root),
         ]
 
-    def pm2(self, action: str, *, names: tuple[str, ...] = (), prefix: str = "") -> Pm2Control:
-        """An action on the application's processes."""
-        limit, root = preparation.pm2_limit(self.application), self.layout.root
-        return Pm2Control(user=self.application.user, home=root, action=action, names=names, prefix=prefix, limit_seconds=limit)
+    def processes(self, action: Action, held: Held, names: tuple[str, ...] = (), *, prefix: str = "") -> tuple[Operation, ...]:
+        """An action on processes of a slot, by whatever started them there."""
+        return supervisor_of(self.application, held.supervisor).control(action, names, prefix)
 
     def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
         """The workers of a release that serves again; they slept while it was kept warm."""
-        names = self.held(state, slot).workers
-        return [self.pm2("restart", names=names)] if names else []
+        held = self.held(state, slot)
+        return [*self.processes("restart", held, held.workers)] if held.workers else []
 
     def recover(self, states: States, why: str = "") -> str:
         """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
@@ -242,7 +242,8 @@ class Cutover:
         if found.action == "revert":
             operations += self._return(state, found.slot)
         if found.warm and found.action != "forget":
-            operations.append(self.pm2("stop", names=self.held(state, failed).workers))
+            held = self.held(state, failed)
+            operations += self.processes("stop", held, held.workers)
         elif found.action != "forget" and state.slots.get(failed) == found.release:
             # It may have served for a moment, and somebody may still be connected to it.
             operations.append(Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds))
@@ -264,17 +265,23 @@ class Cutover:
         """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
         displaced = str(state.progress.get("displaced", ""))
         if not self.application.keep_warm or displaced not in state.releases:
-            return self._emptied(slot)
+            return self.emptied(state, slot)
         try:
             again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
         except WindlassError as error:  # a template that can no longer be filled must not keep the switch from going back
             self.warn(f"{displaced} is not kept warm on {state.host}: {error.message}")
-            return self._emptied(slot)
-        return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
+            return self.emptied(state, slot)
+        now = preparation.held(self.application, slot)
+        return [*self.made_way(state, slot), *again, *self.processes("stop", now, now.workers)]
 
-    def _emptied(self, slot: str) -> list[Operation]:
-        prefix = preparation.slot_prefix(self.application, slot)
-        return [self.pm2("delete", prefix=prefix), File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
+    def emptied(self, state: HostState, slot: str) -> list[Operation]:
+        """End all that a slot holds."""
+        ended = self.processes("delete", self.held(state, slot), prefix=preparation.slot_prefix(self.application, slot))
+        return [*ended, File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
+
+    def made_way(self, state: HostState, slot: str) -> list[Operation]:
+        """End what another supervisor runs in a slot that is to be filled; the application's own sees to it itself."""
+        return [] if self.held(state, slot).supervisor == self.application.supervisor else self.emptied(state, slot)
 
     def take_back(self, error: BaseException) -> Truth:
         """After an error: bring every host that answers to one release, and say for each host what is true there now."""

@@ -21,6 +21,7 @@ from windlass.operations.command import Run
 from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
+from windlass.plans.launcher import PROGRAMS
 from windlass.plans.slots import States, live_releases, unchanged
 
 if TYPE_CHECKING:
@@ -235,6 +236,7 @@ def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: M
             {
                 host: [
                     cutover.progress("start", states[host], release, slot=slots[host]),
+                    *cutover.made_way(states[host], slots[host]),
                     *preparation.start(seen[host], slots[host]),
                 ]
                 for host in slots
@@ -247,7 +249,7 @@ def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: M
 def _migration(seen: Deployment) -> Run:
     return Run(
         name=f"migrate: {seen.application.migrate}",
-        command=f'set -a; . ./.env; set +a; PATH="$PWD/node_modules/.bin:$PATH"; {seen.application.migrate}',
+        command=f"set -a; . ./.env; set +a; export {PROGRAMS}; {seen.application.migrate}",
         user=seen.application.user,
         folder=seen.folder,
         limit_seconds=3600.0,

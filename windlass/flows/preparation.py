@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.templating import process_command, process_environment, release_files, scope
 from windlass.operations.archive import Archive
@@ -17,8 +18,6 @@ from windlass.operations.file import File
 from windlass.operations.gate import Health, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import LocalFile, Operation
-from windlass.operations.pm2 import Pm2Process, Pm2Start
-from windlass.operations.service import Service
 from windlass.plans.launcher import launcher
 from windlass.plans.layout import Layout
 from windlass.plans.slots import Held
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Application, Process
 
-PM2_SECONDS = 60.0  # for all that PM2 does itself
 # Of one file, given on standard input.
 WRITE = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1"; sync "$1"'
 # Of a folder that is shared and where a release has it. An empty folder gives way, also one that git could only keep by a file.
@@ -175,11 +173,12 @@ def held(application: Application, slot: str) -> Held:
         web=tuple(names[each] for each in found if is_web(each)),
         workers=tuple(names[each] for each in found if not is_web(each)),
         listens=tuple(each.listen for each in found if each.listen),
+        supervisor=application.supervisor,
     )
 
 
 def slot_prefix(application: Application, slot: str) -> str:
-    """What PM2's names of a slot begin with."""
+    """What the names of a slot's processes begin with."""
     return Layout(application.name).process_name(slot, "")
 
 
@@ -201,13 +200,13 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     ]
     if reloads(application):
         operations.append(File(path=f"{folder}/upstream.conf", content=_upstream(application, slot)))
-    started: list[Pm2Process] = []
+    started: list[Program] = []
     for process in application.processes.values():
         for number in range(process.instances):
             name = f"{process.name}-{number}"
             operations += _launch(deployment, process, number, slot)
             started.append(
-                Pm2Process(
+                Program(
                     name=layout.process_name(slot, name),
                     launcher=layout.launcher(slot, name),
                     folder=deployment.folder,
@@ -216,23 +215,7 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                     memory=process.memory or "",
                 )
             )
-    prefix = slot_prefix(application, slot)
-    operations.append(Service(name=f"pm2-{application.name}"))  # PM2's command line would else start one outside of systemd's care
-    operations.append(
-        Pm2Start(
-            user=application.user,
-            home=layout.root,
-            replaces=prefix,
-            processes=tuple(started),
-            limit_seconds=pm2_limit(application),
-        )
-    )
-    return tuple(operations)
-
-
-def pm2_limit(application: Application) -> float:
-    """How long PM2 may take for a slot, in seconds: it stops one process after the other, and each may finish its work."""
-    return PM2_SECONDS + sum(process.stop_seconds * process.instances for process in application.processes.values())
+    return (*operations, *supervisor_of(application).start(slot_prefix(application, slot), started))
 
 
 def _launch(deployment: Deployment, process: Process, number: int, slot: str) -> list[Operation]:
@@ -246,7 +229,8 @@ def _launch(deployment: Deployment, process: Process, number: int, slot: str) ->
     variables = {name: filled[name] for name in process.environment}
     command = process_command(environment, application, process, values)
     socket = listen if process.listen == "socket" else ""
-    text = launcher(folder=deployment.folder, run=run, socket=socket, command=command, variables=variables)
+    log = "" if supervisor_of(application).writes_logs else layout.log(slot, name)
+    text = launcher(folder=deployment.folder, run=run, socket=socket, log=log, command=command, variables=variables)
     return [
         File(path=f"{run}.starts", absent=True),
         File(path=f"{run}.pid", absent=True),

@@ -81,15 +81,21 @@ class Build(Entry):
     """How the code becomes an artefact. It happens once; every host gets the same bytes."""
 
     install: str = "npm ci"
-    """Installs the dependencies; its result is cached by lockfile and Node version; empty: nothing to install"""
+    """Installs the dependencies; its result is cached by lockfile and version of Node or Python; empty: nothing to install. With
+    `runtime: python` its default is `pip install -r requirements.txt`, into a virtual environment that is there already"""
     lockfile: str = "package-lock.json"
-    """The file that pins the dependencies, from the application's folder"""
+    """The file that pins the dependencies, from the application's folder; with `runtime: python` the default is
+    `requirements.txt`"""
     commands: tuple[str, ...] = ()
     """What turns the code into what runs, in order, such as `npm run build`"""
     prune: str = "npm prune --omit=dev"
-    """Takes away what only the build needed; empty: everything stays"""
+    """Takes away what only the build needed; empty (the default with `runtime: python`): everything stays"""
     exclude: tuple[str, ...] = ()
     """Patterns of files that do not go into the artefact, such as `test/**`"""
+
+
+# pip itself insists on hashes as soon as the file has one.
+PYTHON_BUILD: Mapping[str, str] = {"install": "pip install -r requirements.txt", "lockfile": "requirements.txt", "prune": ""}
 
 
 class Ports(Entry):
@@ -121,7 +127,7 @@ class Health(Entry):
 
 
 class Process(Entry):
-    """One program of the application, run by PM2."""
+    """One program of the application, run by PM2 or by systemd."""
 
     name: str
     command: Annotated[str, Matching(r"\S(?:.*\S)?", "a command such as node src/server.js")]
@@ -136,7 +142,7 @@ class Process(Entry):
     """Environment variables of this process alone, templates that may use `slot`, `listen` and `instance`; they count more
     than the application's"""
     memory: Memory | None = None
-    """PM2 restarts it above this much memory"""
+    """It is restarted above this much memory: by PM2, which looks every 30 s, or by the kernel at once, under systemd"""
     stop_seconds: Positive = 30
     """How long it may take to finish its work when it is told to stop"""
     health: Health = Health()
@@ -176,6 +182,10 @@ class Application(Entry):
     """The Unix user it runs as; without it the application's name"""
     source: Annotated[Source, WrapValidator(_source)]
     """Where the code comes from: exactly one of git, path, npm"""
+    runtime: Literal["node", "python"] = "node"
+    """What it is written for: says what the build does by itself, and who supervises"""
+    supervisor: Literal["pm2", "systemd"] = "pm2"
+    """What starts its processes and keeps them running; with `runtime: python` the default is `systemd`"""
     build: Build = Build()
     """How the code becomes an artefact"""
     processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)] = {}
@@ -210,6 +220,16 @@ class Application(Entry):
     @classmethod
     def _own_user(cls, value: Any) -> Any:
         return {**value, "user": value.get("user") or value.get("name")} if isinstance(value, dict) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _for_python(cls, value: Any) -> Any:
+        """Other defaults; what is given counts more."""
+        if not isinstance(value, dict) or value.get("runtime") != "python":
+            return value
+        given = value.get("build")
+        build = PYTHON_BUILD if given is None else {**PYTHON_BUILD, **given} if isinstance(given, dict) else given
+        return {**value, "build": build, "supervisor": value.get("supervisor") or "systemd"}
 
     @model_validator(mode="after")
     def _one_listens(self) -> Application:

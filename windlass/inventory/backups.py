@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from windlass.inventory.cron import check_schedule
+from windlass.inventory.notifications import WebAddress
 from windlass.inventory.schema import Entry, Matching
 from windlass.inventory.stores import BY_DIRECTORY
 
@@ -16,6 +17,9 @@ DatabaseName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a data
 Recipient = Annotated[str, Matching(r"age1[02-9ac-hj-np-z]{58}", "a public key of age, age1…, as age-keygen prints it")]
 
 SignerKey = Annotated[str, Matching(r"[A-Za-z0-9+/]{43}=", "a public key as .windlass/keys/backup-ed25519.pub holds it")]
+
+
+Limit = Annotated[str, Matching(r"(?:[0-9]{1,6}[smhdw])?", "a duration such as 48h or 14d")]
 
 
 class Keep(Entry):
@@ -33,7 +37,7 @@ class Keep(Entry):
     """One for each of so many months"""
     yearly: Count = 0
     """One for each of so many years"""
-    within: Annotated[str, Matching(r"(?:[0-9]{1,6}[smhdw])?", "a duration such as 48h or 14d")] = ""
+    within: Limit = ""
     """All that are at most this much older than the newest good one: 48h, 14d"""
     at_least: Count = 1
     """So many good ones stay whatever the rest says, the newest"""
@@ -60,7 +64,18 @@ class Backup(Entry):
     keep: Keep = Keep()
     """How many are kept; the last good one stays whatever this says"""
     schedule: Annotated[str, AfterValidator(check_schedule)] = "30 2 * * *"
-    """When, as cron writes it: minute, hour, day of the month, month, day of the week"""
+    """When, as cron writes it: minute, hour, day of the month, month, day of the week;
+    by cron on this machine's clock, by systemd in UTC"""
+    spread: Limit = ""
+    """With systemd: begin up to so much later, always equally much, so that not all databases begin at once: 15m"""
+    time_limit: Limit = "12h"
+    """How long a run that is started by the schedule may take before it is ended: 90m, 12h"""
+    rpo: Limit = "26h"
+    """How old the data of the newest good backup may be before `backup.status` says that something is wrong; empty for any"""
+    proven_within: Limit = "30d"
+    """How long ago the last drill that proved a backup may be before `backup.status` says so; empty for any"""
+    ping: WebAddress = ""
+    """URL of a dead man's switch as healthchecks.io has them: told when a run begins (`/start`), is done, fails (`/fail`)"""
     recipients: tuple[Recipient, ...] = ()
     """Public keys of age that backups are encrypted to, on the database's host; without any they are not encrypted"""
     signers: tuple[SignerKey, ...] = ()

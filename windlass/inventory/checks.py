@@ -157,3 +157,9 @@ class _Checks:
             for process in application.processes.values():
                 inner = (*path, "processes", process.name, "environment")
                 yield from (((*inner, key), text, True) for key, text in process.environment.items())
+        for name, backup in self.environment.backups.items():
+            yield ("backups", name, "ping"), backup.ping, False
+        notify, at = self.environment.notify, ("environment", "notify")
+        yield (*at, "webhook"), notify.webhook, False
+        if notify.email and notify.email.smtp:
+            yield (*at, "email", "smtp", "password"), notify.email.smtp.password, False

@@ -14,7 +14,8 @@ from pydantic.json_schema import models_json_schema
 
 from windlass.inventory.applications import Application
 from windlass.inventory.backups import Backup
-from windlass.inventory.schema import General, Group, Host, SecretEntry
+from windlass.inventory.general import General
+from windlass.inventory.schema import Group, Host, SecretEntry
 from windlass.inventory.stores import StoreEntry
 from windlass.inventory.variables import CUSTOM, RoleSchema
 

@@ -110,3 +110,8 @@ def _unfit(backup: Backup, store: StoreEntry) -> str:
     if store.off_site and not backup.recipients:
         return f"{store.name} is not on the controller: what goes there has to be encrypted, give the backup `recipients`"
     return ""
+
+
+def label(name: str, store: str) -> str:
+    """What one database's backups in one store are called."""
+    return name if store == BY_DIRECTORY else f"{name} in {store}"

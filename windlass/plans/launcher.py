@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from windlass.values import Secret
 
 START_MARK = "--- windlass starts "  # the agent's gate.py looks for it, to show the words of the last start only
+# Where a release keeps the programs that its dependencies brought, in front of the host's own.
+PROGRAMS = 'PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"'
 
 
-def launcher(*, folder: str, run: str, socket: str, command: str, variables: Mapping[str, str]) -> Secret:
+def launcher(*, folder: str, run: str, socket: str, log: str, command: str, variables: Mapping[str, str]) -> Secret:
     """The launcher's text: environment, process id, then `exec`, so that signals reach the program itself.
 
     folder     the release
     run        the path that the files of the running instance begin with
     socket     the unix socket it will listen on; one left by a process that was killed would keep it from starting
+    log        where its output goes; empty if the supervisor takes care of that
     command    as written in the inventory; a shell command, started by exec
     variables  environment of this process alone, stronger than the release's `.env`
     """
@@ -23,12 +26,13 @@ def launcher(*, folder: str, run: str, socket: str, command: str, variables: Map
         "#!/bin/sh",
         "# Written by Windlass. Starts one process of a slot; the supervisor calls this.",
         "umask 0007",
+        *([f"exec >> {shlex.quote(log)} 2>&1"] if log else []),
         f"cd {shlex.quote(folder)} || exit 1",
         "set -a",
         "[ -f .env ] && . ./.env",
         *(f"{name}={shlex.quote(value)}" for name, value in variables.items()),
         "set +a",
-        'export PATH="$PWD/node_modules/.bin:$PATH"',
+        f"export {PROGRAMS}",
         *([f"rm -f {shlex.quote(socket)}"] if socket else []),
         f"echo $$ > {shlex.quote(run)}.pid",
         f"printf x >> {shlex.quote(run)}.starts",

@@ -80,5 +80,10 @@ class Layout:
         return f"{self.logs}/{slot}-{instance}.log"
 
     def process_name(self, slot: str, instance: str) -> str:
-        """The name of an instance under PM2."""
+        """The name of an instance, whatever supervises it."""
         return f"{self.application}-{slot}-{instance}"
+
+    @property
+    def unit(self) -> str:
+        """The template unit of systemd that its processes are instances of. What follows its `@` is no part of another's name."""
+        return f"windlass-{self.application}"

@@ -9,10 +9,9 @@ from typing import Any
 
 from windlass.errors import BackupError, WindlassError
 from windlass.flows.holdings import Holding, Pruned
-from windlass.inventory import BY_DIRECTORY
+from windlass.inventory.stores import BY_DIRECTORY, label
 from windlass.report.tables import table
 from windlass.stores.manifest import Stored
-from windlass.tasks.backup_words import label
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes, human_seconds
 
@@ -132,6 +131,12 @@ def pruned(found: dict[str, Pruned], *, check: bool) -> Outcome:
         word = "would go" if check else "went"
         lines.append(f"{name}: {each.kept} stay, {len(each.dropped)} {word}")
         lines += [f"  {backup}: {'; '.join(reasons)}" for backup, reasons in each.dropped.items()]
-    failed = [f"{name}: {message}" for name, each in found.items() for message in each.failed.values()]
-    error = BackupError(f"{len(failed)} backups could not be removed", last_lines=failed) if failed else None
+    failed = {f"{name} {backup}": message for name, each in found.items() for backup, message in each.failed.items()}
+    error = left(Pruned(failed=failed))
     return Outcome(result={"backups": {name: asdict(each) for name, each in found.items()}}, text="\n".join(lines), error=error)
+
+
+def left(done: Pruned) -> BackupError | None:
+    """What could not be removed, as an error."""
+    lines = [f"{backup}: {message}" for backup, message in done.failed.items()]
+    return BackupError(f"{len(lines)} backups could not be removed", last_lines=lines) if lines else None

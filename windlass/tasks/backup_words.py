@@ -11,7 +11,8 @@ from windlass.flows.backup import BackedUp
 from windlass.flows.drill import Drilled
 from windlass.flows.holdings import Verified
 from windlass.flows.restore import Restored
-from windlass.inventory import BY_DIRECTORY, Backup
+from windlass.inventory import Backup
+from windlass.inventory.stores import label
 from windlass.plans.restoration import Wish
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes, human_seconds
@@ -46,11 +47,6 @@ def _each(entries: Sequence[Backup], flow: Callable[[Backup], Done]) -> tuple[li
         except WindlassError as error:
             failed[label(entry.name, entry.store)] = error
     return done, failed
-
-
-def label(name: str, store: str) -> str:
-    """What one database's backups in one store are called."""
-    return name if store == BY_DIRECTORY else f"{name} in {store}"
 
 
 def _plain(done: BackedUp | Restored) -> dict[str, Any]:
