@@ -86,14 +86,23 @@ def _sync(folder: str) -> None:
 
 
 def pages_whole(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """Look at the files; unless it is only to look, what is wrong is a failure."""
+    """Look at the files once: they do not change by themselves."""
     if context.check:
         return Outcome(False, unknown=True)
     why = _broken(arguments["pages"])
-    if why and not arguments["look"]:
+    if why:
         raise OperationError(why, hint="the release never got a request; mend the build and deploy again")
-    seen = {"running": True, "healthy": not why, "why": why, "uptime": 0.0, "memory": 0, "starts": 0, "connections": 0}
-    return Outcome(False, data={arguments["name"]: seen})
+    return Outcome(False, "whole")
+
+
+def pages_state(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """One look at each slot."""
+    return Outcome(False, data={name: _seen(pages) for name, pages in arguments["slots"].items()})
+
+
+def _seen(pages: Pages) -> Dict[str, Any]:
+    why = _broken(pages)
+    return {"running": not why, "healthy": not why, "why": why, "uptime": 0.0, "memory": 0, "starts": 0, "connections": 0}
 
 
 def _broken(pages: Pages) -> str:

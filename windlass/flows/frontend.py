@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
-from windlass.operations.frontend import Pages, PagesServed, PagesWhole, PlacePages, PruneAssets
+from windlass.operations.frontend import Pages, PagesServed, PagesState, PagesWhole, PlacePages, PruneAssets
 from windlass.operations.nginx import SiteProbe
 from windlass.operations.operation import Operation
 from windlass.plans.certificates import HTTPS, certificate
@@ -16,8 +17,6 @@ from windlass.plans.layout import Layout
 
 if TYPE_CHECKING:
     from windlass.inventory import Application, Environment
-
-NAME = "pages"  # what a slot's files are called where processes have names
 
 
 def _inside(application: Application) -> tuple[str, str]:
@@ -40,6 +39,7 @@ def start(application: Application, slot: str, release: str) -> tuple[Operation,
         Directory(path=layout.slot(slot)),
         Directory(path=layout.union),
         PlacePages(pages=pages(application, slot, release), moment=int(moment.timestamp())),
+        gate(application, slot, release),
         File(path=f"{layout.slot(slot)}/slot.json", content=json.dumps({"release": release}) + "\n"),
     )
 
@@ -49,19 +49,19 @@ def gate(application: Application, slot: str, release: str) -> PagesWhole:
     return PagesWhole(pages=pages(application, slot, release))
 
 
-def look(application: Application, slot: str, release: str, name: str = NAME) -> PagesWhole:
-    """The same as a question."""
-    return PagesWhole(pages=pages(application, slot, release), name=name, look=True)
+def look(application: Application, slots: Mapping[str, str]) -> PagesState:
+    """The same as a question about slots and the releases in them. Data for each as of a process called `<slot>/files`."""
+    return PagesState(slots={f"{slot}/files": pages(application, slot, release) for slot, release in sorted(slots.items()) if slot})
 
 
-def watch(environment: Environment, application: Application, slot: str, release: str, before: str) -> PagesServed:
-    """Does nginx answer with it?"""
+def watch(environment: Environment, application: Application, slot: str, release: str, before: str, *, warm: bool) -> PagesServed:
+    """Does nginx answer with it? Whoever goes back to what is warm is in a hurry: one look is enough."""
     return PagesServed(
         root=Layout(application.name).root,
         pages=pages(application, slot, release),
         probe=_probe(environment, application),
         before=before,
-        seconds=application.gate.watch_seconds,
+        seconds=0.0 if warm else application.gate.watch_seconds,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from windlass.flows import frontend
 from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.templating import process_command, process_environment, release_files, scope
@@ -86,6 +87,8 @@ def configuration(deployment: Deployment) -> str:
         "variables": {name: _own_variables(unnamed, process) for name, process in application.processes.items()},
         "shared": list(application.shared),
     }
+    if application.static:
+        parts["static"] = application.static.model_dump(mode="json")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -109,7 +112,8 @@ def dress(deployment: Deployment) -> tuple[Operation, ...]:
 
     All of it is done as the application's user: the folders are the user's, and root would follow a link that was laid there.
     """
-    written = {".env": environment_file(deployment.environment()), **deployment.files()}
+    own = {} if deployment.application.static else {".env": environment_file(deployment.environment())}
+    written = own | deployment.files()
     files = [_in_release(deployment, f"write {path}", WRITE, path, give=text) for path, text in written.items()]
     shared = deployment.layout.shared
     links = [_in_release(deployment, f"share {path}", SHARE, f"{shared}/{path}", path) for path in deployment.application.shared]
@@ -190,6 +194,8 @@ def reloads(application: Application) -> bool:
 def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     """Fill a slot with a release and start its processes there. What was in the slot ends."""
     application, layout, folder = deployment.application, deployment.layout, deployment.layout.slot(slot)
+    if application.static:
+        return frontend.start(application, slot, deployment.release)
     operations: list[Operation] = [
         Directory(path=folder),
         Link(path=f"{folder}/run", target=f"{layout.run}/{slot}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,19 +47,26 @@ class PlacePages(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagesWhole(Operation):
-    """The slot leads to the release, index.html is there, and so is every asset that it names. Data: `why`, for `name`.
-
-    look  only look: what is wrong is data and no failure
-    """
+    """The slot leads to the release, index.html is there, and so is every asset that it names."""
 
     family: ClassVar[str] = "frontend"
 
     pages: Pages
-    name: str = "pages"
-    look: bool = False
 
     def title(self) -> str:
         return "gate: the files are whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagesState(Operation):
+    """The same as a question about slots. Data for each by its name, as `Inspect` gives it for processes."""
+
+    family: ClassVar[str] = "frontend"
+
+    slots: Mapping[str, Pages]
+
+    def title(self) -> str:
+        return "look at the files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
