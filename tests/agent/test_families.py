@@ -31,6 +31,7 @@ STEPS = (
     "database",
     "drill",
     "restoration",
+    "parts",
     "commit",
     "scan",
     "watch",

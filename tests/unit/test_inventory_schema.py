@@ -73,7 +73,8 @@ SECTIONS = {
     "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
     "source: {path: …}": "PathSource", "source: {npm: …}": "NpmSource", "build": "Build", "processes": "Process", "ports": "Ports",
     "health": "Health", "gate": "Gate", "site": "Site", "site.tls": "Tls",
-    "backups": "Backup", "keep": "Keep", "stores": "StoreEntry", "s3": "S3", "secrets": "SecretEntry",
+    "backups": "Backup", "directories": "Folder", "redis": "RedisCopy", "keep": "Keep", "stores": "StoreEntry", "s3": "S3",
+    "secrets": "SecretEntry",
 }  # fmt: skip
 
 

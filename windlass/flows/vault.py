@@ -77,19 +77,20 @@ class Vault:
             self.listener(events.Note(f"{stored.id} is not signed: nobody can tell whether its manifest was changed", warning=True))
         return stored
 
-    def kept(self, stored: Stored) -> LocalFile:
-        """The dump of a backup as it is stored; its checksum is the manifest's. Raises BackupError."""
+    def kept(self, stored: Stored, part: str = "") -> LocalFile:
+        """A part of a backup (the dump if empty) as it is stored; its checksum is the manifest's. Raises BackupError."""
         manifest = stored.manifest
-        path = self.store.local(self.entry.name, stored.id, manifest.part(DUMP))
-        return LocalFile(path, manifest.dump.sha256, manifest.dump.stored_bytes)
+        file = part or manifest.part(DUMP)
+        path = self.store.local(self.entry.name, stored.id, file)
+        return LocalFile(path, manifest.parts[file].sha256, manifest.parts[file].stored_bytes)
 
     @contextmanager
-    def content(self, stored: Stored) -> Iterator[LocalFile]:
-        """The dump of a backup to be sent to the host, once; an encrypted one is decrypted on the way.
+    def content(self, stored: Stored, part: str = "") -> Iterator[LocalFile]:
+        """A part of a backup (the dump if empty) to be sent to the host, once; an encrypted one is decrypted on the way.
 
         Raises UsageError without the private key that it needs, BackupError for what cannot be read.
         """
-        kept, manifest = self.kept(stored), stored.manifest
+        kept, manifest = self.kept(stored, part), stored.manifest
         if not manifest.recipients:
             yield kept
             return
@@ -102,8 +103,9 @@ class Vault:
         path = Path(self.identity).expanduser()
         keys = identities(path)
         check_identity(path, keys, kept.path, manifest.recipients)
+        plain = manifest.parts[part or manifest.part(DUMP)]
         with decrypted(kept.path, keys) as pipe:
-            yield LocalFile(pipe, manifest.dump.plain_sha256, manifest.dump.plain_bytes)
+            yield LocalFile(pipe, plain.plain_sha256, plain.plain_bytes)
 
 
 @contextmanager
@@ -155,7 +157,7 @@ def chosen_backup(environment: Environment, name: str = "", store: str = "") -> 
     """The named one, or the only one, in the named store, or in the first one. Raises UsageError."""
     found = chosen_backups(environment, name)
     if len(found) > 1:
-        raise UsageError("which database?", hint=f"say --name {' or --name '.join(each.name for each in found)}")
+        raise UsageError("which backup?", hint=f"say --name {' or --name '.join(each.name for each in found)}")
     return chosen_places(environment, found[0].name, store)[0]
 
 

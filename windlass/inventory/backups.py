@@ -1,7 +1,8 @@
-"""Which databases are backed up, where to, how long they are kept and when it happens."""
+"""What is backed up, where to, how long it is kept and when it happens."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
@@ -19,6 +20,12 @@ Recipient = Annotated[str, Matching(r"age1[02-9ac-hj-np-z]{58}", "a public key o
 SignerKey = Annotated[str, Matching(r"[A-Za-z0-9+/]{43}=", "a public key as .windlass/keys/backup-ed25519.pub holds it")]
 
 
+AbsolutePath = Annotated[str, Matching(r"/[^\0\n]*", "a path that begins with /")]
+
+RESERVED = ("dump", "globals", "manifest", "configuration", "redis")
+PartName = Annotated[
+    str, Matching(rf"(?!(?:{'|'.join(RESERVED)})$)[a-z][a-z0-9_-]{{0,40}}", "a short name in lower case, none of ours")
+]
 Limit = Annotated[str, Matching(r"(?:[0-9]{1,6}[smhdw])?", "a duration such as 48h or 14d")]
 
 
@@ -49,14 +56,36 @@ class Keep(Entry):
         return self
 
 
+class Folder(Entry):
+    """A folder of the host that is part of a backup."""
+
+    path: AbsolutePath
+    """The folder"""
+    exclude: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """What is left out, as GNU tar's --exclude takes it: `*.tmp`, `./cache`"""
+
+
+class RedisCopy(Entry):
+    """A Redis of the host that is part of a backup."""
+
+    configuration: AbsolutePath = "/etc/redis/redis.conf"
+    """Its configuration on the host, where address, port and password are looked up"""
+
+
 class Backup(Entry):
-    """One database that is backed up."""
+    """What is backed up together, under one id: a database, folders, configuration, a Redis; any of them, all of one host."""
 
     name: str
-    database: DatabaseName
-    """Name of the database"""
+    database: DatabaseName = ""
+    """Name of the database; without it there is none in the backup"""
     host: str
-    """Name of the host whose PostgreSQL holds it"""
+    """Name of the host whose PostgreSQL and files these are"""
+    directories: Mapping[PartName, Folder] = {}
+    """Folders such as uploads, each under a name of its own"""
+    configuration: tuple[AbsolutePath, ...] = ()
+    """Files and folders of the configuration, `*` allowed: /etc/postgresql, /etc/nginx, /srv/*/live/.env. They may hold secrets"""
+    redis: RedisCopy | None = None
+    """A copy of a Redis; `{}` for Debian's own"""
     stores: tuple[str, ...] = ()
     """Names of stores that it goes to, one backup for each; one that fails does not keep the others from theirs"""
     directory: str = ""
@@ -82,6 +111,14 @@ class Backup(Entry):
     """Public keys of other controllers whose signatures of backups are believed (their .windlass/keys/backup-ed25519.pub)"""
     smoke: tuple[str, ...] = ()
     """SQL questions that must give true in a restored copy, such as `select count(*) > 0 from tickets`"""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Backup:
+        if not (self.database or self.directories or self.configuration or self.redis):
+            raise ValueError("holds nothing: name a database, directories, configuration or redis")
+        if self.smoke and not self.database:
+            raise ValueError("smoke questions need a database to be asked of")
+        return self
 
     @model_validator(mode="after")
     def _somewhere(self) -> Backup:

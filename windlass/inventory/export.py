@@ -23,7 +23,7 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], str]] = {
     "hosts": (Host, "The machines, by name"),
     "groups": (Group, "Hosts that are the same in some respect, by name; the group `all` holds every host"),
     "applications": (Application, "What runs on the hosts, by name"),
-    "backups": (Backup, "Databases that are backed up, by name"),
+    "backups": (Backup, "What is backed up, by name"),
     "stores": (StoreEntry, "Where backups go, by name"),
     "secrets": (SecretEntry, "Secrets that exist, by name; their values are not in the inventory"),
 }
