@@ -88,12 +88,14 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def make_project(folder: Path) -> None:
-    """The files of the project: inventory, tasks, and the application's repository with one commit."""
+    """The files of the project: inventory, tasks, and the applications' repositories with one commit each."""
     shutil.copytree(HERE / "inventory", folder / "inventories" / NAME)
     shutil.copytree(HERE / "app", folder / "tiny")
-    git(folder, "init", "-q", "-b", "main", "tiny")
-    git(folder / "tiny", "add", "-A")
-    git(folder / "tiny", "commit", "-q", "-m", "first")
+    shutil.copytree(TOP / "samples" / "pages", folder / "pages")
+    for name in ("tiny", "pages"):
+        git(folder, "init", "-q", "-b", "main", name)
+        git(folder / name, "add", "-A")
+        git(folder / name, "commit", "-q", "-m", "first")
 
 
 def fingerprint() -> str:
