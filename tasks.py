@@ -7,6 +7,7 @@ from windlass.tasks import (
     backup_holdings,
     backup_restore,
     backup_schedule,
+    backup_status,
     deploy,
     env,
     firewall,
@@ -17,6 +18,7 @@ from windlass.tasks import (
     secrets,
     setup,
     tls,
+    tls_grade,
 )
 
 namespace = Collection(
@@ -34,6 +36,7 @@ namespace = Collection(
         backup_holdings.unpin,
         backup_holdings.prune,
         backup_schedule.schedule,
+        backup_status.status,
         list=backup_holdings.list_,
     ),
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
@@ -44,6 +47,6 @@ namespace = Collection(
     secrets=Collection(
         secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_
     ),
-    tls=Collection(tls.issue, tls.renew, tls.status),
+    tls=Collection(tls.issue, tls.renew, tls.status, tls_grade.grade),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )

@@ -72,6 +72,7 @@ def _run_folders(host: HostView, layout: Layout, user: str) -> Iterator[Operatio
         host, f"/etc/tmpfiles.d/windlass-{layout.application}.conf", "app/tmpfiles.conf.j2", {"run": layout.run, "user": user}
     )
     yield Directory(path=layout.run)
+    yield Directory(path=layout.locks, owner=user, group=user, mode="0750")
     for slot in SLOTS:
         yield Directory(path=f"{layout.run}/{slot}", owner=user, group=WEB_GROUP, mode="2770")
         yield Link(path=f"{layout.slot(slot)}/run", target=f"{layout.run}/{slot}")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError, WindlassError
-from windlass.flows import frontend, preparation
+from windlass.flows import frontend, handover, preparation
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
 from windlass.flows.supervision import Action, supervisor_of
 from windlass.flows.truth import Truth, truth_of
 from windlass.operations.file import File
-from windlass.operations.gate import Drain, Gate
+from windlass.operations.gate import Drain, Gate, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
@@ -96,13 +96,28 @@ class Cutover:
         }
         return Progress(root=self.layout.root, entry=entry)
 
-    def gate(self, release: str, slots: Mapping[str, str], *, limit: float, stable: float) -> None:
-        """Wait on every host until the slot is fit. Raises OperationFailed with the application's last words."""
-        self.each({host: [self.gate_of(release, slot, limit=limit, stable=stable)] for host, slot in slots.items()})
+    def here(self, host: str) -> Application:
+        """What of the application runs on a host."""
+        return preparation.here(self.workspace.environment, self.application, host)
 
-    def gate_of(self, release: str, slot: str, *, limit: float, stable: float) -> Gate:
-        found = preparation.instances(self.application, slot, release)
-        return Gate(instances=found, limit_seconds=limit, stable_seconds=stable)
+    def gate(self, release: str, slots: Mapping[str, str], *, single: bool = False) -> None:
+        """Wait on every host until the slot is fit. Raises OperationFailed with the application's last words.
+
+        What there is only one of starts when the one before has gone, so it has a gate of its own (`single`).
+        """
+        found = {host: self.instances(host, release, slot) for host, slot in slots.items()}
+        limit, stable = self.application.gate.limit_seconds, self.application.gate.stable_seconds
+        self.each(
+            {
+                host: [Gate(instances=chosen, limit_seconds=limit, stable_seconds=stable)]
+                for host, each in found.items()
+                if (chosen := tuple(one for one in each if handover.is_single(self.application, one) == single))
+            }
+        )
+
+    def instances(self, host: str, release: str, slot: str) -> tuple[Instance, ...]:
+        """The processes of a release in a slot of a host."""
+        return preparation.instances(self.here(host), slot, release)
 
     def warm_gate(self, release: str, slot: str, limit: float) -> Operation:
         """For a slot that is kept warm: its workers sleep, so only what takes requests is asked."""
@@ -143,7 +158,7 @@ class Cutover:
             return [frontend.watch(self.workspace.environment, self.application, slot, release, state.live, warm=warm)]
         if warm or not seconds or state.live == slot:
             return []
-        found, reload = preparation.instances(self.application, slot, release), preparation.reloads(self.application)
+        found, reload = self.instances(state.host, release, slot), preparation.reloads(self.application)
         return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
 
     def settle(
@@ -180,7 +195,7 @@ class Cutover:
     def held(self, state: HostState, slot: str) -> Held:
         """What was started in a slot."""
         found = state.held.get(slot, Held())
-        return found if found != Held() else preparation.held(self.application, slot)
+        return found if found != Held() else preparation.held(self.here(state.host), slot)
 
     def _tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
         """`serves`: the release, and since when."""
@@ -210,11 +225,6 @@ class Cutover:
         """An action on processes of a slot, by whatever started them there."""
         return supervisor_of(self.application, held.supervisor).control(action, names, prefix)
 
-    def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
-        """The workers of a release that serves again; they slept while it was kept warm."""
-        held = self.held(state, slot)
-        return [*self.processes("restart", held, held.workers)] if held.workers else []
-
     def recover(self, states: States, why: str = "") -> str:
         """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
         verdict = recovery(states, missing=set(self.hosts) - set(states))
@@ -235,7 +245,7 @@ class Cutover:
         retired = "bad" if state.progress.get("action") == "rollback" else "live"
         return [
             Switch(root=self.layout.root, slot=found.slot, reload=preparation.reloads(self.application)),
-            *(self.wake_workers(state, found.slot) if found.warm else ()),
+            *(handover.relieve(self, old, found.slot) if found.warm else ()),
             *self._drain(old, found.slot),
             *self._tidy(old, found.slot, (found.release, at), 0, retired),
         ]
@@ -245,11 +255,10 @@ class Cutover:
         operations: list[Operation] = []
         failed = str(state.progress.get("slot", ""))
         if found.action == "revert":
-            operations += self._return(state, found.slot)
-        if found.warm and found.action != "forget":
-            held = self.held(state, failed)
-            operations += self.processes("stop", held, held.workers)
-        elif found.action != "forget" and state.slots.get(failed) == found.release:
+            operations.append(self._return(found.slot))
+        if found.action != "forget":
+            operations += handover.bring_back(self, state, failed)
+        if not found.warm and found.action != "forget" and state.slots.get(failed) == found.release:
             # It may have served for a moment, and somebody may still be connected to it.
             operations.append(Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds))
             operations += self._clear(state, failed)
@@ -257,14 +266,11 @@ class Cutover:
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
 
-    def _return(self, state: HostState, slot: str) -> list[Operation]:
+    def _return(self, slot: str) -> Operation:
         """Switch back. Before the first release there was no slot."""
         if not slot:
-            return [Link(path=self.layout.live, absent=True)]
-        return [
-            Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application)),
-            *self.wake_workers(state, slot),
-        ]
+            return Link(path=self.layout.live, absent=True)
+        return Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application))
 
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
         """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
@@ -276,7 +282,7 @@ class Cutover:
         except WindlassError as error:  # a template that can no longer be filled must not keep the switch from going back
             self.warn(f"{displaced} is not kept warm on {state.host}: {error.message}")
             return self.emptied(state, slot)
-        now = preparation.held(self.application, slot)
+        now = preparation.held(self.here(state.host), slot)
         return [*self.made_way(state, slot), *again, *self.processes("stop", now, now.workers)]
 
     def emptied(self, state: HostState, slot: str) -> list[Operation]:

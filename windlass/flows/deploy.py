@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
-from windlass.flows import frontend, preparation
+from windlass.flows import frontend, handover, preparation
 from windlass.flows.artefact import Artefact, obtain
 from windlass.flows.cutover import Cutover
 from windlass.flows.environment_keys import check_keys
@@ -126,7 +126,7 @@ def _is_well(cutover: Cutover, states: States) -> bool:
 def _look(application: Application, state: HostState) -> Operation:
     if application.static:
         return frontend.look(application, {state.live: state.live_release})
-    return Inspect(instances=preparation.instances(application, state.live, state.live_release))
+    return Inspect(instances=handover.started(application, state, state.live))
 
 
 def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release: str, story: str) -> Deployed:
@@ -224,6 +224,7 @@ def _stand_up(cutover: Cutover, states: States, slots: Mapping[str, str], releas
     seen = {host: Deployment(cutover.workspace, application, host, release) for host in slots}
     with timer.step("prepare", slots):
         cutover.each({host: preparation.unpack(seen[host], artefact.content) for host in slots})
+    handover.quiet(cutover, states, slots, release)
     if application.migrate:
         first = cutover.hosts[0]
         with timer.step("migrate", [first]):
@@ -233,9 +234,7 @@ def _stand_up(cutover: Cutover, states: States, slots: Mapping[str, str], releas
 
 def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: Mapping[str, Deployment]) -> None:
     """Start a release that is on every host in each host's slot, and wait until it is fit to serve."""
-    application = cutover.application
     release = next(iter(seen.values())).release
-    gate = application.gate
     with cutover.timer.step("start", slots):
         cutover.each(
             {
@@ -248,7 +247,8 @@ def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: M
             }
         )
     with cutover.timer.step("gate", slots):
-        cutover.gate(release, slots, limit=gate.limit_seconds, stable=gate.stable_seconds)
+        cutover.gate(release, slots)
+    handover.take_over(cutover, states, slots, release)
 
 
 def _migration(seen: Deployment) -> Run:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError
-from windlass.flows import frontend, preparation
+from windlass.flows import frontend, handover, preparation
 from windlass.flows.steps import all_of, lease_of, refuse_if_held
 from windlass.flows.supervision import supervisor_of
 from windlass.hosts.fleet import errors_of
@@ -90,8 +90,8 @@ def _all_instances(application: Application, state: HostState) -> tuple[Instance
     """The instances of both slots, named `slot/instance`."""
     return tuple(
         replace(instance, name=f"{slot}/{instance.name}")
-        for slot, release in sorted(state.slots.items())
-        for instance in preparation.instances(application, slot, release)
+        for slot in sorted(state.slots)
+        for instance in handover.started(application, state, slot)
     )
 
 
@@ -173,7 +173,7 @@ def restart(
         state = _locked(application, fleet, host, operator)
         chosen = [
             each
-            for each in preparation.instances(application, state.live, state.live_release)
+            for each in handover.started(application, state, state.live)
             if state.live and process in ("", each.name.rpartition("-")[0])
         ]
         steps = [step for each in chosen for step in _restart(application, state, each, gate_seconds)]

@@ -19,14 +19,14 @@ from windlass.operations.file import File
 from windlass.operations.gate import Health, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import LocalFile, Operation
-from windlass.plans.launcher import launcher
+from windlass.plans.launcher import Places, launcher
 from windlass.plans.layout import Layout
 from windlass.plans.slots import Held
 from windlass.values import Command, Secret
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
-    from windlass.inventory import Application, Process
+    from windlass.inventory import Application, Environment, Process
 
 # Of one file, given on standard input.
 WRITE = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1"; sync "$1"'
@@ -56,6 +56,11 @@ class Deployment:
     def folder(self) -> str:
         return self.layout.release(self.release)
 
+    @property
+    def here(self) -> Application:
+        """What of the application runs on this host."""
+        return here(self.workspace.environment, self.application, self.host)
+
     def values(self, **more: Any) -> Mapping[str, Any]:
         """What templates of this release may use on this host."""
         extra = {"release": self.release, "folder": self.folder, "shared": self.layout.shared} | more
@@ -69,6 +74,12 @@ class Deployment:
     def files(self) -> dict[str, Secret]:
         """The release's own files that the inventory describes, by path inside the release."""
         return release_files(self.workspace.environment, self.application, self.values())
+
+
+def here(environment: Environment, application: Application, host: str) -> Application:
+    """What of an application runs on a host of its."""
+    first, *_others = environment.hosts_of(application.hosts)
+    return application.on_host(first=host == first.name)
 
 
 def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
@@ -173,10 +184,13 @@ def held(application: Application, slot: str) -> Held:
     layout = Layout(application.name)
     found = instances(application, slot, "")
     names = {each: layout.process_name(slot, each.name) for each in found}
+    handover = {each: application.processes[each.name.rpartition("-")[0]].handover for each in found}
     return Held(
         web=tuple(names[each] for each in found if is_web(each)),
         workers=tuple(names[each] for each in found if not is_web(each)),
         listens=tuple(each.listen for each in found if each.listen),
+        drain=tuple(names[each] for each in found if handover[each] == "drain"),
+        single=tuple(names[each] for each in found if handover[each] == "single"),
         supervisor=application.supervisor,
     )
 
@@ -193,7 +207,7 @@ def reloads(application: Application) -> bool:
 
 def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     """Fill a slot with a release and start its processes there. What was in the slot ends."""
-    application, layout, folder = deployment.application, deployment.layout, deployment.layout.slot(slot)
+    application, layout, folder = deployment.here, deployment.layout, deployment.layout.slot(slot)
     if application.static:
         return frontend.start(application, slot, deployment.release)
     operations: list[Operation] = [
@@ -234,9 +248,14 @@ def _launch(deployment: Deployment, process: Process, number: int, slot: str) ->
     filled = process_environment(environment, application, process, values)
     variables = {name: filled[name] for name in process.environment}
     command = process_command(environment, application, process, values)
-    socket = listen if process.listen == "socket" else ""
-    log = "" if supervisor_of(application).writes_logs else layout.log(slot, name)
-    text = launcher(folder=deployment.folder, run=run, socket=socket, log=log, command=command, variables=variables)
+    places = Places(
+        folder=deployment.folder,
+        run=run,
+        socket=listen if process.listen == "socket" else "",
+        log="" if supervisor_of(application).writes_logs else layout.log(slot, name),
+        lock=layout.lock(process.name) if process.handover == "single" else "",
+    )
+    text = launcher(places, command, variables)
     return [
         File(path=f"{run}.starts", absent=True),
         File(path=f"{run}.pid", absent=True),

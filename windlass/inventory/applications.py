@@ -24,6 +24,7 @@ from windlass.inventory.static import Static, static_of
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Memory = Annotated[str, Matching(r"[1-9]\d*[KMG]", "a size such as 300M or 1G")]
+Handover = Literal["overlap", "drain", "single"]
 WebPath = Annotated[str, Matching(r"/[^\s#]*", "a path on the server, such as /healthz")]
 GitReference = Annotated[str, Matching(r"[^\s~^:?*\[\\-][^\s~^:?*\[\\]*", "a branch, a tag or a commit")]
 PackageName = Annotated[
@@ -141,10 +142,13 @@ class Process(Entry):
     environment: Mapping[VariableName, Template] = {}
     """Environment variables of this process alone, templates that may use `slot`, `listen` and `instance`; they count more
     than the application's"""
+    handover: Handover = "overlap"
+    """How a worker of one release gives way to that of the next: both work for a while (overlap), the old one finishes what it has
+    before the migration (drain), or there is never more than one (single)"""
     memory: Memory | None = None
     """It is restarted above this much memory: by PM2, which looks every 30 s, or by the kernel at once, under systemd"""
     stop_seconds: Positive = 30
-    """How long it may take to finish its work when it is told to stop"""
+    """How long it may take to finish its work when it is told to stop; what has not ended by then is killed"""
     health: Health = Health()
     """The question that tells whether it serves; only for the process that listens"""
 
@@ -158,6 +162,10 @@ class Process(Entry):
             raise ValueError(f"`ports` needs `listen: port`, not `listen: {self.listen}`")
         if self.listen == "none" and "health" in self.model_fields_set:
             raise ValueError("`health` needs a process that listens: add `listen: socket` or `listen: port`")
+        if self.handover != "overlap" and self.listen != "none":
+            raise ValueError(f"`handover: {self.handover}` is for workers: what listens serves until the switch, and overlaps")
+        if self.handover == "single" and self.instances != 1:
+            raise ValueError(f"`handover: single` means one of it, not `instances: {self.instances}`")
         return self
 
 
@@ -252,7 +260,14 @@ class Application(Entry):
         useless = [name for name in ("environment", "migrate", "shared") if name in self.model_fields_set]
         if useless:
             raise ValueError(f"`{useless[0]}` is for processes, and `static` has none")
+        if self.site.paths:
+            raise ValueError("`site.paths` is for processes: nobody sends anything to files")
         return self
+
+    def on_host(self, *, first: bool) -> Application:
+        """What of it runs on one of its hosts: of what there is only one, that one is on its first host."""
+        kept = {name: process for name, process in self.processes.items() if first or process.handover != "single"}
+        return self if len(kept) == len(self.processes) else self.model_copy(update={"processes": kept})
 
     @property
     def web(self) -> Process:

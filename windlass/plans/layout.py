@@ -38,6 +38,14 @@ class Layout:
         return f"/run/{self.application}"
 
     @property
+    def locks(self) -> str:
+        """Where what must not run twice holds a lock, whichever slot it is in."""
+        return f"{self.run}/locks"
+
+    def lock(self, name: str) -> str:
+        return f"{self.locks}/{name}"
+
+    @property
     def logs(self) -> str:
         return f"/var/log/{self.application}"
 

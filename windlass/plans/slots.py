@@ -41,11 +41,15 @@ class Held:
     """What was started in a slot: the names of what takes requests and of the workers, where it listens, and what supervises it.
 
     The slot remembers it, for the inventory may since have renamed a process, or taken one away.
+
+    drain, single  those of the workers that do not overlap with the ones of the next release
     """
 
     web: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     listens: tuple[str, ...] = ()
+    drain: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
     supervisor: str = "pm2"
 
     @classmethod
