@@ -37,7 +37,7 @@ def job(suite: Suite, queue: str, seconds: float) -> Callable[[], list[str]]:
 
 def until(look: Callable[[], Any], wanted: Any) -> None:
     """Wait until something is as wanted; a generous limit says that it never will be."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while (seen := look()) != wanted:
         assert time.monotonic() < deadline, f"still {seen}, not {wanted}"
         time.sleep(0.1)
@@ -60,6 +60,14 @@ def of(slot: str) -> dict[str, set[str]]:
 
 def slot_of(suite: Suite) -> str:
     return suite.shell("app1", "basename $(readlink /srv/queue/live)").strip()
+
+
+def new_year(suite: Suite) -> list[str]:
+    """What a cron entry does when cron runs it for both slots: the releases that it ran in."""
+    one = "su -s /bin/sh queue -c /srv/queue/slots/$slot/cron-yearly; rm -f /run/queue/locks/cron-yearly"
+    return suite.shell(
+        "app2", f"for slot in blue green; do {one}; done; cat /srv/queue/shared/years; rm /srv/queue/shared/years"
+    ).split()
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +95,7 @@ def test_a_job_of_20_seconds_survives_a_deploy_and_runs_once(served: Suite) -> N
     assert running(served) == of(slot_of(served))
     # A job that outlasts `stop_seconds` is cut off with its worker; BullMQ finds that out and gives it to the next one.
     until(too_long, [f"began {before}", f"began {after}", f"ended {after}"])
+    assert new_year(served) == [after]
     assert ask(served, "/ticks")[-3:] == [f"began {before}", f"ended {before}", f"began {after}"]
 
 
@@ -101,6 +110,7 @@ def test_a_rollback_waits_for_a_job_and_wakes_the_workers_of_the_release_before(
     assert long() == [f"began {bad}", f"ended {bad}"]
     assert running(served) == of(slot_of(served))
     until(job(served, "reports", 0), [f"began {back.release}", f"ended {back.release}"])
+    assert new_year(served) == [back.release]
     until(lambda: ask(served, "/ticks")[-2:], [f"ended {bad}", f"began {back.release}"])
 
 
@@ -134,3 +144,15 @@ def test_workers_that_a_broken_run_had_stopped_are_brought_back_by_the_next(serv
 
     assert running(served) == of(slot_of(served))
     assert {(row.host, row.processes) for row in found.rows if row.live} == {("app1", "4/4"), ("app2", "3/3")}
+
+
+def test_cron_itself_runs_what_is_live_once_a_minute_on_the_first_host_alone(served: Suite) -> None:
+    def minutes(host: str) -> list[str]:
+        return served.shell(host, "cat /srv/queue/shared/minutes 2>/dev/null || true").split()
+
+    until(lambda: len(minutes("app1")) > 0, wanted=True)
+
+    found = minutes("app1")
+    assert len(set(found)) == len(found)
+    assert minutes("app2") == []
+    assert "windlass runs minutely in /srv/queue/releases/" in served.shell("app1", "cat /var/log/queue/cron-minutely.log")

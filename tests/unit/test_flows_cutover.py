@@ -57,7 +57,7 @@ def test_a_switch_goes_back_even_if_what_was_warm_cannot_be_started_again(tmp_pa
 
     asked = cutover(tmp_path, said)._undo(state, Recovery("revert", "blue", "r3"), "out of luck")
 
-    assert [type(each) for each in asked] == [Switch, Pm2Control, Drain, Pm2Control, File, Record, Progress]
+    assert [type(each) for each in asked] == [Switch, Pm2Control, Drain, Pm2Control, File, File, Record, Progress]
     assert asked[0] == Switch(root="/srv/shop", slot="blue")
     assert asked[2] == Drain(listens=HELD.listens, limit_seconds=30.0)
     assert [text.partition(":")[0] for text in said] == ["r1 is not kept warm on app1"]

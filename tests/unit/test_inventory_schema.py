@@ -72,6 +72,7 @@ SECTIONS = {
     "environment": "General", "environment.notify": "Notify", "notify.email": "Email", "email.smtp": "Smtp",
     "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
     "source: {path: …}": "PathSource", "source: {npm: …}": "NpmSource", "build": "Build", "processes": "Process", "ports": "Ports",
+    "cron": "CronEntry",
     "health": "Health", "gate": "Gate", "static": "Static", "site": "Site", "site.tls": "Tls", "site.redirects": "Redirect",
     "site.cors": "Cors", "site.paths": "PathLimits",
     "backups": "Backup", "directories": "Folder", "redis": "RedisCopy", "keep": "Keep", "stores": "StoreEntry", "s3": "S3",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windlass import events
 from windlass.errors import HostError, WindlassError
 from windlass.flows import frontend, handover, preparation
+from windlass.flows.cron_entries import no_cron_entries
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
 from windlass.flows.supervision import Action, supervisor_of
@@ -288,7 +289,7 @@ class Cutover:
     def emptied(self, state: HostState, slot: str) -> list[Operation]:
         """End all that a slot holds."""
         ended = self.processes("delete", self.held(state, slot), prefix=preparation.slot_prefix(self.application, slot))
-        return [*ended, File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
+        return [*ended, File(path=f"{self.layout.slot(slot)}/slot.json", absent=True), no_cron_entries(self.application.name, slot)]
 
     def made_way(self, state: HostState, slot: str) -> list[Operation]:
         """End what another supervisor runs in a slot that is to be filled; the application's own sees to it itself."""

@@ -18,6 +18,7 @@ from windlass.operations.operation import Operation
 from windlass.operations.pm2 import TailLogs
 from windlass.operations.release import ReleaseState
 from windlass.operations.wire import Batch
+from windlass.plans.cron import log
 from windlass.plans.layout import SLOTS, Layout
 from windlass.plans.recovery import recovery
 from windlass.plans.slots import Back, Held, HostState, Record, live_releases, records_of, ways_back
@@ -211,6 +212,7 @@ def logs(application: Application, fleet: Fleet, *, lines: int, process: str = "
         for each in preparation.instances(application, slot, "")
         if process in ("", each.name.rpartition("-")[0])
     }
+    paths |= {log(layout, name): f"cron-{name}" for name in application.cron if process in ("", f"cron-{name}")}
     outcomes = fleet.run_same(fleet.targets, (TailLogs(paths=tuple(paths), lines=lines),))
     found: dict[str, dict[str, list[str]] | HostError] = {}
     for host, outcome in outcomes.items():

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from windlass.flows import frontend
+from windlass.flows.cron_entries import cron_entries
 from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.templating import process_command, process_environment, release_files, scope
@@ -97,6 +98,7 @@ def configuration(deployment: Deployment) -> str:
         "processes": {name: process.model_dump(mode="json") for name, process in application.processes.items()},
         "variables": {name: _own_variables(unnamed, process) for name, process in application.processes.items()},
         "shared": list(application.shared),
+        "cron": {name: entry.model_dump(mode="json") for name, entry in application.cron.items()},
     }
     if application.static:
         parts["static"] = application.static.model_dump(mode="json")
@@ -235,6 +237,7 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                     memory=process.memory or "",
                 )
             )
+    operations += cron_entries(application, deployment.release, slot)
     return (*operations, *supervisor_of(application).start(slot_prefix(application, slot), started))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator, model_validator
 
+from windlass.inventory.application_cron import CronEntry
 from windlass.inventory.schema import (
     Entry,
     Matching,
@@ -211,6 +212,8 @@ class Application(Entry):
     """Files written into each release: path and template; as with `environment`, not for one slot"""
     migrate: str = ""
     """Brings the database to what the release needs; run once per deploy, on one host, before the switch"""
+    cron: Annotated[Mapping[ShortName, CronEntry], BeforeValidator(with_names)] = {}
+    """What the release that serves does at set times"""
     shared: tuple[RelativePath, ...] = ()
     """Folders that all releases share, such as uploads"""
     gate: Gate = Gate()
@@ -257,7 +260,7 @@ class Application(Entry):
             raise ValueError("has `static` and `processes`: it is either files or programs; make two applications of it")
         if self.site is None:
             raise ValueError("`static` needs `site`: without it nobody would ever see the files")
-        useless = [name for name in ("environment", "migrate", "shared") if name in self.model_fields_set]
+        useless = [name for name in ("environment", "migrate", "shared", "cron") if name in self.model_fields_set]
         if useless:
             raise ValueError(f"`{useless[0]}` is for processes, and `static` has none")
         if self.site.paths:
@@ -266,8 +269,11 @@ class Application(Entry):
 
     def on_host(self, *, first: bool) -> Application:
         """What of it runs on one of its hosts: of what there is only one, that one is on its first host."""
-        kept = {name: process for name, process in self.processes.items() if first or process.handover != "single"}
-        return self if len(kept) == len(self.processes) else self.model_copy(update={"processes": kept})
+        if first:
+            return self
+        processes = {name: process for name, process in self.processes.items() if process.handover != "single"}
+        cron = {name: entry for name, entry in self.cron.items() if entry.on == "every"}
+        return self.model_copy(update={"processes": processes, "cron": cron})
 
     @property
     def web(self) -> Process:

@@ -56,7 +56,7 @@ def schema(roles: Mapping[str, RoleSchema]) -> dict[str, Any]:
 def _finish(part: dict[str, Any], model: type[BaseModel]) -> None:
     """Add the fields' descriptions, and take out `name`, which in a file is the key above."""
     properties: dict[str, Any] = part.get("properties", {})
-    if issubclass(model, tuple(inner for inner, _ in _SECTIONS.values())) or model.__name__ == "Process":
+    if issubclass(model, tuple(inner for inner, _ in _SECTIONS.values())) or model.__name__ in ("Process", "CronEntry"):
         properties.pop("name", None)
         part["required"] = [key for key in part.get("required", ()) if key != "name"]
     if "variables" in properties:
