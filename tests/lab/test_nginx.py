@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import time
 import urllib.request
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.suite.project import Suite
+from tests.lab.suite.project import NAME, Suite
 from windlass.errors import HostError, UsageError
 from windlass.flows.nginx import Sites, apply, reload, serving
 
@@ -183,3 +184,16 @@ def test_a_reload_is_refused_with_the_words_of_nginx_and_seen_to_work(served: Su
     assert set(after) - set(before)
     assert 'unknown directive "broken"' in "\n".join(caught.value.last_lines)
     assert served.shell("front", workers).split() != []
+
+
+def test_the_commands_say_it_for_each_host_and_site(served: Suite) -> None:
+    ran = {}
+    for words in (["nginx.check", "--json"], ["nginx.apply", "--limit", "front", "--site", "tiny"], ["nginx.reload"]):
+        process = served.command(*words, "--env", NAME, "--lab")
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        ran[words[0]] = output
+
+    assert json.loads(ran["nginx.check"])["result"]["sites"]["app1"]["tiny"] == "unchanged"
+    assert [line.split() for line in ran["nginx.apply"].splitlines()][-1] == ["front", "tiny", "unchanged"]
+    assert ran["nginx.reload"].strip() == "reloaded on front, app1, app2"
