@@ -21,7 +21,7 @@ AGENT = Path(windlass.agent.__file__).parent
 CLASSES = operation_classes()
 # Steps of a deploy and of a backup: they act once instead of describing what should be true, so there is no second run to compare.
 # Their tests are of the flows that they make up. A change on trial needs somebody who confirms it, and a scan somebody to look at.
-STEPS = ("build", "gate", "lease", "pm2", "release", "database", "drill", "restoration", "commit", "scan", "watch")
+STEPS = ("build", "gate", "lease", "pm2", "release", "database", "drill", "restoration", "commit", "scan", "watch", "delivery")
 PARAMETERS = ["arguments", "context"]
 DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)
 

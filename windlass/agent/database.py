@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from typing import Any, Dict, Optional
 
 from windlass.agent.core import postgres
 from windlass.agent.core.context import STATE, Context
+from windlass.agent.core.delivery import deliver
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.core.pipeline import Pipeline, Stage
@@ -80,7 +80,7 @@ def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
         command = [server.program("pg_dump"), "--format=custom", "--compress=0", "--snapshot=" + snapshot]
         command += ["--lock-wait-timeout=%d" % postgres.LOCK_LIMIT, "--no-password", "--dbname", database]
         source, reader = Stage("pg_dump", command, SUPERUSER, server.environment), _reader(server)
-        sent = _send(guard, source, reader, arguments, context)
+        sent = _send(guard, source, reader, dict(arguments, expected_bytes=data["bytes"]), context)
         data["tables"] = dict(session.rows())
         session.close()
         data["pg_dump"] = guard.run([server.program("pg_dump"), "--version"], SUPERUSER).text.strip()
@@ -120,29 +120,24 @@ def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Contex
 
 
 def _send(guard: Guard, source: Stage, reader: Optional[Stage], arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
-    """Stream what a program writes to the controller, compressed, and encrypted where there are recipients.
+    """Send what a program writes where the controller says, compressed, and encrypted where there are recipients.
 
     What is encrypted is decoded by `reader` at the same time. Raises OperationError if any of the programs fails.
     """
     started = time.monotonic()
     stages = [source, Stage("zstd", SQUEEZE, SUPERUSER)]
     if not arguments["recipients"]:
-        sent = _stream(Pipeline(guard, stages), arguments["stream"], context)
+        sent = _stream(Pipeline(guard, stages), arguments, context)
     else:
         stages.append(seal(arguments["recipients"]))
         proofreader = Proofreader(guard, reader)
-        sent = _stream(Pipeline(guard, stages, taps={1: proofreader.take}), arguments["stream"], context)
+        sent = _stream(Pipeline(guard, stages, taps={1: proofreader.take}), arguments, context)
         sent.update(proofreader.finish())
-    context.end_stream(arguments["stream"])
     return dict(sent, seconds=round(time.monotonic() - started, 3))
 
 
-def _stream(pipeline: Pipeline, stream: int, context: Context) -> Dict[str, Any]:
-    """Everything that comes out of a pipeline, sent to the controller; how much, and its checksum."""
-    digest, size = hashlib.sha256(), 0
-    for chunk in pipeline.chunks():
-        digest.update(chunk)
-        size += len(chunk)
-        context.emit(stream, chunk)
+def _stream(pipeline: Pipeline, arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
+    """Everything that comes out of a pipeline, delivered; how much, and its checksum."""
+    sent = deliver(pipeline.chunks(), arguments["stream"], arguments.get("expected_bytes", 0), context)
     pipeline.finish()
-    return {"raw_bytes": pipeline.passed[0], "stored_bytes": size, "sha256": digest.hexdigest()}
+    return dict(sent, raw_bytes=pipeline.passed[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import windlass
 from windlass import events
 from windlass.errors import BackupError
 from windlass.flows.holdings import Pruned, prune_held
-from windlass.flows.vault import Vault, is_whole, open_vault
+from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Dump, DumpGlobals, VerifyDump
 from windlass.operations.operation import LocalFile, Operation
 from windlass.stores.instructions import instructions
@@ -94,7 +93,7 @@ def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
         told = _received(vault, draft, DUMP, Dump(database=entry.database, recipients=entry.recipients))
         roles = _received(vault, draft, GLOBALS, DumpGlobals(recipients=entry.recipients))
     with vault.timer.step("verify", [entry.host]):
-        seconds = _verified(vault, draft, told)
+        seconds = _verified(vault, draft, {DUMP: told, GLOBALS: roles})
     with vault.timer.step("publish"):
         times = {"started": started, "ended": datetime.now(UTC), "verify_seconds": seconds}
         manifest = _manifest(vault, draft.id, told, {DUMP: told, GLOBALS: roles}, times)
@@ -102,37 +101,32 @@ def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
 
 
 def _received(vault: Vault, draft: Draft, name: str, operation: Operation) -> Mapping[str, Any]:
-    """Have a part made on the host and write it down as it comes; what the host says of it. Raises BackupError."""
-    digest = hashlib.sha256()
-    with draft.part(part_name(name, vault.entry.recipients)) as writer:
-
-        def take(_stream: int, chunk: bytes) -> None:
-            writer.write(chunk)
-            digest.update(chunk)
-
-        (result,) = vault.run(operation, sink=take)
-    if digest.hexdigest() != result.data["sha256"]:
-        raise BackupError(f"{name} arrived damaged: its checksum differs", host=vault.entry.host, hint="run it again")
+    """Have a part made on the host and brought to the store; what the host says of it. Raises BackupError, HostError."""
+    with draft.delivery(part_name(name, vault.entry.recipients)) as delivery:
+        (result,) = vault.run(operation, sink=delivery.take, answer=delivery.answer)
+        delivery.finish(result.data)
     return result.data
 
 
-def _verified(vault: Vault, draft: Draft, told: Mapping[str, Any]) -> float:
+def _verified(vault: Vault, draft: Draft, parts: Mapping[str, Mapping[str, Any]]) -> float:
     """Read what is stored once more; the seconds it took. Raises BackupError or HostError.
 
     The host decodes it to its end. What is encrypted it has decoded on its way into age, and only the checksum is left to see to.
     """
     began = time.monotonic()
-    recipients = vault.entry.recipients
-    content = LocalFile(draft.local(part_name(DUMP, recipients)), told["sha256"], told["stored_bytes"])
+    recipients, told = vault.entry.recipients, parts[DUMP]
     if recipients:
-        whole, decoded = is_whole(content), told["decoded_bytes"]
+        decoded = told["decoded_bytes"]
+        files = {part_name(name, recipients): made for name, made in parts.items()}
+        whole = all(draft.digest(file, made["stored_bytes"], vault.ask) == made["sha256"] for file, made in files.items())
     else:
+        content = LocalFile(draft.local(DUMP), told["sha256"], told["stored_bytes"])
         whole, decoded = True, vault.run(VerifyDump(content=content))[0].data["raw_bytes"]
     if not whole or decoded != told["raw_bytes"]:
         raise BackupError(
             f"{decoded} bytes came out of the dump, and {told['raw_bytes']} went in" if whole else "what was stored has changed",
             host=vault.entry.host,
-            hint="nothing was published; look at the store's disk",
+            hint="nothing was published; look at the store",
         )
     return round(time.monotonic() - began, 3)
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import BackupError, UsageError
-from windlass.flows.vault import is_whole, open_store, open_vault, pick
+from windlass.flows.store_opening import open_store
+from windlass.flows.vault import open_vault, pick
 from windlass.operations.database import VerifyDump
 from windlass.plans.retention import Decision, retention
-from windlass.stores.manifest import Pin, Proof, Stored
+from windlass.stores.manifest import DUMP, Pin, Proof, Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -135,10 +136,11 @@ def verify(
     with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"verify a backup of {entry.name}")
         stored = vault.pick(backup)
-        kept, began = vault.kept(stored), time.monotonic()
+        manifest, began = stored.manifest, time.monotonic()
         decoded = bool(identity) or not stored.manifest.recipients
         with vault.timer.step("checksum"):
-            whole = is_whole(kept)
+            part, dump = manifest.part(DUMP), manifest.dump
+            whole = vault.store.digest(entry.name, stored.id, part, dump.stored_bytes, vault.ask) == dump.sha256
         if whole and decoded:
             with vault.content(stored) as content, vault.timer.step("decode", [entry.host]):
                 vault.run(VerifyDump(content=content))
@@ -146,9 +148,10 @@ def verify(
         vault.store.add_proof(entry.name, _proof(workspace, entry, stored, spent, whole=whole))
     if not whole:
         raise BackupError(
-            f"{stored.id} is damaged: {kept.path} has another checksum", hint="restore from another one, and make a new one"
+            f"{stored.id} is damaged: its {part} in {vault.store.place} has another checksum",
+            hint="restore from another one, and make a new one",
         )
-    return Verified(entry.name, stored.id, stored.manifest.dump.raw_bytes, kept.size, spent, decoded)
+    return Verified(entry.name, stored.id, dump.raw_bytes, dump.stored_bytes, spent, decoded)
 
 
 def _proof(workspace: Workspace, entry: Backup, stored: Stored, spent: float, *, whole: bool) -> Proof:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -83,6 +84,12 @@ def store_templates(stores: Mapping[str, StoreEntry]) -> Iterator[tuple[KeyPath,
         if store.s3:
             yield ("stores", name, "s3", "access_key"), store.s3.access_key
             yield ("stores", name, "s3", "secret_key"), store.s3.secret_key
+
+
+def secrets_of_stores(environment: Environment) -> frozenset[str]:
+    """The names of the secrets that the credentials of stores are made of."""
+    texts = "\n".join(text for _path, text in store_templates(environment.stores))
+    return frozenset(name for name in environment.secrets if re.search(rf"\bsecrets\b.*?\b{name}\b", texts))
 
 
 def check_stores(environment: Environment, hosts: tuple[str, ...], stores: tuple[str, ...], faults: Faults) -> None:
