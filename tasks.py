@@ -7,15 +7,18 @@ from windlass.tasks import (
     backup_holdings,
     backup_restore,
     backup_schedule,
+    backup_status,
     deploy,
     env,
     firewall,
     inventory,
     lab,
+    nginx,
     pm2,
     secrets,
     setup,
     tls,
+    tls_grade,
 )
 
 namespace = Collection(
@@ -33,15 +36,17 @@ namespace = Collection(
         backup_holdings.unpin,
         backup_holdings.prune,
         backup_schedule.schedule,
+        backup_status.status,
         list=backup_holdings.list_,
     ),
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
+    nginx=Collection(nginx.check, nginx.apply, nginx.reload),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs),
     env=Collection(env.diff),
     secrets=Collection(
         secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_
     ),
-    tls=Collection(tls.issue, tls.renew, tls.status),
+    tls=Collection(tls.issue, tls.renew, tls.status, tls_grade.grade),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
@@ -13,6 +14,7 @@ from windlass.operations.template import Template
 from windlass.operations.user import User
 from windlass.plans.layout import SLOTS, Layout
 from windlass.plans.topology import HostView
+from windlass.values import Command
 
 from .settings import Settings
 
@@ -40,7 +42,7 @@ def _application(host: HostView, application: Application, settings: Settings) -
     yield from _folders(layout, application.user)
     yield from _run_folders(host, layout, application.user)
     yield from _logs(host, layout, application.user, settings)
-    yield from _pm2(host, layout, application, settings)
+    yield from (_pm2 if application.supervisor == "pm2" else _systemd)(host, layout, application, settings)
 
 
 def _folders(layout: Layout, user: str) -> Iterator[Operation]:
@@ -58,6 +60,7 @@ def _run_folders(host: HostView, layout: Layout, user: str) -> Iterator[Operatio
         host, f"/etc/tmpfiles.d/windlass-{layout.application}.conf", "app/tmpfiles.conf.j2", {"run": layout.run, "user": user}
     )
     yield Directory(path=layout.run)
+    yield Directory(path=layout.locks, owner=user, group=user, mode="0750")
     for slot in SLOTS:
         yield Directory(path=f"{layout.run}/{slot}", owner=user, group=WEB_GROUP, mode="2770")
         yield Link(path=f"{layout.slot(slot)}/run", target=f"{layout.run}/{slot}")
@@ -81,6 +84,19 @@ def _pm2(host: HostView, layout: Layout, application: Application, settings: Set
     }
     yield _template(host, f"/etc/systemd/system/{unit}.service", "app/pm2.service.j2", values)
     yield Service(name=unit)
+
+
+def _systemd(host: HostView, layout: Layout, application: Application, settings: Settings) -> Iterator[Operation]:
+    """One unit for all its processes; a deploy starts instances of it. A change counts for what is started after it."""
+    values: dict[str, object] = {
+        "application": application.name,
+        "user": application.user,
+        "root": layout.root,
+        "open_files": settings.open_files,
+    }
+    unit = _template(host, f"/etc/systemd/system/{layout.unit}@.service", "app/process.service.j2", values)
+    yield unit
+    yield Run(command=Command.of("systemctl", "daemon-reload"), name="systemd reads its units again", run_on=(unit,))
 
 
 def _template(host: HostView, path: str, name: str, values: dict[str, object]) -> Template:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from windlass.inventory.schema import Entry, Matching
 
 Url = Annotated[str, Matching(r"https://[^\s'\"]+", "an address that begins with https://")]
+Path = Annotated[str, Matching(r"/[!-~]*", "a path that begins with /")]
 Line = Annotated[str, Matching(r"[^\n]+", "a command on one line")]
 
 
@@ -21,3 +23,4 @@ class Settings(Entry):
     profile: Annotated[str, Matching(r"[a-zA-Z0-9_-]*", "the name of a profile")]
     renew_at: Line
     deploy_hooks: tuple[Line, ...]
+    grade_paths: Mapping[str, tuple[Path, ...]]

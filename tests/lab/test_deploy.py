@@ -15,7 +15,8 @@ from demo.generator import Load
 from tests.lab.suite.project import Suite
 from windlass import lab
 from windlass.errors import FlowFailed, RefusedError, UsageError
-from windlass.flows.overview import pm2_restart, releases, status
+from windlass.flows import overview
+from windlass.flows.overview import releases, status
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 
@@ -296,7 +297,7 @@ def test_processes_restart_as_often_as_one_likes_but_not_during_a_deploy(served:
 
     def restart() -> dict[str, tuple[str, ...]]:
         with served.workspace.fleet(["app1"]) as fleet:
-            return pm2_restart(application, fleet, "web", gate_seconds=30, operator="ada@desk")
+            return overview.restart(application, fleet, "web", gate_seconds=30, operator="ada@desk")
 
     slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
     with Load(served.url()) as load:

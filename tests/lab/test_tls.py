@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,10 +23,13 @@ from windlass import lab
 from windlass.errors import OperationFailed, RefusedError
 from windlass.events import Event
 from windlass.flows.setup import SetupResult, setup
+from windlass.flows.steps import until
 from windlass.flows.tls import Served, chosen, error_of, issue, renew, status
+from windlass.flows.tls_grade import grades
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
 from windlass.lab import authority
+from windlass.plans.grade import Grade
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab
@@ -51,14 +55,15 @@ applications:
       web: {command: serve, listen: socket}
     site: {balancer: web, domains: [shop.example.org, www.example.org], tls: true}
 """
-# Answers with the status that the path asks for.
+# Answers with the status that the path asks for; otherwise as a site does.
 ANSWER = """\
 import http.server, socketserver
 class Handler(http.server.BaseHTTPRequestHandler):
     def address_string(self):
         return ""
     def do_GET(self):
-        self.send_response(int(self.path[1:]))
+        asked = self.path[1:]
+        self.send_response(int(asked) if asked.isdigit() else 404 if asked else 200)
         self.send_header("Strict-Transport-Security", "max-age=1")
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -77,6 +82,10 @@ class Site:
     events: list[Event] = field(default_factory=list)
 
     @property
+    def root(self) -> str:
+        return authority.root(lambda script: self.shell("ca", script))
+
+    @property
     def workspace(self) -> Workspace:
         """As the files say now."""
         return open_workspace(self.project, NAME, lab=True)
@@ -86,13 +95,20 @@ class Site:
         assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
         return answer.text
 
-    def setup(self, limit: str = "web") -> SetupResult:
+    def setup(self, limit: str = "web", roles: tuple[str, ...] = ()) -> SetupResult:
         workspace = self.workspace
-        return setup(workspace, workspace.hosts(limit))
+        return setup(workspace, workspace.hosts(limit), roles=roles)
+
+    def restore(self) -> None:
+        """As the roles say; and no worker from before goes on, as one would after a mere reload."""
+        assert self.setup(roles=("nginx",)).error() is None
+        for host in ("web1", "web2"):
+            self.shell(host, "systemctl restart nginx")
 
     def settings(self, **more: object) -> None:
         """Settings of the role certificates."""
-        values = {"directory": "https://ca:14000/dir", "directory_authority": self.api, **more}
+        paths = {"shop": ["/301", "/403", "/500"]}
+        values = {"directory": "https://ca:14000/dir", "directory_authority": self.api, "grade_paths": paths, **more}
         path = self.project / "inventories" / NAME / "variables.yml"
         path.write_text(yaml.safe_dump({"variables": {"certificates": values}}))
 
@@ -102,12 +118,26 @@ class Site:
     def renew(self, *, force: bool = False) -> Served:
         return renew(self.workspace, chosen(self.workspace), force=force, listener=self.events.append)
 
+    def command(self, *words: str) -> dict[str, Any]:
+        """A task as a process of its own; what it says with `--json`."""
+        program = [sys.executable, "-m", "windlass.tasks.program", *words, "--env", NAME, "--lab", "--json"]
+        surroundings = {"PYTHONPATH": str(TOP), "PATH": "/usr/bin:/bin"}
+        done = subprocess.run(program, cwd=self.project, capture_output=True, text=True, check=False, env=surroundings)
+        document: dict[str, Any] = json.loads(done.stdout)
+        assert document["exit_code"] == done.returncode
+        return document
+
+    def grades(self) -> dict[str, Grade]:
+        """The grade of each host by the first name."""
+        found = grades(self.workspace, chosen(self.workspace))
+        return {each.host: each.grade for each in found if each.grade and each.name == NAMES[0]}
+
     def orders(self) -> int:
         return authority.orders(lambda script: self.shell("ca", script))
 
     def trust(self) -> ssl.SSLContext:
         """Believes in what this authority signs, and in nothing else."""
-        return ssl.create_default_context(cadata=self.shell("ca", "curl -skf https://localhost:15000/roots/0"))
+        return ssl.create_default_context(cadata=self.root)
 
     def leaf(self, host: str, name: str) -> x509.Certificate:
         """What a visitor gets, after it was verified as a browser does it."""
@@ -146,6 +176,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         addresses = {host: [running.hosts[host].address] for host in ("web1", "web2")}
         # One name leads to each balancer, so that the second has to have the proof that the first was given.
         authority.start(lambda script: site.shell("ca", script), chain, key, dict(zip(NAMES, addresses.values(), strict=True)))
+        site.api = api + site.root
+        site.settings()
         assert site.setup("app").error() is None
         site.shell("app1", f"mkdir -p /srv/shop/live/run; cat > /srv/answer.py <<'END'\n{ANSWER}END")
         site.shell("app1", "systemd-run --quiet --unit=answer --property=UMask=0 python3 /srv/answer.py")
@@ -274,20 +306,85 @@ def test_what_a_listener_serves_is_compared_with_the_disk(site: Site) -> None:
 
 
 def test_status_as_a_command(site: Site) -> None:
-    program = [sys.executable, "-m", "windlass.tasks.program", "tls.status", "--env", NAME, "--lab", "--json"]
-    done = subprocess.run(
-        program,
-        cwd=site.project,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(TOP), "PATH": "/usr/bin:/bin"},
-    )
+    document = site.command("tls.status")
 
-    rows = json.loads(done.stdout)["result"]["certificates"]["shop"]
-    assert done.returncode == 0
+    rows = document["result"]["certificates"]["shop"]
+    assert document["exit_code"] == 0
     assert [(row["host"], row["problem"]) for row in rows] == [("web1", ""), ("web2", "")]
     assert all(set(row["served"].values()) == {row["fingerprint"]} for row in rows)
+
+
+def test_what_is_set_up_earns_an_a_plus_from_every_listener(site: Site) -> None:
+    document = site.command("tls.grade")
+
+    found = document["result"]["listeners"]
+    assert [(each["host"], each["name"]) for each in found] == [(host, name) for host in ("web1", "web2") for name in NAMES]
+    assert {(each["grade"], *each["reasons"], *each["not_provoked"]) for each in found} == {("A+",)}
+    assert {tuple(each["protocols"]) for each in found} == {("TLS 1.2", "TLS 1.3")}
+    assert {answer["status"] for answer in found[0]["answers"]} == {200, 301, 403, 404, 405, 414, 500}
+    assert all(each["on_disk"] == each["fingerprint"] for each in found)
+    assert document["exit_code"] == 0
+
+
+def test_without_hsts_the_same_site_is_an_a(site: Site) -> None:
+    inventory = site.project / "inventories" / NAME / "hosts.yml"
+    inventory.write_text(INVENTORY.replace("tls: true", "tls: {hsts_seconds: 0}"))
+    try:
+        assert site.setup(roles=("nginx",)).error() is None
+        document = until(lambda: site.command("tls.grade"), _is_bare, 5)
+    finally:
+        inventory.write_text(INVENTORY)
+        site.restore()
+
+    assert _is_bare(document)
+    assert (document["exit_code"], document["error"]["message"]) == (1, "4 of 4 listeners are not A+")
+
+
+def _is_bare(document: dict[str, Any]) -> bool:
+    found = {(each["grade"], *each["reasons"]) for each in document["result"]["listeners"]}
+    return found == {("A", "no answer has Strict-Transport-Security")}
+
+
+SHADOW = "location /windlass-grade- { add_header X-Shadow 1 always; return 404; }"
+# As nginx came some years ago, and with a certificate for whoever asks.
+OLD = """
+cd /etc/nginx/sites-available
+live=/etc/windlass/certificates/shop/live
+given="ssl_certificate $live/fullchain.pem; ssl_certificate_key $live/privkey.pem; return 444;"
+sed -i -e "s|ssl_reject_handshake on;|$given|" -e 's/^ssl_protocols.*/ssl_protocols TLSv1.1 TLSv1.2;/' \\
+    -e 's/^ssl_ciphers .*/ssl_ciphers ALL:@SECLEVEL=0;/' windlass.tls.conf
+nginx -t -q
+systemctl restart nginx
+"""
+
+
+def test_what_was_changed_by_hand_is_found_and_named(site: Site) -> None:
+    site.shell("web1", f"sed -i '/server_name/a {SHADOW}' /etc/nginx/sites-available/windlass-shop.tls.conf; nginx -s reload")
+    site.shell("web2", OLD)
+    try:
+        found = until(site.grades, lambda found: found["web1"].letter == "A", 5)
+    finally:
+        site.restore()
+
+    assert found["web1"].letter == "A"
+    assert found["web1"].reasons == ("the 404 for an unknown path has no Strict-Transport-Security",)
+    reasons = "\n".join(found["web2"].reasons)
+    assert found["web2"].letter in ("B", "C", "F")
+    for part in ("B: it speaks TLS 1.1", "A-: it does not speak TLS 1.3", "for a name that no site has it gives a certificate"):
+        assert part in reasons
+    assert "without a name it gives a certificate" in reasons
+    assert "not as Mozilla's intermediate recommendation: TLS versions {'TLSv1.1'} are supported" in reasons
+
+
+def test_an_authority_that_nobody_knows_is_a_t(site: Site) -> None:
+    site.settings(directory_authority=site.api.partition("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n")
+    try:
+        found = site.grades()
+    finally:
+        site.settings()
+
+    assert {grade.letter for grade in found.values()} == {"T"}
+    assert "leads to no authority that is trusted" in found["web1"].reasons[0]
 
 
 def test_a_renewal_reaches_both_balancers(site: Site) -> None:

@@ -8,6 +8,7 @@ from windlass.flows.catalogue import Catalogue
 from windlass.inventory import Environment, load
 from windlass.operations.commit import Guarded
 from windlass.operations.file import File
+from windlass.operations.nginx import NginxSites
 from windlass.operations.operation import Operation
 from windlass.operations.template import Template
 from windlass.plans.topology import HostView, Surroundings
@@ -84,7 +85,11 @@ def steps(loaded: Environment, host: str, role: str, surroundings: Surroundings 
 
 
 def text(operations: list[Operation], path: str) -> str:
-    """The content that one of the operations gives to a file."""
+    """The content that one of the operations gives to a file; of nginx's, the one for Debian 12's."""
+    files = [file for each in operations if isinstance(each, NginxSites) for site in each.sites for file in site.files]
+    found = [file.content for file in files if f"/etc/nginx/{file.path}" == path and "listen" in (file.kinds or ("listen",))]
+    if found:
+        return found[0]
     operation = next(each for each in operations if isinstance(each, File | Template | Guarded) and each.path == path)
     content = operation.content() if isinstance(operation, Template) else operation.content
     assert isinstance(content, str | Secret)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.unit.sample_project import HOSTS, write_project
+from tests.unit.sample_project import HOSTS, run_tasks, write_project
 from windlass.errors import BackupError
-from windlass.flows.schedule import Schedule, schedule, with_block
+from windlass.flows.crontab import in_crontab, with_block
+from windlass.flows.schedule import Schedule, missed, next_run, schedule, scheduled_by
+from windlass.flows.timers import units
 from windlass.flows.vault import chosen_backups
 from windlass.flows.workspace import Workspace, open_workspace
 
@@ -61,9 +66,9 @@ def test_each_backup_gets_a_line_at_its_time_and_nothing_else_is_touched(table: 
     lines = table.read_text().splitlines()
 
     assert lines[:2] == ["MAILTO=ops@example.com", "* * * * * mine"]
-    assert [line.startswith("#") for line in lines[2:]] == [True, False, False, True]
-    assert (lines[3].split()[:5], lines[4].split()[:5]) == (["15", "3", "*", "*", "*"], ["30", "2", "*", "*", "*"])
-    assert done == Schedule(tuple(lines[3:5]), changed=True)
+    assert [line.startswith("#") for line in lines[2:]] == [True, False, False, False, False, True]
+    assert [line.partition(" cd ")[0] for line in lines[3:7]] == ["15 3 * * *", "30 2 * * *", "17 * * * *", "@reboot sleep 120;"]
+    assert (done.lines, done.changed, done.by) == (tuple(lines[3:7]), True, "cron")
 
 
 def test_a_second_time_changes_nothing_and_a_check_only_says(table: Path, workspace: Workspace) -> None:
@@ -84,7 +89,7 @@ def test_taking_it_out_leaves_the_rest_as_it_was(table: Path, workspace: Workspa
 
     done = installed(workspace, remove=True)
 
-    assert (table.read_text(), done) == ("* * * * * mine\n", Schedule((), changed=True))
+    assert (table.read_text(), done) == ("* * * * * mine\n", Schedule((), changed=True, by="cron"))
     assert not installed(workspace, remove=True).changed
 
 
@@ -117,3 +122,60 @@ def test_a_block_without_its_end_is_not_guessed_at() -> None:
 
     with pytest.raises(BackupError, match="without its end"):
         with_block(begun, "x", ["line"])
+
+
+def test_what_was_missed_is_made_up_for_once_even_if_it_fails_again(workspace: Workspace) -> None:
+    entry = workspace.environment.backup("shop")
+    words = ["backup.run", "--env", "staging", "--name", "shop", "--if-missed"]
+    first = run_tasks(workspace.project, *words)
+    again = run_tasks(workspace.project, *words)
+    noted = json.loads((workspace.project / ".windlass" / "backups" / "staging-shop.json").read_text())["backup"]
+    later = datetime.now(UTC) + timedelta(days=1, minutes=10)
+
+    assert first.returncode == 1
+    assert "no run was ever begun here" in first.stderr
+    assert noted["failed"].startswith("web1 (deploy@127.0.0.1:1) cannot be reached")
+    assert (again.returncode, "none was due since" in again.stderr) == (0, True)
+    assert missed(workspace, entry, later).run
+
+
+def test_the_next_run_is_by_the_clock_of_whatever_runs_it(
+    table: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        done = installed(workspace)
+        now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+        by = {each: next_run(workspace.environment.backup("shop"), each, now) for each in ("cron", "systemd")}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert by == {"cron": datetime(2026, 11, 20, 18, 15, tzinfo=UTC), "systemd": datetime(2026, 11, 21, 3, 15, tzinfo=UTC)}
+    assert done.notes == ("cron follows this machine's clock, which is UTC+0900; --with systemd follows UTC",)
+
+
+def test_what_runs_which_backup_is_read_back(table: Path, workspace: Workspace) -> None:
+    before = in_crontab(workspace)
+    installed(workspace)
+
+    assert before == frozenset()
+    assert scheduled_by(workspace) == {"shop": "cron", "blog": "cron"}
+
+
+def test_a_timer_makes_up_for_what_it_missed_and_a_service_has_its_limits(workspace: Workspace) -> None:
+    entry = workspace.environment.backup("shop").model_copy(update={"spread": "15m", "time_limit": "90m"})
+    found = {name.rpartition(".")[2]: text.splitlines() for name, text in units(workspace, [entry]).items()}
+
+    assert {"OnCalendar=*-*-* 03:15:00 UTC", "Persistent=true", "RandomizedDelaySec=900"} <= set(found["timer"])
+    assert {"Type=oneshot", "TimeoutStartSec=5400", f"WorkingDirectory={workspace.project}".replace("%", "%%")} <= set(
+        found["service"]
+    )
+    assert found["timer"][0] == found["service"][0] == f"# windlass backups: staging of {workspace.project}"
+
+
+def test_what_is_unknown_runs_nothing(workspace: Workspace) -> None:
+    done = run_tasks(workspace.project, "backup.schedule", "--env", "staging", "--with", "at")
+
+    assert (done.returncode, "nothing here is called 'at' that could run backups" in done.stderr) == (2, True)

@@ -69,10 +69,13 @@ def test_role_settings_stand_under_variables_everywhere(tmp_path: Path) -> None:
 
 
 SECTIONS = {
-    "environment": "General", "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
+    "environment": "General", "environment.notify": "Notify", "notify.email": "Email", "email.smtp": "Smtp",
+    "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
     "source: {path: …}": "PathSource", "source: {npm: …}": "NpmSource", "build": "Build", "processes": "Process", "ports": "Ports",
+    "cron": "CronEntry",
     "health": "Health", "gate": "Gate", "site": "Site", "site.tls": "Tls",
-    "backups": "Backup", "keep": "Keep", "stores": "StoreEntry", "s3": "S3", "secrets": "SecretEntry",
+    "backups": "Backup", "directories": "Folder", "redis": "RedisCopy", "keep": "Keep", "stores": "StoreEntry", "s3": "S3",
+    "secrets": "SecretEntry",
 }  # fmt: skip
 
 

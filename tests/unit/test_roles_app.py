@@ -34,6 +34,7 @@ def test_what_decides_which_release_is_live_is_out_of_the_applications_reach(tmp
         "/srv/shop/shared": ("shop", "shop", "0750"),
         **dict.fromkeys([f"/srv/shop/{name}" for name in (".pm2", ".npm", ".cache")], ("shop", "shop", "0700")),
         "/run/shop": ("root", "root", "0755"),
+        "/run/shop/locks": ("shop", "shop", "0750"),
         "/run/shop/blue": ("shop", "www-data", "2770"),
         "/run/shop/green": ("shop", "www-data", "2770"),
         "/var/log/shop": ("shop", "adm", "2750"),
@@ -49,6 +50,7 @@ def test_the_folders_of_the_sockets_are_made_again_at_boot_as_they_are_now(tmp_p
 
     assert rows == [
         "d /run/shop 0755 root root -",
+        "d /run/shop/locks 0750 shop shop -",
         "d /run/shop/blue 2770 shop www-data -",
         "d /run/shop/green 2770 shop www-data -",
     ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.roles_sample import ALONE, APPLICATION, BALANCED, environment, steps, text, titles
-from windlass.operations.command import Run
+from tests.unit.roles_sample import ALONE, APPLICATION, BALANCED, environment, steps, text
+from windlass.operations.nginx import NginxSite, NginxSites
 from windlass.operations.operation import Operation
-from windlass.operations.service import Service
 
 SITES = "/etc/nginx/sites-available"
 MAIN = "/etc/nginx/nginx.conf"
@@ -15,6 +14,10 @@ MAIN = "/etc/nginx/nginx.conf"
 
 def lines(operations: list[Operation], file: str) -> list[str]:
     return [line.strip() for line in text(operations, f"{SITES}/{file}").splitlines()]
+
+
+def sites(operations: list[Operation]) -> tuple[NginxSite, ...]:
+    return next(each.sites for each in operations if isinstance(each, NginxSites))
 
 
 def test_on_its_own_host_a_site_asks_the_live_sockets_and_keeps_no_connection(tmp_path: Path) -> None:
@@ -83,7 +86,7 @@ def test_unknown_names_get_no_answer_only_where_every_site_has_a_name(tmp_path: 
         "listen [::]:80 default_server;",
         "return 444;",
     ]
-    assert "no link /etc/nginx/sites-enabled/windlass.unknown.conf" in titles(unnamed)
+    assert [file.path for file in sites(unnamed)[0].files] == ["nginx.conf"]
 
 
 def test_without_ipv6_nothing_listens_there(tmp_path: Path) -> None:
@@ -92,25 +95,33 @@ def test_without_ipv6_nothing_listens_there(tmp_path: Path) -> None:
     assert "[::]" not in "".join(lines(wanted, "windlass-shop.balancer.conf") + lines(wanted, "windlass.unknown.conf"))
 
 
-def test_sites_of_other_applications_are_named_to_go(tmp_path: Path) -> None:
-    stale = next(each for each in steps(environment(tmp_path, BALANCED), "app1", "nginx") if "gone" in each.title())
+def test_all_files_of_an_application_are_one_site_and_every_name_is_asked(tmp_path: Path) -> None:
+    secure = BALANCED.replace("site: {", "site: {tls: true, ")
+    group = "groups: {edge: {hosts: [web1, web2], roles: [certificates]}}\n"
+    common, shop = sites(steps(environment(tmp_path, secure, group), "web1", "nginx"))
 
-    assert isinstance(stale, Run)
-    assert stale.command == (
-        "find /etc/nginx/sites-enabled /etc/nginx/sites-available -name 'windlass*.conf' "
-        "! -name windlass-shop.conf ! -name windlass.unknown.conf -delete"
-    )
+    assert common.name == "all sites"
+    assert [file.path for file in common.files if not file.kinds] == ["nginx.conf", "sites-available/windlass.unknown.conf"]
+    assert [file.kinds for file in common.files if file.kinds] == [("listen",), ("directive",), ("hybrid",)]
+    assert [(file.path, file.enabled) for file in shop.files] == [
+        ("sites-available/windlass-shop.balancer.conf", True),
+        ("sites-available/windlass-shop.tls.conf", False),
+    ]
+    assert [(probe.port, probe.name, probe.certificate) for probe in shop.probes] == [
+        (80, "shop.example.org", ""),
+        (80, "www.example.org", ""),
+        (443, "shop.example.org", "/etc/windlass/certificates/shop/live/fullchain.pem"),
+        (443, "www.example.org", "/etc/windlass/certificates/shop/live/fullchain.pem"),
+    ]
 
 
-def test_nginx_is_reloaded_after_all_files_were_tested_together(tmp_path: Path) -> None:
-    *written, test, service = steps(environment(tmp_path, BALANCED), "web1", "nginx")
+def test_an_application_without_a_name_is_asked_by_any(tmp_path: Path) -> None:
+    _common, shop = sites(steps(environment(tmp_path, ALONE), "app1", "nginx"))
 
-    assert isinstance(test, Run)
-    assert isinstance(service, Service)
-    assert test.run_on == service.reload_on == tuple(written[1:])
+    assert [(probe.port, probe.name) for probe in shop.probes] == [(80, "")]
 
 
 def test_an_application_without_a_site_is_none_of_nginx_business(tmp_path: Path) -> None:
     silent = f"applications:\n  shop:\n    hosts: app1\n{APPLICATION}"
 
-    assert not [title for title in titles(steps(environment(tmp_path, silent), "app1", "nginx")) if "windlass-shop" in title]
+    assert [site.name for site in sites(steps(environment(tmp_path, silent), "app1", "nginx"))] == ["all sites"]

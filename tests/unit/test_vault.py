@@ -51,7 +51,7 @@ def test_backups_of_a_twin_never_go_among_the_real_ones(workspace: Workspace) ->
 
 
 def test_one_of_several_has_to_be_named(workspace: Workspace) -> None:
-    with pytest.raises(UsageError, match="which database") as caught:
+    with pytest.raises(UsageError, match="which backup") as caught:
         chosen_backup(workspace.environment)
 
     assert caught.value.hint == "say --name shop or --name blog"

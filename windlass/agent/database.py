@@ -80,7 +80,7 @@ def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
         command = [server.program("pg_dump"), "--format=custom", "--compress=0", "--snapshot=" + snapshot]
         command += ["--lock-wait-timeout=%d" % postgres.LOCK_LIMIT, "--no-password", "--dbname", database]
         source, reader = Stage("pg_dump", command, SUPERUSER, server.environment), _reader(server)
-        sent = _send(guard, source, reader, dict(arguments, expected_bytes=data["bytes"]), context)
+        sent = send(guard, source, reader, dict(arguments, expected_bytes=data["bytes"]), context)
         data["tables"] = dict(session.rows())
         session.close()
         data["pg_dump"] = guard.run([server.program("pg_dump"), "--version"], SUPERUSER).text.strip()
@@ -92,7 +92,7 @@ def dump_globals(arguments: Dict[str, Any], context: Context) -> Outcome:
     with Guard(context, arguments["limit_seconds"]) as guard:
         server = postgres.server(guard)
         command = [server.program("pg_dumpall"), "--globals-only", "--no-password"]
-        sent = _send(guard, Stage("pg_dumpall", command, SUPERUSER, server.environment), None, arguments, context)
+        sent = send(guard, Stage("pg_dumpall", command, SUPERUSER, server.environment), None, arguments, context)
     return Outcome(False, data=sent)
 
 
@@ -119,8 +119,8 @@ def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Contex
     return pipeline.passed[0]
 
 
-def _send(guard: Guard, source: Stage, reader: Optional[Stage], arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
-    """Send what a program writes where the controller says, compressed, and encrypted where there are recipients.
+def send(guard: Guard, source: Stage, reader: Optional[Stage], arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
+    """Send what a program writes where the controller says, compressed, encrypted where there are recipients. Every part goes so.
 
     What is encrypted is decoded by `reader` at the same time. Raises OperationError if any of the programs fails.
     """
@@ -140,4 +140,4 @@ def _stream(pipeline: Pipeline, arguments: Dict[str, Any], context: Context) -> 
     """Everything that comes out of a pipeline, delivered; how much, and its checksum."""
     sent = deliver(pipeline.chunks(), arguments["stream"], arguments.get("expected_bytes", 0), context)
     pipeline.finish()
-    return dict(sent, raw_bytes=pipeline.passed[0])
+    return dict(sent, raw_bytes=pipeline.passed[0], said=pipeline.said[0])

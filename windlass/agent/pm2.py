@@ -88,14 +88,19 @@ def _entry(each: Dict[str, Any]) -> Dict[str, Any]:
 def pm2_control(arguments: Dict[str, Any], context: Context) -> Outcome:
     """One action on the entries that are there, then the list is saved."""
     action, prefix = arguments["action"], arguments["prefix"]
-    known = {entry["name"] for entry in _listed(arguments)}
+    known = {entry["name"] for entry in _listed(arguments) if action != "start" or not _is_up(entry)}
     present = sorted(name for name in known if name in arguments["names"] or (prefix and name.startswith(prefix)))
     if context.check:
         return Outcome(bool(present), "would %s %s" % (action, ", ".join(present)))
     if present and action != "save":
-        _must(arguments, action, *present)
+        _must(arguments, "restart" if action == "start" else action, *present)
     _save(arguments)
     return Outcome(bool(present), "%s %s" % (action, ", ".join(present)), data={"names": present})
+
+
+def _is_up(entry: Dict[str, Any]) -> bool:
+    """Whether PM2 keeps it running, be it that it is just being started again."""
+    return entry.get("pm2_env", {}).get("status") in ("online", "launching", "waiting restart")
 
 
 def pm2_list(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -1,23 +1,24 @@
-"""Making a backup: dump to the store, read back and decode, publish, and only then let old ones go."""
+"""Making a backup: each part to the store, read back and decode, publish, and only then let old ones go."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import windlass
 from windlass import events
 from windlass.errors import BackupError
 from windlass.flows.holdings import Pruned, prune_held
+from windlass.flows.recovery_parts import Wanted, check_of, told_parts, wanted_parts
 from windlass.flows.vault import Vault, open_vault
-from windlass.operations.database import Dump, DumpGlobals, VerifyDump
 from windlass.operations.operation import LocalFile, Operation
 from windlass.stores.instructions import instructions
-from windlass.stores.manifest import DUMP, FORMAT, GLOBALS, SEALED_FORMAT, Manifest, Part, Stored, part_name, stamp
+from windlass.stores.manifest import BARE_FORMAT, FORMAT, SEALED_FORMAT, Manifest, Part, Stored, part_name, stamp
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -30,7 +31,13 @@ SOURCE_EXTRA = ("extensions", "roles", "large_objects", "bytes")
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """What a backup came to. `place` is where it lies; `seconds` what each step took; `pruned` what was let go after it."""
+    """What a backup came to.
+
+    place     where it lies
+    parts     what is in it besides the database, a few words on each
+    seconds   that each step took
+    pruned    what was let go after it
+    """
 
     name: str
     store: str
@@ -43,12 +50,13 @@ class BackedUp:
     rows: int
     raw_bytes: int
     stored_bytes: int
+    parts: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     pruned: Pruned = field(default_factory=Pruned)
 
 
 def backup(workspace: Workspace, entry: Backup, listener: events.Listener = events.nobody) -> BackedUp:
-    """Back one database up. Nothing is visible in the store before its bytes were read back and decoded to the end.
+    """Make one recovery point. Nothing is visible in the store before its bytes were read back and decoded to the end.
 
     Raises RefusedError (another run is at these backups), OperationFailed, ConnectionFailed, and BackupError.
     """
@@ -79,25 +87,39 @@ def _backed_up(vault: Vault, stored: Stored, pruned: Pruned) -> BackedUp:
         taken=manifest.taken,
         tables=len(manifest.tables),
         rows=manifest.rows,
-        raw_bytes=manifest.dump.raw_bytes,
-        stored_bytes=sum(part.stored_bytes for part in manifest.parts.values()),
+        raw_bytes=manifest.raw_bytes,
+        stored_bytes=manifest.stored_bytes,
+        parts=told_parts(manifest),
         seconds=vault.timer.seconds,
         pruned=pruned,
     )
 
 
 def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
-    """Dump, verify, publish."""
-    entry = vault.entry
-    with vault.timer.step("dump", [entry.host]):
-        told = _received(vault, draft, DUMP, Dump(database=entry.database, recipients=entry.recipients))
-        roles = _received(vault, draft, GLOBALS, DumpGlobals(recipients=entry.recipients))
-    with vault.timer.step("verify", [entry.host]):
-        seconds = _verified(vault, draft, {DUMP: told, GLOBALS: roles})
+    """Make each part, verify it, publish all of them; any that fails fails the whole."""
+    made: dict[str, Mapping[str, Any]] = {}
+    wanted = tuple(wanted_parts(vault.entry))
+    for step, parts in groupby(wanted, key=lambda part: part.step):
+        with vault.timer.step(step, [vault.entry.host]):
+            for part in parts:
+                made[part.name] = _received(vault, draft, part.name, part.operation)
+                _tell_of_changes(vault, part, made[part.name])
+    with vault.timer.step("verify", [vault.entry.host]):
+        began = time.monotonic()
+        for part in wanted:
+            _verify(vault, draft, part, made[part.name])
+        seconds = round(time.monotonic() - began, 3)
     with vault.timer.step("publish"):
         times = {"started": started, "ended": datetime.now(UTC), "verify_seconds": seconds}
-        manifest = _manifest(vault, draft.id, told, {DUMP: told, GLOBALS: roles}, times)
+        manifest = _manifest(vault, draft.id, wanted, made, times)
         return draft.publish(manifest, instructions(manifest))
+
+
+def _tell_of_changes(vault: Vault, part: Wanted, told: Mapping[str, Any]) -> None:
+    lines = told.get("changed", ())
+    if lines:
+        what = f"{part.name}: files changed while they were read, and may be of two moments: {'; '.join(lines)}"
+        vault.listener(events.Note(what, vault.entry.host, warning=True))
 
 
 def _received(vault: Vault, draft: Draft, name: str, operation: Operation) -> Mapping[str, Any]:
@@ -108,39 +130,40 @@ def _received(vault: Vault, draft: Draft, name: str, operation: Operation) -> Ma
     return result.data
 
 
-def _verified(vault: Vault, draft: Draft, parts: Mapping[str, Mapping[str, Any]]) -> float:
-    """Read what is stored once more; the seconds it took. Raises BackupError or HostError.
+def _verify(vault: Vault, draft: Draft, part: Wanted, told: Mapping[str, Any]) -> None:
+    """Read what is stored of a part once more. Raises BackupError or HostError.
 
     The host decodes it to its end. What is encrypted it has decoded on its way into age, and only the checksum is left to see to.
     """
-    began = time.monotonic()
-    recipients, told = vault.entry.recipients, parts[DUMP]
-    if recipients:
-        decoded = told["decoded_bytes"]
-        files = {part_name(name, recipients): made for name, made in parts.items()}
-        whole = all(draft.digest(file, made["stored_bytes"], vault.ask) == made["sha256"] for file, made in files.items())
-    else:
-        content = LocalFile(draft.local(DUMP), told["sha256"], told["stored_bytes"])
-        whole, decoded = True, vault.run(VerifyDump(content=content))[0].data["raw_bytes"]
-    if not whole or decoded != told["raw_bytes"]:
+    recipients = vault.entry.recipients
+    file = part_name(part.name, recipients)
+    if recipients and draft.digest(file, told["stored_bytes"], vault.ask) != told["sha256"]:
         raise BackupError(
-            f"{decoded} bytes came out of the dump, and {told['raw_bytes']} went in" if whole else "what was stored has changed",
+            f"what was stored of {part.name} has changed",
             host=vault.entry.host,
             hint="nothing was published; look at the store",
         )
-    return round(time.monotonic() - began, 3)
-
-
-def _part(told: Mapping[str, Any]) -> Part:
-    return Part.model_validate({key: told[key] for key in Part.model_fields if key in told})
+    if recipients:
+        found = {"raw_bytes": told.get("decoded_bytes", told["raw_bytes"])}
+    else:
+        content = LocalFile(draft.local(file), told["sha256"], told["stored_bytes"])
+        found = vault.run(check_of(part.name, part.kind, content))[0].data
+    for key, unit in (("raw_bytes", "bytes"), ("entries", "entries")):
+        if key in found and found[key] != told[key]:
+            raise BackupError(
+                f"{found[key]} {unit} came out of {part.name}, and {told[key]} went in",
+                host=vault.entry.host,
+                hint="nothing was published; run it again",
+            )
 
 
 def _manifest(
-    vault: Vault, backup_id: str, told: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]], times: Mapping[str, Any]
+    vault: Vault, backup_id: str, wanted: Sequence[Wanted], made: Mapping[str, Mapping[str, Any]], times: Mapping[str, Any]
 ) -> Manifest:
     entry = vault.entry
+    told = made[wanted[0].name]
     return Manifest(
-        format=SEALED_FORMAT if entry.recipients else FORMAT,
+        format=BARE_FORMAT if not entry.database else SEALED_FORMAT if entry.recipients else FORMAT,
         recipients=entry.recipients,
         id=backup_id,
         name=entry.name,
@@ -150,11 +173,15 @@ def _manifest(
         operator=vault.workspace.operator,
         taken=datetime.fromtimestamp(float(told["taken"]), UTC),
         verified_at=times["ended"],
-        server_version=told["server_version"],
-        pg_dump=told["pg_dump"],
+        server_version=told.get("server_version", ""),
+        pg_dump=told.get("pg_dump", ""),
         windlass=windlass.__version__,
-        parts={part_name(name, entry.recipients): _part(made) for name, made in parts.items()},
-        tables=told["tables"],
-        source={key: told[key] for key in (*SOURCE, *SOURCE_EXTRA)},
+        parts={part_name(part.name, entry.recipients): _part(part, made[part.name]) for part in wanted},
+        tables=told.get("tables", {}),
+        source={key: told[key] for key in (*SOURCE, *SOURCE_EXTRA)} if entry.database else {},
         **times,
     )
+
+
+def _part(part: Wanted, told: Mapping[str, Any]) -> Part:
+    return Part.model_validate({key: told[key] for key in Part.model_fields if key in told} | dict(part.described))

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError, WindlassError
-from windlass.flows import preparation
+from windlass.flows import handover, preparation
+from windlass.flows.cron_entries import no_cron_entries
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
+from windlass.flows.supervision import Action, supervisor_of
 from windlass.flows.truth import Truth, truth_of
 from windlass.operations.file import File
-from windlass.operations.gate import Drain, Gate
+from windlass.operations.gate import Drain, Gate, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
-from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
 from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
@@ -96,13 +97,28 @@ class Cutover:
         }
         return Progress(root=self.layout.root, entry=entry)
 
-    def gate(self, release: str, slots: Mapping[str, str], *, limit: float, stable: float) -> None:
-        """Wait on every host until the slot is fit. Raises OperationFailed with the application's last words."""
-        self.each({host: [self.gate_of(release, slot, limit=limit, stable=stable)] for host, slot in slots.items()})
+    def here(self, host: str) -> Application:
+        """What of the application runs on a host."""
+        return preparation.here(self.workspace.environment, self.application, host)
 
-    def gate_of(self, release: str, slot: str, *, limit: float, stable: float) -> Gate:
-        found = preparation.instances(self.application, slot, release)
-        return Gate(instances=found, limit_seconds=limit, stable_seconds=stable)
+    def gate(self, release: str, slots: Mapping[str, str], *, single: bool = False) -> None:
+        """Wait on every host until the slot is fit. Raises OperationFailed with the application's last words.
+
+        What there is only one of starts when the one before has gone, so it has a gate of its own (`single`).
+        """
+        found = {host: self.instances(host, release, slot) for host, slot in slots.items()}
+        limit, stable = self.application.gate.limit_seconds, self.application.gate.stable_seconds
+        self.each(
+            {
+                host: [Gate(instances=chosen, limit_seconds=limit, stable_seconds=stable)]
+                for host, each in found.items()
+                if (chosen := tuple(one for one in each if handover.is_single(self.application, one) == single))
+            }
+        )
+
+    def instances(self, host: str, release: str, slot: str) -> tuple[Instance, ...]:
+        """The processes of a release in a slot of a host."""
+        return preparation.instances(self.here(host), slot, release)
 
     def warm_gate(self, release: str, slot: str, limit: float) -> Gate:
         """For a slot that is kept warm: its workers sleep, so only what takes requests is asked."""
@@ -139,7 +155,7 @@ class Cutover:
         seconds = self.application.gate.watch_seconds
         if warm or not seconds or state.live == slot:
             return []
-        found, reload = preparation.instances(self.application, slot, release), preparation.reloads(self.application)
+        found, reload = self.instances(state.host, release, slot), preparation.reloads(self.application)
         return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
 
     def settle(
@@ -170,13 +186,13 @@ class Cutover:
         operations: list[Operation] = []
         held = self.held(state, old)
         if held.workers:
-            operations.append(self.pm2("stop", names=held.workers))
+            operations += self.processes("stop", held, held.workers)
         return [*operations, Drain(listens=held.listens, limit_seconds=self.application.drain_seconds)]
 
     def held(self, state: HostState, slot: str) -> Held:
         """What was started in a slot."""
         found = state.held.get(slot, Held())
-        return found if found != Held() else preparation.held(self.application, slot)
+        return found if found != Held() else preparation.held(self.here(state.host), slot)
 
     def _tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
         """`serves`: the release, and since when."""
@@ -184,12 +200,13 @@ class Cutover:
         old = state.live if state.live != slot else ""
         operations: list[Operation] = []
         if old and not self.application.keep_warm:
-            operations += self._emptied(old)
+            operations += self.emptied(state, old)
         elif old and left:
             # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.
-            operations.append(self.pm2("restart", names=self.held(state, old).web))
+            held = self.held(state, old)
+            operations += self.processes("restart", held, held.web)
         else:
-            operations.append(self.pm2("save"))
+            operations += self.processes("save", self.held(state, slot))
         if old and state.live_release != release:
             operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
         unpacked = replace(state, releases=tuple({*state.releases, release}))
@@ -200,15 +217,9 @@ class Cutover:
             Progress(root=self.layout.root),
         ]
 
-    def pm2(self, action: str, *, names: tuple[str, ...] = (), prefix: str = "") -> Pm2Control:
-        """An action on the application's processes."""
-        limit, root = preparation.pm2_limit(self.application), self.layout.root
-        return Pm2Control(user=self.application.user, home=root, action=action, names=names, prefix=prefix, limit_seconds=limit)
-
-    def wake_workers(self, state: HostState, slot: str) -> list[Operation]:
-        """The workers of a release that serves again; they slept while it was kept warm."""
-        names = self.held(state, slot).workers
-        return [self.pm2("restart", names=names)] if names else []
+    def processes(self, action: Action, held: Held, names: tuple[str, ...] = (), *, prefix: str = "") -> tuple[Operation, ...]:
+        """An action on processes of a slot, by whatever started them there."""
+        return supervisor_of(self.application, held.supervisor).control(action, names, prefix)
 
     def recover(self, states: States, why: str = "") -> str:
         """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
@@ -230,7 +241,7 @@ class Cutover:
         retired = "bad" if state.progress.get("action") == "rollback" else "live"
         return [
             Switch(root=self.layout.root, slot=found.slot, reload=preparation.reloads(self.application)),
-            *(self.wake_workers(state, found.slot) if found.warm else ()),
+            *(handover.relieve(self, old, found.slot) if found.warm else ()),
             *self._drain(old, found.slot),
             *self._tidy(old, found.slot, (found.release, at), 0, retired),
         ]
@@ -240,10 +251,10 @@ class Cutover:
         operations: list[Operation] = []
         failed = str(state.progress.get("slot", ""))
         if found.action == "revert":
-            operations += self._return(state, found.slot)
-        if found.warm and found.action != "forget":
-            operations.append(self.pm2("stop", names=self.held(state, failed).workers))
-        elif found.action != "forget" and state.slots.get(failed) == found.release:
+            operations.append(self._return(found.slot))
+        if found.action != "forget":
+            operations += handover.bring_back(self, state, failed)
+        if not found.warm and found.action != "forget" and state.slots.get(failed) == found.release:
             # It may have served for a moment, and somebody may still be connected to it.
             operations.append(Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds))
             operations += self._clear(state, failed)
@@ -251,30 +262,33 @@ class Cutover:
             operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
         return [*operations, Progress(root=self.layout.root)]
 
-    def _return(self, state: HostState, slot: str) -> list[Operation]:
+    def _return(self, slot: str) -> Operation:
         """Switch back. Before the first release there was no slot."""
         if not slot:
-            return [Link(path=self.layout.live, absent=True)]
-        return [
-            Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application)),
-            *self.wake_workers(state, slot),
-        ]
+            return Link(path=self.layout.live, absent=True)
+        return Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application))
 
     def _clear(self, state: HostState, slot: str) -> list[Operation]:
         """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
         displaced = str(state.progress.get("displaced", ""))
         if not self.application.keep_warm or displaced not in state.releases:
-            return self._emptied(slot)
+            return self.emptied(state, slot)
         try:
             again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
         except WindlassError as error:  # a template that can no longer be filled must not keep the switch from going back
             self.warn(f"{displaced} is not kept warm on {state.host}: {error.message}")
-            return self._emptied(slot)
-        return [*again, self.pm2("stop", names=preparation.held(self.application, slot).workers)]
+            return self.emptied(state, slot)
+        now = preparation.held(self.here(state.host), slot)
+        return [*self.made_way(state, slot), *again, *self.processes("stop", now, now.workers)]
 
-    def _emptied(self, slot: str) -> list[Operation]:
-        prefix = preparation.slot_prefix(self.application, slot)
-        return [self.pm2("delete", prefix=prefix), File(path=f"{self.layout.slot(slot)}/slot.json", absent=True)]
+    def emptied(self, state: HostState, slot: str) -> list[Operation]:
+        """End all that a slot holds."""
+        ended = self.processes("delete", self.held(state, slot), prefix=preparation.slot_prefix(self.application, slot))
+        return [*ended, File(path=f"{self.layout.slot(slot)}/slot.json", absent=True), no_cron_entries(self.application.name, slot)]
+
+    def made_way(self, state: HostState, slot: str) -> list[Operation]:
+        """End what another supervisor runs in a slot that is to be filled; the application's own sees to it itself."""
+        return [] if self.held(state, slot).supervisor == self.application.supervisor else self.emptied(state, slot)
 
     def take_back(self, error: BaseException) -> Truth:
         """After an error: bring every host that answers to one release, and say for each host what is true there now."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
-from windlass.flows import preparation
+from windlass.flows import handover, preparation
 from windlass.flows.artefact import Artefact, obtain
 from windlass.flows.cutover import Cutover
 from windlass.flows.environment_keys import check_keys
@@ -21,6 +21,7 @@ from windlass.operations.command import Run
 from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
+from windlass.plans.launcher import PROGRAMS
 from windlass.plans.slots import States, live_releases, unchanged
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _artefact(cutover: Cutover, source: Source) -> Artefact:
 
 def _is_well(cutover: Cutover, states: States) -> bool:
     """Whether what serves really does: somebody who deploys the same again may be trying to bring it back to life."""
-    found = {host: preparation.instances(cutover.application, state.live, state.live_release) for host, state in states.items()}
+    found = {host: handover.started(cutover.application, state, state.live) for host, state in states.items()}
     seen = cutover.each({host: [Inspect(instances=instances)] for host, instances in found.items()})
     sick = {
         f"{host} {name}: {data['why']}" for host, (result,) in seen.items() for name, data in result.data.items() if data["why"]
@@ -218,6 +219,7 @@ def _stand_up(cutover: Cutover, states: States, slots: Mapping[str, str], releas
     seen = {host: Deployment(cutover.workspace, application, host, release) for host in slots}
     with timer.step("prepare", slots):
         cutover.each({host: preparation.unpack(seen[host], artefact.content) for host in slots})
+    handover.quiet(cutover, states, slots, release)
     if application.migrate:
         first = cutover.hosts[0]
         with timer.step("migrate", [first]):
@@ -227,27 +229,27 @@ def _stand_up(cutover: Cutover, states: States, slots: Mapping[str, str], releas
 
 def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: Mapping[str, Deployment]) -> None:
     """Start a release that is on every host in each host's slot, and wait until it is fit to serve."""
-    application = cutover.application
     release = next(iter(seen.values())).release
-    gate = application.gate
     with cutover.timer.step("start", slots):
         cutover.each(
             {
                 host: [
                     cutover.progress("start", states[host], release, slot=slots[host]),
+                    *cutover.made_way(states[host], slots[host]),
                     *preparation.start(seen[host], slots[host]),
                 ]
                 for host in slots
             }
         )
     with cutover.timer.step("gate", slots):
-        cutover.gate(release, slots, limit=gate.limit_seconds, stable=gate.stable_seconds)
+        cutover.gate(release, slots)
+    handover.take_over(cutover, states, slots, release)
 
 
 def _migration(seen: Deployment) -> Run:
     return Run(
         name=f"migrate: {seen.application.migrate}",
-        command=f'set -a; . ./.env; set +a; PATH="$PWD/node_modules/.bin:$PATH"; {seen.application.migrate}',
+        command=f"set -a; . ./.env; set +a; export {PROGRAMS}; {seen.application.migrate}",
         user=seen.application.user,
         folder=seen.folder,
         limit_seconds=3600.0,

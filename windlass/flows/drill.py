@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import BackupError, OperationFailed, RefusedError
+from windlass.flows.recovery_parts import unpacking
 from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
 from windlass.operations.drill import Drill
@@ -35,7 +36,8 @@ def drill(
 ) -> Drilled:
     """Restore a backup (the newest good one if empty) into a scratch server on the database's host, and measure.
 
-    Passed means: every table has the rows that the snapshot had, and every smoke question gave true. Either way the
+    Passed means: every table has the rows that the snapshot had, every smoke question gave true, and of folders and the like as
+    many entries came back as went in. Either way the
     result is kept beside the backup; what was interrupted proves nothing and is not kept. Nothing stays on the host.
     Raises BackupError for a drill that was not passed, RefusedError (lock, room), UsageError and HostError.
     """
@@ -44,19 +46,35 @@ def drill(
         vault.hold(f"drill a backup of {entry.name}")
         stored = vault.pick(backup)
         started = datetime.now(UTC)
-        _make_sure_of_room(vault, stored)
         try:
-            with vault.content(stored) as content, vault.timer.step("drill", [entry.host]):
-                operation = Drill(content=content, source=stored.manifest.source, smoke=entry.smoke)
-                (result,) = vault.run(operation)
+            data = _database(vault, stored) if stored.manifest.database else {}
+            parts = _parts(vault, stored)
         except OperationFailed as error:
             vault.store.add_proof(entry.name, _broken(vault, stored, started, error))
             raise
-        proof = _proof(vault, stored, started, result.data, (time.monotonic() - began) / 60)
+        proof = _proof(vault, stored, started, data, parts, (time.monotonic() - began) / 60)
         vault.store.add_proof(entry.name, proof)
     if not proof.passed:
         raise _not_passed(entry, proof)
     return Drilled(entry.name, proof)
+
+
+def _database(vault: Vault, stored: Stored) -> Mapping[str, Any]:
+    """What came of restoring the dump."""
+    _make_sure_of_room(vault, stored)
+    with vault.content(stored) as content, vault.timer.step("drill", [vault.entry.host]):
+        operation = Drill(content=content, source=stored.manifest.source, smoke=vault.entry.smoke)
+        return vault.run(operation)[0].data
+
+
+def _parts(vault: Vault, stored: Stored) -> Mapping[str, Mapping[str, Any]]:
+    """What came of bringing each folder, the configuration and the Redis back, where nobody sees it and it does not stay."""
+    found = {}
+    for name, file in stored.manifest.extras.items():
+        with vault.content(stored, file) as content, vault.timer.step(name, [vault.entry.host]):
+            operation = unpacking(stored.manifest.parts[file], content, f"/passing/{name}", passing=True)
+            found[name] = vault.run(operation)[0].data
+    return found
 
 
 def _make_sure_of_room(vault: Vault, stored: Stored) -> None:
@@ -72,19 +90,28 @@ def _make_sure_of_room(vault: Vault, stored: Stored) -> None:
         )
 
 
-def _proof(vault: Vault, stored: Stored, started: datetime, data: Mapping[str, Any], minutes: float) -> Proof:
-    wrong = differences(stored.manifest.tables, data["tables"])
-    smoke = tuple((question, answer) for question, answer in data["smoke"])
+def _proof(
+    vault: Vault,
+    stored: Stored,
+    started: datetime,
+    data: Mapping[str, Any],
+    parts: Mapping[str, Mapping[str, Any]],
+    minutes: float,
+) -> Proof:
+    tables: Mapping[str, int] = data.get("tables", {})
+    wrong = differences(stored.manifest.tables, tables)
+    smoke = tuple((question, answer) for question, answer in data.get("smoke", ()))
     return _begun(vault, stored, started).model_copy(
         update={
             "passed": not wrong and all(answer == "true" for _question, answer in smoke),
-            "seconds": data["seconds"],
+            "seconds": {**data.get("seconds", {}), **{name: each["seconds"] for name, each in parts.items()}},
             "rto_minutes": round(minutes, 3),
-            "tables": len(data["tables"]),
-            "rows": sum(data["tables"].values()),
+            "tables": len(tables),
+            "rows": sum(tables.values()),
             "differences": wrong,
             "smoke": smoke,
-            "server_version": data["server_version"],
+            "parts": {name: each["entries"] for name, each in parts.items()},
+            "server_version": data.get("server_version", ""),
         }
     )
 

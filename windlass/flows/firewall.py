@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from windlass import events
 from windlass.agent.core import scanner
 from windlass.errors import FlowFailed, HostError, WindlassError
+from windlass.flows.addresses import Known, known_addresses
 from windlass.flows.steps import Timer, all_of
 from windlass.operations.scan import Addresses, Scan
 from windlass.operations.wire import Batch
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 ROLE = "firewall"
 Blind = list[tuple[str, str]]  # host, and which look at it was not possible
-BRIDGES = ("docker", "br-", "veth", "lo")  # networks of a host's own, whose addresses nobody else can reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,47 +111,15 @@ def _exposure(name: str, opened: tuple[Opening, ...], seen: Sequence[Seen], blin
     return Exposure(opened, own, differences(tried, own), tuple(line for host, line in blind if host == name))
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The addresses of a host, as others reach it: from outside, and from the environment's other hosts."""
-
-    outside: tuple[str, ...]
-    inside: tuple[str, ...]
-
-
-def _addresses(workspace: Workspace, fleet: Fleet, names: Iterable[str]) -> dict[str, _Known]:
+def _addresses(workspace: Workspace, fleet: Fleet, names: Iterable[str]) -> dict[str, Known]:
     told = all_of(fleet.run_same(names, [Addresses()]))
     return {
-        name: _known(workspace.environment.host(name), results[0].data["addresses"], lab=workspace.lab is not None)
+        name: known_addresses(workspace.environment.host(name), results[0].data["addresses"], lab=workspace.lab is not None)
         for name, results in told.items()
     }
 
 
-def _known(host: Host, own: Sequence[Mapping[str, str]], *, lab: bool) -> _Known:
-    """The inventory's addresses, and those of IPv6 that the host has besides; those of a lab have no way from here."""
-    more = [each["address"] for each in own if family(each["address"]) == "ip6" and not each["interface"].startswith(BRIDGES)]
-    outside = [] if host.jump else _numbers(host.address)
-    return _Known(_once([*outside, *(more if outside and not lab else [])]), _once([*_numbers(host.private_address), *more]))
-
-
-def _once(addresses: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(addresses))
-
-
-def _numbers(name: str) -> list[str]:
-    """The addresses that a name has; none where it has none."""
-    try:
-        return [str(ipaddress.ip_address(name))]
-    except ValueError:
-        pass
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return [str(entry[4][0]) for entry in found]
-
-
-def _from_here(workspace: Workspace, addresses: Mapping[str, _Known], ports: Ports) -> tuple[list[Seen], Blind]:
+def _from_here(workspace: Workspace, addresses: Mapping[str, Known], ports: Ports) -> tuple[list[Seen], Blind]:
     """A host behind a jump host is not seen from here: the jump host looks at it."""
     seen, blind = [], []
     for host, known in addresses.items():
@@ -171,7 +137,7 @@ def _from_here(workspace: Workspace, addresses: Mapping[str, _Known], ports: Por
     return seen, blind
 
 
-def _from_peers(fleet: Fleet, addresses: Mapping[str, _Known], ports: Ports) -> tuple[list[Seen], Blind]:
+def _from_peers(fleet: Fleet, addresses: Mapping[str, Known], ports: Ports) -> tuple[list[Seen], Blind]:
     owner = {address: host for host, known in addresses.items() for address in known.inside}
     batches = {}
     for viewer in fleet.targets:

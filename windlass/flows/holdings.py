@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import BackupError, UsageError
+from windlass.flows.recovery_parts import check_of
 from windlass.flows.store_opening import open_store
 from windlass.flows.vault import open_vault, pick
-from windlass.operations.database import VerifyDump
 from windlass.plans.retention import Decision, retention
-from windlass.stores.manifest import DUMP, Pin, Proof, Stored
+from windlass.stores.manifest import Pin, Proof, Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -136,22 +136,22 @@ def verify(
     with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"verify a backup of {entry.name}")
         stored = vault.pick(backup)
-        manifest, began = stored.manifest, time.monotonic()
+        began, parts = time.monotonic(), stored.manifest.parts
         decoded = bool(identity) or not stored.manifest.recipients
         with vault.timer.step("checksum"):
-            part, dump = manifest.part(DUMP), manifest.dump
-            whole = vault.store.digest(entry.name, stored.id, part, dump.stored_bytes, vault.ask) == dump.sha256
-        if whole and decoded:
-            with vault.content(stored) as content, vault.timer.step("decode", [entry.host]):
-                vault.run(VerifyDump(content=content))
+            damaged = [name for name, part in parts.items() if vault.digest(stored, name) != part.sha256]
+        if decoded and not damaged:
+            with vault.timer.step("decode", [entry.host]):
+                for name, part in parts.items():
+                    with vault.content(stored, name) as content:
+                        vault.run(check_of(name, part.kind, content))
         spent = round(time.monotonic() - began, 3)
-        vault.store.add_proof(entry.name, _proof(workspace, entry, stored, spent, whole=whole))
-    if not whole:
-        raise BackupError(
-            f"{stored.id} is damaged: its {part} in {vault.store.place} has another checksum",
-            hint="restore from another one, and make a new one",
-        )
-    return Verified(entry.name, stored.id, dump.raw_bytes, dump.stored_bytes, spent, decoded)
+        vault.store.add_proof(entry.name, _proof(workspace, entry, stored, spent, whole=not damaged))
+    if damaged:
+        where = f"{vault.store.place}/{entry.name}/{stored.id}/{damaged[0]}"
+        hint = "restore from another one, and make a new one"
+        raise BackupError(f"{stored.id} is damaged: {where} has another checksum", hint=hint)
+    return Verified(entry.name, stored.id, stored.manifest.raw_bytes, stored.manifest.stored_bytes, spent, decoded)
 
 
 def _proof(workspace: Workspace, entry: Backup, stored: Stored, spent: float, *, whole: bool) -> Proof:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError
-from windlass.flows import preparation
+from windlass.flows import handover, preparation
 from windlass.flows.steps import all_of, lease_of, refuse_if_held
+from windlass.flows.supervision import supervisor_of
 from windlass.hosts.fleet import errors_of
 from windlass.operations.file import File
 from windlass.operations.gate import Gate, Inspect, Instance
 from windlass.operations.operation import Operation
-from windlass.operations.pm2 import Pm2Control, Pm2List, TailLogs
+from windlass.operations.pm2 import TailLogs
 from windlass.operations.release import ReleaseState
 from windlass.operations.wire import Batch
+from windlass.plans.cron import log
 from windlass.plans.layout import SLOTS, Layout
 from windlass.plans.recovery import recovery
-from windlass.plans.slots import Back, HostState, Record, live_releases, records_of, ways_back
+from windlass.plans.slots import Back, Held, HostState, Record, live_releases, records_of, ways_back
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -83,8 +85,8 @@ def _all_instances(application: Application, state: HostState) -> tuple[Instance
     """The instances of both slots, named `slot/instance`."""
     return tuple(
         replace(instance, name=f"{slot}/{instance.name}")
-        for slot, release in sorted(state.slots.items())
-        for instance in preparation.instances(application, slot, release)
+        for slot in sorted(state.slots)
+        for instance in handover.started(application, state, slot)
     )
 
 
@@ -143,17 +145,16 @@ def releases(workspace: Workspace, application: Application, *, listener: events
     return Releases(application.name, records, serving, present, ways_back(states))
 
 
-def pm2_list(application: Application, fleet: Fleet) -> dict[str, list[dict[str, Any]] | HostError]:
-    """What PM2 runs for an application, on each of the fleet's hosts."""
-    layout = Layout(application.name)
-    outcomes = fleet.run_same(fleet.targets, (Pm2List(user=application.user, home=layout.root),))
+def processes(application: Application, fleet: Fleet) -> dict[str, list[dict[str, Any]] | HostError]:
+    """What the supervisor runs for an application, on each of the fleet's hosts."""
+    outcomes = fleet.run_same(fleet.targets, (supervisor_of(application).listing(),))
     listed: dict[str, list[dict[str, Any]] | HostError] = {}
     for host, outcome in outcomes.items():
         listed[host] = outcome if isinstance(outcome, HostError) else list(outcome[0].data["processes"])
     return listed
 
 
-def pm2_restart(
+def restart(
     application: Application, fleet: Fleet, process: str, *, gate_seconds: float, operator: str
 ) -> dict[str, tuple[str, ...]]:
     """Restart the processes of the live slot, one after the other, host after host, each fit before the next one goes.
@@ -166,10 +167,10 @@ def pm2_restart(
         state = _locked(application, fleet, host, operator)
         chosen = [
             each
-            for each in preparation.instances(application, state.live, state.live_release)
+            for each in handover.started(application, state, state.live)
             if state.live and process in ("", each.name.rpartition("-")[0])
         ]
-        steps = [step for each in chosen for step in _restart(application, state.live, each, gate_seconds)]
+        steps = [step for each in chosen for step in _restart(application, state, each, gate_seconds)]
         if steps:
             all_of(fleet.run_same([host], steps))
         restarted[host] = tuple(layout.process_name(state.live, each.name) for each in chosen)
@@ -184,19 +185,13 @@ def _locked(application: Application, fleet: Fleet, host: str, operator: str) ->
     return HostState.of(host, all_of(outcomes)[host][1].data)
 
 
-def _restart(application: Application, slot: str, instance: Instance, gate_seconds: float) -> list[Operation]:
+def _restart(application: Application, state: HostState, instance: Instance, gate_seconds: float) -> list[Operation]:
     """One process; its earlier starts are not held against it."""
-    layout = Layout(application.name)
-    name = layout.process_name(slot, instance.name)
+    name = Layout(application.name).process_name(state.live, instance.name)
+    held = state.held.get(state.live, Held(supervisor=application.supervisor))
     return [
         File(path=f"{instance.run}.starts", absent=True),
-        Pm2Control(
-            user=application.user,
-            home=layout.root,
-            action="restart",
-            names=(name,),
-            limit_seconds=preparation.pm2_limit(application),
-        ),
+        *supervisor_of(application, held.supervisor).control("restart", (name,)),
         Gate(instances=(instance,), limit_seconds=gate_seconds, stable_seconds=application.gate.stable_seconds),
     ]
 
@@ -210,6 +205,7 @@ def logs(application: Application, fleet: Fleet, *, lines: int, process: str = "
         for each in preparation.instances(application, slot, "")
         if process in ("", each.name.rpartition("-")[0])
     }
+    paths |= {log(layout, name): f"cron-{name}" for name in application.cron if process in ("", f"cron-{name}")}
     outcomes = fleet.run_same(fleet.targets, (TailLogs(paths=tuple(paths), lines=lines),))
     found: dict[str, dict[str, list[str]] | HostError] = {}
     for host, outcome in outcomes.items():

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from windlass.flows.cron_entries import cron_entries
+from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.templating import process_command, process_environment, release_files, scope
 from windlass.operations.archive import Archive
@@ -17,18 +19,15 @@ from windlass.operations.file import File
 from windlass.operations.gate import Health, Instance
 from windlass.operations.link import Link
 from windlass.operations.operation import LocalFile, Operation
-from windlass.operations.pm2 import Pm2Process, Pm2Start
-from windlass.operations.service import Service
-from windlass.plans.launcher import launcher
+from windlass.plans.launcher import Places, launcher
 from windlass.plans.layout import Layout
 from windlass.plans.slots import Held
 from windlass.values import Command, Secret
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
-    from windlass.inventory import Application, Process
+    from windlass.inventory import Application, Environment, Process
 
-PM2_SECONDS = 60.0  # for all that PM2 does itself
 # Of one file, given on standard input.
 WRITE = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1"; sync "$1"'
 # Of a folder that is shared and where a release has it. An empty folder gives way, also one that git could only keep by a file.
@@ -57,6 +56,11 @@ class Deployment:
     def folder(self) -> str:
         return self.layout.release(self.release)
 
+    @property
+    def here(self) -> Application:
+        """What of the application runs on this host."""
+        return here(self.workspace.environment, self.application, self.host)
+
     def values(self, **more: Any) -> Mapping[str, Any]:
         """What templates of this release may use on this host."""
         extra = {"release": self.release, "folder": self.folder, "shared": self.layout.shared} | more
@@ -70,6 +74,12 @@ class Deployment:
     def files(self) -> dict[str, Secret]:
         """The release's own files that the inventory describes, by path inside the release."""
         return release_files(self.workspace.environment, self.application, self.values())
+
+
+def here(environment: Environment, application: Application, host: str) -> Application:
+    """What of an application runs on a host of its."""
+    first, *_others = environment.hosts_of(application.hosts)
+    return application.on_host(first=host == first.name)
 
 
 def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
@@ -87,6 +97,7 @@ def configuration(deployment: Deployment) -> str:
         "processes": {name: process.model_dump(mode="json") for name, process in application.processes.items()},
         "variables": {name: _own_variables(unnamed, process) for name, process in application.processes.items()},
         "shared": list(application.shared),
+        "cron": {name: entry.model_dump(mode="json") for name, entry in application.cron.items()},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -171,15 +182,19 @@ def held(application: Application, slot: str) -> Held:
     layout = Layout(application.name)
     found = instances(application, slot, "")
     names = {each: layout.process_name(slot, each.name) for each in found}
+    handover = {each: application.processes[each.name.rpartition("-")[0]].handover for each in found}
     return Held(
         web=tuple(names[each] for each in found if is_web(each)),
         workers=tuple(names[each] for each in found if not is_web(each)),
         listens=tuple(each.listen for each in found if each.listen),
+        drain=tuple(names[each] for each in found if handover[each] == "drain"),
+        single=tuple(names[each] for each in found if handover[each] == "single"),
+        supervisor=application.supervisor,
     )
 
 
 def slot_prefix(application: Application, slot: str) -> str:
-    """What PM2's names of a slot begin with."""
+    """What the names of a slot's processes begin with."""
     return Layout(application.name).process_name(slot, "")
 
 
@@ -190,7 +205,7 @@ def reloads(application: Application) -> bool:
 
 def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     """Fill a slot with a release and start its processes there. What was in the slot ends."""
-    application, layout, folder = deployment.application, deployment.layout, deployment.layout.slot(slot)
+    application, layout, folder = deployment.here, deployment.layout, deployment.layout.slot(slot)
     operations: list[Operation] = [
         Directory(path=folder),
         Link(path=f"{folder}/run", target=f"{layout.run}/{slot}"),
@@ -201,13 +216,13 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     ]
     if reloads(application):
         operations.append(File(path=f"{folder}/upstream.conf", content=_upstream(application, slot)))
-    started: list[Pm2Process] = []
+    started: list[Program] = []
     for process in application.processes.values():
         for number in range(process.instances):
             name = f"{process.name}-{number}"
             operations += _launch(deployment, process, number, slot)
             started.append(
-                Pm2Process(
+                Program(
                     name=layout.process_name(slot, name),
                     launcher=layout.launcher(slot, name),
                     folder=deployment.folder,
@@ -216,23 +231,8 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                     memory=process.memory or "",
                 )
             )
-    prefix = slot_prefix(application, slot)
-    operations.append(Service(name=f"pm2-{application.name}"))  # PM2's command line would else start one outside of systemd's care
-    operations.append(
-        Pm2Start(
-            user=application.user,
-            home=layout.root,
-            replaces=prefix,
-            processes=tuple(started),
-            limit_seconds=pm2_limit(application),
-        )
-    )
-    return tuple(operations)
-
-
-def pm2_limit(application: Application) -> float:
-    """How long PM2 may take for a slot, in seconds: it stops one process after the other, and each may finish its work."""
-    return PM2_SECONDS + sum(process.stop_seconds * process.instances for process in application.processes.values())
+    operations += cron_entries(application, deployment.release, slot)
+    return (*operations, *supervisor_of(application).start(slot_prefix(application, slot), started))
 
 
 def _launch(deployment: Deployment, process: Process, number: int, slot: str) -> list[Operation]:
@@ -245,8 +245,14 @@ def _launch(deployment: Deployment, process: Process, number: int, slot: str) ->
     filled = process_environment(environment, application, process, values)
     variables = {name: filled[name] for name in process.environment}
     command = process_command(environment, application, process, values)
-    socket = listen if process.listen == "socket" else ""
-    text = launcher(folder=deployment.folder, run=run, socket=socket, command=command, variables=variables)
+    places = Places(
+        folder=deployment.folder,
+        run=run,
+        socket=listen if process.listen == "socket" else "",
+        log="" if supervisor_of(application).writes_logs else layout.log(slot, name),
+        lock=layout.lock(process.name) if process.handover == "single" else "",
+    )
+    text = launcher(places, command, variables)
     return [
         File(path=f"{run}.starts", absent=True),
         File(path=f"{run}.pid", absent=True),

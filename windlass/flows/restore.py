@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import BackupError, ConnectionFailed, UsageError
+from windlass.flows.recovery_parts import told_parts
 from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
 from windlass.operations.operation import LocalFile, Operation
@@ -76,12 +77,15 @@ def explain(
     """What `restore` would do, sentence by sentence. Nothing is changed; raises what `restore` would refuse with."""
     with open_vault(workspace, entry, listener) as vault:
         stored = vault.pick(backup)
-        return (*_about(stored, datetime.now(UTC)), *_planned(vault, stored, wish).lines)
+        planned = _planned(vault, stored, wish)
+        return (*_about(stored, datetime.now(UTC)), *planned.lines)
 
 
 def _planned(vault: Vault, stored: Stored, wish: Wish) -> Restoration:
     """Look at the server, and decide."""
     entry, manifest = vault.entry, stored.manifest
+    if not manifest.database:
+        raise UsageError(f"{stored.id} holds no database", hint=f"say --part {' or --part '.join(manifest.extras)} --into PATH")
     plain = {table.replace('"', "") for table in manifest.tables}
     if wish.table and wish.table not in plain and f"public.{wish.table}" not in plain:
         raise UsageError(f"{stored.id} has no table {wish.table}", hint=f"it has {', '.join(sorted(plain))}")
@@ -107,6 +111,7 @@ def _about(stored: Stored, now: datetime) -> tuple[str, ...]:
     lines = [
         f"{stored.id} holds {manifest.database} as it was on {manifest.taken:%Y-%m-%d %H:%M:%S} UTC, {age} ago",
         f"it has {manifest.rows} rows in {len(manifest.tables)} tables, {human_bytes(manifest.dump.stored_bytes)} compressed",
+        *(f"besides, it holds {part}; --part brings that back" for part in told_parts(manifest)),
     ]
     if stored.drill and stored.drill.passed:
         minutes = human_seconds(stored.drill.rto_minutes * 60)

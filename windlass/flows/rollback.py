@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import FlowFailed, OperationFailed, UsageError, WindlassError
+from windlass.flows import handover
 from windlass.flows.cutover import Cutover, Switched
 from windlass.flows.deploy import start_in
 from windlass.flows.preparation import Deployment
@@ -102,6 +103,7 @@ def _go_back(cutover: Cutover, states: States, back: Back) -> tuple[bool, Switch
     slots = {host: state.slot_of(back.release) if warm else state.idle for host, state in states.items()}
     if not warm:
         seen = {host: Deployment(cutover.workspace, cutover.application, host, back.release) for host in slots}
+        handover.quiet(cutover, states, slots, back.release)
         start_in(cutover, states, slots, seen)
     with cutover.timer.step("switch", slots):
         switched = cutover.switch(states, slots, back.release, warm=warm)
@@ -125,7 +127,7 @@ def _still_fit(cutover: Cutover, states: States, release: str) -> bool:
 
 
 def _wake_workers(cutover: Cutover, states: States, slots: Mapping[str, str]) -> None:
-    awake = {host: operations for host, slot in slots.items() if (operations := cutover.wake_workers(states[host], slot))}
+    awake = {host: operations for host, slot in slots.items() if (operations := handover.relieve(cutover, states[host], slot))}
     if awake:
         with cutover.timer.step("workers", awake):
             cutover.each(awake)

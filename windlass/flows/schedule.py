@@ -1,99 +1,109 @@
-"""Backups by themselves: entries in the crontab of whoever types, on the machine that the backups run from."""
+"""Backups by themselves: entries for cron or systemd on the machine that the backups run from, and what they missed."""
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
 
 from windlass.errors import BackupError
+from windlass.flows.attempts import last
+from windlass.flows.crontab import crontab_lines, in_crontab, put_crontab
+from windlass.flows.store_opening import open_store
+from windlass.flows.timers import in_timers, lingers, put_timers, units
+from windlass.plans.calendar import calendar, following, previous
+from windlass.plans.dueness import GRACE, Due, due
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-LOG_LINES = 20  # of a failed run, which cron sends by mail
+By = Literal["cron", "systemd"]
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What the crontab has, or is to have, for one environment. `changed` says whether it had to be changed, or would have to."""
+    """What cron or systemd has, or is to have, for one environment.
+
+    lines    the lines of the crontab, or of the units, those behind each other with the name of the file before each
+    changed  whether anything had to be changed, or would have to
+    notes    what a person should know
+    """
 
     lines: tuple[str, ...]
     changed: bool
+    by: By = "cron"
+    notes: tuple[str, ...] = ()
 
 
-def schedule(workspace: Workspace, entries: Sequence[Backup], *, remove: bool = False, check: bool = False) -> Schedule:
-    """Write the entries of an environment into the crontab, or take them out; everything else in it stays as it is.
+def schedule(
+    workspace: Workspace, entries: Sequence[Backup], by: By = "cron", *, remove: bool = False, check: bool = False
+) -> Schedule:
+    """Write the entries of an environment for cron or systemd, and take those for the other out; nothing else is touched.
 
-    Each entry runs one backup with the Python that runs now, never twice at once, with its output in a file in the project's
-    `.windlass/backups`; when it fails, cron mails the end of that. With `check` nothing is written. Raises BackupError.
+    Each entry runs one backup with the Python that runs now. With `remove` both are taken out, with `check` nothing is
+    written. Raises BackupError, and UsageError for a schedule that has no one meaning.
     """
-    folder = workspace.project / ".windlass" / "backups"
-    lines = () if remove else tuple(_line(workspace, entry, folder) for entry in entries)
-    before = _read()
-    after = with_block(before, f"{workspace.environment.name}{' (lab)' if workspace.lab else ''} of {workspace.project}", lines)
-    if after != before and not check:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(after)
-    return Schedule(lines, after != before)
+    for entry in entries:
+        calendar(entry.schedule)
+    table = crontab_lines(workspace, entries) if by == "cron" and not remove else ()
+    files = units(workspace, entries) if by == "systemd" and not remove else {}
+    changed = _put_crontab(workspace, table, check=check)
+    changed = put_timers(workspace, files, check=check) or changed
+    lines = table or tuple(line for name, text in files.items() for line in (f"{name}:", *text.splitlines()))
+    return Schedule(lines, changed, by, () if remove else _notes(by))
 
 
-def with_block(table: str, subject: str, lines: Sequence[str]) -> str:
-    """A crontab in which the block about a subject has these lines; no lines, no block. The rest is not touched."""
-    begin, end = f"# >>> windlass backups: {subject}", f"# <<< windlass backups: {subject}"
-    kept: list[str] = []
-    inside = False
-    for line in table.splitlines():
-        inside = inside or line == begin
-        if not inside:
-            kept.append(line)
-        inside = inside and line != end
-    if inside:
-        raise BackupError(f"the crontab has {begin!r} without its end", hint="put the end back or take the begin away: crontab -e")
-    block = [begin, *lines, end] if lines else []
-    return "".join(f"{line}\n" for line in [*kept, *block])
+def _put_crontab(workspace: Workspace, lines: Sequence[str], *, check: bool) -> bool:
+    """A machine without cron has no entries of ours in its crontab."""
+    if lines:
+        return put_crontab(workspace, lines, check=check)
+    with suppress(BackupError):
+        return put_crontab(workspace, lines, check=check)
+    return False
 
 
-def _line(workspace: Workspace, entry: Backup, folder: Path) -> str:
-    """One entry. Cron reads `%` as the end of the command unless it is escaped."""
-    environment = workspace.environment.name
-    base = folder / f"{environment}-{entry.name}"
-    log, lock = shlex.quote(f"{base}.log"), shlex.quote(f"{base}.lock")
-    words = [sys.executable, "-m", "windlass.tasks.program", "backup.run", "--env", environment, "--name", entry.name]
-    run = shlex.join([*words, *(["--lab"] if workspace.lab else [])])
-    told = shlex.quote(f"the backup {entry.name} of {environment} failed, or the one before still runs; see {base}.log")
-    command = (
-        f"cd {shlex.quote(str(workspace.project))} && PATH={PATH} flock -n {lock} {run} >>{log} 2>&1 "
-        f"|| {{ echo {told}; tail -n {LOG_LINES} {log}; }}"
-    )
-    return f"{entry.schedule} {command}".replace("%", r"\%")
+def _notes(by: By) -> tuple[str, ...]:
+    if by == "systemd":
+        return () if lingers() else ("they run only while you are logged in, until you type: loginctl enable-linger",)
+    offset = datetime.now(UTC).astimezone().strftime("%z")
+    return () if offset == "+0000" else (f"cron follows this machine's clock, which is UTC{offset}; --with systemd follows UTC",)
 
 
-def _read() -> str:
-    done = _crontab("-l")
-    if done.returncode == 0:
-        return done.stdout
-    if "no crontab" in done.stderr:
-        return ""
-    raise BackupError("the crontab cannot be read", last_lines=done.stderr.splitlines(), hint="may this user use cron?")
+def scheduled_by(workspace: Workspace) -> dict[str, By]:
+    """Which backups are run by what on this machine."""
+    found: dict[str, By] = dict.fromkeys(in_crontab(workspace), "cron")
+    return found | dict.fromkeys(in_timers(workspace), "systemd")
 
 
-def _write(table: str) -> None:
-    done = _crontab("-", given=table)
-    if done.returncode != 0:
-        raise BackupError("cron did not take the crontab; the old one stays", last_lines=done.stderr.splitlines())
+def next_run(entry: Backup, by: By, now: datetime) -> datetime:
+    """When a backup runs next, in UTC."""
+    times = calendar(entry.schedule)
+    return following(times, now) if by == "systemd" else _from_wall(following(times, _wall(now)))
 
 
-def _crontab(argument: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(["crontab", argument], input=given, capture_output=True, text=True, timeout=30, check=False)
-    except FileNotFoundError:
-        raise BackupError(
-            "there is no cron on this machine", hint="apt-get install cron, on the machine that backups run from"
-        ) from None
+def missed(workspace: Workspace, entry: Backup, now: datetime) -> Due:
+    """Whether cron's last run of a backup, in the store that the entry means, has to be made up for.
+
+    A store that does not answer now says so in the run.
+    """
+    scheduled = _from_wall(previous(calendar(entry.schedule), _wall(now - GRACE)))
+    noted = last(workspace, entry, "backup")
+    return due(scheduled, noted.started if noted else _newest(workspace, entry), now)
+
+
+def _newest(workspace: Workspace, entry: Backup) -> datetime | None:
+    with suppress(BackupError):
+        return max((each.manifest.started for each in open_store(workspace, entry).listing(entry.name).backups), default=None)
+    return None
+
+
+def _wall(moment: datetime) -> datetime:
+    """What this machine's clock on the wall shows then."""
+    return moment.astimezone().replace(tzinfo=None)
+
+
+def _from_wall(shown: datetime) -> datetime:
+    return shown.astimezone(UTC)

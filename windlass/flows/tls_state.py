@@ -111,8 +111,8 @@ def installed(chain: str) -> Installed | None:
     )
 
 
-def served_at(address: str, name: str, port: int = HTTPS) -> str:
-    """The fingerprint of what a listener serves by a name, whoever signed it; or why there is none, after `no answer: `."""
+def served_at(address: str, name: str | None, port: int = HTTPS) -> str:
+    """The fingerprint of what a listener serves by a name (None: by none), whoever signed it; or why none, after `no answer: `."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # what is served is compared with the disk, not believed

@@ -78,23 +78,29 @@ class Vault:
             self.listener(events.Note(f"{stored.id} is not signed: nobody can tell whether its manifest was changed", warning=True))
         return stored
 
-    def kept(self, stored: Stored) -> LocalFile:
-        """The dump of a backup as it is stored; its checksum is the manifest's. Raises BackupError."""
+    def kept(self, stored: Stored, part: str = "") -> LocalFile:
+        """A part of a backup (the dump if empty) as it is stored; its checksum is the manifest's. Raises BackupError."""
         manifest = stored.manifest
-        source = self.store.source(self.entry.name, stored.id, manifest.part(DUMP))
+        file = part or manifest.part(DUMP)
+        source = self.store.source(self.entry.name, stored.id, file)
         if not isinstance(source, Path):
             raise BackupError(f"{source} is not encrypted, and not on this machine", hint="fetch it as its RESTORE.md says")
-        return LocalFile(source, manifest.dump.sha256, manifest.dump.stored_bytes)
+        return LocalFile(source, manifest.parts[file].sha256, manifest.parts[file].stored_bytes)
+
+    def digest(self, stored: Stored, part: str) -> str:
+        """The SHA-256 of what is stored of a part, read to its end. Raises BackupError, HostError."""
+        size = stored.manifest.parts[part].stored_bytes
+        return self.store.digest(self.entry.name, stored.id, part, size, self.ask)
 
     @contextmanager
-    def content(self, stored: Stored) -> Iterator[LocalFile]:
-        """The dump of a backup to be sent to the host, once; an encrypted one is decrypted on the way.
+    def content(self, stored: Stored, part: str = "") -> Iterator[LocalFile]:
+        """A part of a backup (the dump if empty) to be sent to the host, once; an encrypted one is decrypted on the way.
 
         Raises UsageError without the private key that it needs, BackupError for what cannot be read.
         """
         manifest = stored.manifest
         if not manifest.recipients:
-            yield self.kept(stored)
+            yield self.kept(stored, part)
             return
         if not self.identity:
             who = " or ".join(manifest.recipients)
@@ -104,10 +110,12 @@ class Vault:
             )
         path = Path(self.identity).expanduser()
         keys = identities(path)
-        source = self.store.source(self.entry.name, stored.id, manifest.part(DUMP))
+        file = part or manifest.part(DUMP)
+        source = self.store.source(self.entry.name, stored.id, file)
         check_identity(path, keys, source, manifest.recipients)
+        plain = manifest.parts[file]
         with decrypted(source, keys) as pipe:
-            yield LocalFile(pipe, manifest.dump.plain_sha256, manifest.dump.plain_bytes)
+            yield LocalFile(pipe, plain.plain_sha256, plain.plain_bytes)
 
 
 @contextmanager
@@ -140,7 +148,7 @@ def chosen_backup(environment: Environment, name: str = "", store: str = "") -> 
     """The named one, or the only one, in the named store, or in the first one. Raises UsageError."""
     found = chosen_backups(environment, name)
     if len(found) > 1:
-        raise UsageError("which database?", hint=f"say --name {' or --name '.join(each.name for each in found)}")
+        raise UsageError("which backup?", hint=f"say --name {' or --name '.join(each.name for each in found)}")
     return chosen_places(environment, found[0].name, store)[0]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator, model_validator
 
+from windlass.inventory.application_cron import CronEntry
 from windlass.inventory.schema import (
     Domain,
     Entry,
@@ -23,6 +24,7 @@ from windlass.inventory.schema import (
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Memory = Annotated[str, Matching(r"[1-9]\d*[KMG]", "a size such as 300M or 1G")]
+Handover = Literal["overlap", "drain", "single"]
 BodySize = Annotated[str, Matching(r"\d+[kmg]?", "a size as nginx writes it, such as 10m (0: no limit)")]
 WebPath = Annotated[str, Matching(r"/[^\s#]*", "a path on the server, such as /healthz")]
 GitReference = Annotated[str, Matching(r"[^\s~^:?*\[\\-][^\s~^:?*\[\\]*", "a branch, a tag or a commit")]
@@ -81,15 +83,21 @@ class Build(Entry):
     """How the code becomes an artefact. It happens once; every host gets the same bytes."""
 
     install: str = "npm ci"
-    """Installs the dependencies; its result is cached by lockfile and Node version; empty: nothing to install"""
+    """Installs the dependencies; its result is cached by lockfile and version of Node or Python; empty: nothing to install. With
+    `runtime: python` its default is `pip install -r requirements.txt`, into a virtual environment that is there already"""
     lockfile: str = "package-lock.json"
-    """The file that pins the dependencies, from the application's folder"""
+    """The file that pins the dependencies, from the application's folder; with `runtime: python` the default is
+    `requirements.txt`"""
     commands: tuple[str, ...] = ()
     """What turns the code into what runs, in order, such as `npm run build`"""
     prune: str = "npm prune --omit=dev"
-    """Takes away what only the build needed; empty: everything stays"""
+    """Takes away what only the build needed; empty (the default with `runtime: python`): everything stays"""
     exclude: tuple[str, ...] = ()
     """Patterns of files that do not go into the artefact, such as `test/**`"""
+
+
+# pip itself insists on hashes as soon as the file has one.
+PYTHON_BUILD: Mapping[str, str] = {"install": "pip install -r requirements.txt", "lockfile": "requirements.txt", "prune": ""}
 
 
 class Ports(Entry):
@@ -121,7 +129,7 @@ class Health(Entry):
 
 
 class Process(Entry):
-    """One program of the application, run by PM2."""
+    """One program of the application, run by PM2 or by systemd."""
 
     name: str
     command: Annotated[str, Matching(r"\S(?:.*\S)?", "a command such as node src/server.js")]
@@ -135,10 +143,13 @@ class Process(Entry):
     environment: Mapping[VariableName, Template] = {}
     """Environment variables of this process alone, templates that may use `slot`, `listen` and `instance`; they count more
     than the application's"""
+    handover: Handover = "overlap"
+    """How a worker of one release gives way to that of the next: both work for a while (overlap), the old one finishes what it has
+    before the migration (drain), or there is never more than one (single)"""
     memory: Memory | None = None
-    """PM2 restarts it above this much memory"""
+    """It is restarted above this much memory: by PM2, which looks every 30 s, or by the kernel at once, under systemd"""
     stop_seconds: Positive = 30
-    """How long it may take to finish its work when it is told to stop"""
+    """How long it may take to finish its work when it is told to stop; what has not ended by then is killed"""
     health: Health = Health()
     """The question that tells whether it serves; only for the process that listens"""
 
@@ -152,6 +163,10 @@ class Process(Entry):
             raise ValueError(f"`ports` needs `listen: port`, not `listen: {self.listen}`")
         if self.listen == "none" and "health" in self.model_fields_set:
             raise ValueError("`health` needs a process that listens: add `listen: socket` or `listen: port`")
+        if self.handover != "overlap" and self.listen != "none":
+            raise ValueError(f"`handover: {self.handover}` is for workers: what listens serves until the switch, and overlaps")
+        if self.handover == "single" and self.instances != 1:
+            raise ValueError(f"`handover: single` means one of it, not `instances: {self.instances}`")
         return self
 
 
@@ -226,6 +241,10 @@ class Application(Entry):
     """The Unix user it runs as; without it the application's name"""
     source: Annotated[Source, WrapValidator(_source)]
     """Where the code comes from: exactly one of git, path, npm"""
+    runtime: Literal["node", "python"] = "node"
+    """What it is written for: says what the build does by itself, and who supervises"""
+    supervisor: Literal["pm2", "systemd"] = "pm2"
+    """What starts its processes and keeps them running; with `runtime: python` the default is `systemd`"""
     build: Build = Build()
     """How the code becomes an artefact"""
     processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)]
@@ -237,6 +256,8 @@ class Application(Entry):
     """Files written into each release: path and template; as with `environment`, not for one slot"""
     migrate: str = ""
     """Brings the database to what the release needs; run once per deploy, on one host, before the switch"""
+    cron: Annotated[Mapping[ShortName, CronEntry], BeforeValidator(with_names)] = {}
+    """What the release that serves does at set times"""
     shared: tuple[RelativePath, ...] = ()
     """Folders that all releases share, such as uploads"""
     gate: Gate = Gate()
@@ -255,6 +276,16 @@ class Application(Entry):
     def _own_user(cls, value: Any) -> Any:
         return {**value, "user": value.get("user") or value.get("name")} if isinstance(value, dict) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _for_python(cls, value: Any) -> Any:
+        """Other defaults; what is given counts more."""
+        if not isinstance(value, dict) or value.get("runtime") != "python":
+            return value
+        given = value.get("build")
+        build = PYTHON_BUILD if given is None else {**PYTHON_BUILD, **given} if isinstance(given, dict) else given
+        return {**value, "build": build, "supervisor": value.get("supervisor") or "systemd"}
+
     @model_validator(mode="after")
     def _one_listens(self) -> Application:
         listening = [process.name for process in self.processes.values() if process.listen != "none"]
@@ -262,6 +293,14 @@ class Application(Entry):
             found = f"{' and '.join(listening)} do" if listening else "none does"
             raise ValueError(f"exactly one of its processes should have `listen: socket` or `listen: port`; {found}")
         return self
+
+    def on_host(self, *, first: bool) -> Application:
+        """What of it runs on one of its hosts: of what there is only one, that one is on its first host."""
+        if first:
+            return self
+        processes = {name: process for name, process in self.processes.items() if process.handover != "single"}
+        cron = {name: entry for name, entry in self.cron.items() if entry.on == "every"}
+        return self.model_copy(update={"processes": processes, "cron": cron})
 
     @property
     def web(self) -> Process:

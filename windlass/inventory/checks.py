@@ -41,7 +41,7 @@ class _Checks:
             self._application(application)
             self._commands(application)
         self._templates()
-        check_stores(self.environment, self.parts.names("hosts"), self.parts.names("stores"), self.faults)
+        check_stores(self.environment, self.parts.names("stores"), self.faults)
         check_ports(self.environment, self.faults)
 
     def _fault(self, path: KeyPath, text: str) -> None:
@@ -157,3 +157,9 @@ class _Checks:
             for process in application.processes.values():
                 inner = (*path, "processes", process.name, "environment")
                 yield from (((*inner, key), text, True) for key, text in process.environment.items())
+        for name, backup in self.environment.backups.items():
+            yield ("backups", name, "ping"), backup.ping, False
+        notify, at = self.environment.notify, ("environment", "notify")
+        yield (*at, "webhook"), notify.webhook, False
+        if notify.email and notify.email.smtp:
+            yield (*at, "email", "smtp", "password"), notify.email.smtp.password, False

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from windlass.inventory.applications import Application
 from windlass.inventory.backups import Backup
 from windlass.inventory.faults import Faults, describe, did_you_mean, keys_at
+from windlass.inventory.general import General
 from windlass.inventory.located import KeyPath, Place, Tree
-from windlass.inventory.schema import Entry, General, Group, GroupName, Host, HostName, Matching, SecretEntry, SecretName, ShortName
+from windlass.inventory.schema import Entry, Group, GroupName, Host, HostName, Matching, SecretEntry, SecretName, ShortName
 from windlass.inventory.stores import StoreEntry
 
 E = TypeVar("E", bound=Entry)

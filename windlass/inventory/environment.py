@@ -14,6 +14,7 @@ from windlass.inventory.applications import Application
 from windlass.inventory.backups import Backup
 from windlass.inventory.faults import Faults, did_you_mean
 from windlass.inventory.located import Place, Tree
+from windlass.inventory.notifications import Notify
 from windlass.inventory.schema import Group, Host, SecretEntry
 from windlass.inventory.selection import ALL, select
 from windlass.inventory.stores import StoreEntry
@@ -30,6 +31,7 @@ class Environment:
     project      the folder that relative paths in it start from
     confirm      a person types the environment's name before anything is changed
     known_hosts  the file with the hosts' SSH keys; None leaves it to the user's own
+    notify       who is told of failures
     tree         what the files say and where
     """
 
@@ -46,6 +48,7 @@ class Environment:
     backups: Mapping[str, Backup]
     stores: Mapping[str, StoreEntry]
     secrets: Mapping[str, SecretEntry]
+    notify: Notify
     variables: Variables
     tree: Tree
 

@@ -14,7 +14,8 @@ from pydantic.json_schema import models_json_schema
 
 from windlass.inventory.applications import Application
 from windlass.inventory.backups import Backup
-from windlass.inventory.schema import General, Group, Host, SecretEntry
+from windlass.inventory.general import General
+from windlass.inventory.schema import Group, Host, SecretEntry
 from windlass.inventory.stores import StoreEntry
 from windlass.inventory.variables import CUSTOM, RoleSchema
 
@@ -22,7 +23,7 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], str]] = {
     "hosts": (Host, "The machines, by name"),
     "groups": (Group, "Hosts that are the same in some respect, by name; the group `all` holds every host"),
     "applications": (Application, "What runs on the hosts, by name"),
-    "backups": (Backup, "Databases that are backed up, by name"),
+    "backups": (Backup, "What is backed up, by name"),
     "stores": (StoreEntry, "Where backups go, by name"),
     "secrets": (SecretEntry, "Secrets that exist, by name; their values are not in the inventory"),
 }
@@ -55,7 +56,7 @@ def schema(roles: Mapping[str, RoleSchema]) -> dict[str, Any]:
 def _finish(part: dict[str, Any], model: type[BaseModel]) -> None:
     """Add the fields' descriptions, and take out `name`, which in a file is the key above."""
     properties: dict[str, Any] = part.get("properties", {})
-    if issubclass(model, tuple(inner for inner, _ in _SECTIONS.values())) or model.__name__ == "Process":
+    if issubclass(model, tuple(inner for inner, _ in _SECTIONS.values())) or model.__name__ in ("Process", "CronEntry"):
         properties.pop("name", None)
         part["required"] = [key for key in part.get("required", ()) if key != "name"]
     if "variables" in properties:

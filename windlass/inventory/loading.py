@@ -54,6 +54,7 @@ def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str,
         backups=parts.backups,
         stores=parts.stores,
         secrets=parts.secrets,
+        notify=general.notify,
         variables=variables,
         tree=parts.tree,
     )

@@ -125,19 +125,6 @@ class SecretReference(Entry):
     """The name of a secret that the section `secrets:` declares"""
 
 
-class General(Entry):
-    """The section `environment:`, what holds for the environment as a whole."""
-
-    description: str = ""
-    """What this environment is for, in one line; shown before a deploy"""
-    confirm: bool | None = None
-    """Have a person type the environment's name before anything is changed; on its own true for an environment called production"""
-    user: UserName = "deploy"
-    """The user that logs in on hosts that name none; it may become root with sudo"""
-    known_hosts: str = ""
-    """File with the hosts' SSH keys, from the project's folder; without it the user's own known_hosts counts"""
-
-
 class Host(Entry):
     """One machine."""
 

@@ -25,9 +25,15 @@ CONFIGURATION = {
         "externalAccountBindingRequired": False,
     }
 }
+QUARTER = 90 * 86400
+# Debian 12's Pebble gives certificates of five years and says nothing of renewals (ARI). That of Debian 13 runs here as well.
 START = """
-apt-get install -qqy pebble >/dev/null 2>&1
-systemd-run --quiet --unit=names pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' \\
+mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list.d | head -n 1)
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" > /root/next.list
+next="-o Dir::Etc::SourceList=/root/next.list -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0"
+apt-get update -qq $next
+apt-get install -qqy $next pebble >/dev/null 2>&1
+systemd-run --quiet --unit=names pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' -doh '' \\
     -dns01 127.0.0.1:8053 -defaultIPv4 '' -defaultIPv6 ''
 systemd-run --quiet --unit=pebble --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=10 \\
     pebble -config /etc/pebble/pebble.json -dnsserver 127.0.0.1:8053 -strict
@@ -61,15 +67,21 @@ def _signed(subject: str, key: ec.EllipticCurvePrivateKey, by: ec.EllipticCurveP
     return builder.sign(by, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def start(shell: Callable[[str], str], chain: str, key: str, names: Mapping[str, Sequence[str]]) -> None:
-    """Start Pebble with nonce rejections on, and lead each name to its addresses."""
+def start(shell: Callable[[str], str], chain: str, key: str, names: Mapping[str, Sequence[str]], *, seconds: int = QUARTER) -> None:
+    """Start Pebble with nonce rejections on, and lead each name to its addresses. Certificates are valid for so many seconds."""
     shell("mkdir -p /etc/pebble")
-    for file, text in (("chain.pem", chain), ("key.pem", key), ("pebble.json", json.dumps(CONFIGURATION))):
+    configuration = {"pebble": CONFIGURATION["pebble"] | {"certificateValidityPeriod": seconds}}
+    for file, text in (("chain.pem", chain), ("key.pem", key), ("pebble.json", json.dumps(configuration))):
         shell(f"printf %s {shlex.quote(text)} > /etc/pebble/{file}")
     shell(START)
     for name, addresses in names.items():
         body = json.dumps({"host": name, "addresses": list(addresses)})
         shell(f"curl -sf -d {shlex.quote(body)} localhost:8055/add-a")
+
+
+def root(shell: Callable[[str], str]) -> str:
+    """The root of what it issues (PEM), new with each start."""
+    return shell("curl -skf https://localhost:15000/roots/0")
 
 
 def orders(shell: Callable[[str], str]) -> int:

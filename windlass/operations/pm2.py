@@ -45,6 +45,8 @@ class Pm2Start(Operation):
 class Pm2Control(Operation):
     """Stop, start, restart, delete or only save entries: those with these names, and those whose names begin with `prefix`.
 
+    `start` leaves alone what runs; `stop` ends when they have ended, or were killed because their time was up.
+
     Names that PM2 does not know are passed over. PM2's list is saved after it, so that a reboot brings back what runs now.
     Data: `names` of the entries it was done to.
 

@@ -38,6 +38,14 @@ class Layout:
         return f"/run/{self.application}"
 
     @property
+    def locks(self) -> str:
+        """Where what must not run twice holds a lock, whichever slot it is in."""
+        return f"{self.run}/locks"
+
+    def lock(self, name: str) -> str:
+        return f"{self.locks}/{name}"
+
+    @property
     def logs(self) -> str:
         return f"/var/log/{self.application}"
 
@@ -70,5 +78,10 @@ class Layout:
         return f"{self.logs}/{slot}-{instance}.log"
 
     def process_name(self, slot: str, instance: str) -> str:
-        """The name of an instance under PM2."""
+        """The name of an instance, whatever supervises it."""
         return f"{self.application}-{slot}-{instance}"
+
+    @property
+    def unit(self) -> str:
+        """The template unit of systemd that its processes are instances of. What follows its `@` is no part of another's name."""
+        return f"windlass-{self.application}"

@@ -38,14 +38,24 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What was started in a slot: the names under PM2 of what takes requests and of the workers, and where it listens.
+    """What was started in a slot: the names of what takes requests and of the workers, where it listens, and what supervises it.
 
     The slot remembers it, for the inventory may since have renamed a process, or taken one away.
+
+    drain, single  those of the workers that do not overlap with the ones of the next release
     """
 
     web: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     listens: tuple[str, ...] = ()
+    drain: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
+    supervisor: str = "pm2"
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Held:
+        names = {name: tuple(values.get(name, ())) for name in cls.__dataclass_fields__ if name != "supervisor"}
+        return cls(**names, supervisor=str(values.get("supervisor", "pm2")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +81,7 @@ class HostState:
             releases=tuple(data["releases"]),
             progress=data["progress"],
             free_bytes=data["free_bytes"],
-            held={
-                slot: Held(*(tuple(entry.get(name, ())) for name in Held.__dataclass_fields__))
-                for slot, entry in data["slots"].items()
-                if entry.get("release")
-            },
+            held={slot: Held.of(entry) for slot, entry in data["slots"].items() if entry.get("release")},
         )
 
     @property

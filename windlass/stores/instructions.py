@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from windlass.stores.manifest import DUMP, GLOBALS, Manifest
+from windlass.stores.part_instructions import opened, part_instructions
 
 _TEXT = """\
 # {name}, {taken:%Y-%m-%d %H:%M:%S} UTC
@@ -46,6 +47,19 @@ psql --dbname "$NEW" --command ANALYZE
 `tables` there are the rows of each table in the moment of the snapshot, to compare with.
 """
 
+_BARE = """\
+# {name}, {taken:%Y-%m-%d %H:%M:%S} UTC
+
+Files of {host}; no database. This file says how to get them back without Windlass. Needed: {programs}
+(`apt-get install {packages}`). Run the commands in this folder.
+
+{key}Was it written by whom you think? `signer.pem` must be the public key that you know of your controller; then:
+
+```sh signature
+openssl pkeyutl -verify -pubin -inkey signer.pem -rawin -in manifest.json -sigfile manifest.json.sig
+```
+"""
+
 _KEY = """\
 It is encrypted with age. The private key of {recipients}
 has to be in this folder as `identity.txt` (as age-keygen writes it); take it away afterwards.
@@ -54,18 +68,23 @@ has to be in this folder as `identity.txt` (as age-keygen writes it); take it aw
 
 
 def _opening(manifest: Manifest) -> dict[str, str]:
-    """How the parts are turned into what they were before they were compressed and perhaps encrypted."""
-    parts = {"open_dump": manifest.part(DUMP), "open_globals": manifest.part(GLOBALS)}
+    """What is needed to turn parts into what they were before they were compressed and perhaps encrypted."""
     if not manifest.recipients:
-        plain = {key: f"zstd -dc {part}" for key, part in parts.items()}
-        return plain | {"programs": "`zstd`", "packages": "zstd", "key": ""}
-    sealed = {key: f"age --decrypt --identity identity.txt {part} | zstd -dc" for key, part in parts.items()}
+        return {"programs": "`zstd`", "packages": "zstd", "key": ""}
     key = _KEY.format(recipients=" or ".join(f"`{each}`" for each in manifest.recipients))
-    return sealed | {"programs": "`age`, `zstd`", "packages": "age zstd", "key": key}
+    return {"programs": "`age`, `zstd`", "packages": "age zstd", "key": key}
 
 
 def instructions(manifest: Manifest) -> str:
     """The text for one backup."""
+    return (_of_database(manifest) if manifest.database else _of_files(manifest)) + part_instructions(manifest)
+
+
+def _of_files(manifest: Manifest) -> str:
+    return _BARE.format(name=manifest.name, taken=manifest.taken, host=manifest.host, **_opening(manifest))
+
+
+def _of_database(manifest: Manifest) -> str:
     source = manifest.source
     options = {"--encoding": "encoding", "--lc-collate": "collate", "--lc-ctype": "ctype", "--owner": "owner"}
     words = "".join(f" {option} {shlex.quote(str(source[key]))}" for option, key in options.items() if source.get(key))
@@ -82,6 +101,8 @@ def instructions(manifest: Manifest) -> str:
         tables=len(manifest.tables),
         sha256=manifest.dump.sha256,
         dump=manifest.part(DUMP),
+        open_dump=opened(manifest, manifest.part(DUMP)),
+        open_globals=opened(manifest, manifest.part(GLOBALS)),
         **_opening(manifest),
         restored=shlex.quote(f"{manifest.database}_restored"),
         options=words,

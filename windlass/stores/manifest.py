@@ -14,6 +14,7 @@ from windlass.plans.retention import Candidate
 
 FORMAT: Final = 1
 SEALED_FORMAT: Final = 2
+BARE_FORMAT: Final = 3  # without a database, which every earlier version expects
 DUMP: Final = "dump.zst"
 GLOBALS: Final = "globals.sql.zst"
 SEALED: Final = ".age"  # behind the names of parts that are encrypted
@@ -44,6 +45,11 @@ class Part(BaseModel):
 
     What is encrypted has `plain_sha256` and `plain_bytes` besides: those of the compressed stream that age was given.
     What went to its store in pieces says how big they were, all but the last, and has the checksum of each.
+
+    kind      of what it is beside the database: an archive of a `directory` or of `configuration`, a `redis`; empty for the rest
+    path      where that was, with `exclude` what was left out of it
+    entries   members of the archive, or keys of the Redis
+    changed   what changed or vanished while it was read, as tar says it; at most a dozen lines
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -56,6 +62,11 @@ class Part(BaseModel):
     plain_bytes: int = 0
     piece_bytes: int = 0
     pieces: tuple[Piece, ...] = ()
+    kind: Literal["", "directory", "configuration", "redis"] = ""
+    path: str = ""
+    exclude: tuple[str, ...] = ()
+    entries: int = 0
+    changed: tuple[str, ...] = ()
 
 
 class Manifest(_Record):
@@ -66,10 +77,10 @@ class Manifest(_Record):
     tables        rows of each table, counted in the same snapshot
     source        what a dump leaves out: owner, encoding, locale, privileges and settings of the database, roles, extensions
     recipients    public keys of age that it is encrypted to; empty for one that is not. Such a one is of format 2, so that a
-                  version which cannot read it says so
+                  version which cannot read it says so; one without a database is of format 3
     """
 
-    format: Literal[1, 2] = FORMAT  # type: ignore[assignment]
+    format: Literal[1, 2, 3] = FORMAT  # type: ignore[assignment]
     id: str
     name: str
     environment: str
@@ -91,7 +102,22 @@ class Manifest(_Record):
 
     @property
     def dump(self) -> Part:
+        """The database's part, where `database` says that there is one."""
         return self.parts[self.part(DUMP)]
+
+    @property
+    def extras(self) -> Mapping[str, str]:
+        """What there is besides the database: file names by the short name that people say."""
+        return {name.split(".")[0]: name for name, part in self.parts.items() if part.kind}
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of all parts together; `raw_bytes` the same before compression."""
+        return sum(part.stored_bytes for part in self.parts.values())
+
+    @property
+    def raw_bytes(self) -> int:
+        return sum(part.raw_bytes for part in self.parts.values())
 
     def part(self, name: str) -> str:
         """What a part is called here."""
@@ -109,6 +135,7 @@ class Proof(_Record):
     rpo_minutes   how old the data was then: what a loss at that moment would have cost
     differences   what was not as the manifest says; `failure` is why it broke off
     smoke         each question of the inventory with what it gave
+    parts         entries of each folder, configuration or Redis that came back
     """
 
     kind: Literal["verify", "drill"]
@@ -124,6 +151,7 @@ class Proof(_Record):
     rows: int = 0
     differences: tuple[str, ...] = ()
     smoke: tuple[tuple[str, str], ...] = ()
+    parts: Mapping[str, int] = {}
     server_version: str = ""
     failure: str = ""
 
@@ -181,7 +209,7 @@ class Stored:
     def candidate(self) -> Candidate:
         """The same as retention sees it."""
         held = self.doubt or (self.pin.words if self.pin else "")
-        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.dump.raw_bytes, held)
+        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.raw_bytes, held)
 
     def _latest(self, kind: str) -> Proof | None:
         return next((proof for proof in reversed(self.proofs) if proof.kind == kind), None)

@@ -11,17 +11,22 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
+    from windlass.flows.drill import Drilled
     from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
 
+MISSED = "only those whose last scheduled run never began, because this machine was off; what cron's entries do"
 
-@command(name=NAME, store=STORE)
+
+@command(name=NAME, store=STORE, if_missed=MISSED)
 def run(
     _context: Context,
     *,
     env: str = "",
     name: str = "",
     store: str = "",
+    if_missed: bool = False,
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
@@ -43,12 +48,17 @@ def run(
     """
     from windlass.flows.backup import backup as flow
     from windlass.flows.vault import chosen_places
+    from windlass.flows.watch import watched
     from windlass.tasks.backup_words import backed_up
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         entries = chosen_places(workspace.environment, name, store)
-        return backed_up(entries, lambda entry: flow(workspace, entry, listener))
+        if if_missed:
+            entries = _missed(workspace, entries, listener)
+        return backed_up(
+            entries, lambda entry: watched(workspace, entry, "backup", lambda: flow(workspace, entry, listener), listener)
+        )
 
     run_flow(
         "backup",
@@ -56,6 +66,20 @@ def run(
         work,
         changes=False,
     )
+
+
+def _missed(workspace: Workspace, entries: tuple[Backup, ...], listener: Listener) -> tuple[Backup, ...]:
+    """Those that have to be made up for; why, or why not, is told of each."""
+    from datetime import UTC, datetime
+
+    from windlass.events import Note
+    from windlass.flows.schedule import missed
+    from windlass.inventory.stores import label
+
+    found = {label(entry.name, entry.store): missed(workspace, entry, datetime.now(UTC)) for entry in entries}
+    for name, due in found.items():
+        listener(Note(f"{name}: {due.reason}"))
+    return tuple(entry for entry, due in zip(entries, found.values(), strict=True) if due.run)
 
 
 @command(name=ONE, store=ONE_STORE, backup=ID, identity=IDENTITY)
@@ -130,12 +154,16 @@ def drill(
     """
     from windlass.flows.drill import drill as flow
     from windlass.flows.vault import chosen_places
+    from windlass.flows.watch import watched
     from windlass.tasks.backup_words import drilled
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
+        def one(entry: Backup) -> Drilled:
+            return flow(workspace, entry, backup=backup, identity=keys(identity), listener=listener)
+
         entries = chosen_places(workspace.environment, name, store)
-        return drilled(entries, lambda entry: flow(workspace, entry, backup=backup, identity=keys(identity), listener=listener))
+        return drilled(entries, lambda entry: watched(workspace, entry, "drill", lambda: one(entry), listener))
 
     run_flow(
         "backup.drill",

@@ -11,7 +11,9 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
+    from windlass.flows.holdings import Pruned
     from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
 
 
@@ -88,15 +90,19 @@ def prune(
     """
     from windlass.flows.holdings import prune as flow
     from windlass.flows.vault import chosen_places
-    from windlass.tasks.backup_holdings_words import pruned
-    from windlass.tasks.backup_words import label
+    from windlass.flows.watch import watched
+    from windlass.inventory.stores import label
+    from windlass.tasks.backup_holdings_words import left, pruned
     from windlass.tasks.running import run_flow
+
+    def one(workspace: Workspace, entry: Backup, listener: Listener) -> Pruned:
+        if check:
+            return flow(workspace, entry, check=True, listener=listener)
+        return watched(workspace, entry, "prune", lambda: flow(workspace, entry, listener=listener), listener, left)
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         entries = chosen_places(workspace.environment, name, store)
-        return pruned(
-            {label(each.name, each.store): flow(workspace, each, check=check, listener=listener) for each in entries}, check=check
-        )
+        return pruned({label(each.name, each.store): one(workspace, each, listener) for each in entries}, check=check)
 
     run_flow(
         "backup.prune",

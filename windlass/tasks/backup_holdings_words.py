@@ -9,10 +9,9 @@ from typing import Any
 
 from windlass.errors import BackupError, WindlassError
 from windlass.flows.holdings import Holding, Pruned
-from windlass.inventory import BY_DIRECTORY
+from windlass.inventory.stores import BY_DIRECTORY, label
 from windlass.report.tables import table
 from windlass.stores.manifest import Stored
-from windlass.tasks.backup_words import label
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes, human_seconds
 
@@ -60,7 +59,7 @@ def _row(each: Holding, stored: Stored, *, reasons: bool, stores: bool) -> list[
         *([each.store] if stores else []),
         stored.id,
         f"{manifest.taken:%Y-%m-%d %H:%M}",
-        human_bytes(manifest.dump.stored_bytes),
+        human_bytes(manifest.stored_bytes),
         str(manifest.rows),
         "yes" if stored.verified else "NO",
         proven,
@@ -81,8 +80,9 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
             {
                 "id": stored.id,
                 "taken": stored.manifest.taken.isoformat(),
-                "raw_bytes": stored.manifest.dump.raw_bytes,
-                "stored_bytes": stored.manifest.dump.stored_bytes,
+                "raw_bytes": stored.manifest.raw_bytes,
+                "stored_bytes": stored.manifest.stored_bytes,
+                "parts": {name: part.stored_bytes for name, part in stored.manifest.parts.items()},
                 "tables": len(stored.manifest.tables),
                 "rows": stored.manifest.rows,
                 "verified": stored.verified,
@@ -132,6 +132,12 @@ def pruned(found: dict[str, Pruned], *, check: bool) -> Outcome:
         word = "would go" if check else "went"
         lines.append(f"{name}: {each.kept} stay, {len(each.dropped)} {word}")
         lines += [f"  {backup}: {'; '.join(reasons)}" for backup, reasons in each.dropped.items()]
-    failed = [f"{name}: {message}" for name, each in found.items() for message in each.failed.values()]
-    error = BackupError(f"{len(failed)} backups could not be removed", last_lines=failed) if failed else None
+    failed = {f"{name} {backup}": message for name, each in found.items() for backup, message in each.failed.items()}
+    error = left(Pruned(failed=failed))
     return Outcome(result={"backups": {name: asdict(each) for name, each in found.items()}}, text="\n".join(lines), error=error)
+
+
+def left(done: Pruned) -> BackupError | None:
+    """What could not be removed, as an error."""
+    lines = [f"{backup}: {message}" for backup, message in done.failed.items()]
+    return BackupError(f"{len(lines)} backups could not be removed", last_lines=lines) if lines else None

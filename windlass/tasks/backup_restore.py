@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from windlass.events import Listener
+    from windlass.flows.restore_part import PartWish
     from windlass.flows.workspace import Workspace
     from windlass.plans.restoration import Wish
     from windlass.tasks.door import Outcome
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     name=ONE,
     store=ONE_STORE,
     backup=ID,
-    into="the new database that it is restored into (else one with the time in its name)",
+    into="the new database that it is restored into (else one with the time in its name); with --part the new path",
+    part="only this folder, configuration or redis: as a new path of the host, --into",
     table="only this table: beside the live one in a schema of its own, or in its own place where it is missing",
     swap="let the restored database take the place of the live one, which is kept under another name",
     explain="only say what would be done",
@@ -40,6 +42,7 @@ def restore(
     backup: str = "",
     into: str = "",
     table: str = "",
+    part: str = "",
     swap: bool = False,
     explain: bool = False,
     identity: str = "",
@@ -50,7 +53,7 @@ def restore(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Bring a backup back: beside the live database, in its place (--swap), or one table of it (--table).
+    Bring a backup back: beside the live database, in its place (--swap), one table (--table), or another part (--part).
 
     Nothing that exists is ever overwritten. The restored rows are counted and compared with those of the backup's
     snapshot first. A swap is two renames in one transaction; the database that was live stays, under another name.
@@ -61,6 +64,7 @@ def restore(
         invoke backup.restore --env production --name tickets
         invoke backup.restore --env production --name tickets --swap
         invoke backup.restore --env production --name tickets --table invoices
+        invoke backup.restore --env production --name tickets --part uploads --into /srv/tickets/shared/uploads_restored
 
     Exit codes: 0 done, 1 failed (the live database is as it was), 2 wrong usage or inventory, 4 refused: a name is taken,
     there is no room, another run holds the lock, or it was not confirmed.
@@ -69,6 +73,10 @@ def restore(
     from windlass.tasks.running import run_flow
 
     options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
+    if part:
+        work = _of_part(name, _part_wish(part, into, other=bool(table or swap)), backup, keys(identity), explain=explain)
+        run_flow("backup.restore", options, work, changes=not explain)
+        return
     wish = Wish(into=into, table=table, swap=swap)
     if swap and not explain:
         _confirm_swap(options, name)
@@ -101,8 +109,32 @@ def _restoring(which: tuple[str, str], wish: Wish, backup: str, identity: str) -
     return work
 
 
+def _part_wish(part: str, into: str, *, other: bool) -> PartWish:
+    from windlass.errors import UsageError
+    from windlass.flows.restore_part import PartWish
+
+    if other:
+        raise UsageError("--part excludes --table and --swap", hint="they are about the database")
+    return PartWish(part, into)
+
+
+def _of_part(name: str, wish: PartWish, backup: str, identity: str, *, explain: bool) -> Work:
+    from windlass.flows.restore_part import explain_part, restore_part
+    from windlass.flows.vault import chosen_backup
+    from windlass.tasks.backup_words import explained, part_restored
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        entry = chosen_backup(workspace.environment, name)
+        if explain:
+            return explained(explain_part(workspace, entry, wish, backup=backup, listener=listener))
+        return part_restored(restore_part(workspace, entry, wish, backup=backup, identity=identity, listener=listener))
+
+    return work
+
+
 def _confirm_swap(options: Options, name: str) -> None:
     """A person types the name of the database whose place is taken, before anything else happens."""
+    from windlass.errors import UsageError
     from windlass.flows.vault import chosen_backup
     from windlass.flows.workspace import load_environment
     from windlass.tasks.common import chosen_environment, confirm, project_folder
@@ -110,5 +142,7 @@ def _confirm_swap(options: Options, name: str) -> None:
     project = project_folder()
     environment = load_environment(project, chosen_environment(options, project))
     entry = chosen_backup(environment, name)
+    if not entry.database:
+        raise UsageError(f"{entry.name} has no database", hint="--part brings its folders back")
     question = f"the restored copy takes the place of the database {entry.database} on {entry.host} ({environment.name})"
     confirm(question, entry.database, yes=options.yes)

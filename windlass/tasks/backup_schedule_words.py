@@ -7,16 +7,18 @@ from windlass.tasks.door import Outcome
 
 
 def scheduled(done: Schedule, *, check: bool) -> Outcome:
-    """What the crontab has, or should have."""
+    """What cron or systemd has, or should have."""
+    place = "the crontab" if done.by == "cron" else "systemd"
     if check:
-        state = "the crontab would be changed to:" if done.changed else "the crontab is as it should be:"
+        state = f"{place} would be changed to:" if done.changed else f"{place} is as it should be:"
     else:
-        state = "the crontab now has:" if done.changed else "the crontab had this already:"
+        state = f"{place} now has:" if done.changed else f"{place} had this already:"
     lines = [state, *(f"  {line}" for line in done.lines)] if done.lines else [_no_entries(done, check=check)]
-    return Outcome(result={"lines": list(done.lines), "changed": done.changed}, text="\n".join(lines))
+    result = {"by": done.by, "lines": list(done.lines), "changed": done.changed, "notes": list(done.notes)}
+    return Outcome(result=result, text="\n".join([*lines, *(f"note: {note}" for note in done.notes)]))
 
 
 def _no_entries(done: Schedule, *, check: bool) -> str:
     if not done.changed:
-        return "the crontab has no entries of this environment"
-    return f"the entries of this environment {'would be' if check else 'were'} taken out of the crontab"
+        return "there are no entries of this environment"
+    return f"the entries of this environment {'would be' if check else 'were'} taken out"

@@ -11,7 +11,9 @@ from windlass.flows.backup import BackedUp
 from windlass.flows.drill import Drilled
 from windlass.flows.holdings import Verified
 from windlass.flows.restore import Restored
-from windlass.inventory import BY_DIRECTORY, Backup
+from windlass.flows.restore_part import PartRestored
+from windlass.inventory import Backup
+from windlass.inventory.stores import label
 from windlass.plans.restoration import Wish
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes, human_seconds
@@ -48,11 +50,6 @@ def _each(entries: Sequence[Backup], flow: Callable[[Backup], Done]) -> tuple[li
     return done, failed
 
 
-def label(name: str, store: str) -> str:
-    """What one database's backups in one store are called."""
-    return name if store == BY_DIRECTORY else f"{name} in {store}"
-
-
 def _plain(done: BackedUp | Restored) -> dict[str, Any]:
     """The members as JSON takes them."""
     return asdict(done) | {"taken": done.taken.isoformat()}
@@ -73,9 +70,11 @@ def _together(failed: dict[str, WindlassError], count: int, word: str) -> Windla
 
 def _backed_up(done: BackedUp) -> str:
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
-    size = f"{human_bytes(done.raw_bytes)} of dump in {human_bytes(done.stored_bytes)}"
+    size = f"{human_bytes(done.raw_bytes)} in {human_bytes(done.stored_bytes)}"
+    rows = f"{done.rows} rows in {done.tables} tables, " if done.database else ""
     lines = [
-        f"{done.name} {done.id}: {done.rows} rows in {done.tables} tables, {size}, verified",
+        f"{done.name} {done.id}: {rows}{size}, verified",
+        *(f"with {part}" for part in done.parts),
         f"it is in {done.place}; took {human_seconds(sum(done.seconds.values()))} ({steps})",
         *([f"let go: {', '.join(done.pruned.dropped)}"] if done.pruned.dropped else []),
     ]
@@ -85,9 +84,13 @@ def _backed_up(done: BackedUp) -> str:
 def _drilled(done: Drilled) -> str:
     proof = done.proof
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in proof.seconds.items())
+    proven = [
+        *([f"{proof.rows} rows in {proof.tables} tables are those of its snapshot"] if proof.server_version else []),
+        *([f"{len(proof.smoke)} of {len(proof.smoke)} smoke questions gave true"] if proof.smoke else []),
+        *(f"all {entries} entries of {name} came back" for name, entries in proof.parts.items()),
+    ]
     lines = [
-        f"{done.name} {proof.backup} is proven: {proof.rows} rows in {proof.tables} tables are those of its snapshot"
-        + (f", and {len(proof.smoke)} of {len(proof.smoke)} smoke questions gave true" if proof.smoke else ""),
+        f"{done.name} {proof.backup} is proven: {', and '.join(proven)}",
         f"getting it back took {proof.rto_minutes:.2f} minutes ({steps})",
         f"its data was {human_seconds(proof.rpo_minutes * 60)} old: what was written since then would have been lost",
     ]
@@ -113,6 +116,17 @@ def restored(done: Restored, wish: Wish) -> Outcome:
         lines.append("the live database is untouched; --swap lets a restored one take its place")
     lines.append(f"took {human_seconds(sum(done.seconds.values()))}")
     return Outcome(result=_plain(done), text="\n".join(lines))
+
+
+def part_restored(done: PartRestored) -> Outcome:
+    """A part that was brought back beside what is there."""
+    lines = [
+        f"{done.path} on {done.host} holds {done.part} of {done.name} as it was on {done.taken:%Y-%m-%d %H:%M:%S} UTC",
+        f"{done.entries} entries came out, as many as went in",
+        *done.next_steps,
+        f"took {human_seconds(sum(done.seconds.values()))}",
+    ]
+    return Outcome(result=asdict(done) | {"taken": done.taken.isoformat()}, text="\n".join(lines))
 
 
 def verified(done: Verified) -> Outcome:

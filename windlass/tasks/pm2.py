@@ -41,13 +41,13 @@ def status(
 
     Exit codes: 0 done, 1 a host failed, 2 wrong usage or inventory.
     """
-    from windlass.flows.overview import pm2_list
+    from windlass.flows.overview import processes
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         application, hosts = _chosen(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
-            listed = pm2_list(application, fleet)
+            listed = processes(application, fleet)
         return _listed(listed)
 
     run_flow(
@@ -111,7 +111,7 @@ def restart(
 
     Exit codes: 0 done, 1 a host did not come back (those after it are untouched), 2 wrong usage or inventory, 4 refused.
     """
-    from windlass.flows.overview import pm2_restart
+    from windlass.flows.overview import restart as flow
     from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_flow
 
@@ -119,7 +119,7 @@ def restart(
         application, hosts = _chosen(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
             limit_seconds, operator = application.gate.limit_seconds, workspace.operator
-            done = pm2_restart(application, fleet, process, gate_seconds=limit_seconds, operator=operator)
+            done = flow(application, fleet, process, gate_seconds=limit_seconds, operator=operator)
         text = "\n".join(f"{host}: {', '.join(names) or 'nothing to restart'}" for host, names in done.items())
         return Outcome(result={"restarted": {host: list(names) for host, names in done.items()}}, text=text)
 

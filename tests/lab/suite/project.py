@@ -22,6 +22,7 @@ from windlass.values import Command
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
+SOURCES = {"tiny": HERE / "app", "queue": TOP / "samples/queue"}
 # Each checkout, and in it each process of a parallel run, has hosts and a snapshot of its own.
 _WHO = f"{TOP} {os.environ.get('PYTEST_XDIST_WORKER', '')}"
 NAME = f"suite{hashlib.sha256(_WHO.encode()).hexdigest()[:4]}"
@@ -45,9 +46,9 @@ class Suite:
         """An address of the balancer's."""
         return f"http://{self.lab.hosts['front'].address}:{port}{path}"
 
-    def commit(self, fault: dict[str, Any] | None = None, note: str = "") -> str:
-        """A new version of the application, and its commit."""
-        repository = self.project / "tiny"
+    def commit(self, fault: dict[str, Any] | None = None, note: str = "", application: str = "tiny") -> str:
+        """A new version of an application, and its commit."""
+        repository = self.project / application
         (repository / "fault.json").write_text(json.dumps(fault or {"kind": "none"}))
         (repository / "note.txt").write_text(note)
         git(repository, "add", "-A")
@@ -88,12 +89,13 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def make_project(folder: Path) -> None:
-    """The files of the project: inventory, tasks, and the application's repository with one commit."""
+    """The files of the project: inventory, tasks, and each application's repository with one commit."""
     shutil.copytree(HERE / "inventory", folder / "inventories" / NAME)
-    shutil.copytree(HERE / "app", folder / "tiny")
-    git(folder, "init", "-q", "-b", "main", "tiny")
-    git(folder / "tiny", "add", "-A")
-    git(folder / "tiny", "commit", "-q", "-m", "first")
+    for name, source in SOURCES.items():
+        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("node_modules"))
+        git(folder, "init", "-q", "-b", "main", name)
+        git(folder / name, "add", "-A")
+        git(folder / name, "commit", "-q", "-m", "first")
 
 
 def fingerprint() -> str:

@@ -18,13 +18,24 @@ LINES = 12  # of each program's last words
 
 
 class Stage:
-    """One program of a pipeline: what it is called in messages, its arguments, its user and its environment."""
+    """One program of a pipeline: what it is called in messages, its arguments, its user and its environment.
 
-    def __init__(self, name: str, arguments: Sequence[str], user: str = "", extra: Optional[Dict[str, str]] = None) -> None:
+    `tolerated` is a status besides 0 with which it has done its work; what it said is in the pipeline's `said` afterwards.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        user: str = "",
+        extra: Optional[Dict[str, str]] = None,
+        tolerated: int = 0,
+    ) -> None:
         self.name = name
         self.arguments = arguments
         self.user = user
         self.extra = extra
+        self.tolerated = tolerated
 
 
 class Pipeline:
@@ -49,6 +60,7 @@ class Pipeline:
         self._programs: "List[subprocess.Popen[bytes]]" = []
         self._errors = [tempfile.TemporaryFile() for _stage in stages]  # noqa: SIM115 - closed by finish
         self.passed = [0] * (len(stages) - 1)
+        self.said: List[List[str]] = [[] for _stage in stages]
         for number, stage in enumerate(stages):
             last = number == len(stages) - 1
             source = subprocess.PIPE if number or give else subprocess.DEVNULL
@@ -96,9 +108,9 @@ class Pipeline:
         for relay in self._relays:
             relay.join()
         statuses = [program.wait() for program in self._programs]
-        said = [_last_words(errors) for errors in self._errors]
+        self.said = said = [_last_words(errors) for errors in self._errors]
         self._guard.check()
-        failed = [number for number, status in enumerate(statuses) if status != 0]
+        failed = [number for number, status in enumerate(statuses) if status not in (0, self._stages[number].tolerated)]
         guilty = [number for number in failed if statuses[number] != -signal.SIGPIPE] or failed
         if guilty:
             raise OperationError(

@@ -116,6 +116,9 @@ def run(
         output, errors = process.communicate(data, timeout=limit)
     except subprocess.TimeoutExpired:
         end(process)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
         raise OperationError(
             "%s took longer than %g s and was ended" % (arguments[0], limit),
             hint="raise the limit of this operation, or find out what it waits for",

@@ -1,0 +1,21 @@
+"""What holds for an environment as a whole."""
+
+from __future__ import annotations
+
+from windlass.inventory.notifications import Notify
+from windlass.inventory.schema import Entry, UserName
+
+
+class General(Entry):
+    """The section `environment:`, what holds for the environment as a whole."""
+
+    description: str = ""
+    """What this environment is for, in one line; shown before a deploy"""
+    confirm: bool | None = None
+    """Have a person type the environment's name before anything is changed; on its own true for an environment called production"""
+    user: UserName = "deploy"
+    """The user that logs in on hosts that name none; it may become root with sudo"""
+    known_hosts: str = ""
+    """File with the hosts' SSH keys, from the project's folder; without it the user's own known_hosts counts"""
+    notify: Notify = Notify()
+    """Who is told when a backup, a drill or a prune fails, and when it works again"""
