@@ -27,7 +27,7 @@ KEY = f"age1{'q' * 58}"
 BACKUPS = f"""
 stores:
   near: {{directory: near}}
-  far: {{host: web2, directory: /far}}
+  far: {{directory: far}}
 backups:
   shop: {{database: shop, host: web1, stores: [near, far], recipients: [{KEY}]}}
   blog: {{database: blog, host: web2, directory: blog, rpo: 7d, proven_within: ""}}
