@@ -18,6 +18,7 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
     hosts.set_up,
     releases.first,
     https.certify,
+    https.grade,
     releases.second,
     releases.broken,
     releases.back,

@@ -38,6 +38,7 @@ def test_the_demonstration_loses_no_request_and_no_row(clone: Path) -> None:
     assert figures["rows"]["before"] == figures["rows"]["after"] == 1000
     assert figures["setup"]["changed"] > 100
     assert figures["setup"]["changed_again"] == 0
+    assert set(figures["grades"].values()) == {"A+"}
     assert figures["secret"] == {"read_from": 6, "leaked": 0}
     assert set(figures["switch_milliseconds"]) == {"app1", "app2"}
     assert "what to type next" in told.stdout

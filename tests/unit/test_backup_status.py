@@ -27,7 +27,8 @@ KEY = f"age1{'q' * 58}"
 BACKUPS = f"""
 stores:
   near: {{directory: near}}
-  far: {{directory: far}}
+  far: {{s3: {{bucket: acme, access_key: "{{{{ secrets.nobody_has }}}}", secret_key: "{{{{ secrets.nobody_has }}}}"}}}}
+secrets: {{nobody_has: }}
 backups:
   shop: {{database: shop, host: web1, stores: [near, far], recipients: [{KEY}]}}
   blog: {{database: blog, host: web2, directory: blog, rpo: 7d, proven_within: ""}}
