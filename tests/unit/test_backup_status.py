@@ -38,7 +38,7 @@ backups:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     write_project(tmp_path)
-    (tmp_path / "inventories" / "staging" / "hosts.yml").write_text(HOSTS + BACKUPS)
+    (tmp_path / "inventories" / "staging" / "backups.yml").write_text(BACKUPS)
     return open_workspace(tmp_path, "staging")
 
 
