@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sample_project import HOSTS, run_tasks, write_project
+from tests.unit.sample_project import run_tasks, write_project
 from tests.unit.test_stores import manifest, proof
 from windlass.flows.attempts import Attempt, note
 from windlass.flows.standing import Standing, standings
