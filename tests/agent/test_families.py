@@ -38,6 +38,7 @@ STEPS = (
     "nginx",
     "systemd",
     "delivery",
+    "frontend",
 )
 PARAMETERS = ["arguments", "context"]
 DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)
