@@ -37,6 +37,7 @@ STEPS = (
     "watch",
     "nginx",
     "systemd",
+    "frontend",
 )
 PARAMETERS = ["arguments", "context"]
 DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)
