@@ -53,8 +53,9 @@ def databases(_arguments: Dict[str, Any], context: Context) -> Outcome:
     with Guard(context, 60.0) as guard:
         server = postgres.server(guard)
         found = server.ask(guard, "postgres", _DATABASES)
+        extensions = server.ask(guard, "postgres", "SELECT to_json(name) FROM pg_available_extensions ORDER BY name;")
     room = {"free_bytes": _free(server.data), "drill_free_bytes": _free(STATE)}
-    return Outcome(False, data=dict(room, databases=found, server_version=server.version))
+    return Outcome(False, data=dict(room, databases=found, extensions=extensions, server_version=server.version))
 
 
 def _free(folder: str) -> int:

@@ -129,6 +129,14 @@ def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener, i
         yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener), identity)
 
 
+def entry_on(environment: Environment, entry: Backup, host: str) -> Backup:
+    """The same backup, to come back on another host (its own if empty). The lock is that host's, too: its own may be lost.
+
+    Raises UsageError for a host that the inventory does not have.
+    """
+    return entry.model_copy(update={"host": environment.host(host).name}) if host else entry
+
+
 def chosen_backups(environment: Environment, name: str = "") -> tuple[Backup, ...]:
     """The named one, or all that the environment has. Raises UsageError."""
     if name:

@@ -14,8 +14,8 @@ LONG = 12 * 3600.0  # seconds; a limit for what grows with the database
 class Databases(Operation):
     """Ask which databases there are.
 
-    Data: `databases` (each with `name`, `owner`, `bytes`, `connections`), `server_version`; `free_bytes` where they are stored,
-    `drill_free_bytes` where scratch servers are.
+    Data: `databases` (each with `name`, `owner`, `bytes`, `connections`), `server_version`, `extensions` (that could be installed);
+    `free_bytes` where they are stored, `drill_free_bytes` where scratch servers are.
     """
 
     family: ClassVar[str] = "database"
