@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from demo.chapters import backups, hosts, https, releases, secret
+from demo.chapters import backups, doors, hosts, https, releases, secret
 from demo.commands import Windlass
 from demo.screen import Screen
 from demo.stage import Stage
@@ -24,6 +24,8 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
     releases.back,
     backups.backup,
     backups.prove,
+    backups.off_site,
+    doors.scan,
     secret.look,
 )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from demo.stage import BALANCERS, NAME, Stage
+from demo.stage import BALANCERS, Stage
 
 
 def certify(stage: Stage) -> None:
     stage.screen.chapter("https: an authority that checks, one certificate on both balancers")
-    stage.outside.open_authority(NAME, [stage.lab.hosts[host].address for host in BALANCERS])
     stage.run("tls.issue", "tls.issue")
     stage.come_by_https()
     for number in range(len(BALANCERS)):

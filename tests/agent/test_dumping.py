@@ -10,11 +10,11 @@ from windlass.agent.core.dumping import compression
 @pytest.mark.parametrize(
     ("major", "able", "option", "level", "inner"),
     [
-        (11, False, "--compress=0", "-3", ""),
-        (15, True, "--compress=0", "-3", ""),
-        (16, True, "--compress=zstd:3", "-1", "zstd"),
-        (16, False, "--compress=0", "-3", ""),  # built without libzstd
-        (18, True, "--compress=zstd:3", "-1", "zstd"),
+        (11, False, "--compress=0", "-1", ""),
+        (15, True, "--compress=0", "-1", ""),
+        (16, True, "--compress=zstd:1", "-1", "zstd"),
+        (16, False, "--compress=0", "-1", ""),  # built without libzstd
+        (18, True, "--compress=zstd:1", "-1", "zstd"),
     ],
 )
 def test_from_16_on_pg_dump_compresses_where_it_can(major: int, *, able: bool, option: str, level: str, inner: str) -> None:

@@ -273,6 +273,8 @@ def test_the_tasks_plan_apply_explain_and_check(place: Place) -> None:
     missing = run_tasks(project, "firewall.check", "--env", NAME, "--lab", "--json", "--limit", "app1", "--ports", "80-100")
     applied = json.loads(run_tasks(project, "firewall.apply", "--env", NAME, "--lab", "--json").stdout)
     right = run_tasks(project, "firewall.check", "--env", NAME, "--lab", "--limit", "app1", "--ports", "80-100")
+    few = ("--limit", "app1", "--ports", "80-100", "--json")
+    views = [run_tasks(project, "firewall.check", "--env", NAME, "--lab", *few, "--from", who) for who in ("outside", "data1")]
     explained = run_tasks(project, "firewall.explain", "--env", NAME, "--lab", "--limit", "app1")
 
     assert (plan["result"]["changed"], plan["hosts"]["app1"]["status"]) == (1, "changed")
@@ -291,6 +293,8 @@ def test_the_tasks_plan_apply_explain_and_check(place: Place) -> None:
     assert (applied["exit_code"], applied["result"]["changed"]) == (0, 1)
     assert right.returncode == 0, right.stderr
     assert "exactly what was compiled is open" in right.stdout
+    viewers = [{seen["from"] for seen in json.loads(each.stdout)["result"]["hosts"]["app1"]["seen"]} for each in views]
+    assert viewers == [{"outside"}, {"data1"}]
     assert f"web1 ({place.lab.hosts['web1'].address})" in explained.stdout
 
 

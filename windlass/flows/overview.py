@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError
-from windlass.flows import handover, preparation
+from windlass.flows import frontend, handover, preparation
 from windlass.flows.steps import all_of, lease_of, refuse_if_held
 from windlass.flows.supervision import supervisor_of
 from windlass.hosts.fleet import errors_of
@@ -60,7 +60,7 @@ class ApplicationStatus:
 def status(workspace: Workspace, application: Application, fleet: Fleet, *, now: float) -> ApplicationStatus:
     """Look at every slot on every host. `now` in seconds since 1970."""
     states, failed = _states(workspace, application, fleet)
-    looks = {host: Batch((Inspect(instances=_all_instances(application, state)),)) for host, state in states.items()}
+    looks = {host: Batch((_look(application, state),)) for host, state in states.items()}
     found = fleet.run(looks)
     rows: list[Row] = []
     for host, outcome in found.items():
@@ -81,6 +81,12 @@ def _states(workspace: Workspace, application: Application, fleet: Fleet) -> tup
     return states, failed
 
 
+def _look(application: Application, state: HostState) -> Operation:
+    if application.static:
+        return frontend.look(application, state.slots)
+    return Inspect(instances=_all_instances(application, state))
+
+
 def _all_instances(application: Application, state: HostState) -> tuple[Instance, ...]:
     """The instances of both slots, named `slot/instance`."""
     return tuple(
@@ -98,7 +104,8 @@ def _rows(application: Application, state: HostState, seen: Mapping[str, Mapping
         release = state.slots[slot]
         live = slot == state.live
         mine = {name.partition("/")[2]: data for name, data in seen.items() if name.startswith(f"{slot}/")}
-        web = {name: data for name, data in mine.items() if application.processes[name.rpartition("-")[0]].listen != "none"}
+        own = application.processes
+        web = {name: data for name, data in mine.items() if application.static or own[name.rpartition("-")[0]].listen != "none"}
         asked = mine if live else web  # the workers of a slot that is kept warm sleep on purpose
         sick = {name: data["why"] for name, data in asked.items() if not data["healthy"]}
         since = state.records[release].live_at if release in state.records else 0.0
