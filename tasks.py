@@ -15,6 +15,7 @@ from windlass.tasks import (
     lab,
     nginx,
     pm2,
+    pm2_reload,
     secrets,
     setup,
     tls,
@@ -42,7 +43,7 @@ namespace = Collection(
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     nginx=Collection(nginx.check, nginx.apply, nginx.reload),
-    pm2=Collection(pm2.status, pm2.restart, pm2.logs),
+    pm2=Collection(pm2.status, pm2.restart, pm2.logs, pm2_reload.reload, pm2_reload.save),
     env=Collection(env.diff),
     secrets=Collection(
         secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_

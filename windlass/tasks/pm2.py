@@ -45,7 +45,7 @@ def status(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        application, hosts = _chosen(workspace, app, limit)
+        application, hosts = chosen_hosts(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
             listed = processes(application, fleet)
         return _listed(listed)
@@ -66,7 +66,7 @@ def _listed(listed: Mapping[str, list[dict[str, Any]] | HostError]) -> Outcome:
     failed = {host: found.message for host, found in listed.items() if isinstance(found, HostError)}
     processes = {host: found for host, found in listed.items() if not isinstance(found, HostError)}
     rows = [_row(host, entry) for host, found in processes.items() for entry in found]
-    head = ["host", "process", "status", "pid", "up", "restarts", "memory", "cpu"]
+    head = ["host", "process", "status", "pid", "up", "restarts", "memory", "limit", "cpu"]
     text = table(head, rows) if rows else "PM2 runs nothing yet"
     return Outcome(result={"processes": processes}, text=text, error=_failed(failed))
 
@@ -82,6 +82,7 @@ def _row(host: str, entry: Mapping[str, Any]) -> list[str]:
         human_seconds(entry["uptime"]) if entry["uptime"] else "",
         str(entry["restarts"]),
         human_bytes(entry["memory"]),
+        human_bytes(entry["memory_limit"]) if entry["memory_limit"] else "",
         f"{entry['cpu']} %",
     ]
 
@@ -116,7 +117,7 @@ def restart(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        application, hosts = _chosen(workspace, app, limit)
+        application, hosts = chosen_hosts(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
             limit_seconds, operator = application.gate.limit_seconds, workspace.operator
             done = flow(application, fleet, process, gate_seconds=limit_seconds, operator=operator)
@@ -159,7 +160,7 @@ def logs(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        application, hosts = _chosen(workspace, app, limit)
+        application, hosts = chosen_hosts(workspace, app, limit)
         with workspace.fleet(hosts, listener) as fleet:
             found = flow(application, fleet, lines=lines, process=process)
         failed = {host: each.message for host, each in found.items() if isinstance(each, HostError)}
@@ -177,7 +178,8 @@ def logs(
     )
 
 
-def _chosen(workspace: Workspace, app: str, limit: str) -> tuple[Application, list[str]]:
+def chosen_hosts(workspace: Workspace, app: str, limit: str) -> tuple[Application, list[str]]:
+    """The application that is meant, and those of its hosts that are."""
     from windlass.flows.deploy import chosen
 
     application = chosen(workspace.environment, app)
@@ -187,5 +189,6 @@ def _chosen(workspace: Workspace, app: str, limit: str) -> tuple[Application, li
 
 def _failed(failed: dict[str, str]) -> WindlassError | None:
     from windlass.errors import FlowFailed
+    from windlass.values import counted
 
-    return FlowFailed(f"{len(failed)} hosts failed", hosts=failed, last_lines=list(failed.values())) if failed else None
+    return FlowFailed(f"{counted(len(failed), 'host')} failed", hosts=failed, last_lines=list(failed.values())) if failed else None
