@@ -2,6 +2,7 @@
 
     make bench                        all of it, about five minutes
     python -m benchmarks --rounds 2   fewer rounds, for trying it out
+    python -m benchmarks --only edge  one part; the figures of the others stay as they are in the file
 
 Every command is run as a person runs it, as a process of its own; times are wall times of the whole command.
 """
@@ -13,10 +14,11 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import edge
 from demo.commands import ENVIRONMENT, Windlass
 from demo.generator import Load
 from demo.site import Site
@@ -95,20 +97,30 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": round(statistics.median(values), 3), "least": round(min(values), 3), "most": round(max(values), 3)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure Windlass on the lab's hosts.")
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "benchmarks.json")
-    chosen = parser.parse_args()
+def core(rounds: int) -> dict[str, Any]:
+    """Deploys, rollbacks, and commands with nothing to do."""
     windlass = Windlass(PROJECT)
     site = raise_lab(windlass)
-    found = {
-        "nothing_to_do": nothing_to_do(windlass, chosen.rounds),
-        "rollback": rollbacks(windlass, chosen.rounds),
-        "lost_requests": lost_requests(windlass, site, chosen.rounds),
+    return {
+        "nothing_to_do": nothing_to_do(windlass, rounds),
+        "rollback": rollbacks(windlass, rounds),
+        "lost_requests": lost_requests(windlass, site, rounds),
         "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
     }
-    chosen.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parts: Mapping[str, Callable[[int], dict[str, Any]]] = {"core": core, "edge": lambda _rounds: {"edge": edge.measure()}}
+    parser = argparse.ArgumentParser(description="Measure Windlass on the lab's hosts.")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--only", choices=list(parts), help="this part alone")
+    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "benchmarks.json")
+    chosen = parser.parse_args()
+    known = json.loads(chosen.out.read_text(encoding="utf-8")) if chosen.out.exists() else {}
+    found: dict[str, Any] = {}
+    for name in [chosen.only] if chosen.only else parts:
+        found |= parts[name](chosen.rounds)
+    chosen.out.write_text(json.dumps(known | found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from windlass.inventory.schema import Entry, Matching, UserName
 
@@ -36,6 +38,25 @@ class Folder(Entry):
     mode: Mode = "0755"
 
 
+class Ssh(Entry):
+    """Who may log in by SSH, and how."""
+
+    managed: bool = False
+    """Whether sshd is ours to set at all"""
+    password_login: bool = False
+    """Whether a password is enough"""
+    root_login: Literal["no", "keys"] = "no"
+    """Whether root may log in, with a key"""
+    users: tuple[UserName, ...] = ()
+    """Nobody but these may log in (and the user that Windlass logs in as); none: everybody who has an account"""
+    groups: tuple[UserName, ...] = ()
+    """Nobody but members of these may log in; none: everybody"""
+    old_algorithms: bool = False
+    """Whether to keep what old clients need"""
+    confirm_seconds: Annotated[int, Field(ge=5, le=3600)] = 60
+    """How long a change of this may wait for its confirmation by a new login, before the host takes it back"""
+
+
 class Settings(Entry):
     """See defaults.yml."""
 
@@ -48,3 +69,4 @@ class Settings(Entry):
     sysctl: Mapping[str, str | int]
     sysctl_live: bool
     security_updates: bool
+    ssh: Ssh

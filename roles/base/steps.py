@@ -21,6 +21,7 @@ from windlass.plans.topology import HostView
 from windlass.values import Command
 
 from .settings import Person, Settings
+from .ssh import sshd
 
 SUDOERS = Command.of("visudo", "-c", "-q", "-f", "%s")
 
@@ -41,6 +42,7 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
         ),
         *(Sysctl(name=name, value=value, live=live) for name, value in settings.sysctl.items()),
         _updates(host, wanted=settings.security_updates),
+        *sshd(host, settings.ssh),
     ]
 
 

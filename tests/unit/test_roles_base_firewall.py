@@ -20,6 +20,7 @@ from windlass.plans.topology import Surroundings
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtZmVnb3JkZXIgb2YgdGhlIHN0YXJzIGFuZCBz ada@example.org"
 RULES = "/etc/windlass/firewall.nft"
+SSHD = "/etc/ssh/sshd_config.d/00-windlass.conf"
 
 
 def variables(yaml: str) -> str:
@@ -47,6 +48,7 @@ def test_people_come_with_keys_and_sudo_and_go_without_their_home(tmp_path: Path
         "/etc/sudoers.d/windlass-bob",
         "/etc/sudoers.d/windlass-eve",
         "/etc/apt/apt.conf.d/52windlass-updates",
+        SSHD,
     }
     assert "sudo" in next(each for each in wanted if isinstance(each, Package)).names
 
@@ -179,3 +181,44 @@ def test_what_nftables_would_not_understand_is_refused_before_the_first_connecti
         environment(tmp_path, variables(f"firewall:\n  {setting}"))
 
     assert fault in "\n".join(caught.value.last_lines)
+
+
+def sshd(folder: Path, ssh: str) -> Guarded:
+    wanted = steps(environment(folder, variables(f"base: {{ssh: {ssh}}}")), "web1", "base")
+    return next(each for each in wanted if isinstance(each, Guarded) and each.guard == "sshd")
+
+
+def test_sshd_is_left_alone_unless_it_is_wanted(tmp_path: Path) -> None:
+    change = sshd(tmp_path, "{}")
+
+    assert (change.path, change.absent, change.content) == (SSHD, True, "")
+
+
+def test_sshd_is_changed_on_trial_in_a_file_that_is_read_first(tmp_path: Path) -> None:
+    change = sshd(tmp_path, "{managed: true, users: [ada, deploy], groups: [people], confirm_seconds: 30}")
+
+    assert [line for line in change.content.splitlines() if not line.startswith("#")] == [
+        "PubkeyAuthentication yes",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "PermitRootLogin no",
+        "AllowUsers ada",
+        "AllowUsers deploy",
+        "AllowGroups people",
+        "KexAlgorithms -ecdh-sha2-nistp*,diffie-hellman-*",
+        "MACs -hmac-sha1,hmac-sha1-etm@openssh.com,hmac-sha2-256,hmac-sha2-512,umac-*@openssh.com",
+    ]
+    assert (change.path, change.mode, change.seconds, change.absent) == (SSHD, "0600", 30.0, False)
+    assert change.activate.index("sshd -T") < change.activate.index("systemctl")
+
+
+def test_what_sshd_has_by_itself_is_kept_where_it_is_wanted(tmp_path: Path) -> None:
+    change = sshd(tmp_path, "{managed: true, password_login: true, root_login: keys, old_algorithms: true}")
+
+    assert change.content.splitlines()[1:] == [
+        "PubkeyAuthentication yes",
+        "PasswordAuthentication yes",
+        "KbdInteractiveAuthentication yes",
+        "PermitRootLogin prohibit-password",
+    ]
+    assert "PermitRootLogin without-password" in change.activate
