@@ -81,7 +81,7 @@ def test_reload_into_a_release_that_no_longer_starts_fails_by_name_and_the_old_o
     try:
         with (
             Load(served.url()) as load,
-            pytest.raises(FlowFailed, match="was not reloaded: what served goes on: .* web-0 ") as caught,
+            pytest.raises(FlowFailed, match=r"was not reloaded: what served goes on: .* web-0 ") as caught,
         ):
             reload(served.workspace, tiny(served))
     finally:
