@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 
 from windlass.tasks import (
+    app,
     backup,
     backup_holdings,
     backup_restore,
@@ -43,6 +44,7 @@ namespace = Collection(
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     nginx=Collection(nginx.check, nginx.apply, nginx.reload),
+    app=Collection(app.processes, app.restart, app.reload, app.logs),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs, pm2_reload.reload, pm2_reload.save),
     env=Collection(env.diff),
     secrets=Collection(

@@ -10,7 +10,7 @@ import subprocess
 import time
 from typing import Any, Dict, List
 
-from windlass.agent.core import atomic, process
+from windlass.agent.core import atomic, process, venv
 from windlass.agent.core.context import Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
@@ -50,7 +50,12 @@ class _Work:
             "CI": "true",
             "npm_config_cache": os.path.join(self.cache, "npm"),
             "npm_config_update_notifier": "false",
+            "PIP_CACHE_DIR": os.path.join(self.cache, "pip"),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "UV_CACHE_DIR": os.path.join(self.cache, "uv"),
         }
+        if self.arguments["venv"]:
+            environment.update(PATH=venv.path(self.tree), VIRTUAL_ENV=os.path.join(self.tree, venv.FOLDER))
         words = ["/bin/sh", "-c", command]
         with Guard(self.context, self.arguments["limit_seconds"]) as guard:
             program = guard.start(words, self.user, environment, self.tree)
@@ -76,6 +81,8 @@ def build(arguments: Dict[str, Any], context: Context) -> Outcome:
     if arguments["prune"]:
         work.shell(arguments["prune"])
     work.step("build", started)
+    if arguments["venv"]:
+        venv.detach(work.tree, work.user)
     path = _pack(work)
     shutil.rmtree(work.tree)
     data = {"path": path, "sha256": sha256_of(path), "size": os.path.getsize(path), "cached": cached, "seconds": work.seconds}
@@ -99,19 +106,19 @@ def _unpack(work: _Work) -> None:
 
 
 def _dependencies(work: _Work) -> bool:
-    """Put node_modules in place: from the cache if this lockfile was installed with this toolchain before. Says whether it was."""
+    """Put node_modules or .venv in place: from the cache if this lockfile was installed with these tools before. Says whether."""
     started = time.monotonic()
     if not work.arguments["install"]:
         return False
     key = _key(work)
     kept = os.path.join(work.cache, "dependencies-" + key)
-    modules = os.path.join(work.tree, "node_modules")
+    modules = os.path.join(work.tree, venv.FOLDER if work.arguments["venv"] else "node_modules")
     hit = bool(key) and os.path.isdir(kept)
     if hit:
         process.must(["cp", "-a", "--reflink=auto", kept, modules], work.user, folder=work.tree)
         os.utime(kept, follow_symlinks=False)
     else:
-        work.shell(work.arguments["install"])
+        _install(work)
         if key and os.path.isdir(modules):
             shutil.rmtree(kept + ".partial", ignore_errors=True)
             process.must(["cp", "-a", "--reflink=auto", modules, kept + ".partial"], work.user, folder=work.tree)
@@ -119,6 +126,15 @@ def _dependencies(work: _Work) -> bool:
             _forget_old(work.cache)
     work.step("dependencies from the cache" if hit else "dependencies", started)
     return hit
+
+
+def _install(work: _Work) -> None:
+    python, limit = work.arguments["venv"], work.arguments["limit_seconds"]
+    if python:
+        venv.create(work.tree, work.user, python, limit)
+    work.shell(work.arguments["install"])
+    if python:
+        venv.finish(work.tree, work.user, limit)
 
 
 def _key(work: _Work) -> str:
@@ -168,7 +184,7 @@ def _pack(work: _Work) -> str:
 
 
 def _excluded(tree: str, patterns: List[str]) -> List[str]:
-    """Paths below the tree that match one of the patterns, not looking into node_modules."""
+    """Paths below the tree that match one of the patterns, not looking into the dependencies."""
     found = [".git"]
     for folder, folders, files in os.walk(tree):
         relative = os.path.relpath(folder, tree)
@@ -176,7 +192,7 @@ def _excluded(tree: str, patterns: List[str]) -> List[str]:
             path = name if relative == "." else os.path.join(relative, name)
             if any(fnmatch.fnmatch(path, pattern) for pattern in patterns):
                 found.append(path)
-        folders[:] = [name for name in folders if name != "node_modules"]
+        folders[:] = [name for name in folders if name not in ("node_modules", venv.FOLDER)]
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass.errors import BuildFailed, ConnectionFailed, OperationFailed
-from windlass.inventory import NpmSource
+from windlass.flows import runtime
 from windlass.operations.build import Build, SendFile
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
@@ -20,7 +20,7 @@ from windlass.plans.layout import Layout
 if TYPE_CHECKING:
     from windlass.flows.source import Source
     from windlass.hosts.channel import Channel
-    from windlass.inventory import Application
+    from windlass.inventory import Application, Environment
 
 KEPT = 10  # artefacts kept here for each application
 
@@ -42,31 +42,32 @@ def key_of(application: Application, source: Source, toolchain: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def obtain(application: Application, source: Source, *, toolchain: str, channel: Channel, folder: Path) -> Artefact:
+def obtain(environment: Environment, application: Application, source: Source, *, channel: Channel, folder: Path) -> Artefact:
     """The artefact of this source: the one kept in `folder`, else built on the channel's host. Raises BuildFailed."""
     folder.mkdir(parents=True, exist_ok=True)
-    key = key_of(application, source, toolchain)
+    builder = channel.target.name
+    key = key_of(application, source, runtime.toolchain(environment, application, builder, channel.facts))
     path, record = folder / f"{key}.tar.zst", folder / f"{key}.json"
     if path.exists() and record.exists():
         kept = json.loads(record.read_text(encoding="utf-8"))
         os.utime(path)
         content = LocalFile(path, kept["sha256"], kept["size"])
         return Artefact(source, content, built=False, cached_dependencies=True, seconds={})
-    built = _build(application, source, channel)
+    built = _build(application, source, channel, runtime.recipe(environment, application, builder))
     content = _bring(channel, built, path)
     record.write_text(json.dumps({"sha256": content.sha256, "size": content.size, "commit": source.commit}), encoding="utf-8")
     _forget_old(folder)
     return Artefact(source, content, built=True, cached_dependencies=built["cached"], seconds=built["seconds"])
 
 
-def _build(application: Application, source: Source, channel: Channel) -> dict[str, Any]:
+def _build(application: Application, source: Source, channel: Channel, recipe: Mapping[str, Any]) -> dict[str, Any]:
     operation = Build(
         root=Layout(application.name).root,
         user=application.user,
         source=LocalFile.of(source.tar),
         mtime=source.time,
         exclude=application.build.exclude,
-        **_recipe(application),
+        **recipe,
     )
     try:
         (result,) = channel.run(Batch((operation,)))
@@ -78,14 +79,6 @@ def _build(application: Application, source: Source, channel: Channel) -> dict[s
             hint="what serves now is untouched; mend the build and deploy again",
         ) from error
     return result.data
-
-
-def _recipe(application: Application) -> dict[str, Any]:
-    """How it is built. A published package needs no building, only its dependencies."""
-    if isinstance(application.source, NpmSource):
-        return {"install": "npm install --omit=dev --no-audit --no-fund", "lockfile": "package.json", "commands": ()}
-    build = application.build
-    return {"install": build.install, "lockfile": build.lockfile, "commands": build.commands, "prune": build.prune}
 
 
 def _bring(channel: Channel, built: Mapping[str, Any], path: Path) -> LocalFile:

@@ -101,13 +101,11 @@ def deploy(
 
 def _artefact(cutover: Cutover, source: Source) -> Artefact:
     workspace, application = cutover.workspace, cutover.application
-    builder = cutover.hosts[0]
-    node = workspace.environment.settings(builder, "nodejs") if "nodejs" in workspace.environment.roles_of(builder) else None
     return obtain(
+        workspace.environment,
         application,
         source,
-        toolchain=f"node {getattr(node, 'version', '')}",
-        channel=cutover.fleet.channel(builder),
+        channel=cutover.fleet.channel(cutover.hosts[0]),
         folder=workspace.project / ".windlass" / "artefacts" / application.name,
     )
 

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 _MIGRATION = re.compile(
-    r"(?:^|/)(?:migrations/(?P<sequelize>[^/]+)\.(?:c?js|mjs|ts|sql|py)|prisma/migrations/(?P<prisma>[^/]+)/migration\.sql|"
+    r"(?:^|/)(?:migrations/(?!env\.py|__init__\.py)(?P<sequelize>[^/]+)\.(?:c?js|mjs|ts|sql|py)|prisma/migrations/(?P<prisma>[^/]+)/migration\.sql|"
     r"(?:alembic/|migrations/)?versions/(?P<alembic>[^/]+)\.py)$"
 )
 

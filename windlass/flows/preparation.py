@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from windlass.flows import runtime
 from windlass.flows.cron_entries import cron_entries
 from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
@@ -36,6 +37,16 @@ SHARE = """
 mkdir -p "$(dirname "$2")"
 [ -L "$2" ] || [ ! -d "$2" ] || { rm -f "$2/.gitkeep" "$2/.keep"; rmdir "$2"; }
 ln -sfn "$1" "$2"
+"""
+# Give a release the host's own interpreter. Compiled parts of the dependencies, and their folder, are for one version of Python.
+JOIN_PYTHON = """
+[ -f .venv/pyvenv.cfg ] || exit 0
+found=$(command -v "$1") || { echo "this host has no $1; the role python brings it" >&2; exit 1; }
+ln -sfn "$found" .venv/bin/python
+sed -i "s|^home *=.*|home = $(dirname "$found")|" .venv/pyvenv.cfg
+built=$(sed -n 's/^version\\(_info\\)\\{0,1\\} *= *\\([0-9]*\\.[0-9]*\\).*/\\2/p' .venv/pyvenv.cfg)
+here=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1) || true
+[ "$built" = "$here" ] || { echo "the release was built with Python $built, and what this host has is: $here" >&2; exit 1; }
 """
 
 
@@ -114,7 +125,16 @@ def _own_variables(deployment: Deployment, process: Process) -> dict[str, str]:
 def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
     """The release's folder: the artefact, and what makes it a release of this host."""
     user = deployment.application.user
-    return (Archive(content=content, path=deployment.folder, owner=user, group=user), *dress(deployment))
+    archive = Archive(content=content, path=deployment.folder, owner=user, group=user)
+    return (archive, *_joined(deployment), *dress(deployment))
+
+
+def _joined(deployment: Deployment) -> list[Operation]:
+    """What makes a release fit the language's installation on the host."""
+    if deployment.application.runtime != "python":
+        return []
+    python = runtime.interpreter(deployment.workspace.environment, deployment.host)
+    return [_in_release(deployment, "join the release and this host's Python", JOIN_PYTHON, python)]
 
 
 def dress(deployment: Deployment) -> tuple[Operation, ...]:

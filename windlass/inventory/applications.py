@@ -84,7 +84,7 @@ class Build(Entry):
 
     install: str = "npm ci"
     """Installs the dependencies; its result is cached by lockfile and version of Node or Python; empty: nothing to install. With
-    `runtime: python` its default is `pip install -r requirements.txt`, into a virtual environment that is there already"""
+    `runtime: python` the default is `pip install --no-compile -r requirements.txt`, into a virtual environment that is there"""
     lockfile: str = "package-lock.json"
     """The file that pins the dependencies, from the application's folder; with `runtime: python` the default is
     `requirements.txt`"""
@@ -97,7 +97,11 @@ class Build(Entry):
 
 
 # pip itself insists on hashes as soon as the file has one.
-PYTHON_BUILD: Mapping[str, str] = {"install": "pip install -r requirements.txt", "lockfile": "requirements.txt", "prune": ""}
+PYTHON_BUILD: Mapping[str, str] = {
+    "install": "pip install --no-compile -r requirements.txt",
+    "lockfile": "requirements.txt",
+    "prune": "",
+}
 
 
 class Ports(Entry):
@@ -290,6 +294,12 @@ class Application(Entry):
         given = value.get("build")
         build = PYTHON_BUILD if given is None else {**PYTHON_BUILD, **given} if isinstance(given, dict) else given
         return {**value, "build": build, "supervisor": value.get("supervisor") or "systemd"}
+
+    @model_validator(mode="after")
+    def _buildable(self) -> Application:
+        if self.runtime == "python" and isinstance(self.source, NpmSource):
+            raise ValueError("`runtime: python` needs a source of git or path, not npm")
+        return self
 
     @model_validator(mode="after")
     def _one_listens(self) -> Application:

@@ -16,6 +16,7 @@ class Build(Operation):
     user           who builds
     source         a tar of the source
     install        what installs the dependencies; skipped when those for this lockfile and `toolchain` are in the cache
+    venv           the Python whose virtual environment `.venv` the dependencies go into; empty: they go into `node_modules`
     toolchain      what the dependencies depend on besides the lockfile (the command's version is asked: `node --version`)
     mtime          seconds since 1970 given to every packed file, so that the same source packs to the same bytes
     Data: `path` of the artefact (tar.zst), `sha256`, `size`, `cached` (dependencies), `seconds` of each step.
@@ -31,6 +32,7 @@ class Build(Operation):
     commands: tuple[str, ...]
     prune: str = ""
     exclude: tuple[str, ...] = ()
+    venv: str = ""
     toolchain: tuple[str, ...] = ("node --version",)
     mtime: int = 0
     limit_seconds: float = 1800.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
-from windlass.tasks.pm2 import APP
+from windlass.tasks.processes import APP
 
 if TYPE_CHECKING:
     from windlass.events import Listener
@@ -38,24 +38,11 @@ def reload(
 
     Exit codes: 0 done, 1 failed and taken back, 2 wrong usage or inventory, 3 partly done, 4 refused.
     """
-    from dataclasses import asdict
-
-    from windlass.flows.deploy import chosen
-    from windlass.flows.reload import reload as flow
-    from windlass.tasks.door import Outcome
+    from windlass.tasks.processes import reloading
     from windlass.tasks.running import run_flow
-    from windlass.values import counted
 
-    def work(workspace: Workspace, listener: Listener) -> Outcome:
-        done = flow(workspace, chosen(workspace.environment, app), listener=listener)
-        text = f"{done.application} {done.release} was started anew on {counted(len(done.switch_milliseconds), 'host')}"
-        return Outcome(result=asdict(done), text=text)
-
-    run_flow(
-        "pm2.reload",
-        Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-    )
+    options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
+    run_flow("pm2.reload", options, reloading(app, only="pm2"))
 
 
 @command(app=APP)
@@ -84,11 +71,11 @@ def save(
     """
     from windlass.flows.reload import save as flow
     from windlass.tasks.door import Outcome
-    from windlass.tasks.pm2 import chosen_hosts
+    from windlass.tasks.processes import chosen_hosts
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        application, hosts = chosen_hosts(workspace, app, limit)
+        application, hosts = chosen_hosts(workspace, app, limit, "pm2")
         with workspace.fleet(hosts, listener) as fleet:
             saved = flow(application, fleet, operator=workspace.operator)
         text = "\n".join(f"{host}: a boot brings back {', '.join(names) or 'nothing'}" for host, names in saved.items())

@@ -68,16 +68,21 @@ class Suite:
 
     def command(self, *words: str) -> subprocess.Popen[str]:
         """A Windlass command as a person starts it, as a process of its own."""
-        program = [sys.executable, "-m", "windlass.tasks.program", *words]
-        return subprocess.Popen(
-            program,
-            cwd=self.project,
-            env={**os.environ, "PYTHONPATH": str(TOP)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return command(self.project, *words)
+
+
+def command(project: Path, *words: str) -> subprocess.Popen[str]:
+    """A Windlass command in a project, as a process of its own."""
+    program = [sys.executable, "-m", "windlass.tasks.program", *words]
+    return subprocess.Popen(
+        program,
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -98,32 +103,39 @@ def make_project(folder: Path) -> None:
         git(folder / name, "commit", "-q", "-m", "first")
 
 
-def fingerprint() -> str:
+def fingerprint(inventory: Path) -> str:
     """Of all that shapes the hosts: a snapshot made from something else is stale."""
     digest = hashlib.sha256()
-    for folder in ("roles", "templates", "windlass/agent", "windlass/operations", "windlass/plans", "tests/lab/suite/inventory"):
-        for path in sorted((TOP / folder).rglob("*")):
+    shaping = (TOP / folder for folder in ("roles", "templates", "windlass/agent", "windlass/operations", "windlass/plans"))
+    for folder in (*shaping, inventory):
+        for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def raise_suite(folder: Path) -> Suite:
-    """Hosts that are set up: from a snapshot that fits, else from nothing, and then a snapshot is made."""
+    """The suite's hosts, and its project."""
     make_project(folder)
-    root = labs_folder(folder)
-    environment = load_environment(folder, NAME)
-    kept = lab.snapshots(NAME).get("setup")
-    fits = kept is not None and kept.fingerprint == fingerprint()
+    workspace, running = stand(folder, NAME)
+    return Suite(folder, workspace, running)
+
+
+def stand(folder: Path, name: str) -> tuple[Workspace, lab.Lab]:
+    """An environment's hosts, set up: from a snapshot that fits, else from nothing, and then a snapshot is made."""
+    root, mark = labs_folder(folder), fingerprint(folder / "inventories" / name)
+    environment = load_environment(folder, name)
+    kept = lab.snapshots(name).get("setup")
+    fits = kept is not None and kept.fingerprint == mark
     running = lab.up(lab_spec(environment), root=root, source="setup" if fits else "", say=_silent)
-    workspace = open_workspace(folder, NAME, lab=True)
+    workspace = open_workspace(folder, name, lab=True)
     result = setup(workspace, workspace.hosts())
     error = result.error()
     if error:
         raise error
     if not fits:
-        lab.save(running, "setup", fingerprint=fingerprint(), say=_silent)
-    return Suite(folder, workspace, running)
+        lab.save(running, "setup", fingerprint=mark, say=_silent)
+    return workspace, running
 
 
 def _silent(_line: str) -> None:

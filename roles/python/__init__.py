@@ -1,0 +1,1 @@
+"""Python for applications: the interpreter, and what makes virtual environments of it."""

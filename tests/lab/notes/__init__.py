@@ -1,0 +1,1 @@
+"""A Python application on a host of its own, under systemd."""

@@ -1,0 +1,177 @@
+"""A Python application under systemd: FastAPI, Alembic, a Celery worker and beat, with the same promises as any other."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from demo.generator import Load
+from tests.lab.notes.place import HOST, NAME, Notes, until
+from windlass import lab
+from windlass.errors import FlowFailed
+from windlass.flows import overview
+
+pytestmark = pytest.mark.lab
+
+PROCESSES = ("web", "worker", "beat")
+BROKEN_MIGRATION = """
+revision = "broken"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    raise RuntimeError("there is no such column as notes.colour")
+"""
+
+
+class Beats:
+    """How many of beat ran at once, looked at on the host all the while."""
+
+    COUNT = "pgrep -cf '[c]elery --app notes.tasks beat' || true"
+
+    def __init__(self, notes: Notes) -> None:
+        self.notes = notes
+        self.most, self.looks = 0, 0
+
+    def __enter__(self) -> Beats:
+        self.notes.shell(f"(while [ ! -e /run/beats.end ]; do {self.COUNT}; sleep 0.05; done > /run/beats) > /dev/null 2>&1 &")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        counted = self.notes.shell("touch /run/beats.end; sleep 0.2; cat /run/beats; rm /run/beats /run/beats.end").split()
+        self.most, self.looks = max(map(int, counted)), len(counted)
+
+
+def running(notes: Notes) -> set[str]:
+    """The units that run."""
+    return {name for name, state in notes.units().items() if state == "active"}
+
+
+def slots(notes: Notes) -> tuple[str, str]:
+    """The slot that serves, and the other one."""
+    live = notes.shell("basename $(readlink /srv/notes/live)").strip()
+    return live, "green" if live == "blue" else "blue"
+
+
+def test_the_release_runs_as_units_with_an_environment_of_its_own_that_was_moved_there(notes: Notes) -> None:
+    release = f"/srv/notes/releases/{notes.live()}"
+    number = notes.ask("/notes", "POST", {"text": "three words here"})["id"]
+
+    until(lambda: notes.ask("/notes")["notes"][0] == {"id": number, "text": "three words here", "words": 3})
+
+    slot, _other = slots(notes)
+    assert running(notes) >= {f"{slot}-{name}-0" for name in PROCESSES}
+    assert notes.shell(f"cd / && su notes -s /bin/sh -c '{release}/.venv/bin/alembic --version'").startswith("alembic ")
+    assert notes.shell(f"grep -rlI /srv/notes/build {release}/.venv/bin || true") == ""
+    assert notes.shell(f"find {release}/.venv/lib -name '*.py' -path '*/fastapi/*' -newer {release}/.env") == ""
+    shown = notes.shell(f"systemctl show windlass-notes@{slot}-web-0 -p MemoryMax -p TimeoutStopUSec -p User -p NoNewPrivileges")
+    assert set(shown.split()) == {f"MemoryMax={250 << 20}", "TimeoutStopUSec=5s", "User=notes", "NoNewPrivileges=yes"}
+    assert notes.shell(f"stat -c '%U %G %a' /var/log/notes/{slot}-web-0.log").split() == ["notes", "adm", "660"]
+
+
+def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> None:
+    before = notes.live()
+    notes.commit("better")
+    notes.ask("/work?mark=long&seconds=12", "POST")
+    log = f"/var/log/notes/{slots(notes)[0]}-worker-0.log"
+    until(lambda: "notes.tasks.work" in notes.shell(f"cat {log}"))
+
+    with Load(notes.url, connections=20) as load, Beats(notes) as beats:
+        deployed = notes.deploy()
+        back = notes.rollback()
+
+    assert load.figures["lost"] == 0, load.figures
+    assert load.figures["requests"] > 100
+    assert set(load.figures["releases"]) == {before, deployed.release}
+    assert (back.release, back.warm) == (before, True)
+    assert (beats.most, beats.looks > 100) == (1, True)
+    until(lambda: notes.ask("/runs?mark=long")["count"] > 0)
+    assert notes.ask("/runs?mark=long") == {"count": 1, "releases": [before]}
+    live, other = slots(notes)
+    assert running(notes) == {*(f"{live}-{name}-0" for name in PROCESSES), f"{other}-web-0"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"FAULT": "throw"}, "no such module as notes.plan_b"),
+        ({"FAULT": "never-ready"}, "still not ready"),
+        ({"CRASH_AFTER_SECONDS": "4.5"}, "out of luck"),
+        ({}, "there is no such column as notes.colour"),
+    ],
+    ids=["throws", "never ready", "crashes after the gate", "migration fails"],
+)
+def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str, str], said: str) -> None:
+    before, live = notes.live(), slots(notes)[0]
+    notes.commit("broken", {**fault, "FAULT_IN": "web"}, **({} if fault else {"broken": BROKEN_MIGRATION}))
+
+    with Load(notes.url, connections=10) as load, pytest.raises(FlowFailed) as caught:
+        notes.deploy()
+
+    assert said in "\n".join((*caught.value.last_lines, caught.value.message))
+    assert notes.live() == before
+    if "CRASH_AFTER_SECONDS" not in fault:
+        assert load.figures["lost"] == 0, load.figures
+        assert set(load.figures["releases"]) == {before}
+    assert {name for name in running(notes) if name.startswith(live)} == {f"{live}-{name}-0" for name in PROCESSES}
+    (notes.project / "notes/migrations/versions/broken.py").unlink(missing_ok=True)
+
+
+def test_a_controller_that_is_killed_after_the_switch_leaves_a_run_that_the_next_one_finishes(notes: Notes) -> None:
+    before = notes.live()
+    notes.commit("killed between switch and drain")
+    process = notes.command("deploy", "--env", NAME, "--lab", "--app", "notes")
+    until(lambda: process.poll() is not None or notes.live() != before)
+
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    switched = notes.live()
+    until(lambda: notes.shell("flock -n /run/windlass/lock/app-notes true && echo free || true").strip() == "free")
+    done = notes.deploy()
+
+    assert switched != before
+    assert "after every host had switched: finishing it" in done.story
+    assert (done.changed, done.release) == (False, switched)
+    live, other = slots(notes)
+    assert running(notes) == {*(f"{live}-{name}-0" for name in PROCESSES), f"{other}-web-0"}
+
+
+def test_a_process_that_was_killed_comes_back_and_so_does_all_of_it_after_a_reboot(notes: Notes) -> None:
+    live, _other = slots(notes)
+    release, units = notes.live(), running(notes)
+    pid = notes.shell(f"cat /run/notes/{live}/web-0.pid").strip()
+    notes.shell(f"kill -9 {pid}")
+    until(lambda: notes.shell(f"cat /run/notes/{live}/web-0.pid").strip() != pid)
+
+    lab.reboot(notes.lab, HOST, say=lambda _line: None)
+
+    until(lambda: running(notes) == units)
+    until(lambda: "200" in notes.shell("curl -s -o /dev/null -w '%{http_code}' http://localhost/healthz"))
+    assert notes.ask("/version") == {"release": release, "slot": live}
+
+
+def test_an_older_release_is_started_anew(notes: Notes) -> None:
+    while not (cold := [each.release for each in overview.releases(notes.workspace, notes.application).back if not each.warm]):
+        notes.commit("one more")
+        notes.deploy()
+
+    back = notes.rollback(cold[0])
+
+    assert (back.release, back.warm) == (cold[0], False)
+    assert notes.ask("/version")["release"] == cold[0] == notes.live()
+
+
+def test_the_processes_can_be_seen_and_restarted_one_by_one(notes: Notes) -> None:
+    live, _other = slots(notes)
+    with notes.workspace.fleet([HOST]) as fleet:
+        before = {each["name"]: each for each in overview.processes(notes.application, fleet)[HOST]}  # type: ignore[union-attr]
+        done = overview.restart(notes.application, fleet, "worker", gate_seconds=20, operator="ada@desk")
+        after = {each["name"]: each for each in overview.processes(notes.application, fleet)[HOST]}  # type: ignore[union-attr]
+
+    changed = {name for name in before if before[name]["pid"] != after[name]["pid"]}
+
+    assert done == {HOST: (f"notes-{live}-worker-0",)}
+    assert changed == {f"{live}-worker-0"}
+    assert before[f"{live}-web-0"]["status"] == "active (running)"
