@@ -27,8 +27,8 @@ def served(suite: Suite) -> Suite:
     if not suite.shell("app1", "ls -d /srv/tiny/live 2>/dev/null || true"):
         suite.deploy()
     own = suite.workspace.environment.application("tiny").processes["web"].environment
-    reload(suite.workspace, tiny(suite, environment={**own, "EXTRA": "once"}))
-    assert "EXTRA=once" in environ(suite).splitlines()
+    reload(suite.workspace, tiny(suite, environment={**own, "TAKEN_OUT": "once"}))
+    assert "TAKEN_OUT=once" in environ(suite).splitlines()
     return suite
 
 
@@ -68,8 +68,8 @@ def test_reload_starts_anew_without_losing_a_request_and_no_removed_variable_sur
     assert load.figures["lost"] == 0, load.figures
     assert {done.release, *load.figures["releases"], *served.live().values()} == {release}
     assert live(served) != slot
-    assert "EXTRA" not in environ(served)
-    assert "EXTRA" not in served.shell("app1", f"cat {DUMP}")
+    assert "TAKEN_OUT" not in environ(served)
+    assert "TAKEN_OUT" not in served.shell("app1", f"cat {DUMP}")
 
 
 def test_reload_into_a_release_that_no_longer_starts_fails_by_name_and_the_old_one_goes_on(served: Suite) -> None:
