@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`; both do all the set-up themselves, from a fresh clone on a bare Debian.
-.PHONY: help demo test check lab-test bench clean prepare lock
+.PHONY: help demo test check lab-test bench bench-backup clean prepare lock
 
 BIN := .venv/bin
 # The lab needs root; everything else runs as whoever you are.
@@ -10,6 +10,7 @@ help:
 	@echo "make test    everything: checks, unit tests, tests on real hosts"
 	@echo "make check   the quick ones: format, lint, types, import contracts, unit tests"
 	@echo "make bench   the figures of docs/benchmarks.md, measured here"
+	@echo "make bench-backup   those of backups"
 	@echo "make clean   takes all of it away: hosts, images, .venv, build"
 
 prepare:
@@ -33,6 +34,9 @@ lab-test: prepare
 
 bench: prepare
 	@$(BIN)/python -m benchmarks
+
+bench-backup: prepare
+	@$(ROOT) $(BIN)/python -m benchmarks.backup
 
 lock: prepare
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra demo --extra dev pyproject.toml -o requirements.lock

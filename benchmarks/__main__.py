@@ -13,12 +13,12 @@ import argparse
 import json
 import os
 import platform
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks import edge
+from benchmarks.figures import merge, spread
 from demo.commands import ENVIRONMENT, Windlass
 from demo.generator import Load
 from demo.site import Site
@@ -92,11 +92,6 @@ def nothing_to_do(windlass: Windlass, rounds: int) -> dict[str, Any]:
     }
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median and extremes."""
-    return {"median": round(statistics.median(values), 3), "least": round(min(values), 3), "most": round(max(values), 3)}
-
-
 def core(rounds: int) -> dict[str, Any]:
     """Deploys, rollbacks, and commands with nothing to do."""
     windlass = Windlass(PROJECT)
@@ -116,11 +111,10 @@ def main() -> None:
     parser.add_argument("--only", choices=list(parts), help="this part alone")
     parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "benchmarks.json")
     chosen = parser.parse_args()
-    known = json.loads(chosen.out.read_text(encoding="utf-8")) if chosen.out.exists() else {}
     found: dict[str, Any] = {}
     for name in [chosen.only] if chosen.only else parts:
         found |= parts[name](chosen.rounds)
-    chosen.out.write_text(json.dumps(known | found, indent=1) + "\n", encoding="utf-8")
+    merge(chosen.out, found)
     print(json.dumps(found, indent=1))
 
 

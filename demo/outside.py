@@ -1,7 +1,9 @@
-"""What is outside of the team's own hosts, on a host of the lab: an authority for certificates, as Let's Encrypt is one."""
+"""What is outside of the team's own hosts, on a host of the lab: an authority for certificates, as Let's Encrypt is one, and a
+storage that speaks S3."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -13,6 +15,15 @@ from demo.commands import ENVIRONMENT
 from windlass.lab import Lab, authority
 
 HOST = "internet"
+KEYS = ("storage_access_key", "storage_secret_key")
+BUCKET, STORAGE_PORT = "our-backups", 9000
+STORAGE = f"""
+apt-get install -qqy python3-venv >/dev/null
+python3 -m venv /opt/storage
+/opt/storage/bin/pip install -q 'moto[server]>=5.1,<6'
+exec /opt/storage/bin/moto_server -H 0.0.0.0 -p {STORAGE_PORT}
+"""
+ERRORS = {"tickets": ["/assets/no-such-file.js"]}  # what the grader asks for besides, to see an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +38,63 @@ class Outside:
         """The part of the inventory that is made anew with each lab; not in git."""
         return self.project / "inventories" / ENVIRONMENT / "outside.yml"
 
-    def open_authority(self, name: str, addresses: list[str]) -> Path:
-        """Start an authority to which this name leads to these addresses; the file with the certificates that it signs with."""
+    @property
+    def believed(self) -> Path:
+        """The file with the certificates that the authority signs with."""
+        return self.project / "build" / ENVIRONMENT / "authority.pem"
+
+    @property
+    def backup_key(self) -> Path:
+        """The file with the private key that the off-site backups are encrypted to."""
+        return self.believed.with_name("backup-key.txt")
+
+    def open(self, name: str, addresses: list[str]) -> None:
+        """Start both, unless they run. To the authority this name leads to these addresses; the storage gets ready meanwhile."""
+        if self.settings.exists() and self.shell("systemctl is-active pebble || true").strip() == "active":
+            return
         server, chain, key = authority.certificate_for(HOST)
         authority.start(self.shell, chain, key, {name: addresses})
-        self.tell({"certificates": {"directory": f"https://{HOST}:14000/dir", "directory_authority": server}})
-        believed = self.project / "build" / ENVIRONMENT / "authority.pem"
-        believed.parent.mkdir(parents=True, exist_ok=True)
-        believed.write_text(self.shell("curl -skf https://localhost:15000/roots/0"), encoding="utf-8")
-        return believed
+        self.shell(f"systemd-run --quiet --unit=storage sh -ec {shlex.quote(STORAGE)}")
+        root = self.shell("curl -skf https://localhost:15000/roots/0")
+        self.believed.parent.mkdir(parents=True, exist_ok=True)
+        self.believed.write_text(root, encoding="utf-8")
+        self.tell({"directory": f"https://{HOST}:14000/dir", "directory_authority": server + root, "grade_paths": ERRORS})
 
-    def tell(self, variables: dict[str, object]) -> None:
-        """Let the inventory know what is where."""
+    def open_bucket(self) -> None:
+        """Wait until the storage is there, and have the bucket made."""
+        self.shell(f"until curl -sf -o /dev/null -X PUT localhost:{STORAGE_PORT}/{BUCKET}; do sleep 0.2; done")
+
+    def stored(self) -> dict[str, str]:
+        """What the bucket holds: by name, the first bytes of it as text."""
+        names = re.findall("<Key>(.*?)</Key>", self.shell(f"curl -sf localhost:{STORAGE_PORT}/{BUCKET}"))
+        head = "curl -sf localhost:{}/{}/{} | head -c 21 | tr -c '[:print:]' ."
+        return {name: self.shell(head.format(STORAGE_PORT, BUCKET, shlex.quote(name))) for name in names}
+
+    def tell(self, certificates: dict[str, object]) -> None:
+        """Let the inventory know what is where, and whom the off-site backups are encrypted to."""
+        self.backup_key.unlink(missing_ok=True)
+        made = subprocess.run(["age-keygen", "-o", str(self.backup_key)], check=True, capture_output=True, text=True)
+        bucket = {
+            "bucket": BUCKET,
+            "endpoint": f"http://{self.lab.hosts[HOST].address}:{STORAGE_PORT}",
+            "access_key": "{{ secrets.storage_access_key }}",
+            "secret_key": "{{ secrets.storage_secret_key }}",
+        }
+        told = {
+            "variables": {"certificates": certificates},
+            "stores": {"offsite": {"s3": bucket}},
+            "secrets": {name: {"description": "of the storage outside", "generate": 20} for name in KEYS},
+            "backups": {
+                "tickets-offsite": {
+                    "database": "tickets",
+                    "host": "web1",
+                    "stores": ["offsite"],
+                    "recipients": [made.stderr.split()[-1]],
+                }
+            },
+        }
         about = "# Written by `make demo`: the world outside of this lab.\n"
-        self.settings.write_text(about + yaml.safe_dump({"variables": variables}), encoding="utf-8")
+        self.settings.write_text(about + yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
 
     def shell(self, script: str) -> str:
         """What a script prints that runs there as root."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,14 +40,16 @@ class Stage:
     outside: Outside = field(init=False)
 
     def has(self, lab: Lab) -> None:
-        """The hosts are up; the site is reached by http."""
+        """The hosts are up. Visitors come by http, or by https if they are the hosts of an earlier story."""
         self.lab = lab
         self.outside = Outside(self.project, lab)
         self.site = Site(tuple(f"http://{lab.hosts[host].address}/" for host in BALANCERS), NAME)
+        if self.outside.believed.exists() and _is_open(lab.hosts[BALANCERS[0]].address, 443):
+            self.come_by_https()
 
-    def secure(self, authority: Path) -> None:
-        """From now on visitors come by https, and believe this authority alone."""
-        self.site = Site(tuple(url.replace("http:", "https:") for url in self.site.urls), NAME, authority)
+    def come_by_https(self) -> None:
+        """From now on visitors believe the authority outside, and nobody else."""
+        self.site = Site(tuple(f"https://{self.lab.hosts[host].address}/" for host in BALANCERS), NAME, self.outside.believed)
 
     def typed(self, *words: str) -> str:
         """Show a command as a person types it."""
@@ -91,6 +94,14 @@ class Stage:
         """Run something on a host as a person would who logs in with ssh; what it prints."""
         command = self.lab.ssh(host, shlex.join(words))
         return subprocess.run(command.arguments, input=given, check=True, capture_output=True, text=True).stdout
+
+
+def _is_open(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def changed(document: dict[str, Any]) -> int:

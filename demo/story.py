@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from demo.chapters import backups, hosts, https, releases, secret
+from demo.chapters import backups, doors, hosts, https, releases, secret
 from demo.commands import Windlass
 from demo.screen import Screen
 from demo.stage import Stage
@@ -18,11 +18,14 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
     hosts.set_up,
     releases.first,
     https.certify,
+    https.grade,
     releases.second,
     releases.broken,
     releases.back,
     backups.backup,
     backups.prove,
+    backups.off_site,
+    doors.scan,
     secret.look,
 )
 

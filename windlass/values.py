@@ -80,6 +80,17 @@ def seconds(text: str | float) -> float:
     return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
+_UNITS = {"kB": 10, "MB": 20, "GB": 30}
+
+
+def size(text: str) -> int:
+    """Bytes of a size as PostgreSQL writes it: 64MB are 64 times 1024 times 1024. Raises ValueError."""
+    number, unit = text[:-2], text[-2:]
+    if not number.isdigit() or unit not in _UNITS:
+        raise ValueError(f"not a size such as 64MB: {text!r}")
+    return int(number) << _UNITS[unit]
+
+
 def human_seconds(value: float) -> str:
     """A duration as a person says it: `340 ms`, `4.2 s`, `3 min 20 s`, `5 h 10 min`, `12 d`."""
     if value < 1:

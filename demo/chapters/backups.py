@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from demo.commands import Unexpected
 from demo.stage import Stage, same
+
+AGE = "age-encryption.org/v1"  # what everything begins with that age has encrypted
 
 
 def backup(stage: Stage) -> None:
@@ -26,3 +29,22 @@ def prove(stage: Stage) -> None:
     stage.screen.good(
         f"every table has the rows that the dump's own snapshot had: {stage.took('drill')}; the backup counts as proven"
     )
+
+
+def off_site(stage: Stage) -> None:
+    stage.screen.chapter("The same off-site: encrypted on the database's host, and sent from there into a bucket")
+    stage.outside.open_bucket()
+    stage.run("backup off-site", "backup", "--name", "tickets-offsite")
+    stored = {name.rsplit("/", 1)[-1]: head for name, head in stage.outside.stored().items()}
+    data = {name: head for name, head in stored.items() if name.endswith(".age")}
+    if not data or set(data.values()) != {AGE}:
+        raise Unexpected(f"not encrypted: {stored}")
+    stage.screen.quote([f"{name:24} begins with {head}" for name, head in sorted(data.items())])
+    stage.screen.good(f"the host had neither the storage's key nor the one that opens it: {stage.took('backup off-site')}")
+    stage.run("drill off-site", "backup.drill", "--name", "tickets-offsite", "--identity", _from_here(stage))
+    stage.screen.good(f"fetched, opened with the key of this machine, restored and compared: {stage.took('drill off-site')}")
+    stage.figures["off_site"] = sorted(data)
+
+
+def _from_here(stage: Stage) -> str:
+    return str(stage.outside.backup_key.relative_to(stage.project))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from demo.commands import ENVIRONMENT
-from demo.stage import Stage, changed
+from demo.stage import BALANCERS, NAME, Stage, changed
 from windlass import lab
 from windlass.flows.twin import labs_folder
 
@@ -15,6 +15,8 @@ def boot(stage: Stage) -> None:
     stage.has(running)
     names = ", ".join(f"{host.name} {host.address}" for host in running.hosts.values())
     stage.screen.good(f"{names}: {stage.took('lab.up')}")
+    stage.outside.open(NAME, [running.hosts[host].address for host in BALANCERS])
+    stage.screen.good("on internet there are now an authority that gives certificates, and a storage that speaks S3")
 
 
 def set_up(stage: Stage) -> None:

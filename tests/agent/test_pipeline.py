@@ -31,13 +31,19 @@ def alive(process_id: int) -> bool:
         return False
 
 
-def test_what_goes_in_comes_out_and_is_counted(context: Context) -> None:
+@pytest.mark.parametrize("way", ["spliced", "copied", "tapped"])
+def test_what_goes_in_comes_out_and_is_counted(context: Context, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "copied":  # an older Python
+        monkeypatch.delattr(os, "splice")
+    seen: list[bytes] = []
+    taps = {0: seen.append} if way == "tapped" else None
     content = os.urandom(3_000_000)
     pieces = (content[start : start + 32_000] for start in range(0, len(content), 32_000))
     out: list[bytes] = []
 
     with Guard(context, 60) as guard:
-        pipeline = Pipeline(guard, [shell("first", "cat"), shell("second", "cat; echo more"), shell("third", "cat")], give=True)
+        stages = [shell("first", "cat"), shell("second", "cat; echo more"), shell("third", "cat")]
+        pipeline = Pipeline(guard, stages, give=True, taps=taps)
         reader = threading.Thread(target=lambda: out.extend(pipeline.chunks()))
         reader.start()
         pipeline.feed(pieces)
@@ -46,6 +52,7 @@ def test_what_goes_in_comes_out_and_is_counted(context: Context) -> None:
 
     assert b"".join(out) == content + b"more\n"
     assert pipeline.passed == [3_000_000, 3_000_005]
+    assert b"".join(seen) == (content if way == "tapped" else b"")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ def test_the_demonstration_loses_no_request_and_no_row(clone: Path) -> None:
     assert figures["rows"]["before"] == figures["rows"]["after"] == 1000
     assert figures["setup"]["changed"] > 100
     assert figures["setup"]["changed_again"] == 0
+    assert set(figures["grades"].values()) == {"A+"}
+    assert figures["open_from_outside"] == [22, 80, 443, 4873]
+    assert "dump.zst.age" in figures["off_site"]
     assert figures["secret"] == {"read_from": 6, "leaked": 0}
     assert set(figures["switch_milliseconds"]) == {"app1", "app2"}
     assert "what to type next" in told.stdout

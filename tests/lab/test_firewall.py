@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 
 from tests.unit.sample_project import run_tasks
 from windlass import lab
-from windlass.flows.firewall import Exposure, Ports, check
+from windlass.agent.core import scanner
+from windlass.flows.firewall import Exposure, Ports, check, compiled_for
 from windlass.flows.setup import setup
+from windlass.flows.steps import all_of
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
 from windlass.hosts.channel import Channel
+from windlass.lab import ipv6
+from windlass.operations.scan import Scan
+from windlass.plans.exposure import Seen, differences
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab
@@ -39,7 +45,6 @@ applications:
 secrets: {redis_password: {description: made up}}
 variables: {redis: {password: {secret: redis_password}}}
 """
-SIX = {"web1": "2001:db8:77::10", "app1": "2001:db8:77::11", "data1": "2001:db8:77::12"}
 SERVER = "import http.server,socket;http.server.HTTPServer.address_family=socket.AF_INET6;http.server.test(port={port},bind='::')"
 LISTEN = {"web1": (80,), "app1": (88, 99), "data1": (6379,)}
 # The kernel remembers each attempt for minutes, for all hosts of the lab together: so not all 65,535 of all of them.
@@ -53,6 +58,7 @@ class Place:
 
     workspace: Workspace
     lab: lab.Lab
+    six: dict[str, str]
 
     def shell(self, host: str, script: str) -> str:
         answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/sh", "-ec", script), limit=120)
@@ -76,10 +82,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     (project / "inventories" / NAME / "hosts.yml").write_text(HOSTS)
     try:
         running = lab.up(lab_spec(load_environment(project, NAME)), root=labs_folder(project), say=lambda _line: None)
-        made = Place(open_workspace(project, NAME, lab=True), running)
-        for host, address in SIX.items():
-            made.shell(host, f"ip address add {address}/64 dev host0 nodad")
-            for port in LISTEN[host]:
+        made = Place(open_workspace(project, NAME, lab=True), running, ipv6.give(running))
+        for host, ports in LISTEN.items():
+            for port in ports:
                 listen(made, host, port)
         result = setup(made.workspace, made.workspace.hosts(), roles=("firewall",))
         assert result.error() is None
@@ -99,7 +104,7 @@ def test_what_is_open_is_exactly_what_was_compiled_but_for_the_families_that_it_
     assert {name: exposure.differences for name, exposure in found.items()} == {"web1": (), "app1": (), "data1": ()}
     assert {name: exposure.blind for name, exposure in found.items()} == {"web1": (), "app1": (), "data1": ()}
     public, shop, store = looks(found["web1"]), looks(found["app1"]), looks(found["data1"])
-    assert public == {("", False): {22, 80}} | {(peer, six): {22, 80} for peer in ("app1", "data1") for six in (False, True)}
+    assert public == {(viewer, six): {22, 80} for viewer in ("", "app1", "data1") for six in (False, True)}
     assert (shop[("web1", False)], shop[("web1", True)], shop[("", False)], shop[("data1", False)]) == (
         {22, 88},
         {22},
@@ -133,13 +138,13 @@ DOCKER = """
 table ip docker-like {
     chain prerouting {
         type nat hook prerouting priority dstnat; policy accept;
-        fib daddr type local tcp dport { 6380, 88 } dnat to 172.31.7.2
+        fib daddr type local tcp dport { PORTS } dnat to 172.31.7.2
     }
 }
 table ip6 docker-like {
     chain prerouting {
         type nat hook prerouting priority dstnat; policy accept;
-        fib daddr type local tcp dport { 6380, 88 } dnat to fd00:31:7::2
+        fib daddr type local tcp dport { PORTS } dnat to fd00:31:7::2
     }
 }
 """
@@ -153,7 +158,7 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 systemctl stop listen-88
 """
 GONE = """
-systemctl stop box-6380 box-88; ip netns delete box
+ip netns delete box
 nft delete table ip docker-like; nft delete table ip6 docker-like
 """
 FLOOD = """
@@ -167,6 +172,22 @@ for _ in range(400):
 """
 
 
+def publish(place: Place, *ports: int) -> None:
+    """A container on app1, made and published as Docker does it; port 88 of the host itself is shut meanwhile."""
+    place.shell("app1", CONTAINER)
+    for port in ports:
+        program = SERVER.format(port=port)
+        place.shell("app1", f'systemd-run --quiet --collect --unit=box-{port} ip netns exec box python3 -c "{program}"')
+        place.shell("app1", f"until ip netns exec box ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done")
+    rules = DOCKER.replace("PORTS", ", ".join(map(str, ports)))
+    place.shell("app1", f"nft -f - <<'END'\n{rules}END")
+
+
+def withdraw(place: Place, *ports: int) -> None:
+    place.shell("app1", f"systemctl stop {' '.join(f'box-{port}' for port in ports)}; {GONE}")
+    listen(place, "app1", 88)
+
+
 def reached(place: Place, viewer: str, address: str, port: int) -> bool:
     look = f"import socket; socket.create_connection(('{address}', {port}), 1.5)"
     return lab.run_inside(place.lab.hosts[viewer], Command.of("python3", "-c", look)).code == 0
@@ -174,28 +195,19 @@ def reached(place: Place, viewer: str, address: str, port: int) -> bool:
 
 def test_what_a_container_publishes_is_open_to_those_only_who_were_compiled_in(place: Place) -> None:
     """Published as Docker does it, in tables of its own: they stay, and what they let by is dropped all the same."""
-    place.shell("app1", CONTAINER)
-    for port in (6380, 88):
-        program = SERVER.format(port=port)
-        place.shell("app1", f'systemd-run --quiet --collect --unit=box-{port} ip netns exec box python3 -c "{program}"')
-        place.shell("app1", f"until ip netns exec box ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done")
-    place.shell("app1", f"nft -f - <<'END'\n{DOCKER}END")
+    publish(place, 6380, 88)
     four = place.lab.hosts["app1"].address
     try:
         seen = {
-            (viewer, port): (reached(place, viewer, four, port), reached(place, viewer, SIX["app1"], port))
+            (viewer, port): (reached(place, viewer, four, port), reached(place, viewer, place.six["app1"], port))
             for viewer in ("web1", "data1")
             for port in (6380, 88)
         }
         place.shell("app1", "nft delete table inet windlass")
-        bare = [reached(place, "data1", address, 6380) for address in (four, SIX["app1"])]
+        bare = [reached(place, "data1", address, 6380) for address in (four, place.six["app1"])]
         place.shell("app1", "systemctl reload windlass-firewall; nft list table ip docker-like; nft list table ip6 docker-like")
     finally:
-        place.shell(
-            "app1",
-            GONE,
-        )
-        listen(place, "app1", 88)
+        withdraw(place, 6380, 88)
 
     assert seen == {
         ("web1", 6380): (False, False),
@@ -204,6 +216,39 @@ def test_what_a_container_publishes_is_open_to_those_only_who_were_compiled_in(p
         ("data1", 88): (False, False),
     }
     assert bare == [True, True]  # without our rules it would have been reached: the test can fail
+
+
+HAND = """
+nft insert rule inet windlass input tcp dport 47001 accept
+nft insert rule inet windlass published meta l4proto tcp ct original proto-dst 47002 return
+"""
+EVERY = range(1, 65536)
+
+
+def test_of_all_ports_those_opened_by_hand_and_the_one_that_is_gone_are_found_and_no_other(place: Place) -> None:
+    """All 65,535, from outside over IPv6 and from another host over IPv4: each family in one direction, for the sake of time."""
+    listen(place, "app1", 47001)
+    publish(place, 47002)
+    place.shell("app1", HAND)
+    four, six = place.lab.hosts["app1"].address, place.six["app1"]
+    try:
+        with place.workspace.fleet(["web1"]) as fleet, ThreadPoolExecutor(1) as here:
+            outside = here.submit(scanner.scan, six, EVERY, 1.5)
+            found = all_of(fleet.run_same(["web1"], [Scan(addresses=(four,))]))["web1"][0].data["scans"][0]
+            seen = [
+                Seen("app1", six, "", scanner.source_towards(six), tuple(outside.result())),
+                Seen("app1", four, "web1", found["source"], tuple(found["open"])),
+            ]
+    finally:
+        withdraw(place, 47002)
+        place.shell("app1", "systemctl stop listen-47001; systemctl reload windlass-firewall")
+
+    compiled = compiled_for(place.workspace, place.workspace.hosts("app1"))["app1"]
+    assert {(each.viewer, each.port, each.kind) for each in differences(compiled, seen)} == {
+        *((viewer, port, "open") for viewer in ("", "web1") for port in (47001, 47002)),
+        ("web1", 88, "closed"),
+    }
+    assert [set(each.open) for each in seen] == [{22, 47001, 47002}] * 2
 
 
 def test_thirty_logins_in_a_row_are_let_in_and_hundreds_are_not(place: Place) -> None:
@@ -228,6 +273,8 @@ def test_the_tasks_plan_apply_explain_and_check(place: Place) -> None:
     missing = run_tasks(project, "firewall.check", "--env", NAME, "--lab", "--json", "--limit", "app1", "--ports", "80-100")
     applied = json.loads(run_tasks(project, "firewall.apply", "--env", NAME, "--lab", "--json").stdout)
     right = run_tasks(project, "firewall.check", "--env", NAME, "--lab", "--limit", "app1", "--ports", "80-100")
+    few = ("--limit", "app1", "--ports", "80-100", "--json")
+    views = [run_tasks(project, "firewall.check", "--env", NAME, "--lab", *few, "--from", who) for who in ("outside", "data1")]
     explained = run_tasks(project, "firewall.explain", "--env", NAME, "--lab", "--limit", "app1")
 
     assert (plan["result"]["changed"], plan["hosts"]["app1"]["status"]) == (1, "changed")
@@ -246,6 +293,8 @@ def test_the_tasks_plan_apply_explain_and_check(place: Place) -> None:
     assert (applied["exit_code"], applied["result"]["changed"]) == (0, 1)
     assert right.returncode == 0, right.stderr
     assert "exactly what was compiled is open" in right.stdout
+    viewers = [{seen["from"] for seen in json.loads(each.stdout)["result"]["hosts"]["app1"]["seen"]} for each in views]
+    assert viewers == [{"outside"}, {"data1"}]
     assert f"web1 ({place.lab.hosts['web1'].address})" in explained.stdout
 
 
@@ -264,7 +313,7 @@ table inet windlass {
 def loaded(place: Place) -> dict[str, str]:
     """The rules of all hosts, as file and in the kernel."""
     script = "sha256sum /etc/windlass/firewall.nft; nft --stateless --terse list table inet windlass"
-    return {host: place.shell(host, script) for host in SIX}
+    return {host: place.shell(host, script) for host in place.six}
 
 
 def test_rules_that_shut_us_out_are_taken_back_and_the_other_hosts_are_left_alone(place: Place) -> None:

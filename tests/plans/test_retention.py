@@ -21,7 +21,7 @@ def policy(**counts: int | str) -> Keep:
 
 def nightly(count: int, **changes: object) -> list[Candidate]:
     """One a night at 2:30, `0` last night, `1` the night before."""
-    values = {"verified": True, "size": 100} | changes
+    values = {"verified": True} | changes
     return [Candidate(str(day), NOW - timedelta(days=day, hours=9, minutes=30), **values) for day in range(count)]  # type: ignore[arg-type]
 
 
@@ -90,11 +90,16 @@ def test_what_is_dated_in_the_future_is_neither_counted_nor_dropped() -> None:
     assert kept(backups, policy(last=1)) == {"0", "future"}
 
 
-def test_nothing_is_dropped_while_the_newest_is_suspiciously_small() -> None:
-    backups = [Candidate("small", NOW, verified=True, size=49), *nightly(6)]
+def test_nothing_is_dropped_while_the_newest_is_suspicious() -> None:
+    small = Candidate("small", NOW - timedelta(hours=1), verified=False, suspicious="half as big as usual")
+    failed = Candidate("failed", NOW - timedelta(minutes=30), verified=False)
 
-    assert kept(backups, policy(last=1)) == {"small", *"012345"}
-    assert kept([Candidate("fair", NOW, verified=True, size=50), *nightly(6)], policy(last=1)) == {"fair"}
+    assert kept([small, *nightly(6)], policy(last=1)) == {"small", *"012345"}
+    assert kept([failed, small, *nightly(6)], policy(last=1)) == {"failed", "small", *"012345"}
+    assert kept([Candidate("accepted", NOW, verified=True), small, *nightly(6)], policy(last=1)) == {"accepted"}
+    assert reasons([small, *nightly(2)], policy(last=1))["1"] == (
+        "nothing is dropped while the newest, small, is suspicious: half as big as usual",
+    )
 
 
 def test_an_empty_policy_drops_nothing() -> None:
@@ -167,7 +172,6 @@ def sets_of_backups(draw: some.DrawFn) -> list[Candidate]:
             NOW - timedelta(hours=hour),
             verified=draw(some.booleans()),
             proven=draw(some.booleans()),
-            size=draw(some.integers(1, 400)),
         )
         for number, hour in enumerate(hours)
     ]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
-from windlass.agent.core import postgres
+from windlass.agent.core import fingerprints, postgres
 from windlass.agent.core.context import STATE, Context
+from windlass.agent.core.dumping import SQUEEZE, compression_of
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.core.pipeline import Pipeline, Stage
 from windlass.agent.core.postgres import SUPERUSER, Server
 from windlass.agent.core.sealing import UNSQUEEZE, Proofreader, seal
 from windlass.agent.file import received
-
-SQUEEZE = ["nice", "-n", "10", "zstd", "-q", "-T0", "-3", "-c"]
 
 _DATABASES = """
 SELECT json_build_object('name', datname, 'owner', pg_get_userbyid(datdba), 'bytes', pg_database_size(oid),
@@ -76,15 +75,17 @@ def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
         session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
         data = session.ask(_DESCRIPTION)[0]
         snapshot = session.ask("SELECT to_json(pg_export_snapshot());")[0]
-        session.begin(postgres.COUNT_TABLES)
-        command = [server.program("pg_dump"), "--format=custom", "--compress=0", "--snapshot=" + snapshot]
+        way = compression_of(guard, server)
+        session.begin(fingerprints.tables_up_to(arguments["hash_bytes"]))
+        command = [server.program("pg_dump"), "--format=custom", way.option, "--snapshot=" + snapshot]
         command += ["--lock-wait-timeout=%d" % postgres.LOCK_LIMIT, "--no-password", "--dbname", database]
         source, reader = Stage("pg_dump", command, SUPERUSER, server.environment), _reader(server)
-        sent = send(guard, source, reader, arguments, context)
-        data["tables"] = dict(session.rows())
+        sent = send(guard, source, reader, arguments, context, way.squeeze)
+        data["tables"], data["hashes"] = fingerprints.told(session.rows())
+        data["sequences_behind"], data["invalid_indexes"] = session.ask(fingerprints.SEQUENCES), session.ask(fingerprints.INVALID)
         session.close()
         data["pg_dump"] = guard.run([server.program("pg_dump"), "--version"], SUPERUSER).text.strip()
-    return Outcome(False, data=dict(data, server_version=server.version, **sent))
+    return Outcome(False, data=dict(data, server_version=server.version, inner=way.inner, **sent))
 
 
 def dump_globals(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -119,13 +120,20 @@ def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Contex
     return pipeline.passed[0]
 
 
-def send(guard: Guard, source: Stage, reader: Optional[Stage], arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
+def send(
+    guard: Guard,
+    source: Stage,
+    reader: Optional[Stage],
+    arguments: Dict[str, Any],
+    context: Context,
+    squeeze: Sequence[str] = SQUEEZE,
+) -> Dict[str, Any]:
     """Stream what a program writes to the controller, compressed, and encrypted where there are recipients. Every part goes so.
 
     What is encrypted is decoded by `reader` at the same time. Raises OperationError if any of the programs fails.
     """
     started = time.monotonic()
-    stages = [source, Stage("zstd", SQUEEZE, SUPERUSER)]
+    stages = [source, Stage("zstd", squeeze, SUPERUSER)]
     if not arguments["recipients"]:
         sent = _stream(Pipeline(guard, stages), arguments["stream"], context)
     else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
-from windlass.agent.core import postgres
+from windlass.agent.core import fingerprints, postgres
 from windlass.agent.core.context import Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
@@ -19,6 +19,8 @@ from windlass.agent.core.sealing import UNSQUEEZE
 from windlass.agent.file import received
 
 DATABASE = "drill"
+FIRST_WITH_AMCHECK = 14
+DAMAGE = 2  # pg_amcheck's status when it found some
 SMOKE_OPTIONS = "-c statement_timeout=60000 -c lock_timeout=5000 -c default_transaction_read_only=on"
 _ROLES = r"""
 SELECT format('CREATE ROLE %I NOLOGIN;', role) FROM json_array_elements_text(:'roles') role
@@ -53,11 +55,45 @@ def drill(arguments: Dict[str, Any], context: Context) -> Outcome:
         clock.over("start")
         _restore(guard, scratch.server, dump, source, arguments["jobs"])
         clock.over("restore")
-        rows = dict(scratch.server.ask(guard, DATABASE, postgres.COUNT_TABLES))
+        looked = _looked_at(guard, scratch.server, arguments["hashed"])
         smoke = [[question, _smoke(guard, scratch.server, question)] for question in arguments["smoke"]]
         clock.over("check")
-        data = {"tables": rows, "smoke": smoke, "seconds": clock.seconds, "server_version": scratch.server.version}
-    return Outcome(False, data=data)
+        amcheck = _amcheck(guard, scratch.server, arguments["jobs"])
+        clock.over("amcheck")
+    return Outcome(
+        False,
+        data=dict(looked, smoke=smoke, amcheck=amcheck, seconds=clock.seconds, server_version=scratch.server.version),
+    )
+
+
+def _looked_at(guard: Guard, server: Server, hashed: List[str]) -> Dict[str, Any]:
+    """The same as was looked at when the database was dumped."""
+    tables, hashes = fingerprints.told(server.ask(guard, DATABASE, fingerprints.tables_hashed(hashed)))
+    return {
+        "tables": tables,
+        "hashes": hashes,
+        "sequences_behind": server.ask(guard, DATABASE, fingerprints.STEADY + fingerprints.SEQUENCES),
+        "invalid_indexes": server.ask(guard, DATABASE, fingerprints.STEADY + fingerprints.INVALID),
+    }
+
+
+def _amcheck(guard: Guard, server: Server, jobs: int) -> Optional[List[str]]:
+    """What pg_amcheck finds wrong with tables and indexes: each row in its index, each page in its place. None if it is not there.
+
+    An index that a restore has just built can be wrong all the same: functions only claim to be immutable, collations change.
+    """
+    there = "SELECT to_json(count(*)) FROM pg_available_extensions WHERE name = 'amcheck';"
+    if server.major < FIRST_WITH_AMCHECK or not server.ask(guard, DATABASE, there)[0]:
+        return None
+    command = [server.program("pg_amcheck"), "--install-missing", "--heapallindexed", "--parent-check", "--no-password"]
+    program = guard.start(command + ["--jobs=%d" % jobs, DATABASE], SUPERUSER, server.environment)
+    output, errors = program.communicate()
+    guard.check()
+    if program.returncode not in (0, DAMAGE):
+        lines = errors.decode("utf-8", "replace").splitlines()[-12:]
+        raise OperationError("pg_amcheck ended with status %d" % program.returncode, last_lines=lines)
+    lines = output.decode("utf-8", "replace").splitlines()[:100]
+    return lines if program.returncode == DAMAGE else []
 
 
 def _fetch(guard: Guard, content: Dict[str, Any], folder: str, context: Context) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import time
 from typing import Any, Dict, Tuple
 
-from windlass.agent.core import postgres, process
+from windlass.agent.core import fingerprints, postgres, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
@@ -58,7 +58,7 @@ def _restored(guard: Guard, server: Server, arguments: Dict[str, Any], database:
         decode(guard, arguments["content"], Stage("pg_restore", reader, SUPERUSER, server.environment), context)
         dress(guard, server, database, arguments["source"])
         server.ask(guard, database, "ANALYZE;")
-        return dict(server.ask(guard, database, postgres.COUNT_TABLES))
+        return fingerprints.told(server.ask(guard, database, fingerprints.tables_up_to(0)))[0]
     except BaseException:
         server.drop(database)
         raise

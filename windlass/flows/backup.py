@@ -18,6 +18,7 @@ from windlass.flows.holdings import Pruned, prune_held
 from windlass.flows.recovery_parts import Wanted, check_of, told_parts, wanted_parts
 from windlass.flows.vault import Vault, is_whole, open_vault
 from windlass.operations.operation import LocalFile, Operation
+from windlass.plans.shrinkage import shrinkage
 from windlass.stores.instructions import instructions
 from windlass.stores.manifest import BARE_FORMAT, FORMAT, SEALED_FORMAT, Manifest, Part, Stored, part_name, stamp
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from windlass.stores.store import Draft
 
 SOURCE = ("owner", "encoding", "collate", "ctype", "provider", "locale", "connection_limit", "access", "settings")
-SOURCE_EXTRA = ("extensions", "roles", "large_objects", "bytes")
+SOURCE_EXTRA = ("extensions", "roles", "large_objects", "bytes", "sequences_behind", "invalid_indexes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,12 @@ class BackedUp:
     pruned: Pruned = field(default_factory=Pruned)
 
 
-def backup(workspace: Workspace, entry: Backup, listener: events.Listener = events.nobody) -> BackedUp:
+def backup(
+    workspace: Workspace, entry: Backup, listener: events.Listener = events.nobody, *, accept_shrunk: bool = False
+) -> BackedUp:
     """Make one recovery point. Nothing is visible in the store before its bytes were read back and decoded to the end.
 
+    One that is far smaller than the good ones before it is kept, but is no good one, unless `accept_shrunk` says it is right.
     Raises RefusedError (another run is at these backups), OperationFailed, ConnectionFailed, and BackupError.
     """
     with open_vault(workspace, entry, listener) as vault:
@@ -67,10 +71,11 @@ def backup(workspace: Workspace, entry: Backup, listener: events.Listener = even
         vault.store.sweep(entry.name, started)
         draft = vault.store.begin(entry.name, f"{stamp(started)}-{secrets.token_hex(3)}")
         try:
-            stored = _made(vault, draft, started)
+            stored = _made(vault, draft, started, accept_shrunk=accept_shrunk)
         except BaseException:
             draft.discard()
             raise
+        _refuse_suspicious(stored)
         with vault.timer.step("prune"):
             pruned = prune_held(vault.store, entry, listener)
         return _backed_up(vault, stored, pruned)
@@ -96,7 +101,20 @@ def _backed_up(vault: Vault, stored: Stored, pruned: Pruned) -> BackedUp:
     )
 
 
-def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
+def _refuse_suspicious(stored: Stored) -> None:
+    """Raises BackupError for one that is kept, but does not count."""
+    lines = stored.manifest.suspicious
+    if lines:
+        raise BackupError(
+            f"{stored.id} is suspicious: {lines[0]}",
+            host=stored.manifest.host,
+            last_lines=lines,
+            hint="look at what it was made of. It is kept, does not count as good, and nothing is dropped meanwhile. "
+            "If so little is right: invoke backup.run --accept-shrunk",
+        )
+
+
+def _made(vault: Vault, draft: Draft, started: datetime, *, accept_shrunk: bool) -> Stored:
     """Make each part, verify it, publish all of them; any that fails fails the whole."""
     made: dict[str, Mapping[str, Any]] = {}
     wanted = tuple(wanted_parts(vault.entry))
@@ -112,8 +130,15 @@ def _made(vault: Vault, draft: Draft, started: datetime) -> Stored:
         seconds = round(time.monotonic() - began, 3)
     with vault.timer.step("publish"):
         times = {"started": started, "ended": datetime.now(UTC), "verify_seconds": seconds}
-        manifest = _manifest(vault, draft.id, wanted, made, times)
+        manifest = _judged(vault, _manifest(vault, draft.id, wanted, made, times), accept_shrunk=accept_shrunk)
         return draft.publish(manifest, instructions(manifest))
+
+
+def _judged(vault: Vault, manifest: Manifest, *, accept_shrunk: bool) -> Manifest:
+    """The manifest, with what is suspicious about its size."""
+    good = [each.manifest.extent for each in reversed(vault.store.listing(vault.entry.name).backups) if each.verified]
+    lines = shrinkage(manifest.extent, good, int(vault.entry.shrink.rstrip("%")))
+    return manifest.model_copy(update={"suspicious": () if accept_shrunk else lines, "accepted": accept_shrunk and bool(lines)})
 
 
 def _tell_of_changes(vault: Vault, part: Wanted, told: Mapping[str, Any]) -> None:
@@ -185,6 +210,7 @@ def _manifest(
         windlass=windlass.__version__,
         parts={part_name(part.name, entry.recipients): _part(part, made[part.name]) for part in wanted},
         tables=told.get("tables", {}),
+        hashes=told.get("hashes", {}),
         source={key: told[key] for key in (*SOURCE, *SOURCE_EXTRA)} if entry.database else {},
         **times,
     )

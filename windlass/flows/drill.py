@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,15 @@ from windlass.flows.recovery_parts import unpacking
 from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
 from windlass.operations.drill import Drill
-from windlass.plans.restoration import differences, drill_room
+from windlass.plans.proving import Snapshot, Targets, deviations, missed, weaknesses
+from windlass.plans.restoration import drill_room
 from windlass.stores.manifest import Proof
+from windlass.values import seconds
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
-    from windlass.stores.manifest import Stored
+    from windlass.stores.manifest import Manifest, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,12 @@ def drill(
 ) -> Drilled:
     """Restore a backup (the newest good one if empty) into a scratch server on the database's host, and measure.
 
-    Passed means: every table has the rows that the snapshot had, every smoke question gave true, and of folders and the like as
-    many entries came back as went in. Either way the
-    result is kept beside the backup; what was interrupted proves nothing and is not kept. Nothing stays on the host.
-    Raises BackupError for a drill that was not passed, RefusedError (lock, room), UsageError and HostError.
+    Passed means: every table has the rows that the snapshot had (the smaller ones compared by hash), pg_amcheck finds no
+    damage, no sequence is behind its column that was not before, every smoke question gave true, and of folders and the like
+    as many entries came back as went in. Either way the result is kept beside the backup; what was interrupted proves nothing
+    and is not kept. Nothing stays on the host.
+    Raises BackupError for a drill that was not passed, or that was and missed a target, RefusedError (lock, room), UsageError
+    and HostError.
     """
     began = time.monotonic()
     with open_vault(workspace, entry, listener, identity) as vault:
@@ -52,10 +56,19 @@ def drill(
         except OperationFailed as error:
             vault.store.add_proof(entry.name, _broken(vault, stored, started, error))
             raise
-        proof = _proof(vault, stored, started, data, parts, (time.monotonic() - began) / 60)
+        newest = vault.store.listing(entry.name).newest()
+        found = _Found(data, parts, time.monotonic() - began, newest=newest is not None and newest.id == stored.id)
+        proof = _proof(vault, stored, started, found)
         vault.store.add_proof(entry.name, proof)
     if not proof.passed:
         raise _not_passed(entry, proof)
+    if proof.missed:
+        raise BackupError(
+            f"{proof.backup} of {entry.name} is proven, but {proof.missed[0]}",
+            host=entry.host,
+            last_lines=proof.missed,
+            hint="the result is kept beside the backup; back up more often, restore a smaller database, or set other targets",
+        )
     return Drilled(entry.name, proof)
 
 
@@ -63,7 +76,12 @@ def _database(vault: Vault, stored: Stored) -> Mapping[str, Any]:
     """What came of restoring the dump."""
     _make_sure_of_room(vault, stored)
     with vault.content(stored) as content, vault.timer.step("drill", [vault.entry.host]):
-        operation = Drill(content=content, source=stored.manifest.source, smoke=vault.entry.smoke)
+        operation = Drill(
+            content=content,
+            source=stored.manifest.source,
+            hashed=tuple(stored.manifest.hashes),
+            smoke=vault.entry.smoke,
+        )
         return vault.run(operation)[0].data
 
 
@@ -90,30 +108,65 @@ def _make_sure_of_room(vault: Vault, stored: Stored) -> None:
         )
 
 
-def _proof(
-    vault: Vault,
-    stored: Stored,
-    started: datetime,
-    data: Mapping[str, Any],
-    parts: Mapping[str, Mapping[str, Any]],
-    minutes: float,
-) -> Proof:
-    tables: Mapping[str, int] = data.get("tables", {})
-    wrong = differences(stored.manifest.tables, tables)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a drill came to: `data` of the database, `parts` of the rest, `seconds` of it all, and whether it was the newest."""
+
+    data: Mapping[str, Any]
+    parts: Mapping[str, Mapping[str, Any]]
+    seconds: float
+    newest: bool
+
+
+def _proof(vault: Vault, stored: Stored, started: datetime, found: _Found) -> Proof:
+    data, begun = found.data, _begun(vault, stored, started)
+    dumped, restored = dumped_snapshot(stored.manifest), _restored_snapshot(data)
+    damage: Sequence[str] | None = data.get("amcheck")
+    wrong = deviations(dumped, restored, damage)
     smoke = tuple((question, answer) for question, answer in data.get("smoke", ()))
-    return _begun(vault, stored, started).model_copy(
+    parts = {name: each["seconds"] for name, each in found.parts.items()}
+    spent: dict[str, float] = {**data.get("seconds", {}), **parts}
+    took = found.seconds - spent.get("amcheck", 0.0)  # nobody waits for that in an emergency
+    targets = Targets(seconds(vault.entry.rto), seconds(vault.entry.rpo))
+    return begun.model_copy(
         update={
             "passed": not wrong and all(answer == "true" for _question, answer in smoke),
-            "seconds": {**data.get("seconds", {}), **{name: each["seconds"] for name, each in parts.items()}},
-            "rto_minutes": round(minutes, 3),
-            "tables": len(tables),
-            "rows": sum(tables.values()),
+            "seconds": spent,
+            "rto_minutes": round(took / 60, 3),
+            "rto_target_minutes": targets.rto / 60,
+            "rpo_target_minutes": targets.rpo / 60,
+            "missed": missed(targets, took, begun.rpo_minutes * 60 if found.newest else None),
+            "tables": len(restored.tables),
+            "rows": sum(restored.tables.values()),
+            "hashed": len(dumped.hashes.keys() & restored.hashes.keys()),
+            "checks": _checks(data),
+            "notes": weaknesses(dumped),
             "differences": wrong,
             "smoke": smoke,
-            "parts": {name: each["entries"] for name, each in parts.items()},
+            "parts": {name: each["entries"] for name, each in found.parts.items()},
             "server_version": data.get("server_version", ""),
         }
     )
+
+
+def dumped_snapshot(manifest: Manifest) -> Snapshot:
+    """What a manifest says of its database."""
+    source = manifest.source
+    behind, invalid = source.get("sequences_behind", ()), source.get("invalid_indexes", ())
+    return Snapshot(manifest.tables, manifest.hashes, behind, invalid)
+
+
+def _restored_snapshot(data: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(
+        data.get("tables", {}), data.get("hashes", {}), data.get("sequences_behind", ()), data.get("invalid_indexes", ())
+    )
+
+
+def _checks(data: Mapping[str, Any]) -> dict[str, str]:
+    if not data:
+        return {}
+    damage = data.get("amcheck")
+    return {"amcheck": "not there" if damage is None else f"{len(damage)} lines of damage" if damage else "passed"}
 
 
 def _begun(vault: Vault, stored: Stored, started: datetime) -> Proof:

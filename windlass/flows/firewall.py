@@ -36,6 +36,14 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewers:
+    """Who looks: this machine, and the hosts that this pattern means; empty: none of them."""
+
+    here: bool = True
+    hosts: str = "all"
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """One host: what was compiled, what was seen of it from where, and in what the two differ.
 
@@ -85,20 +93,27 @@ def compiled_for(workspace: Workspace, hosts: Iterable[Host]) -> dict[str, tuple
     }
 
 
-def check(workspace: Workspace, hosts: Sequence[Host], *, ports: Ports, listener: events.Listener = events.nobody) -> Exposures:
-    """Scan the hosts from here and from every host of the environment, and compare. Only the inventory's hosts are tried.
+def check(
+    workspace: Workspace,
+    hosts: Sequence[Host],
+    *,
+    ports: Ports,
+    viewers: Viewers = Viewers(),
+    listener: events.Listener = events.nobody,
+) -> Exposures:
+    """Scan the hosts from here and from the environment's hosts, and compare. Only the inventory's hosts are tried.
 
     Raises HostError when a host that is to be looked at cannot say which addresses it has.
     """
     doors = compiled_for(workspace, hosts)
     timer = Timer(listener)
-    viewers = workspace.hosts()
-    with workspace.fleet(viewers, listener) as fleet:
+    peers = [host.name for host in workspace.hosts(viewers.hosts)] if viewers.hosts else []
+    with workspace.fleet(sorted({*doors, *peers}), listener) as fleet:
         with timer.step("addresses", doors):
             addresses = _addresses(workspace, fleet, doors)
         with timer.step("scan", doors), ThreadPoolExecutor(1) as outside:
-            looked = outside.submit(_from_here, workspace, addresses, ports)
-            seen, blind = _from_peers(fleet, addresses, ports)
+            looked = outside.submit(_from_here, workspace, addresses if viewers.here else {}, ports)
+            seen, blind = _from_peers(fleet, peers, addresses, ports)
             from_here, blind_here = looked.result()
     found = {name: _exposure(name, doors[name], [*from_here, *seen], [*blind_here, *blind], ports) for name in doors}
     return Exposures(found, round(sum(timer.seconds.values()), 1))
@@ -137,10 +152,10 @@ def _from_here(workspace: Workspace, addresses: Mapping[str, Known], ports: Port
     return seen, blind
 
 
-def _from_peers(fleet: Fleet, addresses: Mapping[str, Known], ports: Ports) -> tuple[list[Seen], Blind]:
+def _from_peers(fleet: Fleet, peers: Sequence[str], addresses: Mapping[str, Known], ports: Ports) -> tuple[list[Seen], Blind]:
     owner = {address: host for host, known in addresses.items() for address in known.inside}
     batches = {}
-    for viewer in fleet.targets:
+    for viewer in peers:
         others = tuple(address for address, host in owner.items() if host != viewer)
         if others:
             batches[viewer] = Batch(

@@ -10,7 +10,7 @@ from windlass.operations.database import Dump, DumpGlobals, VerifyDump
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.parts import CopyRedis, Pack, Unpack, VerifyPart
 from windlass.stores.manifest import DUMP, GLOBALS, Manifest, Part
-from windlass.values import human_bytes
+from windlass.values import human_bytes, size
 
 if TYPE_CHECKING:
     from windlass.inventory import Backup
@@ -54,7 +54,7 @@ def wanted_parts(entry: Backup) -> Iterator[Wanted]:
     hold it, unless somebody deletes files meanwhile."""
     sealed = entry.recipients
     if entry.database:
-        yield Wanted(DUMP, Dump(database=entry.database, recipients=sealed), step="dump")
+        yield Wanted(DUMP, Dump(database=entry.database, hash_bytes=size(entry.hash_up_to), recipients=sealed), step="dump")
         yield Wanted(GLOBALS, DumpGlobals(recipients=sealed), step="dump")
     if entry.redis:
         about = {"kind": "redis", "path": entry.redis.configuration}

@@ -59,7 +59,8 @@ def _standing(workspace: Workspace, entry: Backup, by: By | None, now: datetime)
     facts = Facts(
         now=now,
         taken=good[-1].manifest.taken if good else None,
-        sizes=tuple(each.manifest.dump.raw_bytes for each in good),
+        sizes=tuple(each.manifest.raw_bytes for each in good),
+        suspicious="; ".join(backups[-1].manifest.suspicious) if backups else "",
         proven=proven.at if proven else None,
         undrilled=_said(drills[-1]) if drills and not drills[-1].passed else "",
         failing=tried.failing if tried else None,

@@ -73,6 +73,10 @@ class Vault:
     def pick(self, wanted: str) -> Stored:
         """The same as `pick`; one that is older than signatures are is told."""
         stored = pick(self.store, self.entry, wanted)
+        small = [] if wanted else [each for each in self.store.listing(self.entry.name).backups if each.id > stored.id]
+        for each in (each for each in small if each.whole and each.manifest.suspicious):
+            said = f"a newer one is passed over, say --backup {each.id} to have that: {'; '.join(each.manifest.suspicious)}"
+            self.listener(events.Note(said, warning=True))
         if not stored.signed:
             self.listener(events.Note(f"{stored.id} is not signed: nobody can tell whether its manifest was changed", warning=True))
         return stored
@@ -179,7 +183,7 @@ def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
         what = f"{len(fitting)} backups of {entry.name} begin" if fitting else f"no backup of {entry.name} begins"
         raise UsageError(f"{what} with {wanted!r}", hint="invoke backup.list shows what there is")
     _refuse_doubted(fitting)
-    if not fitting[0].verified:
+    if not fitting[0].whole:
         raise RefusedError(f"{fitting[0].id} is not good: its bytes are not those that were written", hint="choose another one")
     return fitting[0]
 

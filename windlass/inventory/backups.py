@@ -109,6 +109,12 @@ class Backup(Entry):
     """Public keys of age that backups are encrypted to, on the database's host; without any they are not encrypted"""
     signers: tuple[SignerKey, ...] = ()
     """Public keys of other controllers whose signatures of backups are believed (their .windlass/keys/backup-ed25519.pub)"""
+    shrink: Annotated[str, Matching(r"(?:100|[0-9]{1,2})%", "a percentage such as 50%")] = "50%"
+    """A backup any part of which is smaller than this share of what is usual is a failure, kept but never good; 0% for never"""
+    hash_up_to: Annotated[str, Matching(r"[0-9]{1,6}(?:kB|MB|GB)", "a size such as 64MB")] = "64MB"
+    """Tables of up to this size have the hash of their rows taken with the dump and compared in a drill; 0MB for none"""
+    rto: Limit = "4h"
+    """How long getting it back may take before a drill fails; empty for any. The age of the data has its limit in `rpo`"""
     smoke: tuple[str, ...] = ()
     """SQL questions that must give true in a restored copy, such as `select count(*) > 0 from tickets`"""
 

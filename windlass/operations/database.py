@@ -32,7 +32,9 @@ class Dump(Operation):
     With `recipients` (age's public keys) what is sent is encrypted to them. As nobody on the host can read that, what goes into
     age is decoded to its end meanwhile: `decoded_bytes` came out; `plain_sha256` and `plain_bytes` are of what went into age.
 
-    Data: `sha256` and `stored_bytes` of what was sent, `raw_bytes` before compression, `seconds`; `tables` (rows by name);
+    hash_bytes   tables that take at most so much of the disk have their rows hashed, in the same snapshot
+    Data: `sha256` and `stored_bytes` of what was sent, `raw_bytes` before compression, `inner` (how pg_dump compressed, if it did),
+    `seconds`; `tables` (rows by name), `hashes` (by name), `sequences_behind`, `invalid_indexes`;
     `taken` (seconds since 1970 of the snapshot); `owner`, `encoding`, `collate`, `ctype`, `provider`, `locale`, `access`,
     `settings`, `connection_limit`, `extensions`, `roles`, `large_objects`, `bytes`; `server_version` and `pg_dump`.
     """
@@ -40,6 +42,7 @@ class Dump(Operation):
     family: ClassVar[str] = "database"
 
     database: str
+    hash_bytes: int = 0
     stream: int = 1
     recipients: tuple[str, ...] = ()
     limit_seconds: float = LONG

@@ -17,9 +17,11 @@ class Drill(Operation):
     The server is new, reached by no network, and knows the roles by name only.
 
     source      what the manifest says of the dumped database
+    hashed      tables whose rows are hashed
     smoke       questions that must give true
     jobs        how many tables are restored at once
-    Data: `tables` (rows by name), `smoke` (pairs of question and what it gave), `server_version`, and `seconds` of `fetch`,
+    Data: `tables` (rows by name), `hashes`, `amcheck` (lines of pg_amcheck about damage; None where it is not there),
+    `sequences_behind`, `invalid_indexes`, `smoke` (pairs of question and what it gave), `server_version`, and `seconds` of `fetch`,
     `start`, `restore` and `check`.
     """
 
@@ -27,6 +29,7 @@ class Drill(Operation):
 
     content: LocalFile
     source: Mapping[str, object] = field(default_factory=dict)
+    hashed: tuple[str, ...] = ()
     smoke: tuple[str, ...] = ()
     jobs: int = 2
     limit_seconds: float = LONG

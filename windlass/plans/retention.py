@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from windlass.values import seconds
 
 if TYPE_CHECKING:
     from windlass.inventory import Keep
-
-SHRUNK: Final = 0.5  # a newest backup smaller than this share of the usual size is suspicious
-USUAL: Final = 5  # backups before it whose median is the usual size
-FEWEST: Final = 3  # fewer than these tell nothing of what is usual
 
 _PERIODS: Final[tuple[tuple[str, str], ...]] = (
     ("hourly", "%Y-%m-%d %H h"),
@@ -37,16 +32,16 @@ class Candidate:
     taken      when its snapshot was taken
     verified   its stored bytes were decoded to the end; only such a backup is a good one
     proven     it was restored and found complete
-    size       bytes before compression
     held       why it stays whatever the policy says, if something else says so
+    suspicious why it is not believed to hold all there was; such a one is never a good one
     """
 
     id: str
     taken: datetime
     verified: bool
     proven: bool = False
-    size: int = 0
     held: str = ""
+    suspicious: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ def retention(backups: Iterable[Candidate], keep: Keep, now: datetime) -> tuple[
     reasons = {each.id: _own_reasons(each, good, now) for each in ordered}
     for held, reason in _held(good, keep):
         reasons[held].append(reason)
-    pause = _pause(good, keep)
+    pause = _pause(ordered, keep, now)
     return tuple(_decision(each, reasons[each.id], pause, good, keep) for each in reversed(ordered))
 
 
@@ -121,13 +116,13 @@ def _newest_of_each(good: Sequence[Candidate], name_of: Callable[[Candidate], st
     return list(slots.items())
 
 
-def _pause(good: Sequence[Candidate], keep: Keep) -> str:
+def _pause(ordered: Sequence[Candidate], keep: Keep, now: datetime) -> str:
     """Why nothing at all may be dropped; empty if nothing speaks against it."""
     if not _worded(keep):
         return "the policy is empty, so nothing is dropped"
-    before = [each.size for each in good[1 : USUAL + 1]]
-    if len(before) >= FEWEST and good[0].size < median(before) * SHRUNK:
-        return f"nothing is dropped while {good[0].id} is less than half as big as usual"
+    newest = next((each for each in ordered if each.taken <= now and (each.verified or each.suspicious)), None)
+    if newest and newest.suspicious and not newest.verified:
+        return f"nothing is dropped while the newest, {newest.id}, is suspicious: {newest.suspicious}"
     return ""
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from statistics import median
 from typing import Final
 
-from windlass.plans.retention import FEWEST, SHRUNK, USUAL
+from windlass.plans.shrinkage import FEWEST, USUAL
 from windlass.values import human_seconds
 
 
@@ -18,6 +18,7 @@ class Facts:
 
     taken        when the data of the newest good one was taken
     sizes        of the good ones, before compression, oldest first
+    suspicious   why one that is newer than all good ones is not a good one
     proven       when a drill last succeeded
     undrilled    what the last drill said, if it failed after that
     failing      when making one first failed, if none was made since; `failed` is why the last one did
@@ -31,6 +32,7 @@ class Facts:
     now: datetime
     taken: datetime | None = None
     sizes: tuple[int, ...] = ()
+    suspicious: str = ""
     proven: datetime | None = None
     undrilled: str = ""
     failing: datetime | None = None
@@ -68,8 +70,8 @@ def _of_age(facts: Facts) -> Sequence[str]:
     found = []
     if facts.rpo and facts.age > facts.rpo:
         found.append(f"the newest good backup is {human_seconds(facts.age)} old, and {human_seconds(facts.rpo)} are allowed")
-    if facts.change is not None and 1 + facts.change < SHRUNK:
-        found.append("the newest backup is less than half as big as usual")
+    if facts.suspicious:
+        found.append(f"the newest backup is suspicious: {facts.suspicious}")
     return found
 
 

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from windlass.errors import BackupError
 from windlass.plans.retention import Candidate
+from windlass.plans.shrinkage import Extent
 
 FORMAT: Final = 1
 SEALED_FORMAT: Final = 2
@@ -39,6 +40,7 @@ class Part(BaseModel):
     kind      of what it is beside the database: an archive of a `directory` or of `configuration`, a `redis`; empty for the rest
     path      where that was, with `exclude` what was left out of it
     entries   members of the archive, or keys of the Redis
+    inner     how pg_dump compressed it already, before zstd frames it; empty where it did not
     changed   what changed or vanished while it was read, as tar says it; at most a dozen lines
     """
 
@@ -54,6 +56,7 @@ class Part(BaseModel):
     path: str = ""
     exclude: tuple[str, ...] = ()
     entries: int = 0
+    inner: str = ""
     changed: tuple[str, ...] = ()
 
 
@@ -63,9 +66,12 @@ class Manifest(_Record):
     taken         when the snapshot was taken that is in it: data written later is not
     verified_at   when its stored bytes were decoded to the end, None if they never were
     tables        rows of each table, counted in the same snapshot
+    hashes        of the rows of the smaller tables, whatever their order, from the same snapshot
     source        what a dump leaves out: owner, encoding, locale, privileges and settings of the database, roles, extensions
     recipients    public keys of age that it is encrypted to; empty for one that is not. Such a one is of format 2, so that a
                   version which cannot read it says so; one without a database is of format 3
+    suspicious    what of it is far smaller than usual; such a one is kept, and never a good one
+    accepted      it is far smaller than usual, and a person said that this is right
     """
 
     format: Literal[1, 2, 3] = FORMAT  # type: ignore[assignment]
@@ -85,8 +91,11 @@ class Manifest(_Record):
     windlass: str
     parts: Mapping[str, Part]
     tables: Mapping[str, int]
+    hashes: Mapping[str, str] = {}
     source: Mapping[str, Any]
     recipients: tuple[str, ...] = ()
+    suspicious: tuple[str, ...] = ()
+    accepted: bool = False
 
     @property
     def dump(self) -> Part:
@@ -97,6 +106,18 @@ class Manifest(_Record):
     def extras(self) -> Mapping[str, str]:
         """What there is besides the database: file names by the short name that people say."""
         return {name.split(".")[0]: name for name, part in self.parts.items() if part.kind}
+
+    @property
+    def extent(self) -> Extent:
+        """How much is in it, to compare others with. What pg_dump compressed by itself cannot be compared with what it did not."""
+        sizes, counts = {}, dict.fromkeys(["rows"] if self.database else [], self.rows)
+        for file, part in self.parts.items():
+            name = file.split(".")[0]
+            if name != "globals":
+                sizes[f"{name} ({part.inner})" if part.inner else name] = part.raw_bytes
+            if part.kind:
+                counts[name] = part.entries
+        return Extent(sizes, counts, self.accepted)
 
     @property
     def stored_bytes(self) -> int:
@@ -124,6 +145,10 @@ class Proof(_Record):
     differences   what was not as the manifest says; `failure` is why it broke off
     smoke         each question of the inventory with what it gave
     parts         entries of each folder, configuration or Redis that came back
+    hashed        how many tables have been compared by the hash of their rows
+    checks        what else was looked at, with what came of it: `amcheck`
+    notes         what was not right in the database itself when it was dumped, and so is no fault of the backup
+    missed        targets that the drill missed: it is proven, and takes too long or is too old
     """
 
     kind: Literal["verify", "drill"]
@@ -140,6 +165,12 @@ class Proof(_Record):
     differences: tuple[str, ...] = ()
     smoke: tuple[tuple[str, str], ...] = ()
     parts: Mapping[str, int] = {}
+    hashed: int = 0
+    checks: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    rto_target_minutes: float = 0.0
+    rpo_target_minutes: float = 0.0
     server_version: str = ""
     failure: str = ""
 
@@ -178,6 +209,11 @@ class Stored:
 
     @property
     def verified(self) -> bool:
+        """Whether it is a good one: whole, and not suspiciously small."""
+        return self.whole and not self.manifest.suspicious
+
+    @property
+    def whole(self) -> bool:
         """Whether the stored bytes were good when they were last decoded, and are those of the manifest that was written."""
         if self.doubt:
             return False
@@ -197,7 +233,8 @@ class Stored:
     def candidate(self) -> Candidate:
         """The same as retention sees it."""
         held = self.doubt or (self.pin.words if self.pin else "")
-        return Candidate(self.id, self.manifest.taken, self.verified, self.proven, self.manifest.raw_bytes, held)
+        manifest = self.manifest
+        return Candidate(self.id, manifest.taken, self.verified, self.proven, held, "; ".join(manifest.suspicious))
 
     def _latest(self, kind: str) -> Proof | None:
         return next((proof for proof in reversed(self.proofs) if proof.kind == kind), None)

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
 
+SHRUNK = "that it is so much smaller than the ones before is right: it counts as good, and is the new measure"
 MISSED = "only those whose last scheduled run never began, because this machine was off; what cron's entries do"
 
 
-@command(name=NAME, store=STORE, if_missed=MISSED)
+@command(name=NAME, store=STORE, if_missed=MISSED, accept_shrunk=SHRUNK)
 def run(
     _context: Context,
     *,
@@ -27,6 +28,7 @@ def run(
     name: str = "",
     store: str = "",
     if_missed: bool = False,
+    accept_shrunk: bool = False,
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
@@ -36,7 +38,8 @@ def run(
     Back databases up: dump, read back and decode, publish, then let old ones go. What cron runs; plain `backup` is the same.
 
     The dump is streamed through zstd into the store on this machine. It appears there only once its bytes were read back
-    and decoded to the end. Old backups are removed only after that, as the inventory's `keep` says.
+    and decoded to the end. Old backups are removed only after that, as the inventory's `keep` says. One that is suspiciously
+    small (`shrink`) fails: it is kept, does not count, and nothing is removed until a better one or --accept-shrunk.
 
     Example:
 
@@ -57,7 +60,10 @@ def run(
         if if_missed:
             entries = _missed(workspace, entries, listener)
         return backed_up(
-            entries, lambda entry: watched(workspace, entry, "backup", lambda: flow(workspace, entry, listener), listener)
+            entries,
+            lambda entry: watched(
+                workspace, entry, "backup", lambda: flow(workspace, entry, listener, accept_shrunk=accept_shrunk), listener
+            ),
         )
 
     run_flow(

@@ -38,6 +38,11 @@ def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bo
         elif not each.backups:
             lines.append(f"{label(each.name, each.store)}: no backups yet in {each.place}")
         lines += [f"{label(each.name, each.store)}: {stored.id}: {stored.doubt}" for stored in each.backups if stored.doubt]
+        lines += [
+            f"{label(each.name, each.store)}: {stored.id} is suspicious: {why}"
+            for stored in each.backups
+            for why in stored.manifest.suspicious
+        ]
         lines += [f"{label(each.name, each.store)}: {folder} is not a backup: {why}" for folder, why in each.unreadable.items()]
     return Outcome(
         result={"backups": [_described(each, now) for each in found]},
@@ -89,6 +94,7 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "signed": stored.signed,
                 "pinned": stored.pin.words if stored.pin else "",
                 "doubt": stored.doubt,
+                "suspicious": list(stored.manifest.suspicious),
                 "proven": stored.proven,
                 "drill": stored.drill.model_dump(mode="json") if stored.drill else None,
                 "keep": each.decisions[stored.id].keep,

@@ -84,8 +84,10 @@ def _backed_up(done: BackedUp) -> str:
 def _drilled(done: Drilled) -> str:
     proof = done.proof
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in proof.seconds.items())
+    hashed = f" ({proof.hashed} tables by the hash of their rows)" if proof.hashed else ""
     proven = [
-        *([f"{proof.rows} rows in {proof.tables} tables are those of its snapshot"] if proof.server_version else []),
+        *([f"{proof.rows} rows in {proof.tables} tables are those of its snapshot{hashed}"] if proof.server_version else []),
+        *(f"{name} {said}" for name, said in proof.checks.items()),
         *([f"{len(proof.smoke)} of {len(proof.smoke)} smoke questions gave true"] if proof.smoke else []),
         *(f"all {entries} entries of {name} came back" for name, entries in proof.parts.items()),
     ]
@@ -93,6 +95,7 @@ def _drilled(done: Drilled) -> str:
         f"{done.name} {proof.backup} is proven: {', and '.join(proven)}",
         f"getting it back took {proof.rto_minutes:.2f} minutes ({steps})",
         f"its data was {human_seconds(proof.rpo_minutes * 60)} old: what was written since then would have been lost",
+        *(f"in the database itself: {note}" for note in proof.notes),
     ]
     return "\n".join(lines)
 

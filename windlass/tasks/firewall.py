@@ -10,7 +10,7 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.firewall import Exposures, Ports
+    from windlass.flows.firewall import Exposures, Ports, Viewers
     from windlass.flows.setup import OnFailure
     from windlass.flows.workspace import Workspace
     from windlass.plans.firewall import Opening
@@ -112,13 +112,17 @@ def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = F
     run_flow("firewall.explain", Options(env=env, limit=limit, json=json, lab=lab), work, changes=False)
 
 
-@command(ports="which TCP ports, FIRST-LAST; all 65,535 unless said otherwise")
+@command(
+    ports="which TCP ports, FIRST-LAST; all 65,535 unless said otherwise",
+    from_="who looks: outside (this machine alone), or hosts, such as app1,app2; without it this machine and all of them",
+)
 def check(
     _context: Context,
     *,
     env: str = "",
     limit: str = "",
     ports: str = "1-65535",
+    from_: str = "",
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
@@ -133,6 +137,7 @@ def check(
 
         invoke firewall.check --env staging
         invoke firewall.check --env staging --limit data1 --ports 1-10000
+        invoke firewall.check --env staging --from outside
 
     Exit codes: 0 exactly what was compiled, 1 something differs, 2 wrong usage or inventory.
     """
@@ -140,8 +145,8 @@ def check(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        tried = _ports(ports)
-        return _compared(flow(workspace, workspace.hosts(limit), ports=tried, listener=listener))
+        found = flow(workspace, workspace.hosts(limit), ports=_ports(ports), viewers=_viewers(from_), listener=listener)
+        return _compared(found)
 
     options = Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new)
     run_flow("firewall.check", options, work, changes=False)
@@ -155,6 +160,14 @@ def _ports(text: str) -> Ports:
     if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= 65535):
         raise UsageError(f"--ports {text}: should be FIRST-LAST within 1-65535")
     return Ports(int(first), int(last))
+
+
+def _viewers(text: str) -> Viewers:
+    from windlass.flows.firewall import Viewers
+
+    if not text:
+        return Viewers()
+    return Viewers(hosts="") if text == "outside" else Viewers(here=False, hosts=text)
 
 
 def _compared(found: Exposures) -> Outcome:

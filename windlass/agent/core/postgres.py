@@ -26,17 +26,6 @@ SELECT json_build_object(
     'data', current_setting('data_directory'));
 """
 
-# Counts every table whose rows are in a dump: not those of extensions, and each part of a partitioned one by itself.
-COUNT_TABLES = r"""
-SELECT format('SELECT json_build_array(%L::text, count(*)) FROM ONLY %I.%I;',
-              format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%'
-  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-ORDER BY n.nspname, c.relname
-\gexec
-"""
-
 
 class Server:
     """A running PostgreSQL: its version, where its programs are, and the environment in which they find it."""

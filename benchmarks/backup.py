@@ -1,0 +1,223 @@
+"""Measures backups: a pgbench database on a lab host, dumped to an encrypted store by us and by what people use otherwise.
+
+    python -m benchmarks.backup               3 GB, three rounds; writes the key `backup` of docs/benchmarks.json
+    python -m benchmarks.backup --size 1      a smaller database, for trying it out
+
+The tables are pgbench's; its filler is blank, which no data of anybody's is, so a third of it is made of hashes here. Rounds
+alternate between the candidates, so that whatever else the machine does falls on all of them. Times are wall times: of ours of
+the whole command, Python's start, verification and publishing included; of the others of the pipe on the host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyrage
+
+from benchmarks.figures import merge, rewrite, spread
+from windlass import lab
+from windlass.flows.twin import lab_spec, labs_folder
+from windlass.flows.workspace import load_environment
+from windlass.values import Command
+
+NAME = "benchbackup"
+SCALE_OF_A_GIGABYTE = 67  # pgbench's scale factor; one is 15 MB with its index
+INVENTORY = """
+environment: {{user: deploy}}
+hosts:
+  db: {{address: 192.0.2.1}}
+backups:
+  bench: {{database: bench, host: db, directory: backups, recipients: [{recipient}], keep: {{last: 1}}}}
+"""
+PACKAGES = "postgresql postgresql-contrib zstd age restic"
+# A server that is filled fast; nothing of this matters to reading.
+FAST = "fsync=off|synchronous_commit=off|full_page_writes=off|wal_level=minimal|max_wal_senders=0|max_wal_size=8GB"
+DATA = """
+INSERT INTO pgbench_branches SELECT b, (random() * 1e6)::int - 500000, NULL FROM generate_series(1, {scale}) b;
+INSERT INTO pgbench_tellers SELECT t, 1 + t % {scale}, (random() * 1e6)::int - 500000, NULL FROM generate_series(1, {scale} * 10) t;
+INSERT INTO pgbench_accounts
+    SELECT a, 1 + a % {scale}, (random() * 1e5)::int - 50000, left(md5(a::text), 28) || ' a line of an account in words'
+    FROM generate_series(1, {scale} * 100000) a;
+"""
+AS_POSTGRES = "cd / && su postgres -s /bin/bash -c"
+OTHERS: Mapping[str, str] = {
+    "pg_dump | gzip": "pg_dump bench | gzip >/var/lib/postgresql/out.gz",
+    "pg_dump -Fc": "pg_dump -Fc -f /var/lib/postgresql/out.fc bench",
+    "pg_dump | restic": (
+        "export RESTIC_PASSWORD=bench RESTIC_REPOSITORY=/var/lib/postgresql/restic; rm -rf $RESTIC_REPOSITORY; restic -q init; "
+        "pg_dump bench | restic -q backup --no-cache --stdin --stdin-filename bench.sql"
+    ),
+}
+STAGES: Mapping[str, str] = {
+    "pg_dump": "pg_dump -Fc -Z0 bench >/dev/null",
+    "zstd": "zstd -q -T0 -1 -c /var/lib/postgresql/raw >/dev/null",
+    "age": "age -r {recipient} </var/lib/postgresql/raw.zst >/dev/null",
+    "zstd -d | pg_restore": "zstd -q -d -c /var/lib/postgresql/raw.zst | pg_restore -f /dev/null",
+}
+
+
+class Bench:
+    """The host with its database, and the project that backs it up."""
+
+    def __init__(self, project: Path, gigabytes: float) -> None:
+        self.project = project
+        self.gigabytes = gigabytes
+        identity = pyrage.x25519.Identity.generate()
+        self.recipient = str(identity.to_public())
+        (project / "identity.txt").write_text(f"{identity}\n")
+        folder = project / "inventories" / NAME
+        folder.mkdir(parents=True)
+        (folder / "hosts.yml").write_text(INVENTORY.format(recipient=self.recipient))
+
+    def raise_host(self) -> None:
+        environment = load_environment(self.project, NAME)
+        self.machine = lab.up(lab_spec(environment), root=labs_folder(self.project), say=print).hosts["db"]
+        self.shell(f"apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq {PACKAGES} >/dev/null")
+        settings = FAST.replace("|", "\n")
+        self.shell(f"echo '{settings}' >/etc/postgresql/15/main/conf.d/fast.conf && systemctl restart postgresql")
+        scale = round(self.gigabytes * SCALE_OF_A_GIGABYTE)
+        self.shell(f"{AS_POSTGRES} 'createdb bench && /usr/lib/postgresql/15/bin/pgbench -q -i -I dt -s {scale} bench'")
+        self.shell(f"{AS_POSTGRES} 'psql -q -v ON_ERROR_STOP=1 bench' <<'SQL'\n{DATA.format(scale=scale)}\nSQL")
+        self.shell(f"{AS_POSTGRES} '/usr/lib/postgresql/15/bin/pgbench -q -i -I vp -s {scale} bench'")
+        self.shell(f"{AS_POSTGRES} 'psql -q bench -c CHECKPOINT; cd; pg_dump -Fc -Z0 -f raw bench && zstd -q -f -T0 -1 raw'")
+
+    def shell(self, script: str) -> str:
+        answer = lab.run_inside(self.machine, Command.of("/bin/bash", "-ec", script), limit=1200)
+        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
+        return answer.text.strip()
+
+    def pipe(self, script: str) -> float:
+        """Seconds that a pipe of postgres's takes; none of its programs may fail."""
+        quoted = script.format(recipient=self.recipient).replace('"', '\\"').replace("$", "\\$")
+        return timed(lambda: self.shell(f'{AS_POSTGRES} "set -e -o pipefail; {quoted}"'))
+
+    def windlass(self, *words: str) -> dict[str, Any]:
+        """A command as a process of its own, with what it took: seconds, and CPU seconds of the controller's."""
+        command = [sys.executable, "-m", "windlass.tasks.program", *words, "--env", NAME, "--lab", "--json"]
+        surroundings = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+        surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
+        before = cpu()
+        began = time.monotonic()
+        done = subprocess.run(command, cwd=self.project, env=surroundings, capture_output=True, text=True, check=False)
+        spent = time.monotonic() - began
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)["result"] | {"wall": spent, "cpu": cpu() - before}
+
+    def size(self, name: str) -> int:
+        return int(self.shell(f"du -sb /var/lib/postgresql/{name} | cut -f1"))
+
+
+def cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def measure(bench: Bench, rounds: int) -> dict[str, Any]:
+    """All candidates in turn, round after round, then one drill."""
+    times: dict[str, list[float]] = {name: [] for name in ("windlass", *OTHERS, *STAGES)}
+    ours: list[dict[str, Any]] = []
+    for number in range(rounds):
+        ours.append(bench.windlass("backup.run"))
+        times["windlass"].append(ours[-1]["wall"])
+        for name, script in (OTHERS | STAGES).items():
+            times[name].append(bench.pipe(script))
+        print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:.1f} s" for name, values in times.items()), flush=True)
+    (made,) = ours[-1]["backups"]
+    drill = bench.windlass("backup.drill", "--identity", str(bench.project / "identity.txt"))
+    return {
+        "database_bytes": int(bench.shell(f"{AS_POSTGRES} \"psql -XAtc 'select pg_database_size(current_database())' bench\"")),
+        "dump_bytes": made["raw_bytes"],
+        "rounds": rounds,
+        "seconds": {name: spread(values) for name, values in times.items()},
+        "steps": {
+            name: round(statistics.median(one["backups"][0]["seconds"][name] for one in ours), 2) for name in made["seconds"]
+        },
+        "stored_bytes": {
+            "windlass": made["stored_bytes"],
+            "pg_dump | gzip": bench.size("out.gz"),
+            "pg_dump -Fc": bench.size("out.fc"),
+            "pg_dump | restic": bench.size("restic"),
+        },
+        "controller_cpu_seconds": spread([one["cpu"] for one in ours]),
+        "ratios": ratios(times),
+        "drill": {"minutes": round(drill["drills"][0]["rto_minutes"], 2), "seconds": drill["drills"][0]["seconds"]},
+    }
+
+
+def ratios(times: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Of medians: how much faster than each of the others, and how much slower than the slowest of the bare stages."""
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    slowest = max(STAGES, key=lambda name: middle[name])
+    return {
+        "times_faster_than": {name: round(middle[name] / middle["windlass"], 2) for name in OTHERS},
+        "slowest_bare_stage": slowest,
+        "percent_above_it": round((middle["windlass"] / middle[slowest] - 1) * 100),
+    }
+
+
+def told(found: Mapping[str, Any]) -> str:
+    """The figures as a person reads them."""
+    named = {"windlass": "`invoke backup`, the whole command"} | {name: f"`{name}`".replace("|", "\\|") for name in OTHERS}
+    rows = [
+        f"| {text} | {found['seconds'][name]['median']:.1f} s | {found['stored_bytes'][name] / 1e6:.0f} MB |"
+        for name, text in named.items()
+    ]
+    factors, stages = found["ratios"]["times_faster_than"], found["seconds"]
+    bare = ", ".join(f"`{name}` {stages[name]['median']:.1f} s" for name in STAGES)
+    faster = ", ".join(f"{factor:.1f} times the speed of `{name}`" for name, factor in factors.items())
+    size = f"A database of {found['database_bytes'] / 1e9:.1f} GB (its plain dump: {found['dump_bytes'] / 1e6:.0f} MB)"
+    lines = [
+        f"{size}, medians of {found['rounds']}:",
+        "",
+        "| encrypted and verified; of the others restic alone encrypts, and none verifies | wall time | stored |",
+        "|---|---|---|",
+        *rows,
+        "",
+        f"That is {faster}. The stages by themselves: {bare};",
+        f"the whole command takes {found['ratios']['percent_above_it']} % longer than the slowest of them.",
+        f"The controller spends {found['controller_cpu_seconds']['median']:.1f} s of its processor.",
+        f"A drill (fetch, start, restore, compare every row count) takes {found['drill']['minutes']:.1f} minutes.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure backups on a host of the lab.")
+    parser.add_argument("--size", type=float, default=3.0, help="gigabytes of the database")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "benchmarks.json")
+    parser.add_argument("--page", type=Path, default=Path(__file__).parents[1] / "docs" / "benchmarks.md")
+    chosen = parser.parse_args()
+    project = Path(tempfile.mkdtemp(prefix="windlass-bench-"))
+    bench = Bench(project, chosen.size)
+    try:
+        bench.raise_host()
+        found = measure(bench, chosen.rounds)
+    finally:
+        lab.down(NAME, root=labs_folder(project), say=print)
+        shutil.rmtree(project)
+    print(json.dumps(found, indent=1))
+    merge(chosen.out, {"backup": found})
+    rewrite(chosen.page, "backup", told(found))
+
+
+if __name__ == "__main__":
+    main()
