@@ -39,10 +39,22 @@ def _application(host: HostView, application: Application, settings: Settings) -
     # starts. An account of another name may be there for other things, too, so its home is left as it is.
     home = layout.root if application.user == application.name else ""
     yield User(name=application.user, system=True, home=home, shell=SHELL, create_home=False)
+    if application.static:
+        yield from _of_files(layout, application.user)
+        return
     yield from _folders(layout, application.user)
     yield from _run_folders(host, layout, application.user)
     yield from _logs(host, layout, application.user, settings)
     yield from (_pm2 if application.supervisor == "pm2" else _systemd)(host, layout, application, settings)
+
+
+def _of_files(layout: Layout, user: str) -> Iterator[Operation]:
+    """What nginx serves by itself needs neither sockets nor logs; the user builds it."""
+    for name in ("", "/releases", "/records", "/slots", *(f"/slots/{slot}" for slot in SLOTS)):
+        yield Directory(path=layout.root + name)
+    yield Directory(path=layout.union)
+    for name in (".npm", ".cache"):
+        yield Directory(path=f"{layout.root}/{name}", owner=user, group=user, mode="0700")
 
 
 def _folders(layout: Layout, user: str) -> Iterator[Operation]:

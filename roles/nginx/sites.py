@@ -10,6 +10,8 @@ from windlass.plans.certificates import CHALLENGES, HTTPS, WEBROOT, Certificate,
 from windlass.plans.firewall import family, private_addresses
 from windlass.plans.layout import Layout
 
+from .edge import edge, limits
+
 if TYPE_CHECKING:
     from windlass.inventory import Application, Environment, Host, Site
 
@@ -21,6 +23,7 @@ class ServedSite:
     file             its name
     template         what it is made of
     port, domains    what it is asked by
+    limits           of the whole site, and of the paths that have their own
     behind_balancer  whoever asks is a balancer, whose word about the visitor counts
     enabled          nginx reads it; otherwise it is read as soon as there is a certificate
     """
@@ -30,6 +33,7 @@ class ServedSite:
     port: int
     domains: tuple[str, ...]
     values: Mapping[str, object]
+    limits: tuple[Mapping[str, object], ...]
     behind_balancer: bool = False
     enabled: bool = True
 
@@ -84,18 +88,33 @@ def _with_tls(plain: ServedSite, wanted: Certificate | None, host: Host) -> Iter
 
 def _own(application: Application, site: Site, balancers: tuple[Host, ...]) -> ServedSite:
     port = site.local_port if balancers else site.port
-    values = _common(application, site, port) | {
-        "sockets": _sockets(application),
-        "upstream": Layout(application.name).upstream.replace(".conf", "[.]conf"),
-        "balancers": private_addresses(balancers),
-    }
-    return ServedSite(f"windlass-{application.name}.conf", "nginx/site.conf.j2", port, site.domains, values, bool(balancers))
+    layout = Layout(application.name)
+    values = _common(application, site, port) | edge(application, site, public=not balancers)
+    values |= {"balancers": private_addresses(balancers), "log": application.name}
+    if application.static:
+        template, root = "nginx/static.conf.j2", layout.live_site
+        more: dict[str, object] = {"static": True, "hidden": (), "union": layout.union, **application.static.model_dump()}
+    else:
+        template, root = "nginx/site.conf.j2", layout.live
+        more = {"sockets": _sockets(application), "upstream": layout.upstream.replace(".conf", "[.]conf")}
+    file = f"windlass-{application.name}.conf"
+    return ServedSite(
+        file,
+        template,
+        port,
+        site.domains,
+        values | more | {"root": root},
+        limits(application, site, public=not balancers),
+        bool(balancers),
+    )
 
 
 def _balanced(application: Application, site: Site, hosts: tuple[Host, ...]) -> ServedSite:
     servers = [f"{_bracketed(address)}:{site.local_port}" for address in private_addresses(hosts)]
-    values = _common(application, site, site.port) | {"servers": servers, "sticky": site.sticky}
-    return ServedSite(f"windlass-{application.name}.balancer.conf", "nginx/balancer.conf.j2", site.port, site.domains, values)
+    values = _common(application, site, site.port) | edge(application, site, public=True)
+    values |= {"servers": servers, "sticky": site.sticky, "log": f"{application.name}.balancer"}
+    file = f"windlass-{application.name}.balancer.conf"
+    return ServedSite(file, "nginx/balancer.conf.j2", site.port, site.domains, values, limits(application, site, public=True))
 
 
 def _bracketed(address: str) -> str:
@@ -112,6 +131,10 @@ def _common(application: Application, site: Site, port: int) -> dict[str, object
         "read_seconds": f"{site.read_seconds:g}",
         "tls": False,
         "secure": False,
+        "static": False,
+        "assets": "",
+        "root": "",
+        "balancers": (),
     }
 
 

@@ -64,18 +64,26 @@ def _shared(host: HostView, served: tuple[ServedSite, ...], settings: Settings) 
 
 def _site(host: HostView, name: str, served: list[ServedSite], settings: Settings) -> NginxSite:
     """An application's site, by http and by https."""
-    page = {"unavailable": host.template("nginx/unavailable.conf")}
     files = [
-        _file(
-            host,
-            f"sites-available/{site.file}",
-            site.template,
-            settings.model_dump() | dict(site.values) | page,
-            enabled=site.enabled,
-        )
+        _file(host, f"sites-available/{site.file}", site.template, _values(host, site, settings), enabled=site.enabled)
         for site in served
     ]
     return NginxSite(name=name, files=tuple(files), probes=tuple(probe for site in served for probe in _probes(site)))
+
+
+def _values(host: HostView, site: ServedSite, settings: Settings) -> dict[str, object]:
+    """What the template of a site can use; what all kinds of sites have in common is a text by then."""
+    values = settings.model_dump() | dict(site.values)
+    places = [
+        {"path": limits["path"], "limits": _part(host, "nginx/location.conf.j2", values | dict(limits)).rstrip()}
+        for limits in site.limits
+    ]
+    head = _part(host, "nginx/head.conf.j2", values)
+    return values | {"head": head, "places": places, "place": places[0], "unavailable": host.template("nginx/unavailable.conf")}
+
+
+def _part(host: HostView, name: str, values: Mapping[str, object]) -> str:
+    return str(Template(path="", source=host.template(name), name=name, values=values).content())
 
 
 def _probes(site: ServedSite) -> tuple[SiteProbe, ...]:

@@ -37,6 +37,8 @@ STEPS = (
     "watch",
     "nginx",
     "systemd",
+    "delivery",
+    "frontend",
 )
 PARAMETERS = ["arguments", "context"]
 DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)

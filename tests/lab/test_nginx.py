@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import time
 import urllib.request
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.suite.project import Suite
+from tests.lab.suite.project import NAME, Suite
 from windlass.errors import HostError, UsageError
 from windlass.flows.nginx import Sites, apply, reload, serving
 
@@ -25,8 +26,8 @@ GOOD = Path(__file__).parents[2] / "templates" / "nginx" / "balancer.conf.j2"
 BAD = {
     "refused by nginx -t": ("server {\n", "server {\n\tno_such_directive on;\n", "no_such_directive"),
     "a port that another program has": ("server {\n", f"server {{\n\tlisten {TAKEN};\n", f"bind() to 0.0.0.0:{TAKEN} failed"),
-    "answers worse than before": ("location / {\n", "location / {\n\t\treturn 500;\n", "answers 500, before it was"),
-    "answers no longer": ("listen {{ port }}", "listen 127.0.0.1:8196", "nothing listens at port 8090"),
+    "answers worse than before": ("\tset $windlass_own", "\treturn 500;\n\tset $windlass_own", "answers 500, before it was"),
+    "answers no longer": ("listen 8090 default_server", "listen 127.0.0.1:8196", "nothing listens at port 8090"),
     "a name that another site has": (
         "server {\n",
         "server { listen 80; server_name _; return 204; }\nserver { listen 80; server_name _; return 204; }\nserver {\n",
@@ -94,24 +95,28 @@ def run(suite: Suite, *, site: str = "", check: bool = False) -> Sites:
     return apply(suite.workspace, serving(suite.workspace, "front", site), check=check)
 
 
-def only_in_ported(old: str, new: str) -> str:
-    """Our template, but changed for one of the applications."""
-    text = GOOD.read_text()
-    assert old in text
-    return f"{{% if application == 'ported' %}}\n{text.replace(old, new)}{{% else %}}\n{text}{{% endif %}}\n"
+def changed(name: str = "", old: str = "", new: str = "") -> str:
+    """Our template with another limit for every site, and another text in the site of one application."""
+    head = f"(head | replace({old!r}, {new!r}) if application == {name!r} else head) | replace('10m', '7m')"
+    template = GOOD.read_text()
+    assert "{{ head }}" in template
+    return template.replace("{{ head }}", f"{{{{ {head} }}}}")
 
 
 def test_what_is_as_wanted_is_left_alone(served: Suite) -> None:
     workers = served.shell("front", "pgrep -P $(cat /run/nginx.pid)")
 
-    assert run(served).hosts == {"front": {"all sites": "unchanged", "tiny": "unchanged", "ported": "unchanged"}}
+    found = run(served).hosts["front"]
+
+    assert {"all sites", "tiny", "ported"} <= set(found)
+    assert set(found.values()) == {"unchanged"}
     assert served.shell("front", "pgrep -P $(cat /run/nginx.pid)") == workers
 
 
 @pytest.mark.parametrize("how", BAD)
 def test_a_bad_site_is_put_back_and_the_others_never_notice(served: Suite, own: Path, how: str) -> None:
     old, new, words = BAD[how]
-    own.write_text(only_in_ported(old, new).replace("client_max_body_size {{ max_body }}", "client_max_body_size 7m"))
+    own.write_text(changed("ported", old, new))
     before = served.shell("front", f"cat {KNOWN}")
     listener = f"systemd-run --quiet --collect --unit=taken python3 -m http.server {TAKEN}"
     served.shell("front", f"{listener}; until ss -Hltn 'sport = :{TAKEN}' | grep -q .; do sleep 0.1; done")
@@ -137,14 +142,15 @@ def test_a_bad_site_is_put_back_and_the_others_never_notice(served: Suite, own: 
 
 def test_a_check_says_what_would_change_and_what_nginx_would_refuse_and_touches_nothing(served: Suite, own: Path) -> None:
     everything = "find /etc/nginx /var/lib/windlass /var/log/nginx /run -xdev -newer /root/mark ! -path '/run/windlass*' ! -type s"
-    own.write_text(GOOD.read_text().replace("client_max_body_size {{ max_body }}", "client_max_body_size 7m"))
+    own.write_text(changed())
     served.shell("front", "sleep 0.1; touch /root/mark; sleep 0.1")
     would = run(served, check=True)
-    own.write_text(only_in_ported(*BAD["refused by nginx -t"][:2]))
+    own.write_text(changed("ported", *BAD["refused by nginx -t"][:2]))
     refused = run(served, check=True)
 
     assert would.error() is None
-    assert would.hosts["front"] == {"all sites": "unchanged", "tiny": "changed", "ported": "changed"}
+    applications = served.workspace.environment.applications
+    assert would.hosts["front"] == {"all sites": "unchanged"} | dict.fromkeys(applications, "changed")
     error = refused.error()
     assert isinstance(error, HostError)
     assert 'unknown directive "no_such_directive"' in refused.hosts["front"]["ported"]
@@ -154,7 +160,7 @@ def test_a_check_says_what_would_change_and_what_nginx_would_refuse_and_touches_
 
 
 def test_one_site_alone(served: Suite, own: Path) -> None:
-    own.write_text(GOOD.read_text().replace("client_max_body_size {{ max_body }}", "client_max_body_size 7m"))
+    own.write_text(changed())
 
     assert run(served, site="ported").hosts == {"front": {"ported": "changed"}}
     assert "7m;" in served.shell("front", f"cat {KNOWN}")
@@ -178,3 +184,16 @@ def test_a_reload_is_refused_with_the_words_of_nginx_and_seen_to_work(served: Su
     assert set(after) - set(before)
     assert 'unknown directive "broken"' in "\n".join(caught.value.last_lines)
     assert served.shell("front", workers).split() != []
+
+
+def test_the_commands_say_it_for_each_host_and_site(served: Suite) -> None:
+    ran = {}
+    for words in (["nginx.check", "--json"], ["nginx.apply", "--limit", "front", "--site", "tiny"], ["nginx.reload"]):
+        process = served.command(*words, "--env", NAME, "--lab")
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        ran[words[0]] = output
+
+    assert json.loads(ran["nginx.check"])["result"]["sites"]["app1"]["tiny"] == "unchanged"
+    assert [line.split() for line in ran["nginx.apply"].splitlines()][-1] == ["front", "tiny", "unchanged"]
+    assert ran["nginx.reload"].strip() == "reloaded on front, app1, app2"

@@ -73,7 +73,8 @@ SECTIONS = {
     "hosts": "Host", "groups": "Group", "applications": "Application", "source: {git: …}": "GitSource",
     "source: {path: …}": "PathSource", "source: {npm: …}": "NpmSource", "build": "Build", "processes": "Process", "ports": "Ports",
     "cron": "CronEntry",
-    "health": "Health", "gate": "Gate", "site": "Site", "site.tls": "Tls",
+    "health": "Health", "gate": "Gate", "static": "Static", "site": "Site", "site.tls": "Tls", "site.redirects": "Redirect",
+    "site.cors": "Cors", "site.paths": "PathLimits",
     "backups": "Backup", "directories": "Folder", "redis": "RedisCopy", "keep": "Keep", "stores": "StoreEntry", "s3": "S3",
     "secrets": "SecretEntry",
 }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError, WindlassError
-from windlass.flows import handover, preparation
+from windlass.flows import frontend, handover, preparation
 from windlass.flows.cron_entries import no_cron_entries
 from windlass.flows.preparation import Deployment
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
@@ -65,7 +65,7 @@ class Cutover:
 
     def each(self, operations: Mapping[str, Iterable[Operation]]) -> dict[str, tuple[Any, ...]]:
         """Run operations on hosts at once; raises if a host fails."""
-        secrets = tuple(self.workspace.known_secrets())
+        secrets = tuple(self.workspace.secrets_of_hosts())
         return all_of(self.fleet.run({host: Batch(tuple(some), secrets=secrets) for host, some in operations.items()}))
 
     def lock_and_look(self, purpose: str) -> dict[str, HostState]:
@@ -120,8 +120,10 @@ class Cutover:
         """The processes of a release in a slot of a host."""
         return preparation.instances(self.here(host), slot, release)
 
-    def warm_gate(self, release: str, slot: str, limit: float) -> Gate:
+    def warm_gate(self, release: str, slot: str, limit: float) -> Operation:
         """For a slot that is kept warm: its workers sleep, so only what takes requests is asked."""
+        if self.application.static:
+            return frontend.gate(self.application, slot, release)
         found = [each for each in preparation.instances(self.application, slot, release) if preparation.is_web(each)]
         return Gate(instances=tuple(found), limit_seconds=limit, stable_seconds=0.0)
 
@@ -153,6 +155,8 @@ class Cutover:
     def _watch(self, state: HostState, release: str, slot: str, *, warm: bool) -> list[Operation]:
         """What is kept warm has shown before that it serves, and whoever goes back is in a hurry."""
         seconds = self.application.gate.watch_seconds
+        if self.application.static and state.live != slot:
+            return [frontend.watch(self.workspace.environment, self.application, slot, release, state.live, warm=warm)]
         if warm or not seconds or state.live == slot:
             return []
         found, reload = self.instances(state.host, release, slot), preparation.reloads(self.application)
@@ -214,6 +218,7 @@ class Cutover:
             *operations,
             Record(root=self.layout.root, release=release, values={"state": "live", "live_at": at}),
             Prune(root=self.layout.root, releases=prunable(unpacked.after(release, slot, at), self.application.keep_releases)),
+            *((frontend.prune(self.application),) if self.application.static else ()),
             Progress(root=self.layout.root),
         ]
 

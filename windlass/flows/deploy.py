@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
-from windlass.flows import handover, preparation
+from windlass.flows import frontend, handover, preparation
 from windlass.flows.artefact import Artefact, obtain
 from windlass.flows.cutover import Cutover
 from windlass.flows.environment_keys import check_keys
@@ -22,7 +22,7 @@ from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
 from windlass.plans.launcher import PROGRAMS
-from windlass.plans.slots import States, live_releases, unchanged
+from windlass.plans.slots import HostState, States, live_releases, unchanged
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -112,14 +112,19 @@ def _artefact(cutover: Cutover, source: Source) -> Artefact:
 
 def _is_well(cutover: Cutover, states: States) -> bool:
     """Whether what serves really does: somebody who deploys the same again may be trying to bring it back to life."""
-    found = {host: handover.started(cutover.application, state, state.live) for host, state in states.items()}
-    seen = cutover.each({host: [Inspect(instances=instances)] for host, instances in found.items()})
+    seen = cutover.each({host: [_look(cutover.application, state)] for host, state in states.items()})
     sick = {
         f"{host} {name}: {data['why']}" for host, (result,) in seen.items() for name, data in result.data.items() if data["why"]
     }
     if sick:
         cutover.warn(f"{'; '.join(sorted(sick))}: deploying it anew")
     return not sick
+
+
+def _look(application: Application, state: HostState) -> Operation:
+    if application.static:
+        return frontend.look(application, {state.live: state.live_release})
+    return Inspect(instances=handover.started(application, state, state.live))
 
 
 def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release: str, story: str) -> Deployed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError
-from windlass.flows import handover, preparation
+from windlass.flows import frontend, handover, preparation
 from windlass.flows.steps import all_of, lease_of, refuse_if_held
 from windlass.flows.supervision import supervisor_of
 from windlass.hosts.fleet import errors_of
@@ -79,10 +79,7 @@ class ApplicationStatus:
 def status(workspace: Workspace, application: Application, fleet: Fleet, *, now: float) -> ApplicationStatus:
     """Look at every slot on every host. `now` in seconds since 1970."""
     states, failed = _states(workspace, application, fleet)
-    looks = {
-        host: Batch((Inspect(instances=_all_instances(application, state), sample_seconds=SAMPLE),))
-        for host, state in states.items()
-    }
+    looks = {host: Batch((_look(application, state),)) for host, state in states.items()}
     found = fleet.run(looks)
     rows: list[Row] = []
     for host, outcome in found.items():
@@ -103,6 +100,12 @@ def _states(workspace: Workspace, application: Application, fleet: Fleet) -> tup
     return states, failed
 
 
+def _look(application: Application, state: HostState) -> Operation:
+    if application.static:
+        return frontend.look(application, state.slots)
+    return Inspect(instances=_all_instances(application, state), sample_seconds=SAMPLE)
+
+
 def _all_instances(application: Application, state: HostState) -> tuple[Instance, ...]:
     """The instances of both slots, named `slot/instance`."""
     return tuple(
@@ -120,7 +123,8 @@ def _rows(application: Application, state: HostState, seen: Mapping[str, Mapping
         release = state.slots[slot]
         live = slot == state.live
         mine = {name.partition("/")[2]: data for name, data in seen.items() if name.startswith(f"{slot}/")}
-        web = {name: data for name, data in mine.items() if application.processes[name.rpartition("-")[0]].listen != "none"}
+        own = application.processes
+        web = {name: data for name, data in mine.items() if application.static or own[name.rpartition("-")[0]].listen != "none"}
         asked = mine if live else web  # the workers of a slot that is kept warm sleep on purpose
         sick = {name: data["why"] for name, data in asked.items() if not data["healthy"]}
         since = state.records[release].live_at if release in state.records else 0.0
@@ -134,10 +138,10 @@ def _rows(application: Application, state: HostState, seen: Mapping[str, Mapping
                 healthy=not sick,
                 why="; ".join(f"{name}: {why}" for name, why in sick.items()),
                 memory=sum(int(data["memory"]) for data in mine.values()),
-                cpu=round(sum(float(data["cpu"]) for data in mine.values()), 1),
+                cpu=round(sum(float(data.get("cpu", 0.0)) for data in mine.values()), 1),
                 connections=sum(int(data["connections"]) for data in mine.values()),
                 processes=f"{sum(1 for data in mine.values() if data['running'])}/{len(mine)}",
-                instances=tuple(_instance_seen(application, name, data) for name, data in mine.items()),
+                instances=tuple(_instance_seen(application, name, data) for name, data in mine.items() if not application.static),
             )
         )
     return rows

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from windlass.flows import runtime
+from windlass.flows import frontend, runtime
 from windlass.flows.cron_entries import cron_entries
 from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
@@ -110,6 +110,8 @@ def configuration(deployment: Deployment) -> str:
         "shared": list(application.shared),
         "cron": {name: entry.model_dump(mode="json") for name, entry in application.cron.items()},
     }
+    if application.static:
+        parts["static"] = application.static.model_dump(mode="json")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -142,7 +144,8 @@ def dress(deployment: Deployment) -> tuple[Operation, ...]:
 
     All of it is done as the application's user: the folders are the user's, and root would follow a link that was laid there.
     """
-    written = {".env": environment_file(deployment.environment()), **deployment.files()}
+    own = {} if deployment.application.static else {".env": environment_file(deployment.environment())}
+    written = own | deployment.files()
     files = [_in_release(deployment, f"write {path}", WRITE, path, give=text) for path, text in written.items()]
     shared = deployment.layout.shared
     links = [_in_release(deployment, f"share {path}", SHARE, f"{shared}/{path}", path) for path in deployment.application.shared]
@@ -226,6 +229,8 @@ def reloads(application: Application) -> bool:
 def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     """Fill a slot with a release and start its processes there. What was in the slot ends."""
     application, layout, folder = deployment.here, deployment.layout, deployment.layout.slot(slot)
+    if application.static:
+        return frontend.start(application, slot, deployment.release)
     operations: list[Operation] = [
         Directory(path=folder),
         Link(path=f"{folder}/run", target=f"{layout.run}/{slot}"),

@@ -47,6 +47,8 @@ def reload(workspace: Workspace, application: Application, *, listener: events.L
 
     Raises UsageError if nothing serves or the hosts disagree, RefusedError (a lock is held), and FlowFailed when it was taken back.
     """
+    if application.static:
+        raise UsageError(f"{application.name} is only files: there is nothing to start anew", hint="deploy it")
     timer = Timer(listener)
     hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
     with workspace.fleet(hosts, steps_only(listener)) as fleet:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from windlass.errors import UsageError
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control, Pm2List, Pm2Process, Pm2Start
 from windlass.operations.service import Service
@@ -141,8 +142,28 @@ class Systemd:
         return SystemdState(template=self.template)
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """For an application that is only files: there is nothing to supervise."""
+
+    application: str
+
+    writes_logs = True
+
+    def start(self, prefix: str, programs: Sequence[Program]) -> tuple[Operation, ...]:  # noqa: ARG002
+        return ()
+
+    def control(self, action: Action, names: Sequence[str] = (), prefix: str = "") -> tuple[Operation, ...]:  # noqa: ARG002
+        return ()
+
+    def listing(self) -> Operation:
+        raise UsageError(f"{self.application} is only files: it has no processes", hint="see `status`")
+
+
 def supervisor_of(application: Application, kind: str = "") -> Supervisor:
     """What supervises an application's processes; `kind` is what supervised those that are there, if it is another one."""
+    if application.static:
+        return Nothing(application.name)
     limit = limit_of(application)
     if (kind or application.supervisor) == "systemd":
         return Systemd(application.name, limit)

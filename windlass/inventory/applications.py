@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJ
 
 from windlass.inventory.application_cron import CronEntry
 from windlass.inventory.schema import (
-    Domain,
     Entry,
     Matching,
     Port,
@@ -20,12 +19,13 @@ from windlass.inventory.schema import (
     VariableName,
     with_names,
 )
+from windlass.inventory.sites import Site
+from windlass.inventory.static import Static, static_of
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Memory = Annotated[str, Matching(r"[1-9]\d*[KMG]", "a size such as 300M or 1G")]
 Handover = Literal["overlap", "drain", "single"]
-BodySize = Annotated[str, Matching(r"\d+[kmg]?", "a size as nginx writes it, such as 10m (0: no limit)")]
 WebPath = Annotated[str, Matching(r"/[^\s#]*", "a path on the server, such as /healthz")]
 GitReference = Annotated[str, Matching(r"[^\s~^:?*\[\\-][^\s~^:?*\[\\]*", "a branch, a tag or a commit")]
 PackageName = Annotated[
@@ -190,56 +190,6 @@ class Gate(Entry):
     """How long each host watches it after the switch; if it fails meanwhile, the host switches back by itself. 0: not at all"""
 
 
-class Tls(Entry):
-    """How a site is reached by https. It needs the roles nginx and certificates on the hosts that the public reaches."""
-
-    hsts_seconds: Annotated[int, Field(ge=0)] = 63_072_000
-    """How long browsers shall insist on https; less than 15768000 is below what the graders call good; 0: not at all"""
-    hsts_subdomains: bool = False
-    """They shall insist on it for every name below these domains, too"""
-
-
-def _tls(value: Any) -> Any:
-    """`tls: true` is all defaults, `tls: false` none."""
-    return {True: {}, False: None}[value] if isinstance(value, bool) else value
-
-
-class Site(Entry):
-    """How the public reaches the application."""
-
-    domains: tuple[Domain, ...] = ()
-    """The names it is asked by; none: it answers whatever name is asked at its port"""
-    balancer: str = ""
-    """Pattern of the hosts in front; empty: the application's own hosts serve the public"""
-    port: Port = 80
-    """The public's port"""
-    local_port: Port = 8080
-    """Behind a balancer: the port of the nginx on the application's hosts"""
-    max_body: BodySize = "10m"
-    """The largest request"""
-    sticky: bool = False
-    """Behind a balancer: a visitor stays on one host"""
-    read_seconds: Positive = 60
-    """How long the application may take to answer"""
-    tls: Annotated[Tls | None, BeforeValidator(_tls), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/Tls"}]})] = (
-        None
-    )
-    """`true`, or a mapping as below: https at port 443 with a certificate that is got and renewed by itself"""
-
-    @model_validator(mode="after")
-    def _certifiable(self) -> Site:
-        """An authority asks the names at port 80, whatever a site would like."""
-        if self.tls is None:
-            return self
-        if not self.domains:
-            raise ValueError("`tls` needs `domains`: a certificate is for names")
-        if any(domain.startswith("*.") for domain in self.domains):
-            raise ValueError("`tls` needs domains without `*`: no certificate is given for these over http")
-        if self.port != 80:
-            raise ValueError(f"`tls` needs `port: 80`, not {self.port}: the authority asks there; https itself is at port 443")
-        return self
-
-
 class Application(Entry):
     """What is deployed as one thing: one artefact, one release, one switch."""
 
@@ -256,8 +206,14 @@ class Application(Entry):
     """What starts its processes and keeps them running; with `runtime: python` the default is `systemd`"""
     build: Build = Build()
     """How the code becomes an artefact"""
-    processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)]
-    """Its programs; exactly one of them listens"""
+    processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)] = {}
+    """Its programs; exactly one of them listens. An application has either these or `static`"""
+    static: Annotated[
+        Static | None,
+        BeforeValidator(static_of),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Static"}], "default": None}),
+    ] = None
+    """Instead of processes: the folder of files that nginx serves by itself, or a mapping as below"""
     environment: Mapping[VariableName, Template] = {}
     """Environment variables of all its processes and of the migration, templates; they hold for a release in either slot,
     so that `slot`, `listen` and `instance` are for the processes' own"""
@@ -303,10 +259,27 @@ class Application(Entry):
 
     @model_validator(mode="after")
     def _one_listens(self) -> Application:
+        if self.static:
+            return self._only_files()
+        if not self.processes:
+            raise ValueError("needs `processes`, or `static` if it is only files")
         listening = [process.name for process in self.processes.values() if process.listen != "none"]
         if len(listening) != 1:
             found = f"{' and '.join(listening)} do" if listening else "none does"
             raise ValueError(f"exactly one of its processes should have `listen: socket` or `listen: port`; {found}")
+        return self
+
+    def _only_files(self) -> Application:
+        """What belongs to processes has no meaning without any."""
+        if self.processes:
+            raise ValueError("has `static` and `processes`: it is either files or programs; make two applications of it")
+        if self.site is None:
+            raise ValueError("`static` needs `site`: without it nobody would ever see the files")
+        useless = [name for name in ("environment", "migrate", "shared", "cron") if name in self.model_fields_set]
+        if useless:
+            raise ValueError(f"`{useless[0]}` is for processes, and `static` has none")
+        if self.site.paths:
+            raise ValueError("`site.paths` is for processes: nobody sends anything to files")
         return self
 
     def on_host(self, *, first: bool) -> Application:
@@ -319,5 +292,5 @@ class Application(Entry):
 
     @property
     def web(self) -> Process:
-        """The one process that serves."""
+        """The one process that serves; what is `static` has none."""
         return next(process for process in self.processes.values() if process.listen != "none")

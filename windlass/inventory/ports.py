@@ -64,6 +64,8 @@ def _claims(environment: Environment) -> Iterator[_Claim]:
 
 def _slot_claims(application: Application, hosts: tuple[str, ...]) -> Iterator[_Claim]:
     """Of several instances each takes the next port."""
+    if application.static:
+        return
     web = application.web
     for slot, first in (("blue", web.ports.blue), ("green", web.ports.green)) if web.ports else ():
         path = ("applications", application.name, "processes", web.name, "ports", slot)

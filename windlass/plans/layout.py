@@ -74,6 +74,16 @@ class Layout:
         """The servers of the live slot for nginx, where they are known by port; through `live`."""
         return f"{self.live}/upstream.conf"
 
+    @property
+    def live_site(self) -> str:
+        """The files of the live slot's release, where they are all there is."""
+        return f"{self.live}/site"
+
+    @property
+    def union(self) -> str:
+        """The files with hashed names of all releases that are kept: a page of an earlier one still finds its own."""
+        return f"{self.root}/union"
+
     def log(self, slot: str, instance: str) -> str:
         return f"{self.logs}/{slot}-{instance}.log"
 

@@ -22,7 +22,7 @@ from windlass.values import Command
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
-SOURCES = {"tiny": HERE / "app", "queue": TOP / "samples/queue"}
+SOURCES = {"tiny": HERE / "app", "queue": TOP / "samples/queue", "pages": TOP / "samples/pages"}
 # Each checkout, and in it each process of a parallel run, has hosts and a snapshot of its own.
 _WHO = f"{TOP} {os.environ.get('PYTEST_XDIST_WORKER', '')}"
 NAME = f"suite{hashlib.sha256(_WHO.encode()).hexdigest()[:4]}"

@@ -23,7 +23,7 @@ def ask(probe: Dict[str, Any]) -> Answer:
     if probe["certificate"] and not os.path.exists(probe["certificate"]):
         return {"status": 200, "why": ""}  # https comes with the certificate
     try:
-        return {"status": _status(probe), "why": ""}
+        return {"status": _status(_exchange(probe, 16)), "why": ""}
     except socket.timeout:
         return {"status": 0, "why": SILENT}
     except ConnectionRefusedError:
@@ -51,17 +51,32 @@ def _worse(before: Answer, after: Answer) -> str:
     return ""
 
 
-def _status(probe: Dict[str, Any]) -> int:
-    with socket.create_connection(("127.0.0.1", probe["port"]), timeout=LIMIT) as plain:
-        if not probe["certificate"]:
-            return _asked(plain, probe["name"])
+def differs(probe: Dict[str, Any], wanted: bytes) -> str:
+    """Why the answer for `/` is not this page; empty if it is."""
+    try:
+        head, _, body = _exchange(probe, len(wanted) + 65536).partition(b"\r\n\r\n")
+        status = _status(head)
+    except (OSError, ValueError) as error:
+        return str(error) or type(error).__name__
+    if status != 200:
+        return "it answers %d" % status
+    return "" if body == wanted else "it answers with another page"
+
+
+def _exchange(probe: Dict[str, Any], most: int) -> bytes:
+    """One request and its answer, up to so many bytes."""
+    secure = probe["certificate"] and os.path.exists(probe["certificate"])
+    port = probe["port"] if secure or not probe["certificate"] else 80
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as plain:
+        if not secure:
+            return _asked(plain, probe["name"], most)
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # who signed it is no question of the site's; whether it is the one on the disk is
         with context.wrap_socket(plain, server_hostname=probe["name"] or None) as stream:
             if stream.getpeercert(binary_form=True) != _leaf(probe["certificate"]):
                 raise ValueError("another certificate than in %s is served" % probe["certificate"])
-            return _asked(stream, probe["name"])
+            return _asked(stream, probe["name"], most)
 
 
 def _leaf(path: str) -> bytes:
@@ -71,15 +86,22 @@ def _leaf(path: str) -> bytes:
     return ssl.PEM_cert_to_DER_cert(text[: text.index(end) + len(end)] + "\n")
 
 
-def _asked(stream: socket.socket, name: str) -> int:
-    request = "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: windlass\r\nConnection: close\r\n\r\n" % (name or "localhost")
+def _asked(stream: socket.socket, name: str, most: int) -> bytes:
+    """HTTP/1.0: the answer ends with the connection, and comes in one piece."""
+    request = "GET / HTTP/1.0\r\nHost: %s\r\nUser-Agent: windlass\r\nConnection: close\r\n\r\n" % (name or "localhost")
     stream.sendall(request.encode())
-    head = b""
-    while b"\r\n" not in head:
-        piece = stream.recv(4096)
+    answer = b""
+    while len(answer) < most:
+        piece = stream.recv(65536)
         if not piece:
-            raise ValueError("the connection is closed without an answer, as for a name that no site has")
-        head += piece
+            break
+        answer += piece
+    if not answer:
+        raise ValueError("the connection is closed without an answer, as for a name that no site has")
+    return answer
+
+
+def _status(head: bytes) -> int:
     words = head.split(b"\r\n", 1)[0].split()
     if len(words) < 2 or not words[1].isdigit():
         raise ValueError("the answer is not HTTP")

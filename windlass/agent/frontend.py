@@ -1,0 +1,166 @@
+"""Files of frontends: assets first, pages last, and nothing that a page names is ever missing."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from typing import Any, Dict, Iterator, List, Set
+
+from windlass.agent import release
+from windlass.agent.core import atomic, site_probe
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import OperationError, Outcome
+from windlass.agent.file import sha256_of
+
+INDEX = "index.html"
+SETTLE = 3.0  # seconds that nginx has to answer with the new page
+INTERVAL = 0.2
+_NAMED = re.compile(rb"""(?:src|href)\s*=\s*["']?([^"'\s>]+)""")
+
+Pages = Dict[str, Any]
+
+
+def place_pages(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Readable for nginx, assets into the union, then the slot's link."""
+    pages = arguments["pages"]
+    if context.check:
+        return Outcome(True, unknown=True)
+    _need_index(pages)
+    added = 0
+    for path in _files(pages["folder"]):
+        inside = os.path.relpath(path, pages["folder"])
+        _let_read(path)
+        if pages["assets"] and inside.startswith(pages["assets"] + "/"):
+            added += _unite(path, os.path.join(pages["union"], inside))
+        else:
+            os.utime(path, (arguments["moment"], arguments["moment"]))
+    _sync(pages["union"])
+    atomic.replace_link(pages["site"], pages["folder"])
+    return Outcome(True, "%d new assets" % added)
+
+
+def _need_index(pages: Pages) -> None:
+    if not os.path.isfile(os.path.join(pages["folder"], INDEX)):
+        raise OperationError(
+            "there is no %s in %s" % (INDEX, pages["folder"]), hint="is `static.folder` where the build leaves its result?"
+        )
+
+
+def _files(folder: str) -> Iterator[str]:
+    """The regular files below; a link could lead anywhere and is left out."""
+    for place, _folders, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                yield path
+
+
+def _let_read(path: str) -> None:
+    """nginx is another user."""
+    for each, more in ((path, 0o444), (os.path.dirname(path), 0o555)):
+        mode = stat.S_IMODE(os.stat(each).st_mode)
+        if mode | more != mode:
+            os.chmod(each, mode | more)
+
+
+def _unite(path: str, place: str) -> int:
+    """A second name for an asset, unless it has it already."""
+    os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
+    try:
+        os.link(path, place, follow_symlinks=False)
+    except FileExistsError:
+        if sha256_of(path) != sha256_of(place):
+            raise OperationError(
+                "%s differs from the one of an earlier release under the same name" % path,
+                hint="browsers keep what is in `static.assets` for ever: give the file a hash in its name, or another folder",
+            ) from None
+        return 0
+    return 1
+
+
+def _sync(folder: str) -> None:
+    for place, _folders, _names in os.walk(folder):
+        atomic.sync_folder(place)
+
+
+def pages_whole(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Look at the files once: they do not change by themselves."""
+    if context.check:
+        return Outcome(False, unknown=True)
+    why = _broken(arguments["pages"])
+    if why:
+        raise OperationError(why, hint="the release never got a request; mend the build and deploy again")
+    return Outcome(False, "whole")
+
+
+def pages_state(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """One look at each slot."""
+    return Outcome(False, data={name: _seen(pages) for name, pages in arguments["slots"].items()})
+
+
+def _seen(pages: Pages) -> Dict[str, Any]:
+    why = _broken(pages)
+    return {"running": not why, "healthy": not why, "why": why, "uptime": 0.0, "memory": 0, "starts": 0, "connections": 0}
+
+
+def _broken(pages: Pages) -> str:
+    """Why a release cannot be served; empty if it can."""
+    if os.path.realpath(pages["site"]) != os.path.realpath(pages["folder"]):
+        return "%s does not lead to %s" % (pages["site"], pages["folder"])
+    index = os.path.join(pages["folder"], INDEX)
+    if not os.path.isfile(index) or not os.path.getsize(index):
+        return "there is no page in %s" % index
+    missing = sorted(name for name in _named(pages, index) if not os.path.isfile(os.path.join(pages["union"], name)))
+    if missing:
+        return "%s names %s, which the build has not made" % (INDEX, ", ".join(missing))
+    return ""
+
+
+def _named(pages: Pages, index: str) -> Set[str]:
+    """The assets that a page names, from the top of the site."""
+    with open(index, "rb") as handle:
+        found = [name.decode("utf-8", "replace") for name in _NAMED.findall(handle.read())]
+    plain = [re.sub(r"[?#].*", "", name) for name in found]
+    names = {re.sub(r"^(\./|/)", "", name) for name in plain}
+    return {name for name in names if pages["assets"] and name.startswith(pages["assets"] + "/")}
+
+
+def pages_served(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """It goes on to its end when the controller is gone, as every watch does."""
+    if context.check:
+        return Outcome(False, unknown=True)
+    wanted = atomic.read_or_none(os.path.join(arguments["pages"]["folder"], INDEX)) or b""
+    settled = time.monotonic() + SETTLE
+    deadline = time.monotonic() + max(arguments["seconds"], INTERVAL)
+    seen = False
+    while not seen or time.monotonic() < deadline:
+        why = site_probe.differs(arguments["probe"], wanted)
+        if why and (seen or time.monotonic() > settled):
+            release.switch_back(arguments["root"], arguments["before"])
+            raise _taken_back(why, arguments["before"])
+        seen = seen or not why
+        time.sleep(INTERVAL)
+    return Outcome(False, "served")
+
+
+def _taken_back(why: str, before: str) -> OperationError:
+    now = "the host switched back to %s by itself" % before if before else "there was nothing to switch back to, so nothing serves"
+    return OperationError("nginx does not serve the release: %s; %s" % (why, now), hint="see nginx.check, then deploy again")
+
+
+def prune_assets(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """By name: a file may have come from another release than the one that still needs it."""
+    folder = os.path.join(arguments["union"], arguments["assets"])
+    if not arguments["assets"] or not os.path.isdir(folder):
+        return Outcome(False)
+    kept: Set[str] = set()
+    for name in os.listdir(arguments["releases"]):
+        if not name.startswith("."):
+            mine = os.path.join(arguments["releases"], name, arguments["inside"], arguments["assets"])
+            kept |= {os.path.relpath(path, mine) for path in _files(mine)}
+    doomed: List[str] = [path for path in _files(folder) if os.path.relpath(path, folder) not in kept]
+    for path in doomed if not context.check else []:
+        os.unlink(path)
+    return Outcome(bool(doomed), "%d assets" % len(doomed) if doomed else "")
