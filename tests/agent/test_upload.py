@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,6 +23,7 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.upload import split, upload
 from windlass.errors import BackupError, OperationFailed
+from windlass.lab.authority import certificate_for
 from windlass.operations.delivery import ReadBack
 from windlass.operations.wire import Batch
 from windlass.stores.s3 import Bucket
@@ -170,3 +174,25 @@ def test_what_is_not_there_cannot_be_read(there: There) -> None:
         read_back(there)
     with pytest.raises(FileNotFoundError), S3Source(there.bucket, KEY).open("rb") as stream:
         stream.read()
+
+
+def test_a_certificate_that_is_not_good_ends_it_at_once(tmp_path: Path) -> None:
+    _authority, chain, key = certificate_for("store.example.org")
+    (tmp_path / "store.pem").write_text(chain + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "store.pem")
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as listening:
+        listening.socket = context.wrap_socket(listening.socket, server_side=True)
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        channel = local_channel()
+        url = f"https://127.0.0.1:{listening.server_address[1]}/x?X-Amz-Signature=1"
+        try:
+            with pytest.raises(OperationFailed, match=r"the certificate of 127.0.0.1:[0-9]+ is not good") as caught:
+                channel.run(Batch((ReadBack(part="x", bytes=1),)), answer=lambda _asked: {"url": url})
+        finally:
+            channel.close()
+            listening.shutdown()
+            thread.join()
+
+    assert "Signature" not in caught.value.message
