@@ -37,6 +37,7 @@ STEPS = (
     "watch",
     "nginx",
     "systemd",
+    "delivery",
     "frontend",
 )
 PARAMETERS = ["arguments", "context"]

@@ -28,7 +28,7 @@ from windlass.flows.tls import Served, chosen, error_of, issue, renew, status
 from windlass.flows.tls_grade import grades
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
-from windlass.lab import authority
+from windlass.lab import authority, ipv6
 from windlass.plans.grade import Grade
 from windlass.values import Command
 
@@ -314,11 +314,21 @@ def test_status_as_a_command(site: Site) -> None:
     assert all(set(row["served"].values()) == {row["fingerprint"]} for row in rows)
 
 
-def test_what_is_set_up_earns_an_a_plus_from_every_listener(site: Site) -> None:
-    document = site.command("tls.grade")
+def test_what_is_set_up_earns_an_a_plus_from_every_listener_of_both_families(site: Site) -> None:
+    six = ipv6.give(site.lab)
+    try:
+        document = site.command("tls.grade")
+    finally:
+        for host in six:
+            site.shell(host, "ip -6 address flush dev host0 scope global")
 
     found = document["result"]["listeners"]
-    assert [(each["host"], each["name"]) for each in found] == [(host, name) for host in ("web1", "web2") for name in NAMES]
+    assert [(each["host"], each["address"], each["name"]) for each in found] == [
+        (host, address, name)
+        for host in ("web1", "web2")
+        for address in (site.lab.hosts[host].address, six[host])
+        for name in NAMES
+    ]
     assert {(each["grade"], *each["reasons"], *each["not_provoked"]) for each in found} == {("A+",)}
     assert {tuple(each["protocols"]) for each in found} == {("TLS 1.2", "TLS 1.3")}
     assert {answer["status"] for answer in found[0]["answers"]} == {200, 301, 403, 404, 405, 414, 500}

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from windlass.errors import RefusedError
-from windlass.plans.restoration import EMPTY_SERVER, Restoration, Server, Wish, differences, drill_room, name_for, restoration
+from windlass.plans.restoration import (
+    EMPTY_SERVER,
+    Restoration,
+    Server,
+    Wish,
+    differences,
+    drill_room,
+    name_for,
+    predicted,
+    refuse_unable,
+    restoration,
+)
 
 STAMP = "20261120t214500"
 MEBI = 1 << 20
@@ -86,3 +97,21 @@ def test_every_table_that_differs_is_named() -> None:
 
 def test_a_drill_needs_room_for_the_dump_the_database_and_a_server() -> None:
     assert drill_room(100, 80) == 100 + 100 + EMPTY_SERVER
+
+
+def test_a_server_that_cannot_take_the_dump_is_refused_before_anything_is_made() -> None:
+    able = Server({}, {}, 1, version="15.20 (Debian 15.20-1)", extensions=frozenset({"plpgsql", "pgcrypto"}))
+
+    refuse_unable("15.3", ["plpgsql"], able)
+    refuse_unable("14.1", [], able)
+    refuse_unable("", [], able)
+    with pytest.raises(RefusedError, match=r"PostgreSQL 15\.20 .*, and the dump is of 16\.1"):
+        refuse_unable("16.1", [], able)
+    with pytest.raises(RefusedError, match="no extension hstore, postgis"):
+        refuse_unable("15.1", ["postgis", "plpgsql", "hstore"], able)
+
+
+def test_a_bigger_dump_takes_longer_than_the_one_that_was_drilled_and_a_smaller_one_not_less() -> None:
+    assert predicted(60, 100, 300) == 180
+    assert predicted(60, 100, 50) == 60
+    assert predicted(60, 0, 50) == 60

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sample_project import HOSTS, run_tasks, write_project
+from tests.unit.sample_project import run_tasks, write_project
 from tests.unit.test_stores import manifest, proof
 from windlass.flows.attempts import Attempt, note
 from windlass.flows.standing import Standing, standings
-from windlass.flows.vault import chosen_places, open_store
+from windlass.flows.store_opening import open_store
+from windlass.flows.vault import chosen_places
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Backup
 from windlass.report.metrics import Sample, exposition, write_metrics
@@ -26,7 +27,8 @@ KEY = f"age1{'q' * 58}"
 BACKUPS = f"""
 stores:
   near: {{directory: near}}
-  far: {{host: web2, directory: /far}}
+  far: {{s3: {{bucket: acme, access_key: "{{{{ secrets.nobody_has }}}}", secret_key: "{{{{ secrets.nobody_has }}}}"}}}}
+secrets: {{nobody_has: }}
 backups:
   shop: {{database: shop, host: web1, stores: [near, far], recipients: [{KEY}]}}
   blog: {{database: blog, host: web2, directory: blog, rpo: 7d, proven_within: ""}}
@@ -36,7 +38,7 @@ backups:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     write_project(tmp_path)
-    (tmp_path / "inventories" / "staging" / "hosts.yml").write_text(HOSTS + BACKUPS)
+    (tmp_path / "inventories" / "staging" / "backups.yml").write_text(BACKUPS)
     return open_workspace(tmp_path, "staging")
 
 

@@ -1,4 +1,4 @@
-"""Those who are not watching are told: by a real HTTP server, a real mail server and a real sendmail program, on loopback."""
+"""Those who are not watching are told: through a real HTTP server and a real mail server on loopback."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from windlass.flows.known_secrets import real_secrets, twin_secrets
 from windlass.flows.setup import HostSetup, SetupResult, batch_for
 from windlass.flows.workspace import load_environment, open_workspace, secrets_file
 from windlass.hosts.target import Target
+from windlass.inventory import store_credentials
 from windlass.operations.file import File
 from windlass.values import Secret
 
@@ -49,6 +50,22 @@ def test_the_sudo_password_is_for_every_target_and_known_as_a_secret(project: Pa
     (target,) = workspace.targets(["web2"])
     assert target.sudo_password == password
     assert password in tuple(workspace.known_secrets())
+
+
+def test_the_credentials_of_stores_are_known_here_and_told_to_no_host(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'stores: {off: {s3: {bucket: acme, access_key: "{{ secrets.bucket_id }}", secret_key: "x{{ secrets.bucket_key }}"}}}\n'
+    (project / "inventories/staging/stores.yml").write_text(f"{text}secrets: {{bucket_id: , bucket_key: , other: }}\n")
+    for name in ("BUCKET_ID", "BUCKET_KEY", "OTHER"):
+        monkeypatch.setenv(f"WINDLASS_SECRET_{name}", f"value of {name}")
+    workspace = open_workspace(project, "staging")
+
+    known = {secret.reveal() for secret in workspace.known_secrets()}
+    told = {secret.reveal() for secret in workspace.secrets_of_hosts()}
+    access, secret = store_credentials(workspace.environment, "off", workspace.secrets)
+
+    assert known - told == {"value of BUCKET_ID", "value of BUCKET_KEY"}
+    assert "value of OTHER" in told
+    assert (access.reveal(), secret.reveal()) == ("value of BUCKET_ID", "xvalue of BUCKET_KEY")
 
 
 def test_the_known_hosts_of_the_environment_are_those_of_its_targets(project: Path) -> None:

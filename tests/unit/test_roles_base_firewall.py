@@ -222,3 +222,11 @@ def test_what_sshd_has_by_itself_is_kept_where_it_is_wanted(tmp_path: Path) -> N
         "PermitRootLogin prohibit-password",
     ]
     assert "PermitRootLogin without-password" in change.activate
+
+
+def test_what_a_mapping_leaves_out_is_as_the_defaults_explain_it(tmp_path: Path) -> None:
+    loaded = environment(tmp_path, variables("base: {ssh: {managed: true}}"))
+    explained = environment(tmp_path / "plain", BALANCED)
+    bare, full = (each.settings(each.host("web1"), "base").ssh for each in (loaded, explained))  # type: ignore[attr-defined]
+
+    assert bare.model_dump() == full.model_dump() | {"managed": True}

@@ -76,7 +76,7 @@ def test_nothing_is_listed_before_it_is_published(store: DirectoryStore) -> None
     assert (before, ids(store)) == ([], ["a"])
     assert entries(store.folder / "shop") == ["a"]
     assert entries(store.folder / "shop" / "a") == ["RESTORE.md", DUMP, "manifest.json"]
-    assert store.local("shop", "a", DUMP).read_bytes() == b"bytes"
+    assert store.source("shop", "a", DUMP).read_bytes() == b"bytes"
 
 
 def test_everything_is_for_the_owner_alone(store: DirectoryStore) -> None:
@@ -167,7 +167,7 @@ def test_a_part_that_is_missing_is_said(store: DirectoryStore) -> None:
     put(store, "a")
 
     with pytest.raises(BackupError, match="is not there"):
-        store.local("shop", "a", GLOBALS)
+        store.source("shop", "a", GLOBALS)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from tests.unit.test_stores import NIGHT, proof, put
 from windlass import lab
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.holdings import holding, pin, prune
-from windlass.flows.vault import chosen_backup, chosen_backups, chosen_places, open_store, pick
+from windlass.flows.store_opening import open_store
+from windlass.flows.vault import chosen_backup, chosen_backups, chosen_places, pick
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Keep, StoreEntry
 from windlass.stores.directory import DirectoryStore

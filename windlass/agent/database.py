@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from typing import Any, Dict, Optional, Sequence
 
 from windlass.agent.core import fingerprints, postgres
 from windlass.agent.core.context import STATE, Context
+from windlass.agent.core.delivery import deliver
 from windlass.agent.core.dumping import SQUEEZE, compression_of
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import Outcome
@@ -53,8 +53,9 @@ def databases(_arguments: Dict[str, Any], context: Context) -> Outcome:
     with Guard(context, 60.0) as guard:
         server = postgres.server(guard)
         found = server.ask(guard, "postgres", _DATABASES)
+        extensions = server.ask(guard, "postgres", "SELECT to_json(name) FROM pg_available_extensions ORDER BY name;")
     room = {"free_bytes": _free(server.data), "drill_free_bytes": _free(STATE)}
-    return Outcome(False, data=dict(room, databases=found, server_version=server.version))
+    return Outcome(False, data=dict(room, databases=found, extensions=extensions, server_version=server.version))
 
 
 def _free(folder: str) -> int:
@@ -80,7 +81,7 @@ def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
         command = [server.program("pg_dump"), "--format=custom", way.option, "--snapshot=" + snapshot]
         command += ["--lock-wait-timeout=%d" % postgres.LOCK_LIMIT, "--no-password", "--dbname", database]
         source, reader = Stage("pg_dump", command, SUPERUSER, server.environment), _reader(server)
-        sent = send(guard, source, reader, arguments, context, way.squeeze)
+        sent = send(guard, source, reader, dict(arguments, expected_bytes=data["bytes"]), context, way.squeeze)
         data["tables"], data["hashes"] = fingerprints.told(session.rows())
         data["sequences_behind"], data["invalid_indexes"] = session.ask(fingerprints.SEQUENCES), session.ask(fingerprints.INVALID)
         session.close()
@@ -128,29 +129,24 @@ def send(
     context: Context,
     squeeze: Sequence[str] = SQUEEZE,
 ) -> Dict[str, Any]:
-    """Stream what a program writes to the controller, compressed, and encrypted where there are recipients. Every part goes so.
+    """Send what a program writes where the controller says, compressed, encrypted where there are recipients. Every part goes so.
 
     What is encrypted is decoded by `reader` at the same time. Raises OperationError if any of the programs fails.
     """
     started = time.monotonic()
     stages = [source, Stage("zstd", squeeze, SUPERUSER)]
     if not arguments["recipients"]:
-        sent = _stream(Pipeline(guard, stages), arguments["stream"], context)
+        sent = _stream(Pipeline(guard, stages), arguments, context)
     else:
         stages.append(seal(arguments["recipients"]))
         proofreader = Proofreader(guard, reader)
-        sent = _stream(Pipeline(guard, stages, taps={1: proofreader.take}), arguments["stream"], context)
+        sent = _stream(Pipeline(guard, stages, taps={1: proofreader.take}), arguments, context)
         sent.update(proofreader.finish())
-    context.end_stream(arguments["stream"])
     return dict(sent, seconds=round(time.monotonic() - started, 3))
 
 
-def _stream(pipeline: Pipeline, stream: int, context: Context) -> Dict[str, Any]:
-    """Everything that comes out of a pipeline, sent to the controller; how much, and its checksum."""
-    digest, size = hashlib.sha256(), 0
-    for chunk in pipeline.chunks():
-        digest.update(chunk)
-        size += len(chunk)
-        context.emit(stream, chunk)
+def _stream(pipeline: Pipeline, arguments: Dict[str, Any], context: Context) -> Dict[str, Any]:
+    """Everything that comes out of a pipeline, delivered; how much, and its checksum."""
+    sent = deliver(pipeline.chunks(), arguments["stream"], arguments.get("expected_bytes", 0), context)
     pipeline.finish()
-    return {"raw_bytes": pipeline.passed[0], "stored_bytes": size, "sha256": digest.hexdigest(), "said": pipeline.said[0]}
+    return dict(sent, raw_bytes=pipeline.passed[0], said=pipeline.said[0])

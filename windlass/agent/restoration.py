@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from typing import Any, Dict, Tuple
 
-from windlass.agent.core import fingerprints, postgres, process
+from windlass.agent.core import fingerprints, postgres, process, roles
 from windlass.agent.core.context import Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.core.pipeline import Pipeline, Stage
 from windlass.agent.core.postgres import SUPERUSER, Server
 from windlass.agent.core.replica import create, dress
+from windlass.agent.core.sealing import UNSQUEEZE
+from windlass.agent.core.workplace import workplace
 from windlass.agent.database import decode
+from windlass.agent.file import received
 
 SWAP_LIMIT = 60.0  # seconds
 ATTEMPTS = 3  # PostgreSQL itself waits 5 s in each for connections to end
@@ -62,6 +66,28 @@ def _restored(guard: Guard, server: Server, arguments: Dict[str, Any], database:
     except BaseException:
         server.drop(database)
         raise
+
+
+def make_roles(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Of what pg_dumpall wrote, one statement a line, those about roles that are not there; in one transaction."""
+    with Guard(context, arguments["limit_seconds"]) as guard, workplace() as work:
+        server = postgres.server(guard)
+        path = os.path.join(work, "globals")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            pipeline = Pipeline(guard, [Stage("zstd", UNSQUEEZE)], give=True, into=descriptor)
+            pipeline.feed(received(arguments["content"], context))
+            pipeline.finish()
+        finally:
+            os.close(descriptor)
+        there = server.ask(guard, "postgres", "SELECT to_json(quote_ident(rolname)) FROM pg_roles;")
+        with open(path, encoding="utf-8") as handle:
+            made, statements = roles.missing(handle, there)
+        if made and not context.check:
+            # An error must not quote the statement, which holds a password's verifier.
+            command = server.psql("postgres", {"VERBOSITY": "terse"}) + ["--single-transaction"]
+            guard.run(command, SUPERUSER, server.environment, "\n".join(statements))
+    return Outcome(bool(made), "make the roles %s" % ", ".join(made) if made else "", data={"made": made})
 
 
 def has_table(arguments: Dict[str, Any], context: Context) -> Outcome:

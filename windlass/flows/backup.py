@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from windlass import events
 from windlass.errors import BackupError
 from windlass.flows.holdings import Pruned, prune_held
 from windlass.flows.recovery_parts import Wanted, check_of, told_parts, wanted_parts
-from windlass.flows.vault import Vault, is_whole, open_vault
+from windlass.flows.vault import Vault, open_vault
 from windlass.operations.operation import LocalFile, Operation
 from windlass.plans.shrinkage import shrinkage
 from windlass.stores.instructions import instructions
@@ -149,17 +148,10 @@ def _tell_of_changes(vault: Vault, part: Wanted, told: Mapping[str, Any]) -> Non
 
 
 def _received(vault: Vault, draft: Draft, name: str, operation: Operation) -> Mapping[str, Any]:
-    """Have a part made on the host and write it down as it comes; what the host says of it. Raises BackupError."""
-    digest = hashlib.sha256()
-    with draft.part(part_name(name, vault.entry.recipients)) as writer:
-
-        def take(_stream: int, chunk: bytes) -> None:
-            writer.write(chunk)
-            digest.update(chunk)
-
-        (result,) = vault.run(operation, sink=take)
-    if digest.hexdigest() != result.data["sha256"]:
-        raise BackupError(f"{name} arrived damaged: its checksum differs", host=vault.entry.host, hint="run it again")
+    """Have a part made on the host and brought to the store; what the host says of it. Raises BackupError, HostError."""
+    with draft.delivery(part_name(name, vault.entry.recipients)) as delivery:
+        (result,) = vault.run(operation, sink=delivery.take, answer=delivery.answer)
+        delivery.finish(result.data)
     return result.data
 
 
@@ -169,16 +161,17 @@ def _verify(vault: Vault, draft: Draft, part: Wanted, told: Mapping[str, Any]) -
     The host decodes it to its end. What is encrypted it has decoded on its way into age, and only the checksum is left to see to.
     """
     recipients = vault.entry.recipients
-    content = LocalFile(draft.local(part_name(part.name, recipients)), told["sha256"], told["stored_bytes"])
-    if recipients and not is_whole(content):
+    file = part_name(part.name, recipients)
+    if recipients and draft.digest(file, told["stored_bytes"], vault.ask) != told["sha256"]:
         raise BackupError(
             f"what was stored of {part.name} has changed",
             host=vault.entry.host,
-            hint="nothing was published; look at the store's disk",
+            hint="nothing was published; look at the store",
         )
     if recipients:
         found = {"raw_bytes": told.get("decoded_bytes", told["raw_bytes"])}
     else:
+        content = LocalFile(draft.local(file), told["sha256"], told["stored_bytes"])
         found = vault.run(check_of(part.name, part.kind, content))[0].data
     for key, unit in (("raw_bytes", "bytes"), ("entries", "entries")):
         if key in found and found[key] != told[key]:

@@ -65,7 +65,7 @@ class Cutover:
 
     def each(self, operations: Mapping[str, Iterable[Operation]]) -> dict[str, tuple[Any, ...]]:
         """Run operations on hosts at once; raises if a host fails."""
-        secrets = tuple(self.workspace.known_secrets())
+        secrets = tuple(self.workspace.secrets_of_hosts())
         return all_of(self.fleet.run({host: Batch(tuple(some), secrets=secrets) for host, some in operations.items()}))
 
     def lock_and_look(self, purpose: str) -> dict[str, HostState]:

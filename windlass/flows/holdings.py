@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import BackupError, UsageError
 from windlass.flows.recovery_parts import check_of
-from windlass.flows.vault import is_whole, open_store, open_vault, pick
+from windlass.flows.store_opening import open_store
+from windlass.flows.vault import open_vault, pick
 from windlass.plans.retention import Decision, retention
 from windlass.stores.manifest import Pin, Proof, Stored
 
@@ -138,7 +139,7 @@ def verify(
         began, parts = time.monotonic(), stored.manifest.parts
         decoded = bool(identity) or not stored.manifest.recipients
         with vault.timer.step("checksum"):
-            damaged = [name for name in parts if not is_whole(vault.kept(stored, name))]
+            damaged = [name for name, part in parts.items() if vault.digest(stored, name) != part.sha256]
         if decoded and not damaged:
             with vault.timer.step("decode", [entry.host]):
                 for name, part in parts.items():

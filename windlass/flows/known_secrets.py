@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from windlass.errors import InventoryError
@@ -30,10 +31,11 @@ class KnownSecrets:
                 self._values[name] = self._source.get(name)
             return self._values[name]
 
-    def known(self) -> tuple[Secret, ...]:
-        """All values that exist by now, whether or not anybody asked for them: hosts' output may hold any of them."""
+    def known(self, without: Collection[str] = ()) -> tuple[Secret, ...]:
+        """All values that exist by now but for those of some names, whether or not anybody asked for them: hosts' output may hold
+        any of them."""
         with self._lock:
-            return tuple(self._values.values())
+            return tuple(value for name, value in self._values.items() if name not in without)
 
 
 def real_secrets(environment: Environment) -> KnownSecrets:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ from windlass.flows.recovery_parts import told_parts
 from windlass.flows.vault import Vault, open_vault
 from windlass.operations.database import Databases
 from windlass.operations.operation import LocalFile, Operation
-from windlass.operations.restoration import HasTable, Restore, RestoreTable, Swap
-from windlass.plans.restoration import Restoration, Server, Wish, differences, restoration
+from windlass.operations.restoration import HasTable, MakeRoles, Restore, RestoreTable, Swap
+from windlass.plans.restoration import Restoration, Server, Wish, differences, predicted, refuse_unable, restoration
+from windlass.stores.manifest import GLOBALS
 from windlass.values import human_bytes, human_seconds
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Restored:
     table         the one table that was brought back, where it is now
     rows          that were restored and counted; they are those of the manifest
     milliseconds  that the swap took
+    roles         that had to be made on the host to which it went
     """
 
     name: str
@@ -43,6 +45,8 @@ class Restored:
     tables: int = 0
     rows: int = 0
     milliseconds: float = 0.0
+    host: str = ""
+    roles: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -57,7 +61,8 @@ def restore(
 ) -> Restored:
     """Restore a backup (the newest good one if empty). Nothing that exists is overwritten; a swap comes last, whole or not at all.
 
-    `identity` is the file with the private key of an encrypted one.
+    `identity` is the file with the private key of an encrypted one. It goes to the entry's host, see `entry_on`; where that is not
+    the one it came from, roles that are missing are made first.
 
     Raises UsageError, RefusedError (lock, room, a name that is taken), BackupError when the rows are not those of the
     manifest, and HostError.
@@ -66,9 +71,9 @@ def restore(
         vault.hold(f"restore {entry.name}")
         stored = vault.pick(backup)
         plan = _planned(vault, stored, wish)
-        if plan.table:
-            return _table(vault, stored, plan)
-        return _whole(vault, stored, plan)
+        made = _roles(vault, stored) if vault.entry.host != stored.manifest.host else ()
+        done = _table(vault, stored, plan) if plan.table else _whole(vault, stored, plan)
+        return replace(done, host=vault.entry.host, roles=made)
 
 
 def explain(
@@ -78,7 +83,31 @@ def explain(
     with open_vault(workspace, entry, listener) as vault:
         stored = vault.pick(backup)
         planned = _planned(vault, stored, wish)
-        return (*_about(stored, datetime.now(UTC)), *planned.lines)
+        return (*_about(stored, datetime.now(UTC)), *_cost(vault, stored), *planned.lines)
+
+
+def _roles(vault: Vault, stored: Stored) -> tuple[str, ...]:
+    """Make the roles that the other host lacks; their names."""
+    with vault.content(stored, stored.manifest.part(GLOBALS)) as content, vault.timer.step("roles", [vault.entry.host]):
+        (result,) = vault.run(MakeRoles(content=content))
+    made: list[str] = result.data["made"]
+    return tuple(made)
+
+
+def _cost(vault: Vault, stored: Stored) -> tuple[str, ...]:
+    """Where it goes, how much room it needs there, and how long it may take, from the last drill that succeeded."""
+    manifest, host = stored.manifest, vault.entry.host
+    lines = [f"it goes to {host}, needs up to {human_bytes(int(manifest.source['bytes']) * 5 // 4)} there"]
+    if host != manifest.host:
+        lines.append(f"roles that {host} lacks are made from the backup; those that it has stay as they are")
+    backups = vault.store.listing(vault.entry.name).backups
+    drilled = [(each, proof) for each in backups for proof in each.proofs if proof.kind == "drill" and proof.passed]
+    if not drilled:
+        return (*lines, "how long that takes nobody knows: no drill of this database has succeeded")
+    each, proof = max(drilled, key=lambda pair: pair[1].at)
+    took = sum(proof.seconds.get(step, 0.0) for step in ("fetch", "restore", "check"))
+    seconds = predicted(took, each.manifest.raw_bytes, manifest.raw_bytes)
+    return (*lines, f"that may take {human_seconds(seconds)}, going by the drill of {proof.at:%Y-%m-%d} on {proof.host}")
 
 
 def _planned(vault: Vault, stored: Stored, wish: Wish) -> Restoration:
@@ -101,7 +130,10 @@ def _planned(vault: Vault, stored: Stored, wish: Wish) -> Restoration:
         connections={name: each["connections"] for name, each in databases.items()},
         free_bytes=seen.data["free_bytes"],
         table=found,
+        version=seen.data["server_version"],
+        extensions=frozenset(seen.data["extensions"]),
     )
+    refuse_unable(manifest.server_version, manifest.source.get("extensions", {}), server)
     return restoration(entry.database, int(manifest.source["bytes"]), wish, server, f"{datetime.now(UTC):%Y%m%dt%H%M%S}")
 
 

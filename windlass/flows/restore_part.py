@@ -75,7 +75,12 @@ def restore_part(
 
 
 def explain_part(
-    workspace: Workspace, entry: Backup, wish: PartWish, *, backup: str = "", listener: events.Listener = events.nobody
+    workspace: Workspace,
+    entry: Backup,
+    wish: PartWish,
+    *,
+    backup: str = "",
+    listener: events.Listener = events.nobody,
 ) -> tuple[str, ...]:
     """What `restore_part` would do, sentence by sentence. Nothing is changed."""
     with open_vault(workspace, entry, listener) as vault:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from windlass.errors import BackupError
 from windlass.flows.attempts import last
 from windlass.flows.crontab import crontab_lines, in_crontab, put_crontab
+from windlass.flows.store_opening import open_store
 from windlass.flows.timers import in_timers, lingers, put_timers, units
-from windlass.flows.vault import open_store
 from windlass.plans.calendar import calendar, following, previous
 from windlass.plans.dueness import GRACE, Due, due
 

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import HostError, OperationFailed, RefusedError, UsageError
+from windlass.errors import BackupError, HostError, OperationFailed, RefusedError, UsageError
 from windlass.flows.steps import Timer, all_of
+from windlass.flows.store_opening import open_store
+from windlass.hosts.channel import no_answer
 from windlass.operations.lease import Lease
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
-from windlass.stores.directory import DirectoryStore
 from windlass.stores.encryption import check_identity, decrypted, identities
 from windlass.stores.manifest import DUMP, Stored
-from windlass.stores.signature import Signatures
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
-    from windlass.hosts.channel import Result, Sink
+    from windlass.hosts.channel import Answerer, Result, Sink
     from windlass.hosts.fleet import Fleet
     from windlass.inventory import Backup, Environment
     from windlass.stores.store import Store
-
-ONLY_IN_LAB = "lab"  # this environment has no real hosts whose backups a twin's could be mixed up with
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +39,15 @@ class Vault:
     timer: Timer
     identity: str = ""
 
-    def run(self, *operations: Operation, sink: Sink | None = None) -> tuple[Result, ...]:
+    def run(self, *operations: Operation, sink: Sink | None = None, answer: Answerer = no_answer) -> tuple[Result, ...]:
         """Run operations on the database's host. Raises HostError, and whatever `sink` raises; then the line is cut, so that the
         host stops sending."""
-        batch = Batch(operations, secrets=tuple(self.workspace.known_secrets()))
+        batch = Batch(operations, secrets=tuple(self.workspace.secrets_of_hosts()))
         host = self.entry.host
 
         def work(name: str) -> tuple[Result, ...]:
             try:
-                results = self.fleet.channel(name).run(batch, sink)
+                results = self.fleet.channel(name).run(batch, sink, answer)
             except HostError as error:
                 self.listener(events.HostEnded(name, error.message))
                 raise
@@ -61,6 +58,10 @@ class Vault:
             return results
 
         return all_of(self.fleet.each([host], work))[host]
+
+    def ask(self, operation: Operation, answer: Answerer) -> Mapping[str, Any]:
+        """What one operation on the database's host gives, whose questions are answered; see `Runner`. Raises as `run`."""
+        return self.run(operation, answer=answer)[0].data
 
     def hold(self, purpose: str) -> None:
         """Keep others from these backups until the vault is closed. Raises RefusedError if somebody is at them already."""
@@ -85,8 +86,15 @@ class Vault:
         """A part of a backup (the dump if empty) as it is stored; its checksum is the manifest's. Raises BackupError."""
         manifest = stored.manifest
         file = part or manifest.part(DUMP)
-        path = self.store.local(self.entry.name, stored.id, file)
-        return LocalFile(path, manifest.parts[file].sha256, manifest.parts[file].stored_bytes)
+        source = self.store.source(self.entry.name, stored.id, file)
+        if not isinstance(source, Path):
+            raise BackupError(f"{source} is not encrypted, and not on this machine", hint="fetch it as its RESTORE.md says")
+        return LocalFile(source, manifest.parts[file].sha256, manifest.parts[file].stored_bytes)
+
+    def digest(self, stored: Stored, part: str) -> str:
+        """The SHA-256 of what is stored of a part, read to its end. Raises BackupError, HostError."""
+        size = stored.manifest.parts[part].stored_bytes
+        return self.store.digest(self.entry.name, stored.id, part, size, self.ask)
 
     @contextmanager
     def content(self, stored: Stored, part: str = "") -> Iterator[LocalFile]:
@@ -94,9 +102,9 @@ class Vault:
 
         Raises UsageError without the private key that it needs, BackupError for what cannot be read.
         """
-        kept, manifest = self.kept(stored, part), stored.manifest
+        manifest = stored.manifest
         if not manifest.recipients:
-            yield kept
+            yield self.kept(stored, part)
             return
         if not self.identity:
             who = " or ".join(manifest.recipients)
@@ -106,9 +114,11 @@ class Vault:
             )
         path = Path(self.identity).expanduser()
         keys = identities(path)
-        check_identity(path, keys, kept.path, manifest.recipients)
-        plain = manifest.parts[part or manifest.part(DUMP)]
-        with decrypted(kept.path, keys) as pipe:
+        file = part or manifest.part(DUMP)
+        source = self.store.source(self.entry.name, stored.id, file)
+        check_identity(path, keys, source, manifest.recipients)
+        plain = manifest.parts[file]
+        with decrypted(source, keys) as pipe:
             yield LocalFile(pipe, plain.plain_sha256, plain.plain_bytes)
 
 
@@ -119,23 +129,12 @@ def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener, i
         yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener), identity)
 
 
-def open_store(workspace: Workspace, entry: Backup) -> Store:
-    """Where the inventory says that the backups go: the entry's store, the first if it has several.
+def entry_on(environment: Environment, entry: Backup, host: str) -> Backup:
+    """The same backup, to come back on another host (its own if empty). The lock is that host's, too: its own may be lost.
 
-    Those of a twin in the lab go elsewhere, never among the real ones; a folder here stands for each store.
+    Raises UsageError for a host that the inventory does not have.
     """
-    project, environment = workspace.project, workspace.environment.name
-    signatures = Signatures(project / ".windlass" / "keys", entry.signers)
-    if workspace.lab is not None and environment != ONLY_IN_LAB:
-        twins = project / ".windlass" / "twins" / environment
-        return DirectoryStore(twins / "stores" / entry.store if entry.stores else twins / "backups", signatures)
-    folder = entry.directory
-    if entry.stores:
-        described = workspace.environment.store(entry.store)
-        if described.off_site:
-            raise UsageError(f"{entry.store} is not a folder on the controller", hint="only such stores can be used so far")
-        folder = described.directory
-    return DirectoryStore(project / Path(folder).expanduser(), signatures)
+    return entry.model_copy(update={"host": environment.host(host).name}) if host else entry
 
 
 def chosen_backups(environment: Environment, name: str = "") -> tuple[Backup, ...]:
@@ -193,9 +192,3 @@ def _refuse_doubted(backups: Sequence[Stored]) -> None:
         if each.doubt:
             hint = "find out who did that; --backup chooses another one, `signers` in the inventory says whose keys are believed"
             raise RefusedError(f"{each.id}: {each.doubt}", hint=hint)
-
-
-def is_whole(content: LocalFile) -> bool:
-    """Whether a stored part still has its checksum; reads all of it."""
-    with content.path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest() == content.sha256

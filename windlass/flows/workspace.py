@@ -16,7 +16,7 @@ from windlass.flows.commit import confirmer
 from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secrets
 from windlass.hosts.fleet import Fleet
 from windlass.hosts.target import Target
-from windlass.inventory import Environment, Host, load
+from windlass.inventory import Environment, Host, load, secrets_of_stores
 from windlass.plans.topology import HostView, Surroundings
 from windlass.values import Secret
 
@@ -53,6 +53,12 @@ class Workspace:
     def known_secrets(self) -> Iterable[Secret]:
         """All secrets that this run could show by mistake, as far as they are known by now."""
         yield from self.secrets.known()
+        if self.sudo_password is not None:
+            yield self.sudo_password
+
+    def secrets_of_hosts(self) -> Iterable[Secret]:
+        """The same for hosts to mask what their programs print: without the credentials of stores, which never leave here."""
+        yield from self.secrets.known(without=secrets_of_stores(self.environment))
         if self.sudo_password is not None:
             yield self.sudo_password
 

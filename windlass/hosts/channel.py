@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from windlass.operations.wire import Batch, encode
 
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
 Sink = Callable[[int, bytes], None]
+Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 
 
@@ -74,6 +75,11 @@ class OnTrial:
 
 
 Confirmer = Callable[["Target", OnTrial], None]
+
+
+def no_answer(_question: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Nothing special: whatever asks does the usual."""
+    return {}
 
 
 def nobody_confirms(_target: Target, _change: OnTrial) -> None:
@@ -137,19 +143,19 @@ class Channel:
         """Ask the agent to end the batch under way: what waits stops waiting, what runs is finished, the rest is skipped."""
         self._tell(frames.CANCEL)
 
-    def run(self, batch: Batch, sink: Sink | None = None) -> tuple[Result, ...]:
-        """Give the agent a batch and wait for all results. Pieces of streams that the host sends go to `sink`.
+    def run(self, batch: Batch, sink: Sink | None = None, answer: Answerer = no_answer) -> tuple[Result, ...]:
+        """Give the agent a batch and wait for all results. `sink` gets pieces of the host's streams, `answer` its questions.
 
         Raises OperationFailed for the first failed operation (unless the batch goes on), ConnectionFailed, AgentFailed.
-        Whatever else ends it before the batch is over, such as a fault of the sink, ends the channel, too: what the host still
-        had to say of this batch would be taken for the next one's.
+        Whatever else ends it before the batch is over, such as a fault of the sink or of an answer, ends the channel, too: what
+        the host still had to say of this batch would be taken for the next one's.
         """
         encoded = encode(batch)
         try:
             with Uploads(encoded.files, self._send) as uploads:
                 self._send(frames.encode(frames.CALL, encoded.body))
                 self.round_trips += 1
-                results = self._results(batch, uploads, sink)
+                results = self._results(batch, uploads, sink, answer)
         except BaseException as error:
             self._over = self._over or f"the batch before was broken off ({error or type(error).__name__})"
             self._session.close()
@@ -161,7 +167,7 @@ class Channel:
             _raise_first_failure(self.target.name, results)
         return tuple(results)
 
-    def _results(self, batch: Batch, uploads: Uploads, sink: Sink | None) -> list[Result]:
+    def _results(self, batch: Batch, uploads: Uploads, sink: Sink | None, answer: Answerer) -> list[Result]:
         results: list[Result] = []
         while True:
             kind, body = self._next_frame()
@@ -174,6 +180,9 @@ class Channel:
                     self._session.wait_at_most(SILENCE_LIMIT)
             elif kind == frames.DATA and sink is not None:
                 sink(*frames.decode_data(body))
+            elif kind == frames.ASK:
+                asked = frames.decode(body)
+                self._send(frames.encode(frames.ANSWER, {"number": asked["number"], "answer": dict(answer(asked["question"]))}))
             elif kind in (frames.FETCH, frames.CREDIT):
                 uploads.handle(kind, frames.decode(body))
             else:

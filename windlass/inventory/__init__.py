@@ -23,8 +23,8 @@ from windlass.inventory.schema import Group, Host, SecretEntry, SecretReference
 from windlass.inventory.secrets import LocalSecrets, SecretSource, local_secrets
 from windlass.inventory.selection import select
 from windlass.inventory.sites import Site
-from windlass.inventory.stores import BY_DIRECTORY, S3, StoreEntry
-from windlass.inventory.templating import process_command, process_environment, release_files, render, scope
+from windlass.inventory.stores import BY_DIRECTORY, S3, StoreEntry, secrets_of_stores
+from windlass.inventory.templating import process_command, process_environment, release_files, render, scope, store_credentials
 from windlass.inventory.variables import Explained, Origin, RoleSchema
 
 __all__ = [
@@ -64,6 +64,8 @@ __all__ = [
     "release_files",
     "render",
     "scope",
+    "secrets_of_stores",
     "select",
     "settings",
+    "store_credentials",
 ]

@@ -41,7 +41,7 @@ class _Checks:
             self._application(application)
             self._commands(application)
         self._templates()
-        check_stores(self.environment, self.parts.names("hosts"), self.parts.names("stores"), self.faults)
+        check_stores(self.environment, self.parts.names("stores"), self.faults)
         check_ports(self.environment, self.faults)
 
     def _fault(self, path: KeyPath, text: str) -> None:

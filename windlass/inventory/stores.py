@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -51,30 +52,24 @@ class S3(Entry):
 
 
 class StoreEntry(Entry):
-    """A place for backups: exactly one of a folder on the controller, a folder on another host, a bucket."""
+    """A place for backups: a folder on the controller, or a bucket."""
 
     name: str
     directory: str = ""
-    """Folder on the controller (a path that does not begin with / is in the project's folder), or with `host` on that host"""
-    host: str = ""
-    """Name of the host that `directory` is on, which is not the controller; data goes there straight from the database's host"""
+    """Folder on the controller; a path that does not begin with / is in the project's folder"""
     s3: S3 | None = None
     """Bucket that the database's host sends to by itself, with addresses that the controller signs for each part"""
 
     @model_validator(mode="after")
     def _one(self) -> StoreEntry:
         if bool(self.directory) == bool(self.s3):
-            raise ValueError("should have one of `directory` (with `host` where it is on another host) and `s3`")
-        if self.host and self.s3:
-            raise ValueError("has `host`, which goes with `directory`, not with `s3`")
-        if self.host and not self.directory.startswith("/"):
-            raise ValueError(f"should have a `directory` on {self.host} that begins with /")
+            raise ValueError("should have one of `directory` and `s3`")
         return self
 
     @property
     def off_site(self) -> bool:
         """Whether what is stored leaves the controller's and the database's hands: only encrypted backups may."""
-        return bool(self.host or self.s3)
+        return self.s3 is not None
 
 
 def store_templates(stores: Mapping[str, StoreEntry]) -> Iterator[tuple[KeyPath, str]]:
@@ -85,15 +80,18 @@ def store_templates(stores: Mapping[str, StoreEntry]) -> Iterator[tuple[KeyPath,
             yield ("stores", name, "s3", "secret_key"), store.s3.secret_key
 
 
-def check_stores(environment: Environment, hosts: tuple[str, ...], stores: tuple[str, ...], faults: Faults) -> None:
-    """What stores and backups say about each other and about hosts; `hosts` and `stores` are all names, refused ones' too."""
+def secrets_of_stores(environment: Environment) -> frozenset[str]:
+    """The names of the secrets that the credentials of stores are made of."""
+    texts = "\n".join(text for _path, text in store_templates(environment.stores))
+    return frozenset(name for name in environment.secrets if re.search(rf"\bsecrets\b.*?\b{name}\b", texts))
+
+
+def check_stores(environment: Environment, stores: tuple[str, ...], faults: Faults) -> None:
+    """What backups say about stores; `stores` are all names, refused ones' too."""
 
     def fault(path: KeyPath, text: str) -> None:
         faults.add(environment.tree.place(path), path, text)
 
-    for store in environment.stores.values():
-        if store.host and store.host not in hosts:
-            fault(("stores", store.name, "host"), f"no host is called {store.host!r}{did_you_mean(store.host, hosts)}")
     for backup in environment.backups.values():
         for number, name in enumerate(backup.stores):
             path: KeyPath = ("backups", backup.name, "stores", number)
@@ -105,8 +103,6 @@ def check_stores(environment: Environment, hosts: tuple[str, ...], stores: tuple
 
 def _unfit(backup: Backup, store: StoreEntry) -> str:
     """Why this backup cannot go there; empty if it can."""
-    if store.host == backup.host:
-        return f"{store.name} is on {backup.host}, which holds the database itself: a backup there is lost with it"
     if store.off_site and not backup.recipients:
         return f"{store.name} is not on the controller: what goes there has to be encrypted, give the backup `recipients`"
     return ""

@@ -84,6 +84,16 @@ def release_files(environment: Environment, application: Application, values: Sc
     return {path: Secret(content) for path, content in _filled(environment, texts, values).items()}
 
 
+def store_credentials(environment: Environment, name: str, secrets: SecretSource) -> tuple[Secret, Secret]:
+    """The access key and the secret key of a store with a bucket, filled. Raises as `process_environment`."""
+    described = environment.store(name).s3
+    texts: _Texts = {}
+    if described:
+        texts = {key: (("stores", name, "s3", key), getattr(described, key)) for key in ("access_key", "secret_key")}
+    filled = _filled(environment, texts, {"environment": environment.name, "secrets": _Secrets(environment, secrets)})
+    return Secret(filled["access_key"]), Secret(filled["secret_key"])
+
+
 def process_command(environment: Environment, application: Application, process: Process, values: Scope) -> str:
     """The command of a process, filled. Raises as `process_environment`."""
     path: KeyPath = ("applications", application.name, "processes", process.name, "command")

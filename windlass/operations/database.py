@@ -14,8 +14,8 @@ LONG = 12 * 3600.0  # seconds; a limit for what grows with the database
 class Databases(Operation):
     """Ask which databases there are.
 
-    Data: `databases` (each with `name`, `owner`, `bytes`, `connections`), `server_version`; `free_bytes` where they are stored,
-    `drill_free_bytes` where scratch servers are.
+    Data: `databases` (each with `name`, `owner`, `bytes`, `connections`), `server_version`, `extensions` (that could be installed);
+    `free_bytes` where they are stored, `drill_free_bytes` where scratch servers are.
     """
 
     family: ClassVar[str] = "database"
@@ -26,15 +26,16 @@ class Databases(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump(Operation):
-    """Dump a database through zstd to the controller, as stream `stream`; memory stays the same whatever its size.
+    """Dump a database through zstd to the controller, as stream `stream`, or in parts to where it says; memory stays the same.
 
     The rows of every table are counted in the snapshot that is dumped. Fails if pg_dump or zstd fails, wherever it had got.
     With `recipients` (age's public keys) what is sent is encrypted to them. As nobody on the host can read that, what goes into
     age is decoded to its end meanwhile: `decoded_bytes` came out; `plain_sha256` and `plain_bytes` are of what went into age.
 
     hash_bytes   tables that take at most so much of the disk have their rows hashed, in the same snapshot
-    Data: `sha256` and `stored_bytes` of what was sent, `raw_bytes` before compression, `inner` (how pg_dump compressed, if it did),
-    `seconds`; `tables` (rows by name), `hashes` (by name), `sequences_behind`, `invalid_indexes`;
+    Data: `sha256` and `stored_bytes` of what was sent (in parts: `pieces` and `piece_bytes`), `raw_bytes` before compression,
+    `inner` (how pg_dump compressed, if it did), `seconds`; `tables` (rows by name), `hashes` (by name), `sequences_behind`,
+    `invalid_indexes`;
     `taken` (seconds since 1970 of the snapshot); `owner`, `encoding`, `collate`, `ctype`, `provider`, `locale`, `access`,
     `settings`, `connection_limit`, `extensions`, `roles`, `large_objects`, `bytes`; `server_version` and `pg_dump`.
     """

@@ -31,6 +31,22 @@ class Restore(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MakeRoles(Operation):
+    """Make the roles of a backup's globals that the server does not have, with passwords, settings and memberships.
+
+    Roles that are there stay as they are. Data: `made`, the names of those that were not.
+    """
+
+    family: ClassVar[str] = "restoration"
+
+    content: LocalFile
+    limit_seconds: float = 600.0
+
+    def title(self) -> str:
+        return "make the roles that are missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreTable(Operation):
     """Bring one table back into an existing database, by way of a whole restore that is taken away afterwards.
 

@@ -69,8 +69,9 @@ def payload(notice: Notice) -> Mapping[str, Any]:
 
 def letter(notice: Notice) -> tuple[str, str]:
     """Subject and text of an e-mail."""
+    of = f"database {notice.database} " if notice.database else ""
     facts = [
-        f"what      {notice.what} of {label(notice.name, notice.store)} (database {notice.database} on {notice.host})",
+        f"what      {notice.what} of {label(notice.name, notice.store)} ({of}on {notice.host})",
         f"when      {notice.at:%Y-%m-%d %H:%M:%S} UTC",
         *([f"since     {notice.since:%Y-%m-%d %H:%M:%S} UTC"] if notice.since != notice.at else []),
         f"from      {notice.operator}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,12 +23,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What is on the server now. `databases` are the bytes of each; `table` is the wanted table's full name if it is there."""
+    """What is on the server now. `databases` are the bytes of each; `table` is the wanted table's full name if it is there,
+    `extensions` those that it could install."""
 
     databases: Mapping[str, int]
     connections: Mapping[str, int]
     free_bytes: int
     table: str = ""
+    version: str = ""
+    extensions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,31 @@ def restoration(database: str, size: int, wish: Wish, server: Server, stamp: str
     if not wish.swap:
         return Restoration(into, lines=(f"the backup is restored into the new database {into}", f"{database} is not touched"))
     return _swap(database, into, server, stamp)
+
+
+def refuse_unable(source_version: str, extensions: Iterable[str], server: Server) -> None:
+    """Raises RefusedError for a server on which the dump cannot come back: an older one, or one without its extensions."""
+    if _major(server.version) < _major(source_version):
+        raise RefusedError(
+            f"the server is PostgreSQL {server.version}, and the dump is of {source_version}",
+            hint="a dump goes to the same or a newer version; nothing was changed",
+        )
+    lacking = sorted(set(extensions) - server.extensions)
+    if lacking:
+        raise RefusedError(
+            f"the server has no extension {', '.join(lacking)}", hint="install the packages that bring it; nothing was changed"
+        )
+
+
+def predicted(seconds: float, drilled_bytes: int, raw_bytes: int) -> float:
+    """Seconds that a restore may take, when a drill of a dump of so many bytes took `seconds`: as many more as there are bytes."""
+    return seconds * max(1.0, raw_bytes / drilled_bytes) if drilled_bytes else seconds
+
+
+def _major(version: str) -> int:
+    """15 of `15.20 (Debian 15.20-1)`; 0 where nothing is known."""
+    digits = version.partition(".")[0].partition(" ")[0]
+    return int(digits) if digits.isdigit() else 0
 
 
 def differences(expected: Mapping[str, int], found: Mapping[str, int]) -> tuple[str, ...]:

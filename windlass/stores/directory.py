@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from windlass.errors import BackupError
 from windlass.stores.manifest import (
@@ -25,16 +26,14 @@ from windlass.stores.manifest import (
     Pin,
     Proof,
     Stored,
-    read_manifest,
-    read_pin,
-    read_proof,
     stamp,
     written,
 )
+from windlass.stores.reading import PROOF, is_small, stored_of
 from windlass.stores.signature import Signatures
+from windlass.stores.store import SWEPT_AFTER, Runner
 
-PARTIAL, REMOVING, PROOF = ".partial-", ".removing-", "proof-"
-SWEPT_AFTER = timedelta(days=1)
+PARTIAL, REMOVING = ".partial-", ".removing-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,25 @@ class _PartWriter:
     def write(self, chunk: bytes) -> None:
         with _told("write", self.path):
             self.handle.write(chunk)
+
+
+@dataclass(slots=True)
+class _DirectoryDelivery:
+    """Bytes that come down the channel; see `Delivery`."""
+
+    writer: _PartWriter
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def take(self, _stream: int, chunk: bytes) -> None:
+        self.writer.write(chunk)
+        self.digest.update(chunk)
+
+    def answer(self, _question: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {}  # nowhere else but here
+
+    def finish(self, told: Mapping[str, Any]) -> None:
+        if self.digest.hexdigest() != told["sha256"]:
+            raise BackupError(f"{self.writer.path.name} arrived damaged: its checksum differs", hint="run it again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +83,16 @@ class DirectoryDraft:
         with _told("write", path), _private(path) as handle:
             yield _PartWriter(handle, path)
 
+    @contextlib.contextmanager
+    def delivery(self, part: str) -> Iterator[_DirectoryDelivery]:
+        with self.part(part) as writer:
+            yield _DirectoryDelivery(writer)
+
     def local(self, name: str) -> Path:
         return self.folder / name
+
+    def digest(self, part: str, _size: int, _run: Runner) -> str:
+        return _digest(self.folder / part)
 
     def publish(self, manifest: Manifest, instructions: str) -> Stored:
         files = {INSTRUCTIONS: instructions.encode(), MANIFEST: written(manifest).encode()}
@@ -115,11 +141,14 @@ class DirectoryStore:
                 unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
 
-    def local(self, name: str, backup_id: str, part: str) -> Path:
+    def source(self, name: str, backup_id: str, part: str) -> Path:
         path = self.folder / name / backup_id / part
         if not path.is_file():
             raise BackupError(f"{path} is not there", hint="the backup is not whole: choose another one, see backup.list")
         return path
+
+    def digest(self, name: str, backup_id: str, part: str, _size: int, _run: Runner) -> str:
+        return _digest(self.source(name, backup_id, part))
 
     def add_proof(self, name: str, proof: Proof) -> None:
         _write(self.folder / name / proof.backup / f"{PROOF}{stamp(proof.at)}-{proof.kind}.json", written(proof))
@@ -157,18 +186,14 @@ class DirectoryStore:
         return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
+def _digest(path: Path) -> str:
+    with _told("read", path), path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def _read(folder: Path, signatures: Signatures | None) -> Stored:
-    text = (folder / MANIFEST).read_bytes()
-    manifest = read_manifest(text)
-    if manifest.id != folder.name:
-        raise BackupError(f"its manifest is that of {manifest.id}")
-    proofs = (read_proof(path.read_bytes()) for path in folder.glob(f"{PROOF}*.json"))
-    ordered = tuple(sorted(proofs, key=lambda proof: proof.at))
-    pin = read_pin((folder / PIN).read_bytes()) if (folder / PIN).exists() else None
-    if signatures is None:
-        return Stored(manifest, ordered, pin=pin)
-    judgement = signatures.judge(folder, text, manifest.started)
-    return Stored(manifest, ordered, judgement.signed, judgement.doubt, pin)
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if is_small(path.name)}
+    return stored_of(folder.name, files, signatures)
 
 
 def _write(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyrage
 
 from windlass.errors import BackupError, UsageError
+from windlass.stores.store import Source
 
 BUFFER = 1 << 18  # bytes; age works in small pieces
 
@@ -43,7 +44,7 @@ class _FirstPiece:
         """There is nothing to flush."""
 
 
-def check_identity(path: Path, keys: Sequence[pyrage.x25519.Identity], source: Path, recipients: Sequence[str]) -> None:
+def check_identity(path: Path, keys: Sequence[pyrage.x25519.Identity], source: Source, recipients: Sequence[str]) -> None:
     """Whether a key opens a file, seen from its first piece. Raises UsageError when none does, BackupError for a damaged file."""
     try:
         with source.open("rb") as handle, contextlib.suppress(_Enough):
@@ -59,7 +60,7 @@ def check_identity(path: Path, keys: Sequence[pyrage.x25519.Identity], source: P
 class _Decryption:
     """A thread that decrypts a file into a pipe with a name; why it broke off is kept for whoever waits for it."""
 
-    source: Path
+    source: Source
     pipe: Path
     keys: Sequence[pyrage.x25519.Identity]
     failure: str = ""
@@ -71,7 +72,7 @@ class _Decryption:
 
     def _decrypt(self) -> None:
         try:
-            with self.source.open("rb", buffering=BUFFER) as source, self.pipe.open("wb", buffering=BUFFER) as sink:
+            with self.source.open("rb") as source, self.pipe.open("wb", buffering=BUFFER) as sink:
                 pyrage.decrypt_io(source, sink, self.keys)
         except BrokenPipeError:  # whoever read it had enough
             pass
@@ -86,7 +87,7 @@ class _Decryption:
 
 
 @contextlib.contextmanager
-def decrypted(source: Path, keys: Sequence[pyrage.x25519.Identity]) -> Iterator[Path]:
+def decrypted(source: Source, keys: Sequence[pyrage.x25519.Identity]) -> Iterator[Path]:
     """A path from which the content of an encrypted file can be read once; nothing of it lands on a disk.
 
     Raises BackupError on leaving if it could not be decrypted to its end.

@@ -32,10 +32,20 @@ class _Record(BaseModel):
     format: Literal[1] = FORMAT
 
 
+class Piece(BaseModel):
+    """One piece of a file, in which it went to its store."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sha256: str
+    bytes: int
+
+
 class Part(BaseModel):
     """One file of a backup. `seconds` is what making it took; `raw_bytes` is its size before compression.
 
     What is encrypted has `plain_sha256` and `plain_bytes` besides: those of the compressed stream that age was given.
+    What went to its store in pieces says how big they were, all but the last, and has the checksum of each.
 
     kind      of what it is beside the database: an archive of a `directory` or of `configuration`, a `redis`; empty for the rest
     path      where that was, with `exclude` what was left out of it
@@ -52,6 +62,8 @@ class Part(BaseModel):
     seconds: float
     plain_sha256: str = ""
     plain_bytes: int = 0
+    piece_bytes: int = 0
+    pieces: tuple[Piece, ...] = ()
     kind: Literal["", "directory", "configuration", "redis"] = ""
     path: str = ""
     exclude: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,11 +50,12 @@ class Signatures:
         key = self._key()
         return {SIGNATURE: key.sign(manifest), SIGNER: _pem(key.public_key())}
 
-    def judge(self, folder: Path, manifest: bytes, started: datetime) -> Judgement:
-        """Whether the signature beside a manifest is one of it, and by whom. Raises BackupError for a key that cannot be read."""
+    def judge(self, files: Mapping[str, bytes], manifest: bytes, started: datetime) -> Judgement:
+        """Whether the signature among the files beside a manifest is one of it, and by whom. Raises BackupError for a key of ours
+        that cannot be read."""
         try:
-            signature, signer = (folder / SIGNATURE).read_bytes(), _public(folder / SIGNER)
-        except FileNotFoundError:
+            signature, signer = files[SIGNATURE], _public(files[SIGNER])
+        except KeyError:
             since = self._since()
             gone = since is not None and started >= since
             return Judgement(signed=False, doubt="its signature is gone" if gone else "")
@@ -117,8 +119,8 @@ def _text(key: Ed25519PublicKey) -> str:
     return base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
 
-def _public(path: Path) -> Ed25519PublicKey:
-    key = load_pem_public_key(path.read_bytes())
+def _public(text: bytes) -> Ed25519PublicKey:
+    key = load_pem_public_key(text)
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("another kind of key")  # noqa: TRY004 - like any other file that is not one
     return key

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, BinaryIO, Final, Literal, Protocol
 
+from windlass.operations.operation import Operation
 from windlass.stores.manifest import Listing, Manifest, Pin, Proof, Stored
 
+SWEPT_AFTER: Final = timedelta(days=1)  # what a crash left of a draft or a removal; a long backup may still be at work before
+Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Runner = Callable[[Operation, Answerer], Mapping[str, Any]]
+"""Has an operation done on the database's host, answers what it asks meanwhile; its data. Raises HostError."""
 
-class Writer(Protocol):
-    """A part being written."""
 
-    def write(self, chunk: bytes) -> None:
-        """Add to it. Raises BackupError when the store does not take it, for instance because it is full."""
+class Source(Protocol):
+    """Stored bytes that can be read, as those of a path can; as text, where they are."""
+
+    def open(self, mode: Literal["rb"]) -> BinaryIO:
+        """From the beginning. Reading raises OSError."""
+
+
+class Delivery(Protocol):
+    """One part on its way to the store."""
+
+    def take(self, stream: int, chunk: bytes) -> None:
+        """A piece that came down the channel. Raises BackupError when the store does not take it: it may be full."""
+
+    def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the host asks: where it is to go. Raises BackupError."""
+
+    def finish(self, told: Mapping[str, Any]) -> None:
+        """The host has sent all, and says what that was. Raises BackupError if it is not what arrived."""
 
 
 class Draft(Protocol):
@@ -24,11 +44,14 @@ class Draft(Protocol):
     def id(self) -> str:
         """What the backup will be called."""
 
-    def part(self, name: str) -> AbstractContextManager[Writer]:
-        """Write a part; on leaving the block it is safely stored. Raises BackupError."""
+    def delivery(self, part: str) -> AbstractContextManager[Delivery]:
+        """Bring a part there; on leaving the block it is stored safely, or nothing of it stays. Raises BackupError."""
 
     def local(self, name: str) -> Path:
-        """A file on the controller with what is stored of a part, to read it back before publishing."""
+        """A file on the controller with what is stored of a part, to read it back. Raises BackupError where it is elsewhere."""
+
+    def digest(self, part: str, size: int, run: Runner) -> str:
+        """The SHA-256 of what is stored of a part of so many bytes, read to its end. Raises BackupError or HostError."""
 
     def publish(self, manifest: Manifest, instructions: str) -> Stored:
         """Add the manifest and make all of it visible under its final name, at once and durably. Raises BackupError."""
@@ -55,10 +78,13 @@ class Store(Protocol):
         """Start a backup. Raises BackupError."""
 
     def listing(self, name: str) -> Listing:
-        """What is there, oldest first."""
+        """What is there, oldest first. Raises BackupError when the store cannot be read."""
 
-    def local(self, name: str, backup_id: str, part: str) -> Path:
-        """A file on the controller that holds a part. Raises BackupError if the part is not there."""
+    def source(self, name: str, backup_id: str, part: str) -> Source:
+        """A part, to be read on the controller. Raises BackupError if it is seen not to be there."""
+
+    def digest(self, name: str, backup_id: str, part: str, size: int, run: Runner) -> str:
+        """The same as a draft's, of a published backup."""
 
     def add_proof(self, name: str, proof: Proof) -> None:
         """Keep what came of trying a backup. Raises BackupError."""
@@ -70,4 +96,4 @@ class Store(Protocol):
         """Delete a backup; from the first moment on it is not listed any more. Raises BackupError."""
 
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
-        """Remove what broken runs left more than a day ago; the names of it."""
+        """Remove what broken runs left more than a day ago; the names of it. Raises BackupError if the store is not reached."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from windlass.events import Listener
     from windlass.flows.restore_part import PartWish
     from windlass.flows.workspace import Workspace
+    from windlass.inventory import Backup, Environment
     from windlass.plans.restoration import Wish
     from windlass.tasks.door import Outcome
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     into="the new database that it is restored into (else one with the time in its name); with --part the new path",
     part="only this folder, configuration or redis: as a new path of the host, --into",
     table="only this table: beside the live one in a schema of its own, or in its own place where it is missing",
+    to="another host of the inventory to bring it back on; roles that are missing there are made first",
     swap="let the restored database take the place of the live one, which is kept under another name",
     explain="only say what would be done",
     identity=IDENTITY,
@@ -43,6 +46,7 @@ def restore(
     into: str = "",
     table: str = "",
     part: str = "",
+    to: str = "",
     swap: bool = False,
     explain: bool = False,
     identity: str = "",
@@ -64,6 +68,7 @@ def restore(
         invoke backup.restore --env production --name tickets
         invoke backup.restore --env production --name tickets --swap
         invoke backup.restore --env production --name tickets --table invoices
+        invoke backup.restore --env production --name tickets --to db2 --explain
         invoke backup.restore --env production --name tickets --part uploads --into /srv/tickets/shared/uploads_restored
 
     Exit codes: 0 done, 1 failed (the live database is as it was), 2 wrong usage or inventory, 4 refused: a name is taken,
@@ -73,38 +78,54 @@ def restore(
     from windlass.tasks.running import run_flow
 
     options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
+    which = _Which(name, store, backup, keys(identity), to)
     if part:
-        work = _of_part(name, _part_wish(part, into, other=bool(table or swap)), backup, keys(identity), explain=explain)
+        work = _of_part(which, _part_wish(part, into, other=bool(table or swap)), explain=explain)
         run_flow("backup.restore", options, work, changes=not explain)
         return
     wish = Wish(into=into, table=table, swap=swap)
     if swap and not explain:
-        _confirm_swap(options, name)
-    which = (name, store)
-    work = _explaining(which, wish, backup) if explain else _restoring(which, wish, backup, keys(identity))
+        _confirm_swap(options, which)
+    work = _explaining(which, wish) if explain else _restoring(which, wish)
     run_flow("backup.restore", options, work, changes=not (swap or explain))
 
 
-def _explaining(which: tuple[str, str], wish: Wish, backup: str) -> Work:
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """Which backup is meant, what opens it, and on which host it comes back (its own if empty)."""
+
+    name: str
+    store: str
+    backup: str
+    identity: str
+    to: str
+
+    def entry(self, environment: Environment) -> Backup:
+        """Raises UsageError."""
+        from windlass.flows.vault import chosen_backup, entry_on
+
+        return entry_on(environment, chosen_backup(environment, self.name, self.store), self.to)
+
+
+def _explaining(which: _Which, wish: Wish) -> Work:
     from windlass.flows.restore import explain
-    from windlass.flows.vault import chosen_backup
     from windlass.tasks.backup_words import explained
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, *which)
-        return explained(explain(workspace, entry, wish, backup=backup, listener=listener))
+        entry = which.entry(workspace.environment)
+        return explained(explain(workspace, entry, wish, backup=which.backup, listener=listener))
 
     return work
 
 
-def _restoring(which: tuple[str, str], wish: Wish, backup: str, identity: str) -> Work:
+def _restoring(which: _Which, wish: Wish) -> Work:
     from windlass.flows.restore import restore as flow
-    from windlass.flows.vault import chosen_backup
     from windlass.tasks.backup_words import restored
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, *which)
-        return restored(flow(workspace, entry, wish, backup=backup, identity=identity, listener=listener), wish)
+        entry = which.entry(workspace.environment)
+        done = flow(workspace, entry, wish, backup=which.backup, identity=which.identity, listener=listener)
+        return restored(done, wish)
 
     return work
 
@@ -118,30 +139,29 @@ def _part_wish(part: str, into: str, *, other: bool) -> PartWish:
     return PartWish(part, into)
 
 
-def _of_part(name: str, wish: PartWish, backup: str, identity: str, *, explain: bool) -> Work:
+def _of_part(which: _Which, wish: PartWish, *, explain: bool) -> Work:
     from windlass.flows.restore_part import explain_part, restore_part
-    from windlass.flows.vault import chosen_backup
     from windlass.tasks.backup_words import explained, part_restored
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        entry = chosen_backup(workspace.environment, name)
+        entry = which.entry(workspace.environment)
         if explain:
-            return explained(explain_part(workspace, entry, wish, backup=backup, listener=listener))
-        return part_restored(restore_part(workspace, entry, wish, backup=backup, identity=identity, listener=listener))
+            return explained(explain_part(workspace, entry, wish, backup=which.backup, listener=listener))
+        done = restore_part(workspace, entry, wish, backup=which.backup, identity=which.identity, listener=listener)
+        return part_restored(done)
 
     return work
 
 
-def _confirm_swap(options: Options, name: str) -> None:
+def _confirm_swap(options: Options, which: _Which) -> None:
     """A person types the name of the database whose place is taken, before anything else happens."""
     from windlass.errors import UsageError
-    from windlass.flows.vault import chosen_backup
     from windlass.flows.workspace import load_environment
     from windlass.tasks.common import chosen_environment, confirm, project_folder
 
     project = project_folder()
     environment = load_environment(project, chosen_environment(options, project))
-    entry = chosen_backup(environment, name)
+    entry = which.entry(environment)
     if not entry.database:
         raise UsageError(f"{entry.name} has no database", hint="--part brings its folders back")
     question = f"the restored copy takes the place of the database {entry.database} on {entry.host} ({environment.name})"

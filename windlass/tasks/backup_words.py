@@ -117,6 +117,8 @@ def restored(done: Restored, wish: Wish) -> Outcome:
         lines.append(f"when you no longer need it: dropdb {done.before} (as postgres on its host)")
     elif not wish.table and not wish.swap:
         lines.append("the live database is untouched; --swap lets a restored one take its place")
+    if done.roles:
+        lines.append(f"roles that {done.host} did not have were made: {', '.join(done.roles)}")
     lines.append(f"took {human_seconds(sum(done.seconds.values()))}")
     return Outcome(result=_plain(done), text="\n".join(lines))
 

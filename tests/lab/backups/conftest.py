@@ -20,7 +20,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     try:
         environment = load_environment(project, "vault")
         running = lab.up(lab_spec(environment), root=labs_folder(project), say=_silent)
-        there = Place(project, open_workspace(project, "vault", lab=True), running.hosts["backup"])
+        there = Place(project, open_workspace(project, "vault", lab=True), running.hosts["backup"], running.hosts["spare"])
         there.shell("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql zstd >/dev/null")
         there.sql(TICKETS + NOISE, "postgres")
         yield there

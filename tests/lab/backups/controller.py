@@ -19,11 +19,12 @@ from windlass.values import Command
 REPOSITORY = Path(__file__).parents[3]
 PROJECT = "/root/night's project"
 INVENTORY = """
-environment: {user: deploy}
+environment: {user: deploy, notify: {email: {to: [ops@example.org], sender: windlass@example.org}}}
 hosts:
   here: {address: 127.0.0.1}
 backups:
   tickets: {database: tickets, host: here, directory: backups, schedule: "30 2 * * *"}
+  gone: {database: gone, host: here, directory: backups}
 """
 PACKAGES = "/usr/local/lib/python3.11/dist-packages"
 

@@ -29,6 +29,7 @@ INVENTORY = """
 environment: {user: deploy}
 hosts:
   backup: {address: 192.0.2.1}
+  spare: {address: 192.0.2.2}
 backups:
   tickets:
     database: tickets
@@ -84,6 +85,7 @@ class Place:
     project: Path
     workspace: Workspace
     machine: lab.LabHost
+    other: lab.LabHost
 
     def shell(self, script: str) -> str:
         answer = lab.run_inside(self.machine, Command.of("/bin/bash", "-ec", script), limit=300)
@@ -119,6 +121,12 @@ class Place:
         return subprocess.Popen(
             program, cwd=self.project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
+
+    def spare(self, script: str) -> str:
+        """Run something on the other host."""
+        answer = lab.run_inside(self.other, Command.of("/bin/bash", "-ec", script), limit=300)
+        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
+        return answer.text.strip()
 
     def channel(self) -> Channel:
         (target,) = self.workspace.targets(["backup"])

@@ -60,6 +60,10 @@ def test_a_timer_and_then_cron_make_up_once_for_a_missed_run(place: Place) -> No
     assert len(by_systemd) == 1, journal
     assert "verified" in journal
 
+    mail = _mail_of_a_failure(place)
+    assert mail.startswith("-i -f windlass@example.org -- ops@example.org\nSubject: [windlass] night: backup of gone failed:")
+    assert "no database called gone" in " ".join(mail.split()) or 'database "gone" does not exist' in " ".join(mail.split())
+
     windlass(place, "backup.schedule --env night --with cron")
     note = f"{PROJECT}/.windlass/backups/night-tickets.json"
     noted = json.loads(place.shell(f'cat "{note}"'))
@@ -77,3 +81,13 @@ def test_a_timer_and_then_cron_make_up_once_for_a_missed_run(place: Place) -> No
     assert left == ""
     windlass(place, "backup.schedule --env night --remove")
     assert place.shell("crontab -l 2>/dev/null || true") == ""
+
+
+def _mail_of_a_failure(place: Place) -> str:
+    """What this machine's sendmail is given, where the inventory names no server."""
+    place.shell("printf '#!/bin/sh\\necho \"$@\" >/tmp/mail; cat >>/tmp/mail\\n' >/usr/sbin/sendmail; chmod 755 /usr/sbin/sendmail")
+    try:
+        windlass(place, "backup.run --env night --name gone || true")
+        return place.shell("cat /tmp/mail")
+    finally:
+        place.shell("rm /usr/sbin/sendmail")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import threading
@@ -33,6 +34,8 @@ class Context:
         self.streams: Dict[int, "queue.Queue[bytes]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
         self._next_stream = 1
+        self.answers: Dict[int, "queue.Queue[Dict[str, Any]]"] = {}
+        self._questions = itertools.count(1)
 
     def expect(self, kind: str, name: str) -> None:
         """Remember what this batch makes, for later operations, above all those of a check.
@@ -123,6 +126,33 @@ class Context:
                 return incoming.get(timeout=1.0)
             except queue.Empty:
                 self.check_wanted()
+
+    def ask(self, question: Dict[str, Any]) -> Dict[str, Any]:
+        """What the controller says to a question; several threads may ask. Raises OperationError if it goes away meanwhile."""
+        number = next(self._questions)
+        incoming: "queue.Queue[Dict[str, Any]]" = queue.Queue()
+        self.answers[number] = incoming
+        self.send(frames.encode(frames.ASK, {"number": number, "question": question}))
+        try:
+            while True:
+                try:
+                    return incoming.get(timeout=1.0)
+                except queue.Empty:
+                    self.check_wanted()
+        finally:
+            del self.answers[number]
+
+    def answered(self, number: int, answer: Dict[str, Any]) -> None:
+        """An answer came; nobody may want it any more."""
+        waiting = self.answers.get(number)
+        if waiting is not None:
+            waiting.put(answer)
+
+    def arrived(self, stream: int, chunk: bytes) -> None:
+        """A piece of content came, in the same way."""
+        incoming = self.streams.get(stream)
+        if incoming is not None:
+            incoming.put(chunk)
 
     def emit(self, stream: int, chunk: bytes) -> None:
         """Send a piece of a stream to the controller; SSH's own window is the brake."""

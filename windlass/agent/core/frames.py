@@ -3,9 +3,10 @@
 A frame is a header of five bytes (length of the body as unsigned 32 bit big endian, one letter for the kind) and a body.
 Bodies are JSON objects, but for DATA, whose body is a stream number (unsigned 32 bit) and raw bytes; no bytes end the stream.
 
-    controller -> agent   CALL batch of operations   DATA content asked for   PING   CANCEL the batch   BYE
+    controller -> agent   CALL batch of operations   DATA content asked for   ANSWER to a question   PING   CANCEL the batch   BYE
     agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
-                          DATA a stream out   NOTE a line for people   DONE the batch is over   PING   FATAL the agent broke
+                          DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
+                          FATAL the agent broke
                           ARMED a change is about to be made that has to be confirmed, and again when it is made
 """
 
@@ -18,6 +19,7 @@ from typing import Any, Callable, Dict, Tuple
 HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
+ASK, ANSWER = b"U", b"V"
 
 CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its headers
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more

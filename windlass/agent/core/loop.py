@@ -94,10 +94,9 @@ class Loop:
                 self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
             self._calls.put(frames.decode(body))
         elif kind == frames.DATA:
-            stream, chunk = frames.decode_data(body)
-            incoming = self._context.streams.get(stream)
-            if incoming is not None:
-                incoming.put(chunk)
+            self._context.arrived(*frames.decode_data(body))
+        elif kind == frames.ANSWER:
+            self._context.answered(**frames.decode(body))
         elif kind == frames.PING:
             self._pinged.set()
         elif kind == frames.CANCEL:

@@ -1,0 +1,52 @@
+"""Bringing a database back on another host than its own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.lab.backups.place import Place, state
+from windlass.errors import OperationFailed, RefusedError, UsageError
+from windlass.flows.restore import explain, restore
+from windlass.flows.vault import entry_on
+from windlass.plans.restoration import Wish
+
+pytestmark = pytest.mark.lab
+
+# The other host has a role of the same name as one in the backup, and other settings on it.
+SPARE = """
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql zstd >/dev/null
+cd / && su postgres -c "psql -qc 'CREATE ROLE reader LOGIN CONNECTION LIMIT 3'"
+"""
+ASK = 'cd / && su postgres -c "psql -XAtq -d {} -c \\"{}\\""'
+
+
+def test_a_lost_host_s_database_comes_back_on_another_one(place: Place) -> None:
+    done = place.backup()
+    here, before = place.entry(), state(place)
+    entry = entry_on(place.workspace.environment, here, "spare")
+    with pytest.raises(OperationFailed, match="PostgreSQL does not answer"):
+        restore(place.workspace, entry, Wish())
+    with pytest.raises(UsageError, match="spore"):
+        entry_on(place.workspace.environment, here, "spore")
+    place.spare(f"apt-get update -qq; {SPARE}")
+
+    told = "\n".join(explain(place.workspace, entry, Wish(swap=True), backup=done.id))
+    there = restore(place.workspace, entry, Wish(swap=True), backup=done.id)
+    rows = place.spare(ASK.format("tickets", "SELECT count(*) FROM people"))
+    question = "SELECT rolname, rolcanlogin, rolconnlimit FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
+    roles = place.spare(ASK.format("postgres", question))
+    again = restore(place.workspace, entry, Wish(swap=True), backup=done.id)
+    with pytest.raises(RefusedError, match="there is a database tickets already"):
+        restore(place.workspace, entry, Wish(into="tickets"), backup=done.id)
+    left = place.spare("ls -A /var/lib/windlass/work")
+
+    assert "it goes to spare, needs up to" in told
+    assert "roles that spare lacks are made from the backup" in told
+    assert re.search("that may take .* going by the drill|nobody knows", told)
+    assert (there.host, there.database, there.before, there.roles) == ("spare", "tickets", "", ("tickets",))
+    assert (rows, roles.splitlines()) == ("1000", ["postgres|t|-1", "reader|t|3", "tickets|t|-1"])
+    assert (again.roles, again.before.startswith("tickets_before_")) == ((), True)
+    assert left == ""
+    assert state(place) == before

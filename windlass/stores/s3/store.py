@@ -1,0 +1,150 @@
+"""Backups in a bucket: `<prefix>/<name>/<id>/`, the manifest last; whoever reads trusts manifests alone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from windlass.errors import BackupError
+from windlass.operations.delivery import ReadBack
+from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, stamp, written
+from windlass.stores.reading import PROOF, is_small, stored_of
+from windlass.stores.s3.bucket import Bucket
+from windlass.stores.s3.delivery import S3Delivery
+from windlass.stores.s3.instructions import fetching
+from windlass.stores.s3.source import S3Source
+from windlass.stores.signature import Signatures
+from windlass.stores.store import SWEPT_AFTER, Runner
+
+
+@dataclass(frozen=True, slots=True)
+class S3Draft:
+    """A draft in a bucket; see `Draft`. Without its manifest nobody takes it for a backup."""
+
+    store: S3Store
+    name: str
+    id: str
+
+    @contextlib.contextmanager
+    def delivery(self, part: str) -> Iterator[S3Delivery]:
+        store = self.store
+        delivery = S3Delivery(store.bucket, store.key(self.name, self.id, part), store.storage_class, store.part_mib)
+        try:
+            yield delivery
+        finally:
+            with contextlib.suppress(BackupError):  # what cannot be given up now is swept later
+                delivery.give_up()
+
+    def local(self, name: str) -> Path:
+        raise self.store.elsewhere(name)
+
+    def digest(self, part: str, size: int, run: Runner) -> str:
+        return self.store.digest(self.name, self.id, part, size, run)
+
+    def publish(self, manifest: Manifest, instructions: str) -> Stored:
+        store = self.store
+        text = written(manifest).encode()
+        files = {INSTRUCTIONS: (fetching(store.bucket, store.key(self.name, self.id, ""), manifest) + instructions).encode()}
+        if store.signatures:
+            files |= store.signatures.sign(text)
+        for name, content in {**files, MANIFEST: text}.items():
+            store.bucket.put(store.key(self.name, self.id, name), content)
+        return Stored(manifest, signed=store.signatures is not None)
+
+    def discard(self) -> None:
+        with contextlib.suppress(BackupError):
+            self.store.remove(self.name, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Store:
+    """A store in a bucket; see `Store`."""
+
+    bucket: Bucket
+    prefix: str = ""
+    signatures: Signatures | None = None
+    storage_class: str = ""
+    part_mib: int | None = None
+
+    @property
+    def place(self) -> str:
+        return f"s3://{self.bucket.name}" + (f"/{self.prefix}" if self.prefix else "")
+
+    def key(self, *names: str) -> str:
+        return "/".join((self.prefix, *names) if self.prefix else names)
+
+    def elsewhere(self, part: str) -> BackupError:
+        """What to say to somebody who wants a file on this machine."""
+        return BackupError(f"{part} is in {self.place}, not on this machine", hint="only encrypted backups go there")
+
+    def begin(self, name: str, backup_id: str) -> S3Draft:
+        return S3Draft(self, name, backup_id)
+
+    def listing(self, name: str) -> Listing:
+        backups, unreadable = [], {}
+        for backup_id, keys in self._folders(name).items():
+            if MANIFEST not in keys:
+                continue
+            try:
+                files = {each: self.bucket.get(key) for each, key in keys.items() if is_small(each)}
+                backups.append(stored_of(backup_id, files, self.signatures))
+            except BackupError as error:
+                unreadable[backup_id] = error.message
+        return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
+
+    def source(self, name: str, backup_id: str, part: str) -> S3Source:
+        return S3Source(self.bucket, self.key(name, backup_id, part))
+
+    def digest(self, name: str, backup_id: str, part: str, size: int, run: Runner) -> str:
+        """The database's host reads it, from an address that is signed here."""
+        key = self.key(name, backup_id, part)
+        told = run(ReadBack(part=part, bytes=size), lambda _question: {"url": self.bucket.address_to_read(key)})
+        return str(told["sha256"])
+
+    def add_proof(self, name: str, proof: Proof) -> None:
+        file = f"{PROOF}{stamp(proof.at)}-{proof.kind}.json"
+        self.bucket.put(self.key(name, proof.backup, file), written(proof).encode())
+
+    def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
+        key = self.key(name, backup_id, PIN)
+        if pin is None:
+            self.bucket.delete(key)
+        else:
+            self.bucket.put(key, written(pin).encode())
+
+    def remove(self, name: str, backup_id: str) -> None:
+        keys = [each.key for each in self.bucket.objects(self.key(name, backup_id, ""))]
+        for key in sorted(keys, key=lambda each: not each.endswith(f"/{MANIFEST}")):
+            self.bucket.delete(key)
+
+    def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
+        swept = []
+        home = self.key(name, "")
+        for upload in self.bucket.uploads(home):
+            if now - upload.at > SWEPT_AFTER:
+                self.bucket.abort(upload.key, upload.upload)
+                swept.append(upload.key.removeprefix(home))
+        newest: dict[str, datetime] = {}
+        for found in self.bucket.objects(home):
+            backup_id = found.key.removeprefix(home).partition("/")[0]
+            newest[backup_id] = max(found.at, newest.get(backup_id, found.at))
+        published = {each for each, keys in self._folders(name).items() if MANIFEST in keys}
+        for backup_id in sorted(set(newest) - published):
+            if now - newest[backup_id] > SWEPT_AFTER:
+                self.remove(name, backup_id)
+                swept.append(backup_id)
+        return tuple(swept)
+
+    def _folders(self, name: str) -> Mapping[str, dict[str, str]]:
+        """By the backup's id the keys of what lies there, by file name."""
+        home = self.key(name, "")
+        found: dict[str, dict[str, str]] = defaultdict(dict)
+        for each in self.bucket.objects(home):
+            backup_id, _, file = each.key.removeprefix(home).partition("/")
+            if file:
+                found[backup_id][file] = each.key
+        return found
