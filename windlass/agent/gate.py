@@ -8,7 +8,7 @@ import stat
 import time
 from typing import Any, BinaryIO, Dict, List, Optional, Set
 
-from windlass.agent.core import sockets
+from windlass.agent.core import sockets, usage
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 
@@ -203,20 +203,35 @@ def _starts(instance: Instance) -> int:
 
 def inspect(arguments: Dict[str, Any], context: Context) -> Outcome:
     """One look at each instance."""
-    listens = [instance["listen"] for instance in arguments["instances"] if instance["listen"]]
-    counts = sockets.connections(listens)
-    return Outcome(False, data={instance["name"]: _seen(instance, counts) for instance in arguments["instances"]})
+    instances = arguments["instances"]
+    counts = sockets.connections([instance["listen"] for instance in instances if instance["listen"]])
+    busy = _busy(instances, arguments["sample_seconds"], context)
+    seen = {instance["name"]: dict(_seen(instance, counts), cpu=busy.get(instance["name"], 0.0)) for instance in instances}
+    return Outcome(False, data=seen)
+
+
+def _busy(instances: List[Instance], seconds: float, context: Context) -> Dict[str, float]:
+    """What part of one core each instance uses with its children, in percent, over so many seconds."""
+    if not seconds:
+        return {}
+    families = {instance["name"]: _family(pid) for instance, pid in ((each, _pid(each)) for each in instances) if pid}
+    before, began = {name: usage.cpu_seconds(pids) for name, pids in families.items()}, time.monotonic()
+    context.wait(seconds)
+    spent = time.monotonic() - began
+    used = {name: usage.cpu_seconds(pids) - before[name] for name, pids in families.items()}
+    return {name: round(100 * max(0.0, each) / spent, 1) for name, each in used.items()}
 
 
 def _seen(instance: Instance, counts: Dict[str, int]) -> Dict[str, Any]:
     pid = _pid(instance)
     why = unfit(instance)
     return {
+        "pid": pid,
         "running": bool(pid),
         "healthy": not why,
         "why": why,
         "uptime": _age(instance["run"] + ".pid") if pid else 0.0,
-        "memory": _memory(pid),
+        "memory": usage.memory(_family(pid)) if pid else 0,
         "starts": _starts(instance),
         "connections": counts.get(instance["listen"], 0),
     }
@@ -228,15 +243,6 @@ def _age(path: str) -> float:
         return round(max(0.0, time.time() - os.lstat(path).st_mtime), 1)
     except OSError:
         return 0.0
-
-
-def _memory(pid: int) -> int:
-    """Resident bytes of a process, 0 if it is gone."""
-    try:
-        with open("/proc/%d/statm" % pid, encoding="ascii") as handle:
-            return int(handle.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def drain(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -86,15 +86,20 @@ def _entry(each: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def pm2_control(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """One action on the entries that are there, then the list is saved."""
-    action, prefix = arguments["action"], arguments["prefix"]
-    known = {entry["name"] for entry in _listed(arguments) if action != "start" or not _is_up(entry)}
+    """One action on the entries that are there, then the list is saved.
+
+    A PM2 that knows nothing has lost its list, or was started by this very look: what was saved once is then all that a boot could
+    bring back, and it stays as it is.
+    """
+    action, prefix, listed = arguments["action"], arguments["prefix"], _listed(arguments)
+    known = {entry["name"] for entry in listed if action != "start" or not _is_up(entry)}
     present = sorted(name for name in known if name in arguments["names"] or (prefix and name.startswith(prefix)))
     if context.check:
         return Outcome(bool(present), "would %s %s" % (action, ", ".join(present)))
     if present and action != "save":
         _must(arguments, "restart" if action == "start" else action, *present)
-    _save(arguments)
+    if listed:
+        _save(arguments)
     return Outcome(bool(present), "%s %s" % (action, ", ".join(present)), data={"names": present})
 
 
@@ -118,6 +123,7 @@ def _row(entry: Dict[str, Any]) -> Dict[str, Any]:
         "restarts": environment.get("restart_time", 0),
         "uptime": round(max(0.0, time.time() - environment.get("pm_uptime", 0) / 1000), 1) if online else 0.0,
         "memory": measured.get("memory") or 0,
+        "memory_limit": environment.get("max_memory_restart") or 0,
         "cpu": measured.get("cpu") or 0,
         "folder": environment.get("pm_cwd", ""),
     }

@@ -13,7 +13,7 @@ from windlass.agent.core.outcome import OperationError, Outcome
 
 FOLDER = "/etc/systemd/system"
 LOOK_LIMIT = 30.0  # seconds, for what only looks
-SHOWN = "Id,ActiveState,SubState,MainPID,NRestarts,MemoryCurrent,CPUUsageNSec,ExecMainStartTimestampMonotonic"
+SHOWN = "Id,ActiveState,SubState,MainPID,NRestarts,MemoryCurrent,CPUUsageNSec,ExecMainStartTimestampMonotonic,MemoryMax"
 
 
 def systemd_start(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -121,6 +121,7 @@ def _row(name: str, shown: Dict[str, str]) -> Dict[str, Any]:
         "restarts": _number(shown.get("NRestarts", "")),
         "uptime": round(uptime, 1),
         "memory": _number(shown.get("MemoryCurrent", "")) if pid else 0,
+        "memory_limit": _number(shown.get("MemoryMax", "")),
         "cpu": round(100 * used / uptime, 1) if uptime else 0,
     }
 

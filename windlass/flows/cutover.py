@@ -203,7 +203,7 @@ class Cutover:
         release, at = serves
         old = state.live if state.live != slot else ""
         operations: list[Operation] = []
-        if old and not self.application.keep_warm:
+        if old and (not self.application.keep_warm or state.live_release == release):  # the same release is no way back
             operations += self.emptied(state, old)
         elif old and left:
             # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.

@@ -29,9 +29,26 @@ if TYPE_CHECKING:
     from windlass.inventory import Application
 
 
+SAMPLE = 0.25  # seconds over which a process's share of a core is measured
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSeen:
+    """One process of a slot. `uptime` in seconds, `memory` and its limit in bytes (0: no limit), `cpu` in percent of one core."""
+
+    name: str
+    pid: int
+    running: bool
+    uptime: float
+    starts: int
+    memory: int
+    memory_limit: int
+    cpu: float
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One slot of an application on a host. `age` is in seconds since it went live, `memory` in bytes."""
+    """One slot of an application on a host. `age` in seconds since it went live, `memory` in bytes, `cpu` in percent of a core."""
 
     host: str
     slot: str
@@ -41,8 +58,10 @@ class Row:
     healthy: bool
     why: str
     memory: int
+    cpu: float
     connections: int
     processes: str
+    instances: tuple[InstanceSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +103,7 @@ def _states(workspace: Workspace, application: Application, fleet: Fleet) -> tup
 def _look(application: Application, state: HostState) -> Operation:
     if application.static:
         return frontend.look(application, state.slots)
-    return Inspect(instances=_all_instances(application, state))
+    return Inspect(instances=_all_instances(application, state), sample_seconds=SAMPLE)
 
 
 def _all_instances(application: Application, state: HostState) -> tuple[Instance, ...]:
@@ -119,11 +138,18 @@ def _rows(application: Application, state: HostState, seen: Mapping[str, Mapping
                 healthy=not sick,
                 why="; ".join(f"{name}: {why}" for name, why in sick.items()),
                 memory=sum(int(data["memory"]) for data in mine.values()),
+                cpu=round(sum(float(data.get("cpu", 0.0)) for data in mine.values()), 1),
                 connections=sum(int(data["connections"]) for data in mine.values()),
                 processes=f"{sum(1 for data in mine.values() if data['running'])}/{len(mine)}",
+                instances=tuple(_instance_seen(application, name, data) for name, data in mine.items() if not application.static),
             )
         )
     return rows
+
+
+def _instance_seen(application: Application, name: str, data: Mapping[str, Any]) -> InstanceSeen:
+    measured = {key: data[key] for key in ("pid", "running", "uptime", "starts", "memory", "cpu")}
+    return InstanceSeen(name=name, memory_limit=application.processes[name.rpartition("-")[0]].memory_bytes, **measured)
 
 
 @dataclass(frozen=True, slots=True)

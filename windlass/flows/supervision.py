@@ -49,7 +49,7 @@ class Supervisor(Protocol):
         """Do something to the processes with these names, and to those whose names begin with `prefix`; others are passed over."""
 
     def listing(self) -> Operation:
-        """What runs. Data: `processes`, each with name, status, pid, restarts, uptime, memory and cpu."""
+        """What runs. Data: `processes`, each with name, status, pid, restarts, uptime, memory, memory_limit and cpu."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,11 @@ class Process(Entry):
     health: Health = Health()
     """The question that tells whether it serves; only for the process that listens"""
 
+    @property
+    def memory_bytes(self) -> int:
+        """The limit of its memory in bytes, 0 without one."""
+        return int(self.memory[:-1]) * 1024 ** ("KMG".index(self.memory[-1]) + 1) if self.memory else 0
+
     @model_validator(mode="after")
     def _fits(self) -> Process:
         if self.listen == "port" and self.ports is None:

@@ -57,11 +57,16 @@ class Gate(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspect(Operation):
-    """Look at instances once. Data: for each name `running`, `healthy`, `why`, `uptime`, `memory`, `starts`, `connections`."""
+    """Look at instances once.
+
+    Data: for each name `pid`, `running`, `healthy`, `why`, `uptime`, `starts`, `connections`, and, with its children, `memory`
+    (bytes) and `cpu` (percent of one core over `sample_seconds`; 0 without).
+    """
 
     family: ClassVar[str] = "gate"
 
     instances: tuple[Instance, ...]
+    sample_seconds: float = 0.0
 
     def title(self) -> str:
         return "look at the processes"

@@ -68,7 +68,7 @@ class Pm2Control(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pm2List(Operation):
-    """What PM2 runs. Data: `processes`, each with name, status, pid, restarts, uptime, memory, cpu, folder."""
+    """What PM2 runs. Data: `processes`, each with name, status, pid, restarts, uptime, memory, memory_limit, cpu, folder."""
 
     family: ClassVar[str] = "pm2"
 

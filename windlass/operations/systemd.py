@@ -63,7 +63,7 @@ class SystemdControl(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemdState(Operation):
-    """What systemd runs of a template. Data: `processes`, each with name, status, pid, restarts, uptime, memory, cpu."""
+    """What runs of a template. Data: `processes`, each with name, status, pid, restarts, uptime, memory, memory_limit, cpu."""
 
     family: ClassVar[str] = "systemd"
 

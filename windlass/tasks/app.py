@@ -1,4 +1,4 @@
-"""`app.processes`, `app.restart`, `app.logs`: an application's processes, whatever supervises them."""
+"""`app.processes`, `app.restart`, `app.reload`, `app.logs`: an application's processes, whatever supervises them."""
 
 from __future__ import annotations
 
@@ -73,6 +73,36 @@ def restart(
         Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
         restarting(app, process, limit),
     )
+
+
+@command(app=APP)
+def reload(
+    _context: Context,
+    *,
+    env: str = "",
+    app: str = "",
+    json: bool = False,
+    yes: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+    ask_sudo_password: bool = False,
+) -> None:
+    """
+    Start the release that serves anew in the other slot, and switch to it when it has passed the gate; no request is lost.
+
+    If it no longer starts, what serves goes on. The release that was kept warm makes way; a rollback to it then takes a start.
+
+    Example:
+
+        invoke app.reload --env staging --app tickets
+
+    Exit codes: 0 done, 1 failed and taken back, 2 wrong usage or inventory, 3 partly done, 4 refused.
+    """
+    from windlass.tasks.processes import reloading
+    from windlass.tasks.running import run_flow
+
+    options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
+    run_flow("app.reload", options, reloading(app))
 
 
 @command(app=APP, process=PROCESS, lines="how many lines of each log")

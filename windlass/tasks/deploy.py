@@ -11,7 +11,7 @@ from windlass.tasks.common import Options, command
 if TYPE_CHECKING:
     from windlass.events import Listener
     from windlass.flows.deploy import Deployed
-    from windlass.flows.overview import ApplicationStatus, Releases
+    from windlass.flows.overview import Releases
     from windlass.flows.rollback import RolledBack
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
@@ -62,19 +62,15 @@ def deploy(
     )
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _deployed(done: Deployed) -> Outcome:
     from dataclasses import asdict
 
     from windlass.tasks.door import Outcome
-    from windlass.values import human_seconds
+    from windlass.values import counted, human_seconds
 
     if not done.changed:
         return Outcome(result=asdict(done), text=f"{done.application} {done.release} serves already: nothing to do")
-    lines = [f"{done.application} {done.release} ({done.reference}) serves on {_counted(len(done.switch_milliseconds), 'host')}"]
+    lines = [f"{done.application} {done.release} ({done.reference}) serves on {counted(len(done.switch_milliseconds), 'host')}"]
     if done.before:
         lines.append(f"before it: {done.before}, {'kept warm' if done.warm else 'stopped'}: invoke rollback brings it back")
     slowest = max(done.switch_milliseconds.values(), default=0.0)
@@ -84,7 +80,7 @@ def _deployed(done: Deployed) -> Outcome:
     if left:
         were = "was" if left == 1 else "were"
         lines.append(
-            f"{_counted(left, 'connection')} to the old release {were} still open after the drain's limit and {were} closed"
+            f"{counted(left, 'connection')} to the old release {were} still open after the drain's limit and {were} closed"
         )
     return Outcome(result=asdict(done), text="\n".join(lines))
 
@@ -130,11 +126,11 @@ def _rolled_back(done: RolledBack) -> Outcome:
     from dataclasses import asdict
 
     from windlass.tasks.door import Outcome
-    from windlass.values import human_seconds
+    from windlass.values import counted, human_seconds
 
     how = "by the switch alone" if done.warm else "started anew, it was no longer warm"
     lines = [
-        f"{done.application} {done.release} serves again on {_counted(len(done.switch_milliseconds), 'host')} ({how})",
+        f"{done.application} {done.release} serves again on {counted(len(done.switch_milliseconds), 'host')} ({how})",
         f"every host had switched {human_seconds(done.switched_after)} after the command was typed" if done.switched_after else "",
         f"{done.before} is marked as bad: a further rollback does not return to it" if done.before else "",
     ]
@@ -200,12 +196,13 @@ def _releases(found: Releases) -> Outcome:
     return Outcome(result=asdict(found), text=text)
 
 
-@command(app="only this application")
+@command(app="only this application", processes="also a line for each process: memory, its limit, CPU")
 def status(
     _context: Context,
     *,
     env: str = "",
     app: str = "",
+    processes: bool = False,
     limit: str = "",
     json: bool = False,
     lab: bool = False,
@@ -225,6 +222,7 @@ def status(
 
     from windlass.flows.overview import status as flow
     from windlass.tasks.running import run_flow
+    from windlass.tasks.status_words import shown
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         names = [workspace.environment.application(app).name] if app else list(workspace.environment.applications)
@@ -233,7 +231,7 @@ def status(
         hosts = {host.name for each in chosen for host in workspace.environment.hosts_of(each.hosts)} & wanted
         with workspace.fleet(sorted(hosts), listener) as fleet:
             fleet.connect()
-            return _status([flow(workspace, each, fleet, now=time.time()) for each in chosen])
+            return shown([flow(workspace, each, fleet, now=time.time()) for each in chosen], processes=processes)
 
     run_flow(
         "status",
@@ -241,49 +239,3 @@ def status(
         work,
         changes=False,
     )
-
-
-def _status(found: list[ApplicationStatus]) -> Outcome:
-    from dataclasses import asdict
-
-    from windlass.errors import FlowFailed
-    from windlass.report.tables import table
-    from windlass.tasks.door import Outcome
-    from windlass.values import human_bytes, human_seconds
-
-    head = ["application", "host", "slot", "release", "", "age", "health", "processes", "memory", "connections"]
-    rows = [
-        [
-            each.application,
-            row.host,
-            row.slot,
-            row.release,
-            "live" if row.live else "warm",
-            human_seconds(row.age) if row.age else "",
-            "ok" if row.healthy else "SICK",
-            row.processes,
-            human_bytes(row.memory),
-            str(row.connections),
-        ]
-        for each in found
-        for row in each.rows
-    ]
-    lines = [table(head, rows) if rows else "nothing is deployed yet", *(line for each in found for line in _remarks(each))]
-    sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
-    sick |= {host: message for each in found for host, message in each.unreachable.items()}
-    error = FlowFailed(
-        f"not well: {_counted(len(sick), 'host')}", hosts=sick, last_lines=[f"{host}: {why}" for host, why in sick.items()]
-    )
-    return Outcome(result={"applications": [asdict(each) for each in found]}, text="\n".join(lines), error=error if sick else None)
-
-
-def _remarks(each: ApplicationStatus) -> list[str]:
-    said = []
-    if each.back:
-        first = each.back[0]
-        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): invoke rollback")
-    if not each.agree:
-        said.append(f"{each.application}: the hosts serve different releases; the next deploy or rollback brings them together")
-    if each.story:
-        said.append(f"{each.application}: {each.story} (the next deploy or rollback does that)")
-    return said

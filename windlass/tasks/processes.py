@@ -21,7 +21,7 @@ def listing(app: str, limit: str, *, only: str = "") -> Callable[[Workspace, Lis
     from windlass.flows.overview import processes
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        application, hosts = _chosen(workspace, app, limit, only)
+        application, hosts = chosen_hosts(workspace, app, limit, only)
         with workspace.fleet(hosts, listener) as fleet:
             listed = processes(application, fleet)
         return _listed(listed)
@@ -35,12 +35,29 @@ def restarting(app: str, process: str, limit: str, *, only: str = "") -> Callabl
     from windlass.tasks.door import Outcome
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        application, hosts = _chosen(workspace, app, limit, only)
+        application, hosts = chosen_hosts(workspace, app, limit, only)
         with workspace.fleet(hosts, listener) as fleet:
             seconds, operator = application.gate.limit_seconds, workspace.operator
             done = restart(application, fleet, process, gate_seconds=seconds, operator=operator)
         text = "\n".join(f"{host}: {', '.join(names) or 'nothing to restart'}" for host, names in done.items())
         return Outcome(result={"restarted": {host: list(names) for host, names in done.items()}}, text=text)
+
+    return work
+
+
+def reloading(app: str, *, only: str = "") -> Callable[[Workspace, Listener], Outcome]:
+    """Start the release that serves anew."""
+    from dataclasses import asdict
+
+    from windlass.flows.reload import reload
+    from windlass.tasks.door import Outcome
+    from windlass.values import counted
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        application, _hosts = chosen_hosts(workspace, app, "", only)
+        done = reload(workspace, application, listener=listener)
+        text = f"{done.application} {done.release} was started anew on {counted(len(done.switch_milliseconds), 'host')}"
+        return Outcome(result=asdict(done), text=text)
 
     return work
 
@@ -52,7 +69,7 @@ def reading_logs(app: str, process: str, lines: int, limit: str, *, only: str = 
     from windlass.tasks.door import Outcome
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        application, hosts = _chosen(workspace, app, limit, only)
+        application, hosts = chosen_hosts(workspace, app, limit, only)
         with workspace.fleet(hosts, listener) as fleet:
             found = logs(application, fleet, lines=lines, process=process)
         failed = {host: each.message for host, each in found.items() if isinstance(each, HostError)}
@@ -73,7 +90,7 @@ def _listed(listed: Mapping[str, list[dict[str, Any]] | HostError]) -> Outcome:
     failed = {host: found.message for host, found in listed.items() if isinstance(found, HostError)}
     processes = {host: found for host, found in listed.items() if not isinstance(found, HostError)}
     rows = [_row(host, entry) for host, found in processes.items() for entry in found]
-    head = ["host", "process", "status", "pid", "up", "restarts", "memory", "cpu"]
+    head = ["host", "process", "status", "pid", "up", "restarts", "memory", "limit", "cpu"]
     text = table(head, rows) if rows else "nothing runs yet"
     return Outcome(result={"processes": processes}, text=text, error=_failed(failed))
 
@@ -89,11 +106,13 @@ def _row(host: str, entry: Mapping[str, Any]) -> list[str]:
         human_seconds(entry["uptime"]) if entry["uptime"] else "",
         str(entry["restarts"]),
         human_bytes(entry["memory"]),
+        human_bytes(entry["memory_limit"]) if entry["memory_limit"] else "",
         f"{entry['cpu']} %",
     ]
 
 
-def _chosen(workspace: Workspace, app: str, limit: str, only: str) -> tuple[Application, list[str]]:
+def chosen_hosts(workspace: Workspace, app: str, limit: str, only: str) -> tuple[Application, list[str]]:
+    """The application that is meant, and those of its hosts that are. Raises UsageError where `only` is not what supervises it."""
     from windlass.errors import UsageError
     from windlass.flows.deploy import chosen
 
@@ -101,7 +120,7 @@ def _chosen(workspace: Workspace, app: str, limit: str, only: str) -> tuple[Appl
     if only and application.supervisor != only:
         raise UsageError(
             f"{application.name} does not run under {only} but under {application.supervisor}",
-            hint="app.processes, app.restart and app.logs work with either",
+            hint="app.processes, app.restart, app.reload and app.logs work with either",
         )
     wanted = {host.name for host in workspace.hosts(limit)}
     return application, [host.name for host in workspace.environment.hosts_of(application.hosts) if host.name in wanted]
@@ -109,5 +128,6 @@ def _chosen(workspace: Workspace, app: str, limit: str, only: str) -> tuple[Appl
 
 def _failed(failed: dict[str, str]) -> WindlassError | None:
     from windlass.errors import FlowFailed
+    from windlass.values import counted
 
-    return FlowFailed(f"{len(failed)} hosts failed", hosts=failed, last_lines=list(failed.values())) if failed else None
+    return FlowFailed(f"{counted(len(failed), 'host')} failed", hosts=failed, last_lines=list(failed.values())) if failed else None
