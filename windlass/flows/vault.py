@@ -74,8 +74,9 @@ class Vault:
     def pick(self, wanted: str) -> Stored:
         """The same as `pick`; one that is older than signatures are is told."""
         stored = pick(self.store, self.entry, wanted)
-        small = [] if wanted else [each for each in self.store.listing(self.entry.name).backups if each.id > stored.id]
-        for each in (each for each in small if each.whole and each.manifest.suspicious):
+        backups = () if wanted else self.store.listing(self.entry.name).backups
+        newer = [each for each in backups if each.manifest.taken > stored.manifest.taken]  # ids of one second have no order
+        for each in (each for each in newer if each.whole and each.manifest.suspicious):
             said = f"a newer one is passed over, say --backup {each.id} to have that: {'; '.join(each.manifest.suspicious)}"
             self.listener(events.Note(said, warning=True))
         if not stored.signed:
