@@ -6,7 +6,7 @@ BIN := .venv/bin
 ROOT := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo -E)
 
 help:
-	@echo "make demo    boots three real hosts on this machine and shows the main job on them"
+	@echo "make demo    boots five real hosts on this machine and shows what Windlass does with them"
 	@echo "make test    everything: checks, unit tests, tests on real hosts"
 	@echo "make check   the quick ones: format, lint, types, import contracts, unit tests"
 	@echo "make bench   the figures of docs/benchmarks.md, measured here"

@@ -23,7 +23,9 @@ NEXT = [
     ("invoke status --env lab", "what runs where, and what one can go back to"),
     ("invoke releases --env lab --app tickets", "every release, and why the failed one failed"),
     ("invoke deploy --env lab --app verdaccio", "a published npm server, deployed as it is"),
-    ("invoke backup.list --env lab", "backups, and which are proven"),
+    ("invoke backup.status --env lab", "each database in each store, its age and its proof"),
+    ("invoke tls.status --env lab", "what each https listener serves, and when it ends"),
+    ("invoke firewall.explain --env lab", "each open port, and why"),
     ("invoke lab.shell --env lab --host app1", "look around on a host"),
     ("invoke inventory.explain --env lab --host app1", "each setting, and the line it comes from"),
     ("make clean", "take it all away"),
@@ -31,7 +33,7 @@ NEXT = [
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Show the main job on real hosts.")
+    parser = argparse.ArgumentParser(description="Show what Windlass does on real hosts.")
     parser.add_argument("--svg", type=Path, help="also keep a picture of the screen here")
     chosen = parser.parse_args()
     screen = Screen()
@@ -52,6 +54,7 @@ def main() -> int:
             ("rollback, Enter key to last host switched", f"{figures['rollback_milliseconds']} ms"),
             ("the switch itself, the slowest host", f"{max(figures['switch_milliseconds'].values()):.1f} ms"),
             ("rows before the accident, after it", f"{figures['rows']['before']}, {figures['rows']['after']}"),
+            ("https of the two balancers", " and ".join(figures["grades"].values())),
             ("all of it", f"{human_seconds(figures['total_seconds'])}; figures in build/demo.json"),
         ],
         NEXT,

@@ -34,7 +34,7 @@ def plant(stage: Stage) -> None:
 
 
 def look(stage: Stage) -> None:
-    stage.screen.chapter("And where is that secret now? Every file, journal and command line of the servers and of this project")
+    stage.screen.chapter("Where is that secret now? Every file, journal and command line of the servers, and this project")
     found = {f"{host}:{place}" for host in SERVERS for place in _on(stage, host)}
     found |= {str(path) for path in _here(stage.project, stage.secret.encode())}
     found |= {"the output of a command"} if any(stage.secret in text for text in stage.windlass.said) else set()

@@ -186,6 +186,21 @@ def test_a_reload_is_refused_with_the_words_of_nginx_and_seen_to_work(served: Su
     assert served.shell("front", workers).split() != []
 
 
+def test_a_file_of_somebody_else_s_that_nginx_refuses_is_not_held_against_our_sites(served: Suite, own: Path) -> None:
+    own.write_text(changed())
+    before = served.shell("front", f"cat {KNOWN}")
+    served.shell("front", "echo 'theirs on;' > /etc/nginx/conf.d/theirs.conf")
+    try:
+        error = run(served).error()
+    finally:
+        served.shell("front", "rm /etc/nginx/conf.d/theirs.conf")
+
+    assert isinstance(error, HostError)
+    assert "did not before" in error.message
+    assert "/etc/nginx/conf.d/theirs.conf:1" in "\n".join(error.last_lines)
+    assert served.shell("front", f"cat {KNOWN}") == before
+
+
 def test_the_commands_say_it_for_each_host_and_site(served: Suite) -> None:
     ran = {}
     for words in (["nginx.check", "--json"], ["nginx.apply", "--limit", "front", "--site", "tiny"], ["nginx.reload"]):

@@ -41,3 +41,4 @@ def test_targets_are_missed_by_more_than_they_say() -> None:
     )
     assert missed(targets, 1, None) == ()
     assert missed(Targets(), 1e9, 1e9) == ()
+    assert Targets.of("4h", "") == Targets(rto=14400)

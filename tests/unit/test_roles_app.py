@@ -82,3 +82,13 @@ def test_logs_are_emptied_in_place_as_the_application(tmp_path: Path) -> None:
     rules = text(steps(environment(tmp_path, ALONE), "app1", "app"), "/etc/logrotate.d/windlass-shop").splitlines()
 
     assert {"/var/log/shop/*.log {", "\tcopytruncate", "\tsu shop adm", "\tmaxsize 100M", "\trotate 14"} <= set(rules)
+
+
+def test_under_systemd_there_is_one_unit_for_all_processes_and_no_pm2(tmp_path: Path) -> None:
+    loaded = environment(tmp_path, ALONE.replace("hosts: app1", "hosts: app1\n    user: seller\n    supervisor: systemd"))
+    wanted = steps(loaded, "app1", "app")
+    unit = text(wanted, "/etc/systemd/system/windlass-shop@.service").splitlines()
+
+    assert {"User=seller", "KillMode=mixed", "Restart=always", "StartLimitIntervalSec=0", "NoNewPrivileges=yes"} <= set(unit)
+    assert not [line for line in unit if line.startswith("StandardOutput")], "systemd would open the log as root"
+    assert not [each for each in wanted if isinstance(each, Service)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from windlass.flows.deploy import Deployed
-from windlass.flows.overview import Releases
+from windlass.flows.overview import ApplicationStatus, InstanceSeen, Releases, Row
 from windlass.flows.rollback import RolledBack
 from windlass.plans.slots import Between, Record
 from windlass.tasks.deploy import _deployed, _releases, _rolled_back
+from windlass.tasks.status_words import shown
 
 
 def deployed(*, hosts: int, warm: bool, left: int = 0) -> str:
@@ -44,3 +47,29 @@ def test_the_list_of_releases_names_who_made_them_by_user_and_machine() -> None:
 
     assert "ada@desk" in text
     assert "example.com" not in text
+
+
+def test_status_shows_for_each_process_what_it_uses_and_what_it_may() -> None:
+    web = InstanceSeen("web-0", 42, running=True, uptime=90.0, starts=1, memory=50 << 20, memory_limit=300 << 20, cpu=12.5)
+    mail = InstanceSeen("mail-0", 0, running=False, uptime=0.0, starts=2, memory=0, memory_limit=0, cpu=0.0)
+    seen: dict[str, Any] = {
+        "age": 1.0,
+        "healthy": True,
+        "why": "",
+        "memory": 50 << 20,
+        "cpu": 12.5,
+        "connections": 0,
+        "processes": "1/2",
+    }
+    rows = tuple(Row("app1", slot, "r1", live=slot == "blue", **seen, instances=(web, mail)) for slot in ("blue", "green"))
+    found = [ApplicationStatus("shop", rows, (), "", agree=True, unreachable={})]
+
+    said = [line.split() for line in shown(found, processes=True).text.splitlines() if "-0 " in line]
+
+    assert said == [
+        ["shop", "app1", "blue-web-0", "42", "1", "min", "30", "s", "1", "50.0", "MiB", "300.0", "MiB", "12.5", "%"],
+        ["shop", "app1", "blue-mail-0", "down", "2"],
+        ["shop", "app1", "green-web-0", "42", "1", "min", "30", "s", "1", "50.0", "MiB", "300.0", "MiB", "12.5", "%"],
+        ["shop", "app1", "green-mail-0", "asleep", "2"],
+    ]
+    assert "web-0" not in shown(found).text

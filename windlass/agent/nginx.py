@@ -35,11 +35,21 @@ def nginx_sites(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 
 def _put_back(refused: Refused, states: Dict[str, str], check: bool) -> OperationError:
+    """Whose fault it is; if nginx refuses what is back now, too, it is no site of ours."""
     names = ", ".join(refused)
+    words = [line for lines in refused.values() for line in lines]
+    others = webserver.refused()
+    if others:
+        return OperationError(
+            "%s: nginx does not accept its configuration, and did not before" % names,
+            hint="the words name the file; sites of your own are yours to correct",
+            last_lines=others,
+            data={"sites": states},
+        )
     return OperationError(
         "%s: %s" % (names, "nginx would refuse it" if check else "put back to what was accepted before"),
         hint="correct its template or its settings; the other sites are %s" % ("not touched" if check else "as wanted"),
-        last_lines=[line for words in refused.values() for line in words],
+        last_lines=words,
         data={"sites": states},
     )
 

@@ -17,7 +17,6 @@ from windlass.operations.drill import Drill
 from windlass.plans.proving import Snapshot, Targets, deviations, missed, weaknesses
 from windlass.plans.restoration import drill_room
 from windlass.stores.manifest import Proof
-from windlass.values import seconds
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -127,7 +126,7 @@ def _proof(vault: Vault, stored: Stored, started: datetime, found: _Found) -> Pr
     parts = {name: each["seconds"] for name, each in found.parts.items()}
     spent: dict[str, float] = {**data.get("seconds", {}), **parts}
     took = found.seconds - spent.get("amcheck", 0.0)  # nobody waits for that in an emergency
-    targets = Targets(seconds(vault.entry.rto), seconds(vault.entry.rpo))
+    targets = Targets.of(vault.entry.rto, vault.entry.rpo)
     return begun.model_copy(
         update={
             "passed": not wrong and all(answer == "true" for _question, answer in smoke),

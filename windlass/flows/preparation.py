@@ -108,6 +108,7 @@ def configuration(deployment: Deployment) -> str:
         "processes": {name: process.model_dump(mode="json") for name, process in application.processes.items()},
         "variables": {name: _own_variables(unnamed, process) for name, process in application.processes.items()},
         "shared": list(application.shared),
+        "supervisor": application.supervisor,
         "cron": {name: entry.model_dump(mode="json") for name, entry in application.cron.items()},
     }
     if application.static:

@@ -39,8 +39,9 @@ def put_timers(workspace: Workspace, wanted: Mapping[str, str], *, check: bool) 
     if not changed or check:
         return bool(changed)
     gone = sorted(set(there) - set(wanted))
-    if gone:
-        _systemctl("disable", "--now", *(name for name in gone if name.endswith(".timer")))
+    stopped = [name for name in gone if name.endswith(".timer")]
+    if stopped:
+        _systemctl("disable", "--now", *stopped)
     for name in gone:
         (_folder() / name).unlink()
     _folder().mkdir(parents=True, exist_ok=True)

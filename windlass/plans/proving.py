@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from windlass.plans.restoration import differences
-from windlass.values import human_seconds
+from windlass.values import human_seconds, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ class Targets:
 
     rto: float = 0.0
     rpo: float = 0.0
+
+    @classmethod
+    def of(cls, rto: str, rpo: str) -> Targets:
+        """As the inventory has them: `4h`; an empty one is for any."""
+        return cls(*(seconds(limit) if limit else 0.0 for limit in (rto, rpo)))
 
 
 def missed(targets: Targets, took: float, age: float | None) -> tuple[str, ...]:

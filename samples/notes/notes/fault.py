@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 FILE = Path(__file__).parent.parent / "fault.json"
-KEYS = ("FAULT", "FAULT_IN", "CRASH_AFTER_SECONDS", "EAT_MEGABYTES")
+KEYS = ("FAULT", "FAULT_IN", "CRASH_AFTER_SECONDS", "CRASH_WHEN_PID_IN", "EAT_MEGABYTES")
 _eaten: list[bytearray] = []
 
 
@@ -29,8 +29,16 @@ def once_ready(process: str) -> None:
     told = of(process)
     if told.get("CRASH_AFTER_SECONDS"):
         threading.Thread(target=_crash, args=(float(told["CRASH_AFTER_SECONDS"]),), daemon=True).start()
+    if told.get("CRASH_WHEN_PID_IN"):
+        threading.Thread(target=_crash_when_named, args=(Path(told["CRASH_WHEN_PID_IN"]),), daemon=True).start()
     if told.get("EAT_MEGABYTES"):
         _eaten.append(bytearray(os.urandom(1 << 20) * int(told["EAT_MEGABYTES"])))
+
+
+def _crash_when_named(file: Path) -> None:
+    while not file.exists() or file.read_text().strip() != str(os.getpid()):
+        time.sleep(0.05)
+    _crash(0.0)
 
 
 def _crash(seconds: float) -> None:

@@ -66,7 +66,7 @@ class Notes:
         for name, text in files.items():
             (repository / "migrations" / "versions" / f"{name}.py").write_text(text)
         git(repository, "add", "-A")
-        git(repository, "commit", "-q", "-m", note)
+        git(repository, "commit", "-q", "--allow-empty", "-m", note)
         return git(repository, "rev-parse", "HEAD")
 
     def deploy(self) -> Deployed:
@@ -92,7 +92,7 @@ class Notes:
 
 def until(true: Callable[[], bool]) -> None:
     """Wait until something is true; a generous limit says that it never will be."""
-    deadline = monotonic() + 60
+    deadline = monotonic() + 180
     while not true():
         assert monotonic() < deadline, "it did not come true"
         sleep(0.05)

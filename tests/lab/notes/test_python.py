@@ -98,10 +98,10 @@ def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> 
     [
         ({"FAULT": "throw"}, "no such module as notes.plan_b"),
         ({"FAULT": "never-ready"}, "still not ready"),
-        ({"CRASH_AFTER_SECONDS": "4.5"}, "out of luck"),
+        ({"CRASH_WHEN_PID_IN": "/srv/notes/live/run/web-0.pid"}, "web-0 failed after the switch"),
         ({}, "there is no such column as notes.colour"),
     ],
-    ids=["throws", "never ready", "crashes after the gate", "migration fails"],
+    ids=["throws", "never ready", "crashes once it is live", "migration fails"],
 )
 def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str, str], said: str) -> None:
     before, live = notes.live(), slots(notes)[0]
@@ -112,7 +112,7 @@ def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str
 
     assert said in "\n".join((*caught.value.last_lines, caught.value.message))
     assert notes.live() == before
-    if "CRASH_AFTER_SECONDS" not in fault:
+    if "CRASH_WHEN_PID_IN" not in fault:
         assert load.figures["lost"] == 0, load.figures
         assert set(load.figures["releases"]) == {before}
     assert {name for name in running(notes) if name.startswith(live)} == {f"{live}-{name}-0" for name in PROCESSES}
