@@ -196,7 +196,7 @@ def test_what_cannot_be_stored_leaves_the_last_good_one_and_nothing_else(far: Fa
 
     with pytest.raises(WindlassError) as caught:
         far.offsite.backup("noise")
-    said = "what was stored has changed" if action == "flip" else f"part 3 could not be stored at .*: status {action}"
+    said = r"what was stored of dump\.zst has changed" if action == "flip" else f"part 3 could not be stored at .*: status {action}"
     far.faults.reset()
 
     assert re.search(said, caught.value.message)
