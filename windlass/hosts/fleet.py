@@ -99,8 +99,10 @@ class Fleet:
 
         Ctrl-C asks the hosts to end what they are at, waits for that, and raises KeyboardInterrupt; a second one leaves at once.
         """
-        futures: dict[str, Future[Value]] = {host: self._pool.submit(work, host) for host in hosts}
+        futures: dict[str, Future[Value]] = {}
         try:
+            for host in hosts:
+                futures[host] = self._pool.submit(work, host)
             _wait(futures.values())
         except KeyboardInterrupt:
             self._ending.set()
