@@ -38,6 +38,7 @@ STEPS = (
     "nginx",
     "systemd",
     "delivery",
+    "stored",
     "frontend",
 )
 PARAMETERS = ["arguments", "context"]

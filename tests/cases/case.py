@@ -60,7 +60,7 @@ def operation_classes() -> dict[str, type[Operation]]:
     found = {}
     for module in pkgutil.iter_modules(windlass.operations.__path__):
         for _name, member in inspect.getmembers(import_module(f"windlass.operations.{module.name}"), inspect.isclass):
-            if issubclass(member, Operation) and member is not Operation:
+            if issubclass(member, Operation) and member is not Operation and not member.__name__.startswith("_"):
                 found[member.__name__] = member
     return found
 

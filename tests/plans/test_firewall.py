@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.roles_sample import ALONE, APPLICATION, BALANCED, environment
 from windlass.errors import InventoryError
-from windlass.inventory import Environment
+from windlass.inventory import Backup, Environment, StoreEntry
 from windlass.plans.firewall import ANYWHERE, Opening, clients, family, openings
 
 SSH = Opening(22, "tcp", ANYWHERE, "SSH")
@@ -64,6 +64,20 @@ def test_stores_are_open_to_the_hosts_that_run_applications(tmp_path: Path) -> N
     )
     assert clients(loaded, loaded.host("data1")) == addresses
     assert clients(loaded, loaded.host("app1")) == ("2001:db8::22",)
+
+
+def test_a_host_that_stores_backups_lets_in_those_alone_whose_backups_come_to_it(tmp_path: Path) -> None:
+    loaded = environment(tmp_path)
+    stores = {
+        "vault": StoreEntry(name="vault", host="web1", directory="/srv/backups"),
+        "idle": StoreEntry(name="idle", host="web2", directory="/srv/backups"),
+    }
+    shop = Backup(name="shop", database="shop", host="data1", stores=("vault",), recipients=("age1" + "q" * 58,))
+    loaded = replace(loaded, stores=stores, backups={"shop": shop})
+    sender = loaded.host("data1").private_address
+
+    assert doors(loaded, "web1") == (SSH, Opening(8474, "tcp", (sender,), "backups to vault", at_times=True))
+    assert doors(loaded, "web2") == (SSH,)
 
 
 def test_sites_that_share_a_port_share_an_opening(tmp_path: Path) -> None:

@@ -53,6 +53,18 @@ def test_a_backup_may_have_several_stores(tmp_path: Path) -> None:
             BUCKET + "backups: {t: {database: t, host: db1, stores: [off]}}",
             "backups.t.stores[0]: off is not on the controller: what goes there has to be encrypted, give the backup `recipients`",
         ),
+        ("stores: {a: {host: web1}}", "stores.a: should have one of `directory` and `s3`"),
+        ("stores: {a: {host: web1, directory: backups}}", "stores.a: should have a `directory` on its host that begins with /"),
+        ("stores: {a: {host: wbe1, directory: /srv/b}}", "stores.a.host: no host is called 'wbe1' (did you mean web1?)"),
+        (
+            "stores: {a: {host: web1, directory: /srv/b}}\nbackups: {t: {database: t, host: db1, stores: [a]}}",
+            "backups.t.stores[0]: a is not on the controller: what goes there has to be encrypted, give the backup `recipients`",
+        ),
+        (
+            ("stores: {a: {host: db1, directory: /srv/b}}\n"
+            f"backups: {{t: {{database: t, host: db1, stores: [a], recipients: [{KEY}]}}}}"),
+            "backups.t.stores[0]: a is on db1, where the data is: what that host loses would be lost with its copy",
+        ),
         (
             'stores: {a: {s3: {bucket: acme, access_key: "{{ secrets.no }}", secret_key: "{{ secrets.no }}"}}}',
             "stores.a.s3.access_key: no secret is called 'no': declare it under `secrets:`",

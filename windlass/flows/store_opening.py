@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from windlass.flows.store_line import store_line
 from windlass.inventory import S3, store_credentials
 from windlass.stores.directory import DirectoryStore
+from windlass.stores.host import HostStore
 from windlass.stores.s3 import Bucket, S3Store
 from windlass.stores.signature import Signatures
 
@@ -34,6 +36,10 @@ def open_store(workspace: Workspace, entry: Backup) -> Store:
     described = environment.store(entry.store)
     if described.s3:
         return _s3(workspace, entry.store, described.s3, signatures)
+    if described.host:
+        address = environment.host(described.host).private_address
+        line = store_line(workspace, described.host)
+        return HostStore(described.host, described.directory, address, described.port, line, signatures)
     return DirectoryStore(project / Path(described.directory).expanduser(), signatures)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BY_DIRECTORY: Final = "directory"  # what the store of a backup with `directory:` and without `stores:` is called
 
+RECEIVING_PORT: Final = 8474  # in no list of well-known services
+
 SMALLEST_PART, LARGEST_PART = 5, 5 * 1024  # MiB; what S3 takes for all parts but the last
 
 
@@ -52,11 +54,15 @@ class S3(Entry):
 
 
 class StoreEntry(Entry):
-    """A place for backups: a folder on the controller, or a bucket."""
+    """A place for backups: a folder on the controller or on another host, or a bucket."""
 
     name: str
     directory: str = ""
-    """Folder on the controller; a path that does not begin with / is in the project's folder"""
+    """Folder on the controller (a path that does not begin with / is in the project's folder), or on `host`"""
+    host: str = ""
+    """Name of the host that `directory` is on, not the database's own; the database's host sends to it by itself, encrypted"""
+    port: Annotated[int, Field(ge=1024, le=65535)] = RECEIVING_PORT
+    """With `host`: TCP port that it listens on while a backup arrives; the role firewall opens it to the databases' hosts alone"""
     s3: S3 | None = None
     """Bucket that the database's host sends to by itself, with addresses that the controller signs for each part"""
 
@@ -64,12 +70,14 @@ class StoreEntry(Entry):
     def _one(self) -> StoreEntry:
         if bool(self.directory) == bool(self.s3):
             raise ValueError("should have one of `directory` and `s3`")
+        if self.host and not re.fullmatch(r"/[^\0\n]*[^/\0\n]", self.directory):
+            raise ValueError("should have a `directory` on its host that begins with /")
         return self
 
     @property
     def off_site(self) -> bool:
         """Whether what is stored leaves the controller's and the database's hands: only encrypted backups may."""
-        return self.s3 is not None
+        return self.s3 is not None or bool(self.host)
 
 
 def store_templates(stores: Mapping[str, StoreEntry]) -> Iterator[tuple[KeyPath, str]]:
@@ -92,6 +100,10 @@ def check_stores(environment: Environment, stores: tuple[str, ...], faults: Faul
     def fault(path: KeyPath, text: str) -> None:
         faults.add(environment.tree.place(path), path, text)
 
+    for store in environment.stores.values():
+        if store.host and store.host not in environment.hosts:
+            close = did_you_mean(store.host, tuple(environment.hosts))
+            fault(("stores", store.name, "host"), f"no host is called {store.host!r}{close}")
     for backup in environment.backups.values():
         for number, name in enumerate(backup.stores):
             path: KeyPath = ("backups", backup.name, "stores", number)
@@ -105,6 +117,8 @@ def _unfit(backup: Backup, store: StoreEntry) -> str:
     """Why this backup cannot go there; empty if it can."""
     if store.off_site and not backup.recipients:
         return f"{store.name} is not on the controller: what goes there has to be encrypted, give the backup `recipients`"
+    if store.host == backup.host:
+        return f"{store.name} is on {store.host}, where the data is: what that host loses would be lost with its copy"
     return ""
 
 

@@ -29,7 +29,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A port that is `open` although nothing asked for that, or `closed` (or nobody listens) although something did."""
+    """A port that is `open` although nothing asked for that, or `closed` (or nobody listens) although something did.
+
+    A port where somebody listens only `at_times` is never found closed.
+    """
 
     host: str
     address: str
@@ -53,7 +56,8 @@ def _of_one(compiled: Sequence[Opening], seen: Seen) -> Iterator[Difference]:
     wanted = expected(compiled, seen.source)
     for port in sorted(set(seen.open) - set(wanted)):
         yield Difference(seen.host, seen.address, seen.viewer, port, "open", _why_not(compiled, port))
-    for port in sorted(set(wanted) - set(seen.open)):
+    now_and_then = {each.port for each in compiled if each.at_times}
+    for port in sorted(set(wanted) - set(seen.open) - now_and_then):
         yield Difference(seen.host, seen.address, seen.viewer, port, "closed", f"compiled for {wanted[port]}")
 
 

@@ -22,12 +22,16 @@ WIDEST = {4: 8, 6: 16}  # a network with a shorter prefix is no longer somebody'
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """New connections to a port are let in: from these addresses (or networks), or from anywhere."""
+    """New connections to a port are let in: from these addresses (or networks), or from anywhere.
+
+    at_times   something listens only now and then: that nobody does is no fault
+    """
 
     port: int
     protocol: Transport
     sources: tuple[str, ...]
     reason: str
+    at_times: bool = False
 
 
 class More(Protocol):
@@ -117,7 +121,12 @@ def openings(environment: Environment, host: Host) -> tuple[Opening, ...]:
     Raises InventoryError where a host that must be let in has a name as its private address: a firewall that asks a name
     server at boot is none.
     """
-    found = [Opening(host.port, "tcp", ANYWHERE, "SSH"), *_sites(environment, host), *_stores(environment, host)]
+    found = [
+        Opening(host.port, "tcp", ANYWHERE, "SSH"),
+        *_sites(environment, host),
+        *_stores(environment, host),
+        *_vaults(environment, host),
+    ]
     return tuple(_united(found))
 
 
@@ -160,6 +169,17 @@ def _stores(environment: Environment, host: Host) -> Iterator[Opening]:
             yield Opening(STORES[role], "tcp", addresses, f"{role} for the applications")
 
 
+def _vaults(environment: Environment, host: Host) -> Iterator[Opening]:
+    """A host that stores backups lets those hosts in whose backups come to it."""
+    for store in environment.stores.values():
+        if store.host != host.name:
+            continue
+        names = {backup.host for backup in environment.backups.values() if store.name in backup.stores}
+        senders = private_addresses(each for each in environment.hosts.values() if each.name in names)
+        if senders:
+            yield Opening(store.port, "tcp", senders, f"backups to {store.name}", at_times=True)
+
+
 def _united(found: Iterable[Opening]) -> Iterator[Opening]:
     """One opening per port: sites that share a port are told apart by their domains, not by the firewall."""
     by_port: dict[tuple[int, Transport], list[Opening]] = {}
@@ -168,7 +188,8 @@ def _united(found: Iterable[Opening]) -> Iterator[Opening]:
     for (port, protocol), same in by_port.items():
         sources = tuple(dict.fromkeys(source for opening in same for source in opening.sources))
         reason = ", ".join(dict.fromkeys(opening.reason for opening in same))
-        yield Opening(port, protocol, ANYWHERE if ANYWHERE[0] in sources else sources, reason)
+        at_times = all(opening.at_times for opening in same)
+        yield Opening(port, protocol, ANYWHERE if ANYWHERE[0] in sources else sources, reason, at_times)
 
 
 def _numeric(host: Host) -> str:
