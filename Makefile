@@ -24,13 +24,13 @@ check: prepare
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > build-imports.log 2>&1 || { cat build-imports.log; rm -f build-imports.log; exit 1; }; rm -f build-imports.log
-	@$(BIN)/pytest -q -m "not lab"
+	@$(BIN)/pytest -q -m "not lab" -n 2
 
 test: check
-	@$(ROOT) $(BIN)/pytest -q -m lab -n 2 --dist loadfile
+	@$(ROOT) $(BIN)/pytest -q -m lab -n 3 --dist loadfile --no-loadscope-reorder
 
 lab-test: prepare
-	@$(ROOT) $(BIN)/pytest -q -m lab -n 2 --dist loadfile
+	@$(ROOT) $(BIN)/pytest -q -m lab -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: prepare
 	@$(BIN)/python -m benchmarks

@@ -32,7 +32,17 @@ class TestHost:
         return answer.text
 
 
+# The files that take longest begin first, so that no process of the tests is left alone with one of them at the end.
+LONGEST = ("test_demo", "test_deploy", "test_python", "test_broken_runs", "test_s3", "test_twins", "test_firewall", "test_roles")
 LabHosts = Callable[[str, Sequence[str]], dict[str, TestHost]]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,8 @@ class Progress:
                 self._end_operation(event)
             case events.HostEnded():
                 host = self._host(event.host)
-                host.ended, host.current, host.failed = self.clock(), "", event.failed or host.failed
+                host.ended, host.failed = self.clock(), event.failed or host.failed
+                host.current = host.current if event.failed else ""  # where the line broke off is worth knowing
 
     def _host(self, name: str) -> HostProgress:
         if name not in self.hosts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
@@ -36,17 +37,23 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'unfinished'::regclass
 CREATE TABLE imported (id serial PRIMARY KEY);
 INSERT INTO imported VALUES (77);
 """
+NUMBERS = itertools.count()  # each test has its own backups of a database made anew: what is usual is another test's otherwise
 LIE = """
 CREATE FUNCTION lie(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + (random() * 100000)::int';
 CREATE INDEX lying ON things (lie(id));
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def crooked(place: Place) -> Iterator[Backup]:
     place.sql(CROOKED, "postgres")
     yield place.entry().model_copy(
-        update={"name": "crooked", "database": "crooked", "smoke": (), "keep": Keep(last=2, daily=0, weekly=0, monthly=0)}
+        update={
+            "name": f"crooked-{next(NUMBERS)}",
+            "database": "crooked",
+            "smoke": (),
+            "keep": Keep(last=2, daily=0, weekly=0, monthly=0),
+        }
     )
     place.sql("DROP DATABASE crooked", "postgres")
 
