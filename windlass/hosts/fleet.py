@@ -100,11 +100,23 @@ class Fleet:
         Ctrl-C asks the hosts to end what they are at, waits for that, and raises KeyboardInterrupt; a second one leaves at once.
         """
         futures: dict[str, Future[Value]] = {}
+        all_told, given_up = threading.Event(), threading.Event()
+
+        def begin(host: str) -> Value:
+            all_told.wait()  # so that a Ctrl-C finds either nothing begun or every host known
+            if given_up.is_set():
+                raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
+            return work(host)
+
         try:
             for host in hosts:
-                futures[host] = self._pool.submit(work, host)
+                futures[host] = self._pool.submit(begin, host)
+            all_told.set()
             _wait(futures.values())
         except KeyboardInterrupt:
+            if not all_told.is_set():
+                given_up.set()
+                all_told.set()
             self._ending.set()
             self._listener(events.Note("interrupted: ending the step under way (Ctrl-C again leaves at once)", warning=True))
             self._end(futures.values())
