@@ -203,7 +203,9 @@ def test_other_tables_stay_and_ours_comes_back_after_a_flush(site: Site) -> None
     ours = site.shell(
         "app2", f"nft add table inet other; systemctl reload windlass-firewall; nft list table inet other >&2; {TABLE}"
     )
-    after_restart = site.shell("app2", f"systemctl restart nftables; until {TABLE} 2>/dev/null; do sleep 0.1; done")
+    # A list that is read while rules are being loaded may show the table without them.
+    loaded = f"{TABLE} 2>/dev/null | grep 'policy drop'"
+    after_restart = site.shell("app2", f"systemctl restart nftables; until {loaded}; do sleep 0.1; done")
     site.shell("app2", "systemctl stop nftables; ! nft list table inet windlass 2>/dev/null")
 
     changed = site.setup()
