@@ -23,11 +23,11 @@ NEXT = [
     ("invoke status --env lab", "what runs where, and what one can go back to"),
     ("invoke releases --env lab --app tickets", "every release, and why the failed one failed"),
     ("invoke deploy --env lab --app verdaccio", "a published npm server, deployed as it is"),
-    ("invoke backup.status --env lab", "each database in each store, its age and its proof"),
-    ("invoke tls.status --env lab", "what each https listener serves, and when it ends"),
+    ("invoke backup.status --env lab", "each database in each store, how old, how proven"),
+    ("invoke tls.status --env lab", "what each https listener serves, until when"),
     ("invoke firewall.explain --env lab", "each open port, and why"),
     ("invoke lab.shell --env lab --host app1", "look around on a host"),
-    ("invoke inventory.explain --env lab --host app1", "each setting, and the line it comes from"),
+    ("invoke inventory.explain --env lab", "each setting, and where it comes from"),
     ("make clean", "take it all away"),
 ]
 
