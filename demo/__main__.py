@@ -27,7 +27,7 @@ NEXT = [
     ("invoke tls.status --env lab", "what each https listener serves, until when"),
     ("invoke firewall.explain --env lab", "each open port, and why"),
     ("invoke lab.shell --env lab --host app1", "look around on a host"),
-    ("invoke inventory.explain --env lab", "each setting, and where it comes from"),
+    ("invoke inventory.explain --env lab --host app1", "each setting, and where it comes from"),
     ("make clean", "take it all away"),
 ]
 
