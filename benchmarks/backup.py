@@ -194,7 +194,7 @@ def told(found: Mapping[str, Any]) -> str:
         f"That is {faster}. The stages by themselves: {bare};",
         f"the whole command takes {found['ratios']['percent_above_it']} % longer than the slowest of them.",
         f"The controller spends {found['controller_cpu_seconds']['median']:.1f} s of its processor.",
-        f"A drill (fetch, start, restore, compare every row count) takes {found['drill']['minutes']:.1f} minutes.",
+        f"A drill (fetch, start, restore, amcheck, compare every row count) takes {found['drill']['minutes']:.1f} minutes.",
     ]
     return "\n".join(lines)
 

@@ -68,7 +68,7 @@ class Verified:
 
 
 def holding(workspace: Workspace, entry: Backup) -> Holding:
-    """Read the store; no host is asked."""
+    """Read the store; only one on another host asks that host."""
     store = open_store(workspace, entry)
     try:
         listing = store.listing(entry.name)
@@ -110,7 +110,7 @@ def _decided(backups: tuple[Stored, ...], entry: Backup) -> tuple[Decision, ...]
 
 
 def pin(workspace: Workspace, entry: Backup, backup: str, *, reason: str = "", off: bool = False) -> Stored:
-    """Have the backup whose id begins with `backup` stay whatever the policy says, or with `off` no longer; no host is asked.
+    """Have the backup whose id begins with `backup` stay whatever the policy says, or with `off` no longer.
 
     Raises UsageError when none or several fit, RefusedError for one that is not good, BackupError.
     """

@@ -1,4 +1,4 @@
-"""How all backups stand, database by database and store by store; no host is asked."""
+"""How all backups stand, database by database and store by store; only a store on another host asks that host."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def list_(
     """
     List the backups: when, how big, whether their bytes were verified, and whether a drill has proven them.
 
-    With --max-age it is a dead man's switch: let another machine's monitoring call it. No host is asked.
+    With --max-age it is a dead man's switch: let another machine's monitoring call it. No database's host is asked.
 
     Example:
 
@@ -124,7 +124,7 @@ def pin(
     lab: bool = False,
 ) -> None:
     """
-    Have a backup stay whatever the policy says, until it is unpinned. No host is asked.
+    Have a backup stay whatever the policy says, until it is unpinned. No database's host is asked.
 
     Example:
 

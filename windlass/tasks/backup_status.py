@@ -24,7 +24,7 @@ def status(
     """
     Say how the backups stand, databases by stores: age against the RPO, size and its trend, last proof, next run, what is wrong.
 
-    Limits are those of the inventory: `rpo`, `proven_within`. No host is asked, so another machine can ask for all of
+    Limits are those of the inventory: `rpo`, `proven_within`. No database's host is asked, so another machine can ask for all of
     them; a store that does not answer is one of the things that are wrong, and the others are shown.
 
     Example:
