@@ -19,7 +19,7 @@ class Foresight:
         self._changing: Set[str] = set()
 
     def foresee(self, operation: Dict[str, Any], context: Context, look: Callable[[], Outcome]) -> Outcome:
-        """What a run will find: nothing to do where the very same was asked for before, and who knows what where another thing was."""
+        """What a run will find: nothing to do where the same was asked for before; unknown where another thing was."""
         key = json.dumps([operation["kind"], operation["arguments"]], sort_keys=True)
         if key in self._changing and not operation["notified_by"]:
             return Outcome(False)
