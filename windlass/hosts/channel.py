@@ -5,8 +5,6 @@ One thread uses a channel at a time; only `ping` may be called from another.
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,8 +12,9 @@ from typing import Any, Final
 from windlass import events
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts.session import SILENCE_LIMIT, Opener, Session, lost
-from windlass.hosts.starting import Starting
+from windlass.hosts.controller import is_dead
+from windlass.hosts.line import Line
+from windlass.hosts.session import SILENCE_LIMIT, Opener, Session
 from windlass.hosts.target import Target
 from windlass.hosts.upload import Uploads
 from windlass.operations.operation import Operation
@@ -24,7 +23,6 @@ from windlass.operations.wire import Batch, encode
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
 Sink = Callable[[int, bytes], None]
 Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 
 
 # What a program on a host writes is shown to a person, whose terminal must not take orders from it.
@@ -99,49 +97,39 @@ class Channel:
         self.target = target
         self._confirmer = confirmer
         self._trial: OnTrial | None = None
-        self.round_trips = 0
         self._listener = listener
-        self._lock = threading.Lock()
-        self._over = ""
-        starting = Starting(target, opener)
-        self._session = starting.session
-        try:
-            self._buffer = starting.finish()
-            self.facts = self._hello()
-        except BaseException:
-            self.abandon()
-            raise
+        self._line = Line(target, listener, opener)
+        self.facts = self._line.facts
+        self.round_trips = 1
 
     @property
     def bytes_sent(self) -> int:
-        return self._session.sent
+        return self._line.sent
 
     @property
     def bytes_received(self) -> int:
-        return self._session.received
+        return self._line.received
 
     def close(self) -> None:
         """Say goodbye and hang up; the agent ends and its locks are free."""
-        self._tell(frames.BYE)
-        self.abandon()
+        self._line.part("it was closed")
 
     def abandon(self) -> None:
-        """Hang up at once, as a lost connection would."""
-        self._over = self._over or "it was closed"
-        self._session.close()
+        """Hang up at once, whatever the agent is at: it finishes that, and ends."""
+        self._line.part("it was abandoned")
 
     @property
     def is_open(self) -> bool:
         """Whether it can still be used, as far as is known."""
-        return not self._over
+        return self._line.is_open
 
     def ping(self) -> None:
         """Let the agent know that somebody is still here. A dead line is noticed by whoever waits for results, not here."""
-        self._tell(frames.PING)
+        self._line.tell(frames.PING)
 
     def cancel(self) -> None:
         """Ask the agent to end the batch under way: what waits stops waiting, what runs is finished, the rest is skipped."""
-        self._tell(frames.CANCEL)
+        self._line.tell(frames.CANCEL)
 
     def run(self, batch: Batch, sink: Sink | None = None, answer: Answerer = no_answer) -> tuple[Result, ...]:
         """Give the agent a batch and wait for all results. `sink` gets pieces of the host's streams, `answer` its questions.
@@ -152,13 +140,12 @@ class Channel:
         """
         encoded = encode(batch)
         try:
-            with Uploads(encoded.files, self._send) as uploads:
-                self._send(frames.encode(frames.CALL, encoded.body))
+            with Uploads(encoded.files, self._line.send) as uploads:
+                self._line.send(frames.encode(frames.CALL, encoded.body))
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
         except BaseException as error:
-            self._over = self._over or f"the batch before was broken off ({error or type(error).__name__})"
-            self._session.close()
+            self._line.part(f"the batch before was broken off ({error or type(error).__name__})")
             change, self._trial = self._trial, None
             if isinstance(error, ConnectionFailed) and change:
                 self._confirmer(self.target, change)
@@ -170,19 +157,22 @@ class Channel:
     def _results(self, batch: Batch, uploads: Uploads, sink: Sink | None, answer: Answerer) -> list[Result]:
         results: list[Result] = []
         while True:
-            kind, body = self._next_frame()
+            kind, body = self._line.next_frame()
             if kind == frames.DONE:
                 return results
             if kind == frames.RESULT:
                 results.append(self._result(batch, frames.decode(body)))
                 if self._trial:
                     self._trial = None
-                    self._session.wait_at_most(SILENCE_LIMIT)
+                    self._line.wait_at_most(SILENCE_LIMIT)
+                self._line.hold(held=False)
             elif kind == frames.DATA and sink is not None:
                 sink(*frames.decode_data(body))
             elif kind == frames.ASK:
                 asked = frames.decode(body)
-                self._send(frames.encode(frames.ANSWER, {"number": asked["number"], "answer": dict(answer(asked["question"]))}))
+                self._line.send(
+                    frames.encode(frames.ANSWER, {"number": asked["number"], "answer": dict(answer(asked["question"]))})
+                )
             elif kind in (frames.FETCH, frames.CREDIT):
                 uploads.handle(kind, frames.decode(body))
             else:
@@ -208,11 +198,12 @@ class Channel:
     def _on_trial(self, change: OnTrial) -> None:
         """A change that cuts this very line off is noticed as silence, which has to be shorter than usual then."""
         self._trial = None if change.active else change
+        self._line.hold(held=True)
         if change.active:
             self._confirmer(self.target, change)
-            self._session.wait_at_most(SILENCE_LIMIT)
+            self._line.wait_at_most(SILENCE_LIMIT)
         else:
-            self._session.wait_at_most(min(SILENCE_LIMIT, max(TRIAL_SILENCE, change.seconds / 2)))
+            self._line.wait_at_most(min(SILENCE_LIMIT, max(TRIAL_SILENCE, change.seconds / 2)))
 
     def _result(self, batch: Batch, body: dict[str, Any]) -> Result:
         operation = batch.operations[body["index"]]
@@ -231,77 +222,14 @@ class Channel:
         self._listener(events.OperationEnded(self.target.name, operation.title(), result.status, result.seconds, said, result.diff))
         return result
 
-    def _hello(self) -> dict[str, Any]:
-        self._session.wait_at_most(SILENCE_LIMIT)
-        self.round_trips += 1
-        kind, body = self._next_frame()
-        if kind != frames.HELLO:
-            raise self._noise(repr(body[:200]))
-        return frames.decode(body)
 
-    def _tell(self, kind: bytes) -> None:
-        """Send a word without a body, if there is anybody to hear it."""
-        if self._lock.acquire(timeout=TELL_LIMIT):
-            try:
-                with contextlib.suppress(ConnectionFailed):
-                    self._send_now(frames.encode(kind, {}))
-            finally:
-                self._lock.release()
-
-    def _send(self, data: bytes) -> None:
-        with self._lock:
-            self._send_now(data)
-
-    def _send_now(self, data: bytes) -> None:
-        if self._over:
-            raise lost(self.target, self._over)
-        try:
-            self._session.send(data)
-        except (OSError, EOFError) as error:
-            raise lost(self.target, error) from error
-
-    def _receive(self) -> bytes:
-        try:
-            return self._session.receive(1 << 18)
-        except TimeoutError:
-            raise lost(self.target, f"it has said nothing for {SILENCE_LIMIT:.0f} s") from None
-        except (OSError, EOFError) as error:
-            raise lost(self.target, error) from error
-
-    def _noise(self, what: object) -> AgentFailed:
-        return AgentFailed(
-            f"{self.target.name} sent something that is not the agent's: {what}",
-            host=self.target.name,
-            hint="run the same again; if it stays so, run the login by hand to see more",
-        )
-
-    def _read_exactly(self, length: int) -> bytes:
-        while len(self._buffer) < length:
-            data = self._receive()
-            if not data:
-                raise lost(self.target, "it was closed from the other side" + _last_words(self._session.errors()))
-            self._buffer += data
-        data, self._buffer = self._buffer[:length], self._buffer[length:]
-        return data
-
-    def _next_frame(self) -> tuple[bytes, bytes]:
-        """The next frame that is not a ping."""
-        while True:
-            try:
-                kind, body = frames.read(self._read_exactly)
-            except frames.BrokenFrame as error:
-                raise self._noise(error) from error
-            if kind != frames.PING:
-                return kind, body
+def _of_us(question: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be said here of a controller that some agent waits for."""
+    return {"dead": is_dead(str(question["controller"]))} if "controller" in question else {}
 
 
 def _harmless(text: str) -> str:
     return text.translate(_ORDERS)
-
-
-def _last_words(errors: str) -> str:
-    lines = errors.strip().splitlines()
-    return f" ({lines[-1]})" if lines else ""
 
 
 def _raise_first_failure(host: str, results: list[Result]) -> None:

@@ -8,6 +8,9 @@ Bodies are JSON objects, but for DATA, whose body is a stream number (unsigned 3
                           DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
                           FATAL the agent broke
                           ARMED a change is about to be made that has to be confirmed, and again when it is made
+    both, on a new connection of an old line, before all else and not counted: LINE how many bytes of whole frames were heard
+
+PING says how many bytes of whole frames were heard since the hello (the agent: since its start), so that they need not be kept.
 """
 
 from __future__ import annotations
@@ -20,12 +23,14 @@ HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
 ASK, ANSWER = b"U", b"V"
+LINE = b"L"
 
 CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its headers
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 
 _HEADER = struct.Struct("!Ic")
+HEADER_SIZE = _HEADER.size
 _STREAM = struct.Struct("!I")
 
 
