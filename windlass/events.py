@@ -8,6 +8,16 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A command begins to work on an environment; `run` is its name everywhere: event log, history, `--json`, journals on hosts."""
+
+    run: str
+    task: str
+    environment: str
+    check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     """A step of a flow begins on these hosts."""
 
@@ -74,7 +84,7 @@ class Finished:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-Event = StepStarted | StepEnded | OperationStarted | OperationEnded | HostEnded | Note | Finished
+Event = RunStarted | StepStarted | StepEnded | OperationStarted | OperationEnded | HostEnded | Note | Finished
 Listener = Callable[[Event], None]
 
 

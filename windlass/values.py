@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import re
+import secrets
 import shlex
+import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -118,3 +120,8 @@ def human_bytes(value: float) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 host`, `2 hosts`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def new_run_id(now: float | None = None) -> str:
+    """What one run of a command is called: its moment in UTC and chance, as `20260102T030405-1f2e3d`. Names sort by time."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{secrets.token_hex(3)}"

@@ -10,7 +10,7 @@ import pytest
 from windlass.errors import UsageError
 from windlass.hosts.payload import start_command
 from windlass.report.masking import Mask
-from windlass.values import Command, Secret
+from windlass.values import Command, Secret, new_run_id
 
 
 def test_a_secret_shows_itself_to_nobody() -> None:
@@ -59,3 +59,11 @@ def test_the_start_of_the_agent_holds_nothing_that_login_shells_read_differently
     command = start_command(sudo=sudo, tag="windlass for ada@desk pid 1")
 
     assert not set(command) & set("\\!\n`")
+
+
+def test_the_ids_of_runs_sort_by_time_and_differ_within_a_second() -> None:
+    earlier, later = new_run_id(1_767_323_045.0), new_run_id(1_767_323_046.0)
+
+    assert earlier.startswith("20260102T030405-")
+    assert earlier < later
+    assert len({new_run_id(0.0) for _ in range(20)}) > 1

@@ -6,7 +6,7 @@ import getpass
 import socket
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from windlass.hosts.fleet import Fleet
 from windlass.hosts.target import Target
 from windlass.inventory import Environment, Host, load, secrets_of_stores
 from windlass.plans.topology import HostView, Surroundings
-from windlass.values import Secret
+from windlass.values import Secret, new_run_id
 
 if TYPE_CHECKING:
     from windlass.lab import Lab
@@ -28,7 +28,7 @@ ONLY_IN_LAB = "lab"  # the environment of this name has no other hosts than thos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts."""
+    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts, `run` the run's id."""
 
     project: Path
     environment: Environment
@@ -37,6 +37,7 @@ class Workspace:
     lab: Lab | None = None
     accept_new: bool = False
     sudo_password: Secret | None = None
+    run: str = field(default_factory=new_run_id)
 
     @property
     def asks(self) -> bool:

@@ -24,6 +24,7 @@ from windlass.report.json_output import INTERRUPTED, hosts_object, write_documen
 from windlass.report.masking import Mask
 from windlass.report.progress import Progress
 from windlass.report.screen import wants_colour
+from windlass.values import new_run_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Run:
     as_json: bool = False
     diffs: bool = False
     folder: Path = field(default_factory=Path)
+    id: str = field(default_factory=new_run_id)
     mask: Mask = field(default_factory=Mask)
     progress: Progress = field(default_factory=Progress)
 
@@ -143,6 +145,7 @@ def _document(run: Run, outcome: Outcome, code: int) -> dict[str, Any]:
     for name, members in outcome.hosts.items():
         hosts[name] = hosts.get(name, {}) | dict(members)
     return {
+        "run": run.id,
         "task": run.task,
         "environment": run.environment,
         "status": "",

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from windlass.events import Finished, Listener
+from windlass.events import Finished, Listener, RunStarted
 from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, project_folder
 from windlass.tasks.door import Outcome, Run, leave, watched
 
@@ -42,6 +42,7 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
         if changes and workspace.asks and not options.check:
             confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
         with watched(run, title=_title(run, options), check=options.check) as listener:
+            listener(RunStarted(run.id, task, run.environment, options.check))
             outcome = _outcome(work(workspace, listener))
             listener(Finished(task, run.environment, "failed" if outcome.error else "done", outcome.result))
         return outcome
@@ -64,7 +65,8 @@ def _open(run: Run, options: Options) -> Workspace:
     from windlass.flows.workspace import open_workspace
 
     run.environment = chosen_environment(options, run.folder)
-    workspace = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+    opened = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+    workspace = dataclasses.replace(opened, run=run.id)
     if options.ask_sudo_password:
         workspace = dataclasses.replace(workspace, sudo_password=ask_sudo_password())
     run.mask.known = workspace.known_secrets
