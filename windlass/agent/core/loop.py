@@ -20,6 +20,7 @@ from typing import Any, Callable, Dict, List, Optional
 from windlass.agent.core import frames, listening, owed
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
+from windlass.agent.core.foresight import Foresight
 from windlass.agent.core.outcome import OperationError, Outcome
 
 IDLE_LIMIT = 30.0
@@ -37,6 +38,7 @@ class Loop:
         self._last_heard = time.monotonic()
         self._pinged = threading.Event()
         listening.audience = listening.Audience(self.offer, self._context.mask)
+        self._foresight = Foresight()
 
     def run(self) -> None:
         self.send(frames.encode(frames.HELLO, facts()))
@@ -135,6 +137,7 @@ class Loop:
         context.begin(bool(call["check"]), tuple(call["secrets"]))
         changed: List[bool] = []
         failed = False
+        self._foresight = Foresight()
         for index, operation in enumerate(call["operations"]):
             if context.gone.is_set():
                 return
@@ -152,7 +155,7 @@ class Loop:
     def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
         started = time.monotonic()
         try:
-            outcome = _run(operation, self._context, changed)
+            outcome = self._outcome(operation, changed)
             result = self._described(outcome)
             if outcome.changed and not self._context.check:
                 owed.remember(operation["notifies"])
@@ -162,6 +165,11 @@ class Loop:
             result = self._failure("%s: %s" % (type(error).__name__, error), "", traceback.format_exc().splitlines()[-12:], {})
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
+
+    def _outcome(self, operation: Dict[str, Any], changed: List[bool]) -> Outcome:
+        if not self._context.check:
+            return _run(operation, self._context, changed)
+        return self._foresight.foresee(operation, self._context, lambda: _run(operation, self._context, changed))
 
     def _described(self, outcome: Outcome) -> Dict[str, Any]:
         mask = self._context.mask
