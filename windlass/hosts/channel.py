@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch, encode
 
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
+STATUSES: Final = ("ok", "changed", "unknown", "skipped", "failed")
 Sink = Callable[[int, bytes], None]
 Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 MOST_LINES: Final = 100  # lines of a program's output that are shown of one frame
@@ -162,7 +163,7 @@ class Channel:
         encoded = encode(batch)
         began, before = time.monotonic(), self._figures()
         try:
-            with Uploads(encoded.files, self._send) as uploads:
+            with self._understood(), Uploads(encoded.files, self._send) as uploads:
                 self._send(frames.encode(frames.CALL, encoded.body))
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
@@ -185,39 +186,40 @@ class Channel:
         while True:
             kind, body = self._next_frame()
             if kind == frames.DONE:
-                return results
+                return _complete(batch, results)
             if kind == frames.RESULT:
-                results.append(self._result(batch, frames.decode(body)))
+                results.append(self._result(batch, frames.decode(body, kind), len(results)))
                 if self._trial:
                     self._trial = None
                     self._session.wait_at_most(SILENCE_LIMIT)
             elif kind == frames.DATA and sink is not None:
                 sink(*frames.decode_data(body))
             elif kind == frames.ASK:
-                asked = frames.decode(body)
+                asked = frames.decode(body, kind)
                 self._send(frames.encode(frames.ANSWER, {"number": asked["number"], "answer": dict(answer(asked["question"]))}))
             elif kind in (frames.FETCH, frames.CREDIT):
-                uploads.handle(kind, frames.decode(body))
+                uploads.handle(kind, frames.decode(body, kind))
             else:
                 self._told(kind, body, batch)
 
     def _told(self, kind: bytes, body: bytes, batch: Batch) -> None:
         """Frames that only inform."""
         if kind == frames.START:
-            index = int(frames.decode(body)["index"])
-            title = batch.operations[index].title()
+            index = frames.decode(body, kind)["index"]
+            title = _asked(batch, index).title()
             self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
-            self._listener(events.Note(_harmless(str(frames.decode(body)["text"])), self.target.name))
+            self._listener(events.Note(_harmless(frames.decode(body, kind)["text"]), self.target.name))
         elif kind == frames.LIVE:
-            self._listener(_output(self.target.name, frames.decode(body)))
+            self._listener(_output(self.target.name, frames.decode(body, kind)))
         elif kind == frames.ARMED:
-            self._on_trial(OnTrial(**frames.decode(body)))
+            told = frames.decode(body, kind)
+            self._on_trial(OnTrial(told["guard"], told["token"], told["seconds"], told["active"]))
         elif kind == frames.FATAL:
             raise AgentFailed(
                 f"the agent on {self.target.name} broke",
                 host=self.target.name,
-                last_lines=str(frames.decode(body)["message"]).splitlines()[-12:],
+                last_lines=frames.decode(body, kind)["message"].splitlines()[-12:],
             )
 
     def _on_trial(self, change: OnTrial) -> None:
@@ -229,8 +231,10 @@ class Channel:
         else:
             self._session.wait_at_most(min(SILENCE_LIMIT, max(TRIAL_SILENCE, change.seconds / 2)))
 
-    def _result(self, batch: Batch, body: dict[str, Any]) -> Result:
-        operation = batch.operations[body["index"]]
+    def _result(self, batch: Batch, body: dict[str, Any], expected: int) -> Result:
+        if body["index"] != expected or body["status"] not in STATUSES:
+            raise frames.BrokenFrame(f"{body['status']!r} of operation {body['index']}, not {expected}")
+        operation = _asked(batch, expected)
         result = Result(
             operation=operation,
             status=body["status"],
@@ -240,7 +244,7 @@ class Channel:
             seconds=body.get("seconds", 0.0),
             message=_harmless(body.get("message", "")),
             hint=_harmless(body.get("hint", "")),
-            last_lines=tuple(_harmless(line) for line in body.get("last_lines", ())),
+            last_lines=tuple(_harmless(str(line)) for line in body.get("last_lines", ())),
         )
         said = result.message if result.failed else result.summary
         ended = (operation.title(), result.status, result.seconds, said, result.diff, result.last_lines)
@@ -250,10 +254,11 @@ class Channel:
     def _hello(self) -> dict[str, Any]:
         self._session.wait_at_most(SILENCE_LIMIT)
         self.round_trips += 1
-        kind, body = self._next_frame()
-        if kind != frames.HELLO:
-            raise self._noise(repr(body[:200]))
-        return frames.decode(body)
+        with self._understood():
+            kind, body = self._next_frame()
+            if kind != frames.HELLO:
+                raise frames.BrokenFrame(repr(body[:200]))
+            return frames.decode(body, kind)
 
     def _tell(self, kind: bytes) -> None:
         """Send a word without a body, if there is anybody to hear it."""
@@ -284,12 +289,17 @@ class Channel:
         except (OSError, EOFError) as error:
             raise lost(self.target, error) from error
 
-    def _noise(self, what: object) -> AgentFailed:
-        return AgentFailed(
-            f"{self.target.name} sent something that is not the agent's: {what}",
-            host=self.target.name,
-            hint="run the same again; if it stays so, run the login by hand to see more",
-        )
+    @contextlib.contextmanager
+    def _understood(self) -> Iterator[None]:
+        """What a host sends is bytes that anybody may have made; what makes no sense ends the line."""
+        try:
+            yield
+        except frames.BrokenFrame as error:
+            raise AgentFailed(
+                f"{self.target.name} sent something that is not the agent's: {error}",
+                host=self.target.name,
+                hint="run the same again; if it stays so, run the login by hand to see more",
+            ) from error
 
     def _read_exactly(self, length: int) -> bytes:
         while len(self._buffer) < length:
@@ -303,10 +313,7 @@ class Channel:
     def _next_frame(self) -> tuple[bytes, bytes]:
         """The next frame that is not a ping."""
         while True:
-            try:
-                kind, body = frames.read(self._read_exactly)
-            except frames.BrokenFrame as error:
-                raise self._noise(error) from error
+            kind, body = frames.read(self._read_exactly)
             if kind != frames.PING:
                 return kind, body
 
@@ -315,6 +322,19 @@ def _output(host: str, told: Mapping[str, Any]) -> events.OperationOutput:
     """What a program writes, within bounds that do not depend on the host's word."""
     lines = tuple(_harmless(str(line)[:WIDEST_LINE]).replace("\n", " ") for line in list(told["lines"])[-MOST_LINES:])
     return events.OperationOutput(host, lines, int(told["missed"]))
+
+
+def _complete(batch: Batch, results: list[Result]) -> list[Result]:
+    if len(results) != len(batch.operations):
+        raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.operations)} operations")
+    return results
+
+
+def _asked(batch: Batch, index: int) -> Operation:
+    """The operation that the host speaks of."""
+    if not 0 <= index < len(batch.operations):
+        raise frames.BrokenFrame(f"operation {index} of {len(batch.operations)}")
+    return batch.operations[index]
 
 
 def _harmless(text: str) -> str:

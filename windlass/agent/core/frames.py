@@ -26,6 +26,31 @@ CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its hea
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 
+# What a body must hold for its reader not to stumble; the other side is not to be trusted with more than bytes.
+_NUMBER = (int, float)
+REQUIRED: Dict[bytes, Dict[str, Any]] = {
+    CALL: {"operations": list, "check": bool, "go_on": bool, "secrets": list},
+    ANSWER: {"number": int, "answer": dict},
+    START: {"index": int},
+    RESULT: {"index": int, "status": str},
+    FETCH: {"stream": int, "sha256": str, "window": int},
+    CREDIT: {"stream": int, "bytes": int},
+    ASK: {"number": int, "question": dict},
+    NOTE: {"text": str},
+    LIVE: {"lines": list, "missed": int},
+    FATAL: {"message": str},
+    ARMED: {"guard": str, "token": str, "seconds": _NUMBER, "active": bool},
+    HELLO: {
+        "hostname": str, "os": str, "os_version": str, "codename": str, "machine": str, "python": str, "interpreter": str,
+        "cpus": int, "memory": int, "user_id": int, "systemd": bool, "clock": _NUMBER,
+    },
+}  # fmt: skip
+OPTIONAL: Dict[bytes, Dict[str, Any]] = {
+    RESULT: {
+        "summary": str, "diff": str, "data": dict, "seconds": _NUMBER, "message": str, "hint": str, "last_lines": list,
+    },
+}  # fmt: skip
+
 _HEADER = struct.Struct("!Ic")
 _STREAM = struct.Struct("!I")
 
@@ -52,13 +77,20 @@ def read(read_exactly: Callable[[int], bytes]) -> Tuple[bytes, bytes]:
     return kind, read_exactly(length)
 
 
-def decode(body: bytes) -> Dict[str, Any]:
+def decode(body: bytes, kind: bytes = b"") -> Dict[str, Any]:
+    """The body of a frame; of this kind if one is given, with all that its reader counts on then. Raises BrokenFrame."""
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenFrame("not JSON: %r" % body[:80]) from error
     if not isinstance(value, dict):
         raise BrokenFrame("not an object: %r" % body[:80])
+    for name, types in REQUIRED.get(kind, {}).items():
+        if not isinstance(value.get(name), types):
+            raise BrokenFrame("%s is missing or not what it should be: %r" % (name, body[:80]))
+    for name, types in OPTIONAL.get(kind, {}).items():
+        if name in value and not isinstance(value[name], types):
+            raise BrokenFrame("%s is not what it should be: %r" % (name, body[:80]))
     return value
 
 

@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import frames, listening, owed
+from windlass.agent.core import calls, frames, listening, owed
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.foresight import Foresight
@@ -110,11 +110,12 @@ class Loop:
         if kind == frames.CALL:
             if not self._context.gone.is_set():
                 self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
-            self._calls.put(frames.decode(body))
+            self._calls.put(calls.read(body))
         elif kind == frames.DATA:
             self._context.arrived(*frames.decode_data(body))
         elif kind == frames.ANSWER:
-            self._context.answered(**frames.decode(body))
+            answer = frames.decode(body, kind)
+            self._context.answered(answer["number"], answer["answer"])
         elif kind == frames.PING:
             self._pinged.set()
         elif kind == frames.CANCEL:
