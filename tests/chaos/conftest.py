@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import TestHost, _silent, _target
+from tests.lab.conftest import TestHost, _silent, _target, lab_hosts
 from windlass import events, lab
 from windlass.hosts import fleet, line
 from windlass.hosts.target import Target
@@ -84,4 +83,4 @@ def lines(host: TestHost, name: str) -> list[str]:
     return host.shell(f"cat /root/chaos/{name} 2>/dev/null || true").split()
 
 
-__all__ = ["Heard", "Path", "agents", "lines", "until", "waiting"]
+__all__ = ["Heard", "agents", "lab_hosts", "lines", "until", "waiting"]

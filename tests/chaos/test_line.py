@@ -12,8 +12,8 @@ from tests.chaos.conftest import Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed
-from windlass.hosts.channel import Result
 from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.results import Result
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 

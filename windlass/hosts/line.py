@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from windlass import events
@@ -115,8 +116,6 @@ class Line:
             try:
                 kind, body = frames.read(self._read_exactly)
                 self._took(kind, body)
-            except frames.BrokenFrame as error:
-                raise self.noise(error) from error
             except ConnectionFailed as error:
                 if self._over or self._held or not self._door:
                     raise
@@ -125,26 +124,31 @@ class Line:
                 if kind != frames.PING:
                     return kind, body
 
-    def noise(self, what: object) -> AgentFailed:
-        """What is said of bytes that are not the agent's."""
-        return AgentFailed(
-            f"{self.target.name} sent something that is not the agent's: {what}",
-            host=self.target.name,
-            hint="run the same again; if it stays so, run the login by hand to see more",
-        )
+    @contextlib.contextmanager
+    def understood(self) -> Iterator[None]:
+        """What a host sends is bytes that anybody may have made; what makes no sense ends the line."""
+        try:
+            yield
+        except frames.BrokenFrame as error:
+            raise AgentFailed(
+                f"{self.target.name} sent something that is not the agent's: {error}",
+                host=self.target.name,
+                hint="run the same again; if it stays so, run the login by hand to see more",
+            ) from error
 
     def _hello(self) -> dict[str, Any]:
         self.wait_at_most(SILENCE_LIMIT)
-        kind, body = self.next_frame()
-        if kind != frames.HELLO:
-            raise self.noise(repr(body[:200]))
-        return frames.decode(body)
+        with self.understood():
+            kind, body = self.next_frame()
+            if kind != frames.HELLO:
+                raise frames.BrokenFrame(repr(body[:200]))
+            return frames.decode(body, kind)
 
     def _took(self, kind: bytes, body: bytes) -> None:
         self._heard += frames.HEADER_SIZE + len(body)
         self._last_heard = time.monotonic()
         if kind == frames.PING:
-            self._forget(int(frames.decode(body).get("heard", 0)))
+            self._forget(frames.decode(body, kind).get("heard", 0))
         if self._heard - self._told >= HEAR_EVERY and self._door:
             self.tell(frames.PING)
 
@@ -154,7 +158,7 @@ class Line:
 
     def _forget(self, heard: int) -> None:
         with self._sending:
-            if heard > self._kept_from:
+            if self._kept_from < heard <= self._kept_from + len(self._kept):
                 del self._kept[: heard - self._kept_from]
                 self._kept_from = heard
 
@@ -233,10 +237,10 @@ class Line:
         ours = frames.encode(frames.LINE, {"token": self._door["token"], "heard": self._heard})
         self._session.send(f"{self._door['path']}\n".encode() + ours)
         kind, body = frames.read(self._read_exactly)
-        theirs = frames.decode(body)
-        if kind != frames.LINE or theirs.get("gone"):
+        theirs = frames.decode(body, kind)
+        if kind != frames.LINE or "heard" not in theirs:
             raise ConnectionFailed(AGENT_GONE, host=self.target.name)
-        self._forget(int(theirs["heard"]))
+        self._forget(theirs["heard"])
         self._told = self._heard
         self._session.send(bytes(self._kept))
 

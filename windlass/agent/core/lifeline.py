@@ -77,6 +77,23 @@ class Lifeline:
                     self._turn.wait(0.5)
             self._pump()
 
+    def offer(self, frame: bytes) -> bool:
+        """Send a frame of at most PIPE_BUF bytes if there is room now; whether it was sent, or kept for later."""
+        if self.ended.is_set() or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            with self._turn:
+                fits = self._said - self._kept_from < MOST_KEPT // 2
+                if not self._away:
+                    fits = fits and self._written == self._said and bool(select.select([], [self._sink], [], 0)[1])
+                if fits:
+                    self._kept += frame
+                    self._said += len(frame)
+            self._pump()
+        finally:
+            self._writing.release()
+        return fits
+
     def ping(self) -> None:
         """Say what was heard."""
         with self._turn:
@@ -206,7 +223,7 @@ class Lifeline:
     def _attach(self, connection: socket.socket) -> None:
         """Somebody knocks: who knows the token takes the line over, and hears what it has not heard yet."""
         kind, body = frames.read(lambda length: _received(connection, length))
-        said = frames.decode(body)
+        said = frames.decode(body, kind)
         if kind != frames.LINE or not hmac.compare_digest(str(said["token"]), self._token):
             raise ValueError("not the line's token")
         with self._turn:

@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import frames, owed
+from windlass.agent.core import calls, frames, listening, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.foresight import Foresight
@@ -36,6 +36,8 @@ class Loop:
         self._context.controller = controller
         signal.signal(NOBODY_COMES, lambda _number, _frame: self._line.end_soon())
         self._pinged = threading.Event()
+        listening.audience = listening.Audience(self._line.offer, self._context.mask)
+        self._foresight = Foresight()
 
     def run(self) -> None:
         line = self._line.open(self._take, self._leave)
@@ -61,13 +63,14 @@ class Loop:
         if kind == frames.CALL:
             if not self._context.gone.is_set():
                 self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
-            self._calls.put(frames.decode(body))
+            self._calls.put(calls.read(body))
         elif kind == frames.DATA:
             self._context.arrived(*frames.decode_data(body))
         elif kind == frames.ANSWER:
-            self._context.answered(**frames.decode(body))
+            answer = frames.decode(body, kind)
+            self._context.answered(answer["number"], answer["answer"])
         elif kind == frames.PING:
-            self._line.forget(int(frames.decode(body).get("heard", 0)))
+            self._line.forget(frames.decode(body, kind).get("heard", 0))
             self._pinged.set()
         elif kind == frames.CANCEL:
             self._context.cancelled.set()
@@ -105,14 +108,16 @@ class Loop:
     def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
         started = time.monotonic()
         try:
+            owed.begin(operation["notifies"])
             outcome = self._outcome(operation, changed)
             result = self._described(outcome)
             if outcome.changed and not self._context.check:
-                owed.remember(operation["notifies"])
+                owed.remember()
         except OperationError as error:
             result = self._failure(str(error), error.hint, error.last_lines, error.data)
         except Exception as error:
-            result = self._failure("%s: %s" % (type(error).__name__, error), "", traceback.format_exc().splitlines()[-12:], {})
+            message, hint = trouble.explained(error)
+            result = self._failure(message, hint, [] if hint else traceback.format_exc().splitlines()[-12:], {})
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
 
