@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,8 @@ def _below(job: Job, sample: float, output: int, writer: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         told = _run(job, sample, output)
         os.write(writer, json.dumps(told).encode())
+    except BaseException:
+        os.write(output, traceback.format_exc().encode())
     finally:
         os._exit(0)
 
@@ -112,7 +115,11 @@ def _end_rest() -> None:
 
 
 def _children(parent: int) -> list[int]:
-    return [int(word) for task in Path(f"/proc/{parent}/task").iterdir() for word in (task / "children").read_text().split()]
+    found = []
+    for task in Path(f"/proc/{parent}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            found += [int(word) for word in (task / "children").read_text().split()]
+    return found
 
 
 def _watch(every: float, peak: list[float], over: threading.Event) -> None:
