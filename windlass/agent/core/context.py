@@ -9,6 +9,7 @@ import threading
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from windlass.agent.core import frames
+from windlass.agent.core.known import Known
 from windlass.agent.core.outcome import OperationError
 
 STATE = "/var/lib/windlass"  # what must outlive a reboot: notifications that are owed
@@ -21,6 +22,7 @@ class Context:
     check       nothing on the host may change
     gone        set when the controller is gone: long waits end early, no further operation starts
     cancelled   set when the controller wants this batch to end early, in the same way
+    known       what the host has said already in this batch
     kept        things that live as long as the agent's process (open lock files)
     """
 
@@ -31,6 +33,7 @@ class Context:
         self.gone = threading.Event()
         self.cancelled = threading.Event()
         self.kept: Dict[str, Any] = {}
+        self.known = Known()
         self.streams: Dict[int, "queue.Queue[bytes]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
         self._next_stream = 1

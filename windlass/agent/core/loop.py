@@ -136,6 +136,7 @@ class Loop:
     def _batch(self, call: Dict[str, Any]) -> None:
         context = self._context
         context.begin(bool(call["check"]), tuple(call["secrets"]))
+        context.known.begin(call["operations"])
         changed: List[bool] = []
         failed = False
         self._foresight = Foresight()
@@ -164,6 +165,7 @@ class Loop:
             result = self._failure(str(error), error.hint, error.last_lines, error.data)
         except Exception as error:
             result = self._failure("%s: %s" % (type(error).__name__, error), "", traceback.format_exc().splitlines()[-12:], {})
+        self._context.known.after(operation["kind"], result["status"])
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
 
