@@ -13,18 +13,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
 from windlass.errors import DONE, WindlassError
 from windlass.report.diffs import render_diffs, shared_diffs
-from windlass.report.errors import render_error
-from windlass.report.json_output import INTERRUPTED, hosts_object, write_document
+from windlass.report.errors import error_object, render_error
+from windlass.report.json_output import INTERRUPTED, STATUS, hosts_object, write_document
 from windlass.report.masking import Mask
 from windlass.report.progress import Progress
 from windlass.report.screen import wants_colour
 from windlass.values import new_run_id
+
+if TYPE_CHECKING:
+    from windlass.events import Event
+    from windlass.history.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class Run:
     wishes: Wishes = field(default_factory=Wishes)
     mask: Mask = field(default_factory=Mask)
     progress: Progress = field(default_factory=Progress)
+    record: Record | None = None
 
 
 def leave(run: Run, work: Callable[[], Outcome]) -> None:
@@ -70,12 +75,22 @@ def leave(run: Run, work: Callable[[], Outcome]) -> None:
     outcome, error, code = _attempt(run, work)
     if error is not None:
         code = error.exit_code
+    _remember(run, error, code)
     try:
         _show(run, outcome, error, code)
     except BrokenPipeError:  # whoever read our output has seen enough: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if code != DONE:
         raise Exit(code=code)
+
+
+def _remember(run: Run, error: WindlassError | None, code: int) -> None:
+    """Enter how the run ended, and say what could not be entered."""
+    if run.record is None:
+        return
+    run.record.end(run.progress.seconds, STATUS.get(code, "failed"), code, run.mask.value(error_object(error)) if error else None)
+    for warning in run.record.warnings:
+        sys.stderr.write(f"warning: {run.mask.text(warning)}\n")
 
 
 def guard(run: Run, body: Callable[[], None]) -> None:
@@ -171,4 +186,17 @@ def watched(run: Run, *, title: str, check: bool) -> Iterator[Callable[[Any], No
     from windlass.report.screen import masked, open_view
 
     with open_view(sys.stderr, run.progress, title=title, check=check, verbose=run.wishes.verbose) as view:
-        yield masked(view, run.mask)
+        yield masked(_recorded(run, view), run.mask)
+
+
+def _recorded(run: Run, view: Callable[[Event], None]) -> Callable[[Event], None]:
+    """What is shown is recorded, too."""
+    record = run.record
+    if record is None:
+        return view
+
+    def tell(event: Event) -> None:
+        record(event)
+        view(event)
+
+    return tell
