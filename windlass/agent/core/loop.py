@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import calls, frames, listening, owed
+from windlass.agent.core import calls, frames, listening, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.foresight import Foresight
@@ -156,14 +156,16 @@ class Loop:
     def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
         started = time.monotonic()
         try:
+            owed.begin(operation["notifies"])
             outcome = self._outcome(operation, changed)
             result = self._described(outcome)
             if outcome.changed and not self._context.check:
-                owed.remember(operation["notifies"])
+                owed.remember()
         except OperationError as error:
             result = self._failure(str(error), error.hint, error.last_lines, error.data)
         except Exception as error:
-            result = self._failure("%s: %s" % (type(error).__name__, error), "", traceback.format_exc().splitlines()[-12:], {})
+            message, hint = trouble.explained(error)
+            result = self._failure(message, hint, [] if hint else traceback.format_exc().splitlines()[-12:], {})
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
 
