@@ -43,7 +43,7 @@ namespace = Collection(
         list=backup_holdings.list_,
     ),
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
-    history=Collection(history.history, history.show),
+    history=Collection(history.show, list=history.list_),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     nginx=Collection(nginx.check, nginx.apply, nginx.reload),
     app=Collection(app.processes, app.restart, app.reload, app.logs),

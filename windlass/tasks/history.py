@@ -23,15 +23,16 @@ Value = TypeVar("Value")
     task="only runs of this task, such as setup or deploy",
     last="how many, the newest first",
 )
-def history(_context: Context, *, env: str = "", host: str = "", task: str = "", last: int = 20, json: bool = False) -> None:
+def list_(_context: Context, *, env: str = "", host: str = "", task: str = "", last: int = 20, json: bool = False) -> None:
     """
-    Show the runs that touched hosts, the newest first (for the releases of an application, see `releases`).
+    Show the runs that concerned hosts, the newest first; plain `invoke history` does the same.
 
-    The history is `.windlass/history.sqlite` of this project; it holds the last 200 runs, for at most 90 days.
+    For the releases of an application, see `releases`. The history is `.windlass/history.sqlite` of this project;
+    it holds the last 200 runs, for at most 90 days.
 
     Example:
 
-        invoke history --env production --host web1
+        invoke history.list --env production --host web1
         invoke history.show last
 
     Exit codes: 0 done, 1 the history cannot be read, 2 wrong usage.
@@ -47,10 +48,10 @@ def history(_context: Context, *, env: str = "", host: str = "", task: str = "",
         result = {"runs": [run_object(run, hosts, states[run.run]) for run, hosts in found]}
         return Outcome(result=result, text=runs_table(found, states) if found else "no run is known here yet")
 
-    run_alone("history", Options(env=env, json=json), work)
+    run_alone("history.list", Options(env=env, json=json), work)
 
 
-history.is_default = True  # so that plain `invoke history` is it
+list_.is_default = True  # so that plain `invoke history` is it
 
 
 @command(run="the run's id or how it begins; `last` is the newest")
