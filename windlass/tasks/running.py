@@ -40,7 +40,8 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
             run_flow("deploy", Options(env=env, json=json, yes=yes), work)
     """
     project = project_folder()
-    run = Run(task=task, environment=options.env, as_json=options.json, diffs=options.diff, folder=project, wishes=wishes())
+    run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())
+    run.diffs, run.check = options.diff, options.check
 
     def whole() -> Outcome:
         workspace = _open(run, options)
