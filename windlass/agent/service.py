@@ -71,7 +71,7 @@ def _look_at_all(context: Context) -> Dict[str, Dict[str, str]]:
     blocks = shown.text.strip("\n").split("\n\n")
     if shown.status != 0 or len(blocks) != len(units):
         return {}  # one of the names is none; whoever has it will hear so
-    return {unit: _state(block) for unit, block in zip(units, blocks)}
+    return {unit: _state(blocks[index]) for index, unit in enumerate(units)}
 
 
 def _predicted(unit: str, arguments: Dict[str, Any], context: Context) -> Outcome:
