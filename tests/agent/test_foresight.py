@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import local_channel
-from windlass.hosts.channel import Channel, Result
+from windlass.hosts.channel import Channel
+from windlass.hosts.results import Result
 from windlass.operations.archive import Archive
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
@@ -67,3 +68,19 @@ def test_what_a_command_makes_besides_is_not_known(channel: Channel, tmp_path: P
     check = foreseen(channel, Run(command=f"mkdir {tmp_path}/a"), file)
 
     assert [result.status for result in check] == ["unknown", "unknown"]
+
+
+def test_what_is_asked_for_twice_is_made_once(channel: Channel, tmp_path: Path) -> None:
+    twice = (folder(tmp_path / "made"), folder(tmp_path / "made"))
+
+    check = foreseen(channel, *twice)
+    done = channel.run(Batch(twice))
+
+    assert [result.status for result in check] == [result.status for result in done] == ["changed", "ok"]
+
+
+def test_what_two_operations_make_of_one_file_is_not_known_of_the_second(channel: Channel, tmp_path: Path) -> None:
+    first = File(path=f"{tmp_path}/file", content="x", owner="", group="")
+    second = File(path=f"{tmp_path}/file", content="y", owner="", group="")
+
+    assert [result.status for result in foreseen(channel, first, second)] == ["changed", "unknown"]

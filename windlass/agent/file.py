@@ -31,7 +31,7 @@ def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> 
     if content is None and not os.path.lexists(path):
         content = ""
     if content is not None and not _holds(path, content):
-        changes.add("content", _writer(arguments, content, context), _diff(arguments, content, path))
+        changes.add("content", _writer(arguments, content, context), _diff(arguments, content, context))
     elif os.path.lexists(path):
         metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"])
     if changes:
@@ -130,13 +130,17 @@ def validator(command: Optional[List[str]]) -> Optional[Callable[[str], None]]:
     return validate
 
 
-def _diff(arguments: Dict[str, Any], content: Any, path: str) -> str:
+def _diff(arguments: Dict[str, Any], content: Any, context: Context) -> str:
+    path = arguments["path"]
     if arguments["sensitive"] or (isinstance(content, dict) and "secret" in content):
         return "%s: content is not shown" % path
     if isinstance(content, dict):
         return "%s: %d bytes, sha256 %s" % (path, content["size"], content["sha256"][:12])
     before = atomic.read_or_none(path) if os.path.isfile(path) else None
-    return atomic.text_diff(before, text_of(content).encode(), path)
+    diff = atomic.text_diff(before, text_of(content).encode(), path)
+    if before is None and context.check and context.expects_surprises():
+        return diff.replace("--- /dev/null", "--- /dev/null or what a package brings (unknown until run)", 1)
+    return diff
 
 
 def metadata(changes: Changes, path: str, owner: str, group: str, mode: str) -> None:

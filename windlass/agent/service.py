@@ -59,9 +59,8 @@ def _predicted(unit: str, arguments: Dict[str, Any], context: Context) -> Outcom
     written = any(context.expects_path("%s/%s" % (folder, name)) for folder in FOLDERS for name in _names(unit))
     if not written and not context.expects_surprises():
         raise _no_unit(unit)
-    words = (("masked", "masked"), ("enabled", "enabled"), ("running", "started"))
-    wanted = ", ".join("would be " + word for key, word in words if arguments[key])
-    return Outcome(True, wanted, "", unknown=not written)
+    verbs = [verb for key, verb in (("masked", "mask"), ("enabled", "enable"), ("running", "start")) if arguments[key]]
+    return Outcome(True, ", ".join(verbs), "\n".join("%s: %s" % (unit, verb) for verb in verbs), unknown=not written)
 
 
 def _no_unit(unit: str) -> OperationError:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from windlass import events
 from windlass.errors import FlowFailed, HostError, WindlassError
 from windlass.hosts.fleet import Fleet
+from windlass.operations.assertion import Assert
+from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
 
 if TYPE_CHECKING:
@@ -112,7 +114,13 @@ def batch_for(workspace: Workspace, host: Host, *, check: bool = False, roles: C
         if not roles or role in roles
         for operation in workspace.catalogue.wanted(role, view, environment.settings(host, role))
     ]
-    return Batch(tuple(wanted), check=check)
+    return Batch(asserts_first(wanted), check=check)
+
+
+def asserts_first(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """What must be so of a host comes before everything that is done to it, whichever role says it."""
+    asserts = [each for each in operations if isinstance(each, Assert) and each.first and not each.only_after]
+    return (*asserts, *(each for each in operations if each not in asserts))
 
 
 def _round(fleet: Fleet, batches: Mapping[str, Batch]) -> dict[str, HostError]:

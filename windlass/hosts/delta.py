@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from windlass.agent.core.delta import ANCHOR, COPY, LARGEST, LITERAL, SMALLEST, STRONG
+from windlass.agent.core.frames import BrokenFrame
 
 REACH = 1 << 20  # bytes in which the next blocks are looked for before they are given up
 FILL = 8 * REACH
@@ -22,13 +23,16 @@ ATTEMPTS = 3  # places where a block seems to begin
 
 
 class _Old:
-    """The blocks of the host's old version. Raises ValueError if the description is not one."""
+    """The blocks of the host's old version. Raises BrokenFrame if the description is not one."""
 
     def __init__(self, described: Mapping[str, Any]) -> None:
-        self.block = int(described["block"])
-        raw = base64.b64decode(described["blocks"], validate=True)
+        try:
+            self.block = int(described["block"])
+            raw = base64.b64decode(described["blocks"], validate=True)
+        except (TypeError, ValueError, KeyError) as error:
+            raise BrokenFrame("not the description of a file's blocks") from error
         if not SMALLEST <= self.block <= LARGEST or len(raw) % (STRONG + ANCHOR):
-            raise ValueError("not the description of a file's blocks")
+            raise BrokenFrame("not the description of a file's blocks")
         step = STRONG + ANCHOR
         self.strong = [raw[start : start + STRONG] for start in range(0, len(raw), step)]
         self.anchors = [raw[start + STRONG : start + step] for start in range(0, len(raw), step)]

@@ -72,9 +72,12 @@ def _changed(path: Path, described: Mapping[str, Any]) -> Iterator[bytes]:
 
 
 def _of_tree(tree: LocalTree, wish: Mapping[str, Any]) -> Source:
-    """Some of its files, one after the other, in the order of the description."""
-    wanted = [entry for first, end in wish["want"] for entry in tree.entries[int(first) : int(end)] if entry.kind == "f"]
-    if "delta" in wish:
+    """Some of its files, one after the other, in the order of the description. Raises BrokenFrame for none of them."""
+    try:
+        wanted = [entry for first, end in wish["want"] for entry in tree.entries[first:end] if entry.kind == "f"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise frames.BrokenFrame("it asks for files of a tree, and not which") from error
+    if "delta" in wish and wanted:
         return Gathered(_changed(_local(tree, wanted[0]), wish["delta"]))
     pieces = (piece for entry in wanted for piece in _content(_local(tree, entry), entry.size))
     return Gathered(_squeezed(pieces) if wish.get("squeeze") else pieces)

@@ -32,13 +32,18 @@ class Uploads:
             handle.close()
 
     def handle(self, kind: bytes, body: dict[str, Any]) -> None:
-        """A FETCH opens a stream with its first window, a CREDIT widens it. Raises OperationFailed for a file that is gone."""
-        stream = int(body["stream"])
+        """A FETCH opens a stream with its first window, a CREDIT widens it.
+
+        Raises OperationFailed for a file that is gone, BrokenFrame for one that was not offered.
+        """
+        stream = body["stream"]
         if kind == frames.FETCH:
+            if stream in self._open or body["sha256"] not in self._files:
+                raise frames.BrokenFrame(f"it asks for {body['sha256']:.80}, which was not offered")
             self._open[stream] = source(self._files[body["sha256"]], body)
-            self._credit[stream] = int(body["window"])
+            self._credit[stream] = body["window"]
         elif stream in self._open:
-            self._credit[stream] += int(body["bytes"])
+            self._credit[stream] += body["bytes"]
         self._pump(stream)
 
     def _pump(self, stream: int) -> None:

@@ -7,7 +7,11 @@ Bodies are JSON objects, but for DATA, whose body is a stream number (unsigned 3
     agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
                           DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
                           FATAL the agent broke
+                          LIVE the last lines of a program that runs
                           ARMED a change is about to be made that has to be confirmed, and again when it is made
+    both, on a new connection of an old line, before all else and not counted: LINE how many bytes of whole frames were heard
+
+PING says how many bytes of whole frames were heard since the hello (the agent: since its start), so that they need not be kept.
 """
 
 from __future__ import annotations
@@ -19,14 +23,43 @@ from typing import Any, Callable, Dict, Tuple
 HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
-ASK, ANSWER = b"U", b"V"
+ASK, ANSWER, LIVE, LINE = b"U", b"V", b"L", b"W"
 
 CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its headers
 LARGE_CHUNK = 256_000  # a DATA frame to a host: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 
+# What a body must hold for its reader not to stumble; the other side is not to be trusted with more than bytes.
+_NUMBER = (int, float)
+REQUIRED: Dict[bytes, Dict[str, Any]] = {
+    CALL: {"operations": list, "check": bool, "go_on": bool, "secrets": list},
+    ANSWER: {"number": int, "answer": dict},
+    START: {"index": int},
+    RESULT: {"index": int, "status": str},
+    FETCH: {"stream": int, "sha256": str, "window": int},
+    CREDIT: {"stream": int, "bytes": int},
+    ASK: {"number": int, "question": dict},
+    NOTE: {"text": str},
+    LIVE: {"lines": list, "missed": int},
+    FATAL: {"message": str},
+    ARMED: {"guard": str, "token": str, "seconds": _NUMBER, "active": bool},
+    HELLO: {
+        "hostname": str, "os": str, "os_version": str, "codename": str, "machine": str, "python": str, "interpreter": str,
+        "cpus": int, "memory": int, "user_id": int, "systemd": bool, "clock": _NUMBER,
+    },
+}  # fmt: skip
+OPTIONAL: Dict[bytes, Dict[str, Any]] = {
+    HELLO: {"line": dict},
+    PING: {"heard": int},
+    LINE: {"heard": int, "token": str},
+    RESULT: {
+        "summary": str, "diff": str, "data": dict, "seconds": _NUMBER, "message": str, "hint": str, "last_lines": list,
+    },
+}  # fmt: skip
+
 _HEADER = struct.Struct("!Ic")
+HEADER_SIZE = _HEADER.size
 _STREAM = struct.Struct("!I")
 
 
@@ -52,13 +85,20 @@ def read(read_exactly: Callable[[int], bytes]) -> Tuple[bytes, bytes]:
     return kind, read_exactly(length)
 
 
-def decode(body: bytes) -> Dict[str, Any]:
+def decode(body: bytes, kind: bytes = b"") -> Dict[str, Any]:
+    """The body of a frame; of this kind if one is given, with all that its reader counts on then. Raises BrokenFrame."""
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenFrame("not JSON: %r" % body[:80]) from error
     if not isinstance(value, dict):
         raise BrokenFrame("not an object: %r" % body[:80])
+    for name, types in REQUIRED.get(kind, {}).items():
+        if not isinstance(value.get(name), types):
+            raise BrokenFrame("%s is missing or not what it should be: %r" % (name, body[:80]))
+    for name, types in OPTIONAL.get(kind, {}).items():
+        if name in value and not isinstance(value[name], types):
+            raise BrokenFrame("%s is not what it should be: %r" % (name, body[:80]))
     return value
 
 

@@ -1,0 +1,95 @@
+"""How sources of packages come to be, and go."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from windlass.agent.core import atomic, locks, process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+from windlass.agent.package import LOCKS, QUIET
+
+KEYRINGS = "/etc/apt/keyrings"
+LOCK_LIMIT = 300.0  # seconds; another apt may be installing
+
+
+def apt_repository(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A source, the key that signs it, and its list of packages."""
+    wanted = _wanted(arguments)
+    before = {path: atomic.read_or_none(path) for path, _content in wanted}
+    differing = [(path, content) for path, content in wanted if before[path] != content]
+    changes = Changes()
+    act = _action(differing, arguments, context)
+    for path, content in differing:
+        text, diff = _described(path, before[path], content)
+        changes.add(text, act if not changes else _done_already, diff)
+        context.expect("path", path)
+    if differing and arguments["update"] and not arguments["absent"]:
+        changes.add("fetch its list", _done_already)
+        context.expect("command", "a new source of packages")
+    return changes.outcome(context.check)
+
+
+def _done_already() -> None:
+    """All parts are made at once, or none of them."""
+
+
+def _wanted(arguments: Dict[str, Any]) -> List[Tuple[str, Optional[bytes]]]:
+    """The files and what should be in them, the key first; None is for no file."""
+    if arguments["absent"]:
+        return [(arguments["path"], None), (arguments["keyring"], None)]
+    key = [(arguments["keyring"], base64.b64decode(arguments["key"]))] if arguments["key"] else []
+    return [*key, (arguments["path"], arguments["content"].encode())]
+
+
+def _described(path: str, before: Optional[bytes], content: Optional[bytes]) -> Tuple[str, str]:
+    what = "key" if path.startswith(KEYRINGS) else "source"
+    if content is None:
+        return "remove %s" % what, "-%s" % path
+    if what == "key":
+        return what, "%s: %s" % (path, "another key" if before else "new key")
+    return what, atomic.text_diff(before, content, path)
+
+
+def _action(differing: List[Tuple[str, Optional[bytes]]], arguments: Dict[str, Any], context: Context) -> Callable[[], None]:
+    def act() -> None:
+        if arguments["update"] and not arguments["absent"]:
+            _try_out(arguments, context)
+        for path, content in differing:
+            if content is not None:
+                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+                atomic.write(path, [content], 0o644, "root", "root")
+            elif os.path.lexists(path):
+                os.unlink(path)
+
+    return act
+
+
+def _try_out(arguments: Dict[str, Any], context: Context) -> None:
+    """Fetch the list as the source would have it, from files beside: a source that cannot be used breaks every use of apt."""
+    with tempfile.TemporaryDirectory(prefix="windlass-apt-") as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - apt reads keys as a user of its own
+        source, key = os.path.join(folder, "new.sources"), os.path.join(folder, "new.gpg")
+        content = arguments["content"]
+        if arguments["key"]:
+            atomic.write(key, [base64.b64decode(arguments["key"])], 0o644)
+            content = content.replace(arguments["keyring"], key)
+        atomic.write(source, [content.encode()], 0o644)
+        _fetch_list(source, arguments, context)
+
+
+def _fetch_list(source: str, arguments: Dict[str, Any], context: Context) -> None:
+    """The list of this source alone: others may be slow, or broken, which is not this operation's business."""
+    locks.wait_until_free(LOCKS, LOCK_LIMIT, context)
+    command = ["apt-get", "--quiet=2", "-o", "APT::Update::Error-Mode=any", "-o", "APT::Get::List-Cleanup=0"]
+    command += ["-o", "Dir::Etc::SourceList=" + source, "-o", "Dir::Etc::SourceParts=-", "update"]
+    completed = process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
+    if completed.status != 0:
+        raise OperationError(
+            "apt cannot use this source, so nothing was changed",
+            hint="see whether the address, the suites and the key belong together",
+            last_lines=completed.last_lines(8),
+        )

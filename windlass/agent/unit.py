@@ -1,0 +1,187 @@
+"""How unit files of systemd are written, and what becomes of their units."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from typing import Any, Callable, Dict, Optional
+
+from windlass.agent.core import atomic, owed, process, units
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+
+FOLDER = "/etc/systemd/system"
+VERIFY_LIMIT = 60.0  # seconds
+FIXED = ("static", "indirect")
+ACTIVE = ("active", "reloading", "activating")
+
+
+def systemd_unit(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A unit file or a drop-in, and its unit."""
+    changes = Changes()
+    if arguments["absent"]:
+        _want_absent(changes, arguments)
+        return changes.outcome(context.check)
+    written = _want_files(changes, arguments, context)
+    _want_state(changes, arguments, written)
+    return changes.outcome(context.check)
+
+
+def systemd_timer(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A service and the timer that starts it."""
+    return systemd_unit(arguments, context)
+
+
+def _want_files(changes: Changes, arguments: Dict[str, Any], context: Context) -> bool:
+    """Add the files that differ, and that systemd reads them; whether any does."""
+    differing = {}
+    for name, content in sorted(arguments["files"].items()):
+        path = os.path.join(FOLDER, name)
+        before = _read(path)
+        if before != content.encode():
+            differing[path] = content.encode()
+            changes.add(os.path.basename(name), lambda: None, atomic.text_diff(before, content.encode(), path))
+            context.expect("path", path)
+    if differing:
+        changes.add("unit files read again", lambda: _install(differing, arguments))
+    elif not _is_template(arguments) and units.look(arguments["name"])["NeedDaemonReload"] == "yes":
+        changes.add("unit files read again", _reload)
+    return bool(differing)
+
+
+def _is_template(arguments: Dict[str, Any]) -> bool:
+    """What systemd cannot be asked about: its instances are units, it is none."""
+    return "@." in arguments["name"]
+
+
+def _read(path: str) -> Optional[bytes]:
+    """What is there; a link to /dev/null (a masked unit) or elsewhere is another's."""
+    return None if os.path.islink(path) else atomic.read_or_none(path)
+
+
+def _install(differing: Dict[str, bytes], arguments: Dict[str, Any]) -> None:
+    if arguments["verify"]:
+        _verify(arguments)
+    if not _is_template(arguments) and units.look(arguments["name"])["ActiveState"] in ACTIVE:
+        owed.mark(_identity(arguments))  # what runs has to hear of it, if not from this run, then from the next
+    for path, content in differing.items():
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        atomic.write(path, [content], 0o644, "root", "root")
+    _reload()
+
+
+def _reload() -> None:
+    process.must(["systemctl", "daemon-reload"], limit=60)
+
+
+def _identity(arguments: Dict[str, Any]) -> str:
+    return "unit %s %s" % (arguments["name"], " ".join(sorted(arguments["files"])))
+
+
+def _verify(arguments: Dict[str, Any]) -> None:
+    """Have systemd look at the files where they do no harm. What it says of others is not this operation's business."""
+    if not shutil.which("systemd-analyze", path=process.PATH):
+        return
+    with tempfile.TemporaryDirectory(prefix="windlass-unit-") as folder:
+        for name, content in arguments["files"].items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            atomic.write(path, [content.encode()], 0o644)
+        target = os.path.join(folder, arguments["name"]) if arguments["whole"] else arguments["name"]
+        paths = {"SYSTEMD_UNIT_PATH": folder + ":"}  # the empty end stands for the usual ones
+        completed = process.run(["systemd-analyze", "verify", "--man=no", target], extra=paths, limit=VERIFY_LIMIT)
+        said = (completed.output + completed.errors).decode("utf-8", "replace").replace(folder + "/", "").splitlines()
+    complaints = [line for line in said if _is_about(line, arguments)]
+    if complaints:
+        raise OperationError(
+            "systemd objects to %s, nothing was changed" % arguments["name"],
+            hint="correct it; give verify=False if it is right all the same",
+            last_lines=complaints[-12:],
+        )
+
+
+def _is_about(line: str, arguments: Dict[str, Any]) -> bool:
+    return any(re.search(r"(^|[\s/])%s[:\s]" % re.escape(name), line) for name in [*arguments["files"], arguments["name"]])
+
+
+def _want_state(changes: Changes, arguments: Dict[str, Any], written: bool) -> None:
+    """Enabled, running, and told of the new file, in the order of systemd's own `enable --now`."""
+    if _is_template(arguments):
+        return
+    name, limit = arguments["name"], float(arguments["limit_seconds"])
+    state = units.look(name)
+    is_new = state["LoadState"] == "not-found"
+    if arguments["enabled"] is not None:
+        _want_enabled(changes, arguments, state, is_new)
+    active = state["ActiveState"] in ACTIVE
+    if arguments["running"] is False and active:
+        changes.add("stop", units.action(name, "stop", limit))
+    elif arguments["running"] and not active:
+        changes.add("start", _settling(arguments, units.action(name, "start", limit)))
+    elif active and (written or owed.is_owed(_identity(arguments))) and arguments["on_change"] != "nothing":
+        verb = "reload" if arguments["on_change"] == "reload" and state["CanReload"] == "yes" else "restart"
+        changes.add(verb, _settling(arguments, units.action(name, verb, limit)))
+
+
+def _settling(arguments: Dict[str, Any], action: Callable[[], None]) -> Callable[[], None]:
+    def act() -> None:
+        action()
+        owed.forget(_identity(arguments))
+
+    return act
+
+
+def _want_enabled(changes: Changes, arguments: Dict[str, Any], state: Dict[str, str], is_new: bool) -> None:
+    name, limit = arguments["name"], float(arguments["limit_seconds"])
+    installs = any(re.search(r"^\[Install\]", content, re.MULTILINE) for content in arguments["files"].values())
+    has = state["UnitFileState"]
+    if arguments["enabled"] and (has == "disabled" or (is_new and installs) or (has in FIXED and installs)):
+        changes.add("enable", units.action(name, "enable", limit))
+    elif not arguments["enabled"] and has == "enabled":
+        changes.add("disable", units.action(name, "disable", limit))
+
+
+def _want_absent(changes: Changes, arguments: Dict[str, Any]) -> None:
+    name, limit = arguments["name"], float(arguments["limit_seconds"])
+    paths = [os.path.join(FOLDER, each) for each in sorted(arguments["files"])]
+    there = [path for path in paths if os.path.lexists(path)]
+    if arguments["whole"] and os.path.isdir(os.path.join(FOLDER, name + ".d")):
+        there.append(os.path.join(FOLDER, name + ".d"))
+    if not there:
+        return
+    if arguments["whole"] and not _is_template(arguments):
+        _want_stopped(changes, arguments, limit)
+    for path in there:
+        changes.add("remove %s" % os.path.basename(path), _remover(path), "-%s" % path)
+    changes.add("unit files read again", _reload)
+    if arguments["whole"] or _is_template(arguments):
+        return
+    if units.look(name)["ActiveState"] == "active" and arguments["on_change"] != "nothing":
+        changes.add("restart", units.action(name, "restart", limit))
+
+
+def _want_stopped(changes: Changes, arguments: Dict[str, Any], limit: float) -> None:
+    name = arguments["name"]
+    state = units.look(name)
+    if state["UnitFileState"].startswith("enabled"):
+        changes.add("disable", units.action(name, "disable", limit))
+    if state["ActiveState"] not in ("inactive", "failed"):
+        changes.add("stop", units.action(name, "stop", limit))
+
+
+def _remover(path: str) -> Callable[[], None]:
+    def remove() -> None:
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+            _drop_empty(os.path.dirname(path))
+
+    return remove
+
+
+def _drop_empty(folder: str) -> None:
+    if folder.endswith(".d") and not os.listdir(folder):
+        os.rmdir(folder)
