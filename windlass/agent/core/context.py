@@ -106,12 +106,15 @@ class Context:
         if self.cancelled.is_set():
             raise OperationError("the controller went away" if self.gone.is_set() else "interrupted")
 
-    def fetch(self, sha256: str) -> Iterator[bytes]:
-        """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off."""
+    def fetch(self, sha256: str, **wish: Any) -> Iterator[bytes]:
+        """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off.
+
+        A wish narrows it: `want` which files of a tree, from and to, `squeeze` them with zlib; or `delta`, what an old file has.
+        """
         stream, self._next_stream = self._next_stream, self._next_stream + 1
         incoming: "queue.Queue[bytes]" = queue.Queue()
         self.streams[stream] = incoming
-        self.send(frames.encode(frames.FETCH, {"stream": stream, "sha256": sha256, "window": frames.WINDOW}))
+        self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, sha256=sha256, window=frames.WINDOW)))
         taken = 0
         try:
             while True:
