@@ -39,7 +39,7 @@ def channel(host: TestHost) -> Iterator[Channel]:
 def test_an_unchanged_host_is_asked_twice_for_any_number_of_packages_and_services(host: TestHost, channel: Channel) -> None:
     host.shell(COUNTERS)
     operations = (
-        *(Package(names=(name,)) for name in ("cron", "curl", "sudo", "procps")),
+        *(Package(names=(name,)) for name in ("cron", "sudo", "procps")),
         *(Service(name=name) for name in ("cron", "ssh", "dbus")),
     )
 
