@@ -9,6 +9,7 @@ import threading
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from windlass.agent.core import frames
+from windlass.agent.core.known import Known
 from windlass.agent.core.outcome import OperationError
 
 STATE = "/var/lib/windlass"  # what must outlive a reboot: notifications that are owed
@@ -23,6 +24,7 @@ class Context:
     cancelled   set when the controller wants this batch to end early, in the same way
     controller  which process it is, for the controllers of other agents
     on_trial    a change waits for somebody who comes in anew
+    known       what the host has said already in this batch
     kept        things that live as long as the agent's process (open lock files)
     """
 
@@ -35,6 +37,7 @@ class Context:
         self.controller = ""
         self.on_trial = False
         self.kept: Dict[str, Any] = {}
+        self.known = Known()
         self.streams: Dict[int, "queue.Queue[bytes]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
         self._next_stream = 1
