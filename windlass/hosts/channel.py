@@ -204,5 +204,9 @@ class Channel:
 
 
 def _of_us(question: Mapping[str, Any]) -> dict[str, Any]:
-    """What can be said here of a controller that some agent waits for."""
+    """What can be said here of a controller that some agent waits for, and of YAML, which Python cannot read without a library."""
+    if question.get("want") == "yaml":
+        from windlass.hosts import yaml_text  # noqa: PLC0415 - loaded only when a host asks
+
+        return yaml_text.answer(question)
     return {"dead": is_dead(str(question["controller"]))} if "controller" in question else {}
