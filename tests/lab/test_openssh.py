@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
+from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import openssh
 from windlass.hosts.channel import Channel
@@ -186,3 +187,17 @@ def test_an_environment_says_which_way_its_hosts_are_reached(hosts: dict[str, Te
 
     assert json.loads(done.stdout)["exit_code"] == 0, done.stdout
     assert len(list(openssh.sockets_folder().iterdir())) == 1
+
+
+def test_an_operation_outlives_the_connection_that_ssh_kept(hosts: dict[str, TestHost], folder: Path) -> None:
+    one = hosts["one"]
+    told: list[events.Event] = []
+    channel = Channel(over_ssh(one), listener=told.append)
+    one.shell("rm -f /srv/ran; (sleep 1; pkill -KILL -f '^sshd: deploy') >/dev/null 2>&1 &")
+
+    (result,) = channel.run(Batch((Run(command="echo ran >> /srv/ran; sleep 3; echo done"),)))
+    channel.close()
+
+    assert result.data["output"] == "done\n"
+    assert one.shell("cat /srv/ran").split() == ["ran"]
+    assert any("attached again" in event.text for event in told if isinstance(event, events.Note))

@@ -8,6 +8,7 @@ waits: `target.grace_seconds` after the last frame.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -215,7 +216,8 @@ class Line:
     def _attach_once(self) -> str:
         """Empty when it is done, else why not."""
         try:
-            starting = Starting(self.target, self._opener, attach=True)
+            fresh = dataclasses.replace(self.target, warm_seconds=0)  # the connection that ssh kept warm is the one that died
+            starting = Starting(fresh, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
             self._buffer = starting.finish()
