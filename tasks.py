@@ -17,6 +17,7 @@ from windlass.tasks import (
     nginx,
     pm2,
     pm2_reload,
+    reboot,
     secrets,
     setup,
     tls,
@@ -25,6 +26,7 @@ from windlass.tasks import (
 
 namespace = Collection(
     setup.setup,
+    reboot.reboot,
     deploy.deploy,
     deploy.rollback,
     deploy.releases,

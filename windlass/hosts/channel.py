@@ -175,7 +175,7 @@ class Channel:
             if kind == frames.DONE:
                 return _complete(batch, results)
             if kind == frames.RESULT:
-                results.append(self._result(batch, frames.decode(body, kind), len(results)))
+                results.append(self._result(batch, frames.decode(body, kind), len(batch.before) + len(results)))
                 if self._trial:
                     self._trial = None
                     self._session.wait_at_most(SILENCE_LIMIT)
@@ -303,8 +303,8 @@ class Channel:
 
 
 def _complete(batch: Batch, results: list[Result]) -> list[Result]:
-    if len(results) != len(batch.operations):
-        raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.operations)} operations")
+    if len(results) != len(batch.asked):
+        raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.asked)} operations")
     return results
 
 

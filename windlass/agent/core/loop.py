@@ -120,10 +120,12 @@ class Loop:
     def _batch(self, call: Dict[str, Any]) -> None:
         context = self._context
         context.begin(bool(call["check"]), tuple(call["secrets"]))
-        changed: List[bool] = []
+        changed: List[bool] = [each is True for each in call.get("before", [])]
         failed = False
         self._foresight = Foresight()
         for index, operation in enumerate(call["operations"]):
+            if index < len(changed):
+                continue  # an earlier call did it, before a reboot
             if context.gone.is_set():
                 return
             if failed or context.cancelled.is_set() or not _wanted(operation, changed):
