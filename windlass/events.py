@@ -55,6 +55,38 @@ class OperationEnded:
     seconds: float = 0.0
     summary: str = ""
     diff: str = ""
+    last_lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperationOutput:
+    """The last lines that the program of the operation under way has written; `missed` came before them and are not told."""
+
+    host: str
+    lines: tuple[str, ...]
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostConnected:
+    """The line to a host is open, the agent there has said hello."""
+
+    host: str
+    seconds: float
+    round_trips: int
+    bytes_sent: int
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded:
+    """A batch is over on a host, or broken off; the figures are those of this batch alone."""
+
+    host: str
+    seconds: float
+    round_trips: int
+    bytes_sent: int
+    bytes_received: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +116,19 @@ class Finished:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-Event = RunStarted | StepStarted | StepEnded | OperationStarted | OperationEnded | HostEnded | Note | Finished
+Event = (
+    RunStarted
+    | StepStarted
+    | StepEnded
+    | OperationStarted
+    | OperationEnded
+    | OperationOutput
+    | HostConnected
+    | BatchEnded
+    | HostEnded
+    | Note
+    | Finished
+)
 Listener = Callable[[Event], None]
 
 

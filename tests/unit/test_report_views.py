@@ -72,6 +72,48 @@ def test_plain_lines_have_their_host_in_front() -> None:
     ]
 
 
+OUTPUT = (
+    events.OperationStarted("web1", "package nginx", 0, 2),
+    events.OperationOutput("web1", ("Unpacking nginx", "Setting up nginx"), missed=7),
+)
+
+
+def test_with_verbose_all_that_programs_write_has_its_host_in_front() -> None:
+    stream = io.StringIO()
+    view = PlainReport(stream, still_progress(), verbose=True)
+    for event in OUTPUT:
+        view(event)
+
+    assert stream.getvalue().splitlines() == [
+        "[web1] | … 7 lines more …",
+        "[web1] | Unpacking nginx",
+        "[web1] | Setting up nginx",
+    ]
+
+
+def test_without_it_a_long_operation_gives_a_sign_of_life_every_ten_seconds() -> None:
+    stream, times = io.StringIO(), iter((0.0, 0.0, 0.0, 0.0, 9.0, 12.0, 15.0, 23.0, 99.0))
+    view = PlainReport(stream, Progress(clock=lambda: next(times)))
+    for event in (*OUTPUT, OUTPUT[1], OUTPUT[1], OUTPUT[1]):
+        view(event)
+
+    assert stream.getvalue().splitlines() == [
+        "[web1] still at package nginx (12.0 s): Setting up nginx",
+        "[web1] still at package nginx (23.0 s): Setting up nginx",
+    ]
+
+
+def test_the_last_line_of_the_program_under_way_stands_beside_its_host() -> None:
+    report = live_report()
+    for event in OUTPUT:
+        report(event)
+
+    assert drawn(report)[1] == "⠋ web1          0 ms  1/2  package nginx  Setting up nginx"
+
+    report(events.OperationEnded("web1", "package nginx", "ok"))
+    assert drawn(report)[1] == "⠋ web1          0 ms  2/2  package nginx"
+
+
 def live_report(height: int = 25) -> LiveReport:
     report = LiveReport(io.StringIO(), still_progress(), title="setup · staging")
     report.console.size = (72, height)

@@ -10,7 +10,7 @@ import subprocess
 import time
 from typing import Any, Dict, List
 
-from windlass.agent.core import atomic, process, venv
+from windlass.agent.core import atomic, listening, process, venv
 from windlass.agent.core.context import Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
@@ -59,7 +59,7 @@ class _Work:
         words = ["/bin/sh", "-c", command]
         with Guard(self.context, self.arguments["limit_seconds"]) as guard:
             program = guard.start(words, self.user, environment, self.tree)
-            output, errors = program.communicate()
+            output, errors = listening.communicate(program)
             guard.check()
         completed = process.Completed(words, program.returncode, output, errors)
         if completed.status != 0:

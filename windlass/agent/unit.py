@@ -65,7 +65,7 @@ def _install(differing: Dict[str, bytes], arguments: Dict[str, Any]) -> None:
     if arguments["verify"]:
         _verify(arguments)
     if not _is_template(arguments) and units.look(arguments["name"])["ActiveState"] in ACTIVE:
-        owed.remember([_identity(arguments)])  # what runs has to hear of it, if not from this run, then from the next
+        owed.mark(_identity(arguments))  # what runs has to hear of it, if not from this run, then from the next
     for path, content in differing.items():
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         atomic.write(path, [content], 0o644, "root", "root")

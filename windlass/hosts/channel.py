@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +26,8 @@ TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial i
 STATUSES: Final = ("ok", "changed", "unknown", "skipped", "failed")
 Sink = Callable[[int, bytes], None]
 Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+MOST_LINES: Final = 100  # lines of a program's output that are shown of one frame
+WIDEST_LINE: Final = 1000
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 
 
@@ -104,6 +107,7 @@ class Channel:
         self._listener = listener
         self._lock = threading.Lock()
         self._over = ""
+        began = time.monotonic()
         starting = Starting(target, opener)
         self._session = starting.session
         try:
@@ -112,6 +116,7 @@ class Channel:
         except BaseException:
             self.abandon()
             raise
+        listener(events.HostConnected(target.name, time.monotonic() - began, *self._figures()))
 
     @property
     def bytes_sent(self) -> int:
@@ -120,6 +125,10 @@ class Channel:
     @property
     def bytes_received(self) -> int:
         return self._session.received
+
+    def _figures(self) -> tuple[int, int, int]:
+        """Round trips, bytes sent, bytes received: so far."""
+        return self.round_trips, self._session.sent, self._session.received
 
     def close(self) -> None:
         """Say goodbye and hang up; the agent ends and its locks are free."""
@@ -152,6 +161,7 @@ class Channel:
         the host still had to say of this batch would be taken for the next one's.
         """
         encoded = encode(batch)
+        began, before = time.monotonic(), self._figures()
         try:
             with self._understood(), Uploads(encoded.files, self._send) as uploads:
                 self._send(frames.encode(frames.CALL, encoded.body))
@@ -164,6 +174,9 @@ class Channel:
             if isinstance(error, ConnectionFailed) and change:
                 self._confirmer(self.target, change)
             raise
+        finally:
+            spent = (now - then for now, then in zip(self._figures(), before, strict=True))
+            self._listener(events.BatchEnded(self.target.name, time.monotonic() - began, *spent))
         if not batch.go_on:
             _raise_first_failure(self.target.name, results)
         return tuple(results)
@@ -197,6 +210,8 @@ class Channel:
             self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
             self._listener(events.Note(_harmless(frames.decode(body, kind)["text"]), self.target.name))
+        elif kind == frames.LIVE:
+            self._listener(_output(self.target.name, frames.decode(body, kind)))
         elif kind == frames.ARMED:
             told = frames.decode(body, kind)
             self._on_trial(OnTrial(told["guard"], told["token"], told["seconds"], told["active"]))
@@ -232,7 +247,8 @@ class Channel:
             last_lines=tuple(_harmless(str(line)) for line in body.get("last_lines", ())),
         )
         said = result.message if result.failed else result.summary
-        self._listener(events.OperationEnded(self.target.name, operation.title(), result.status, result.seconds, said, result.diff))
+        ended = (operation.title(), result.status, result.seconds, said, result.diff, result.last_lines)
+        self._listener(events.OperationEnded(self.target.name, *ended))
         return result
 
     def _hello(self) -> dict[str, Any]:
@@ -300,6 +316,12 @@ class Channel:
             kind, body = frames.read(self._read_exactly)
             if kind != frames.PING:
                 return kind, body
+
+
+def _output(host: str, told: Mapping[str, Any]) -> events.OperationOutput:
+    """What a program writes, within bounds that do not depend on the host's word."""
+    lines = tuple(_harmless(str(line)[:WIDEST_LINE]).replace("\n", " ") for line in list(told["lines"])[-MOST_LINES:])
+    return events.OperationOutput(host, lines, int(told["missed"]))
 
 
 def _complete(batch: Batch, results: list[Result]) -> list[Result]:

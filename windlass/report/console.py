@@ -12,7 +12,7 @@ from rich.text import Text
 
 from windlass import events
 from windlass.report.progress import HostProgress, Progress, StepProgress
-from windlass.report.wording import Line, counted, line_of, summary_lines
+from windlass.report.wording import Line, counted, line_of, output_lines, summary_lines
 from windlass.values import human_seconds
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -24,10 +24,11 @@ _MARKS = {"ok": ("✓", "green"), "changed": ("✓", "yellow"), "failed": ("✗"
 class LiveReport:
     """A listener that draws. Use it as a context manager; leaving it takes the view away and leaves a summary."""
 
-    def __init__(self, stream: TextIO, progress: Progress, *, title: str, check: bool = False) -> None:
+    def __init__(self, stream: TextIO, progress: Progress, *, title: str, check: bool = False, verbose: bool = False) -> None:
         self._progress = progress
         self._title = title
         self._check = check
+        self._verbose = verbose
         self.console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._live = Live(
             console=self.console,
@@ -62,6 +63,10 @@ class LiveReport:
         if line is not None and not isinstance(event, events.StepStarted):
             with self._drawing:
                 self.console.print(_styled(line))
+        elif self._verbose and isinstance(event, events.OperationOutput):
+            with self._drawing:
+                for written in output_lines(event):
+                    self.console.print(Text.assemble("  ", (f"{event.host}  ", "bold"), (f"| {written.text}", "dim")))
 
     def view(self) -> RenderableType:
         """What is drawn now: as many hosts as the window has room for, those that need eyes first."""
@@ -120,6 +125,9 @@ def _host_row(host: HostProgress, now: float, width: int, *, check: bool) -> Tex
         since = now - (host.current_since if host.current else host.began)
         place = f"{min(host.index + 1, host.total)}/{host.total}  " if host.total else ""
         text = f"{place}{host.current}"
-    row = Text.assemble((mark, style), f" {host.name.ljust(width)}", (f"  {human_seconds(since):>12}  ", "dim"), text)
+    said = f"  {host.said}" if host.ended is None and host.said else ""
+    row = Text.assemble(
+        (mark, style), f" {host.name.ljust(width)}", (f"  {human_seconds(since):>12}  ", "dim"), text, (said, "dim")
+    )
     row.no_wrap, row.overflow = True, "ellipsis"
     return row

@@ -41,6 +41,7 @@ class Mask:
         """The same event, fit to be shown."""
         texts = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
         masked: dict[str, Any] = {name: self.text(text) for name, text in texts.items() if isinstance(text, str)}
+        masked |= {name: tuple(map(self.text, lines)) for name, lines in texts.items() if isinstance(lines, tuple)}
         return dataclasses.replace(event, **masked)
 
     def _pieces(self) -> list[str]:

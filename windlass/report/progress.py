@@ -25,13 +25,18 @@ class Change:
 
 @dataclass(slots=True)
 class HostProgress:
-    """How far a host is. Times are those of the clock the progress was given, in seconds."""
+    """How far a host is. Times are those of the clock the progress was given, in seconds.
+
+    said   the last line of the program that it runs; `said_at` is when a line was last shown of it where lines are not redrawn
+    """
 
     name: str
     began: float
     ended: float | None = None
     current: str = ""
     current_since: float = 0.0
+    said: str = ""
+    said_at: float = 0.0
     index: int = 0
     total: int = 0
     failed: str = ""
@@ -91,6 +96,8 @@ class Progress:
                 self._start_operation(event)
             case events.OperationEnded():
                 self._end_operation(event)
+            case events.OperationOutput(lines=(*_, last)):
+                self._host(event.host).said = last
             case events.HostEnded():
                 host = self._host(event.host)
                 host.ended, host.failed = self.clock(), event.failed or host.failed
@@ -111,12 +118,12 @@ class Progress:
 
     def _start_operation(self, event: events.OperationStarted) -> None:
         host = self._host(event.host)
-        host.ended = None
+        host.ended, host.said, host.said_at = None, "", self.clock()
         host.current, host.current_since, host.index, host.total = event.title, self.clock(), event.index, event.total
 
     def _end_operation(self, event: events.OperationEnded) -> None:
         host = self._host(event.host)
         host.counts[event.status] = host.counts.get(event.status, 0) + 1
-        host.index += 1
+        host.index, host.said = host.index + 1, ""
         if event.status in WORTH_TELLING:
             host.changes.append(Change(event.title, event.status, event.summary, event.diff))

@@ -33,13 +33,13 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> boo
     return can_redraw(stream, environ) and not environ.get("NO_COLOR")
 
 
-def open_view(stream: TextIO, progress: Progress, *, title: str, check: bool) -> View:
+def open_view(stream: TextIO, progress: Progress, *, title: str, check: bool, verbose: bool = False) -> View:
     """The live view on a terminal, plain lines elsewhere. Rich loads only for the former."""
     if can_redraw(stream):
         from windlass.report.console import LiveReport  # noqa: PLC0415 - loading it takes longer than a short task
 
-        return LiveReport(stream, progress, title=title, check=check)
-    return PlainReport(stream, progress, check=check)
+        return LiveReport(stream, progress, title=title, check=check, verbose=verbose)
+    return PlainReport(stream, progress, check=check, verbose=verbose)
 
 
 def masked(view: View, mask: Mask) -> events.Listener:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from windlass import events
 from windlass.report.progress import HostProgress, Progress
+from windlass.values import counted as counted_of
 from windlass.values import human_seconds
+
+SIGN_EVERY = 10.0  # seconds
 
 _DONE = {"changed": "changed", "unknown": "changed", "failed": "FAILED"}
 _FORESEEN = {"changed": "would change", "unknown": "unknown until run", "failed": "FAILED"}
@@ -15,7 +18,7 @@ _FORESEEN = {"changed": "would change", "unknown": "unknown until run", "failed"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the log. `kind` is step, note, warning, changed, unknown or failed; `host` is empty for the whole."""
+    """A line of the log. `kind` is step, note, warning, output, changed, unknown or failed; `host` is empty for the whole."""
 
     kind: str
     text: str
@@ -36,6 +39,21 @@ def line_of(event: events.Event, progress: Progress | None = None, *, check: boo
         case events.Note():
             return Line("warning" if event.warning else "note", event.text, event.host)
     return None
+
+
+def output_lines(event: events.OperationOutput) -> list[Line]:
+    """What a program wrote, a line each; what was too much is counted."""
+    missed = [Line("output", f"… {counted_of(event.missed, 'line')} more …", event.host)] if event.missed else []
+    return [*missed, *(Line("output", text, event.host) for text in event.lines)]
+
+
+def sign_of_life(event: events.OperationOutput, progress: Progress) -> Line | None:
+    """One line for all that a program wrote in ten seconds: it still runs, and this is what it is at."""
+    host, now = progress.hosts.get(event.host), progress.clock()
+    if host is None or not event.lines or now - host.said_at < SIGN_EVERY:
+        return None
+    host.said_at = now
+    return Line("note", f"still at {host.current} ({human_seconds(now - host.current_since)}): {event.lines[-1]}", event.host)
 
 
 def _has_failed_operation(host: str, progress: Progress | None) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import getpass
 import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +20,7 @@ from invoke.tasks import task as invoke_task
 
 from windlass.errors import RefusedError, UsageError
 from windlass.report.json_output import INTERRUPTED
-from windlass.tasks.door import Run, guard
+from windlass.tasks.door import Run, Wishes, guard
 from windlass.values import Secret
 
 HELP: Mapping[str, str] = {
@@ -27,12 +29,14 @@ HELP: Mapping[str, str] = {
     "check": "only say what would change; nothing is touched",
     "diff": "show what changes in files",
     "json": "one JSON object on standard output, see docs/formats/json.md",
+    "verbose": "show what long programs on the hosts write, line by line, while they run",
     "yes": "do not ask for confirmation",
     "lab": "work on the environment's twin in the lab, see lab.up",
     "accept-new": "write down the SSH key of a host never seen before",
     "ask-sudo-password": "ask for the password that sudo wants there; without a terminal it is the first line of stdin",
 }
 
+_WISHES: ContextVar[Wishes] = ContextVar("wishes", default=Wishes())  # noqa: B039 - frozen
 Body = TypeVar("Body", bound=Callable[..., None])
 
 
@@ -52,22 +56,46 @@ class Options:
 
 
 def command(**own_help: str) -> Callable[[Body], Task[Body]]:
-    """An Invoke task that leaves through the door. Shared options get their help by name, a task's own are given here."""
+    """An Invoke task that leaves through the door. Shared options get their help by name, a task's own are given here.
+
+    A task that calls hosts (and therefore takes `--accept-new`) also takes what `Wishes` holds; its body never sees it.
+    """
 
     def make(body: Body) -> Task[Body]:
-        names = [name.strip("_").replace("_", "-") for name in list(inspect.signature(body).parameters)[1:]]
+        signature = _with_wishes(inspect.signature(body))
+        names = [name.strip("_").replace("_", "-") for name in list(signature.parameters)[1:]]
         explained = dict(HELP) | {name.strip("_").replace("_", "-"): text for name, text in own_help.items()}
         made: Task[Body] = invoke_task(auto_shortflags=False, help={name: explained[name] for name in names if name in explained})(
-            _guarded(body)
+            _guarded(body, signature)
         )
         return made
 
     return make
 
 
-def _guarded(body: Body) -> Body:
+def wishes() -> Wishes:
+    """What the person who typed the task under way wants to see of it."""
+    return _WISHES.get()
+
+
+def _with_wishes(signature: inspect.Signature) -> inspect.Signature:
+    if "accept_new" not in signature.parameters:
+        return signature
+    own = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default)
+        for each in dataclasses.fields(Wishes)
+        if each.name not in signature.parameters
+    ]
+    return signature.replace(parameters=[*signature.parameters.values(), *own])
+
+
+def _guarded(body: Body, signature: inspect.Signature) -> Body:
+    taken = set(inspect.signature(body).parameters)
+
     @functools.wraps(body)
     def guarded(*arguments: Any, **options: Any) -> None:
+        wanted = {name: options.pop(name) for name in list(options) if name not in taken}
+        _WISHES.set(Wishes(**wanted))
         run = Run(task=body.__name__, as_json=bool(options.get("json")), folder=project_folder())
         try:
             guard(run, lambda: body(*arguments, **options))
@@ -78,6 +106,7 @@ def _guarded(body: Body) -> Body:
                 os._exit(INTERRUPTED)
             raise
 
+    guarded.__signature__ = signature  # type: ignore[attr-defined]  # what Invoke reads
     return guarded  # type: ignore[return-value]  # the same signature, by functools.wraps
 
 

@@ -43,6 +43,13 @@ class Outcome:
     error: WindlassError | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a person wants to see of a run, whatever its task: `--verbose`."""
+
+    verbose: bool = False
+
+
 @dataclass(slots=True)
 class Run:
     """One task being run: what is known of it so far, so that whatever ends it can be shown well."""
@@ -53,6 +60,7 @@ class Run:
     diffs: bool = False
     folder: Path = field(default_factory=Path)
     id: str = field(default_factory=new_run_id)
+    wishes: Wishes = field(default_factory=Wishes)
     mask: Mask = field(default_factory=Mask)
     progress: Progress = field(default_factory=Progress)
 
@@ -162,5 +170,5 @@ def watched(run: Run, *, title: str, check: bool) -> Iterator[Callable[[Any], No
     """The listener for a flow, with a view of it on standard error for as long as the block lasts."""
     from windlass.report.screen import masked, open_view
 
-    with open_view(sys.stderr, run.progress, title=title, check=check) as view:
+    with open_view(sys.stderr, run.progress, title=title, check=check, verbose=run.wishes.verbose) as view:
         yield masked(view, run.mask)

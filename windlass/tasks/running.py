@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener, RunStarted
-from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, project_folder
+from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, project_folder, wishes
 from windlass.tasks.door import Outcome, Run, leave, watched
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
             run_flow("deploy", Options(env=env, json=json, yes=yes), work)
     """
     project = project_folder()
-    run = Run(task=task, environment=options.env, as_json=options.json, diffs=options.diff, folder=project)
+    run = Run(task=task, environment=options.env, as_json=options.json, diffs=options.diff, folder=project, wishes=wishes())
 
     def whole() -> Outcome:
         workspace = _open(run, options)

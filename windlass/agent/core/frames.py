@@ -7,6 +7,7 @@ Bodies are JSON objects, but for DATA, whose body is a stream number (unsigned 3
     agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
                           DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
                           FATAL the agent broke
+                          LIVE the last lines of a program that runs
                           ARMED a change is about to be made that has to be confirmed, and again when it is made
 """
 
@@ -19,7 +20,7 @@ from typing import Any, Callable, Dict, Tuple
 HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
-ASK, ANSWER = b"U", b"V"
+ASK, ANSWER, LIVE = b"U", b"V", b"L"
 
 CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its headers
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
@@ -36,6 +37,7 @@ REQUIRED: Dict[bytes, Dict[str, Any]] = {
     CREDIT: {"stream": int, "bytes": int},
     ASK: {"number": int, "question": dict},
     NOTE: {"text": str},
+    LIVE: {"lines": list, "missed": int},
     FATAL: {"message": str},
     ARMED: {"guard": str, "token": str, "seconds": _NUMBER, "active": bool},
     HELLO: {

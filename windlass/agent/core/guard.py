@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Dict, List, Optional, Sequence, Tuple, Type, Union
 
-from windlass.agent.core import process
+from windlass.agent.core import listening, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 
@@ -71,7 +71,7 @@ class Guard:
         """Run a program to its end under this guard. Raises OperationError if it fails, with its last lines."""
         pipes = process.CAPTURED if give is None else (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
         started = self.start(arguments, user, extra, "/", pipes)
-        output, errors = started.communicate(give.encode() if isinstance(give, str) else give)
+        output, errors = listening.communicate(started, give.encode() if isinstance(give, str) else give)
         self.check()
         completed = process.Completed(arguments, started.returncode, output or b"", errors or b"")
         if completed.status != 0:

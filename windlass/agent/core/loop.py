@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import calls, frames, owed
+from windlass.agent.core import calls, frames, listening, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.foresight import Foresight
@@ -37,6 +37,7 @@ class Loop:
         self._context = Context(self.send)
         self._last_heard = time.monotonic()
         self._pinged = threading.Event()
+        listening.audience = listening.Audience(self.offer, self._context.mask)
         self._foresight = Foresight()
 
     def run(self) -> None:
@@ -52,13 +53,28 @@ class Loop:
     def send(self, frame: bytes) -> None:
         """Wait for room on the wire, but not for a controller that is gone: nobody will ever read what stands in the pipe."""
         with self._write_lock:
-            view = memoryview(frame)
-            try:
-                while view and not self._context.gone.is_set():
-                    if select.select([], [self._sink], [], 1.0)[1]:
-                        view = view[os.write(self._sink, view[: select.PIPE_BUF]) :]  # so much fits without waiting
-            except OSError:
-                self._leave()
+            self._push(frame)
+
+    def offer(self, frame: bytes) -> bool:
+        """Send a frame of at most PIPE_BUF bytes if there is room for it right now, and say whether it was sent."""
+        if not self._write_lock.acquire(blocking=False):
+            return False
+        try:
+            if self._context.gone.is_set() or not select.select([], [self._sink], [], 0)[1]:
+                return False
+            self._push(frame)
+        finally:
+            self._write_lock.release()
+        return True
+
+    def _push(self, frame: bytes) -> None:
+        view = memoryview(frame)
+        try:
+            while view and not self._context.gone.is_set():
+                if select.select([], [self._sink], [], 1.0)[1]:
+                    view = view[os.write(self._sink, view[: select.PIPE_BUF]) :]  # so much fits without waiting
+        except OSError:
+            self._leave()
 
     def break_down(self, trace: str) -> None:
         """Tell of a fault of the agent itself."""
@@ -142,14 +158,16 @@ class Loop:
     def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
         started = time.monotonic()
         try:
+            owed.begin(operation["notifies"])
             outcome = self._outcome(operation, changed)
             result = self._described(outcome)
             if outcome.changed and not self._context.check:
-                owed.remember(operation["notifies"])
+                owed.remember()
         except OperationError as error:
             result = self._failure(str(error), error.hint, error.last_lines, error.data)
         except Exception as error:
-            result = self._failure("%s: %s" % (type(error).__name__, error), "", traceback.format_exc().splitlines()[-12:], {})
+            message, hint = trouble.explained(error)
+            result = self._failure(message, hint, [] if hint else traceback.format_exc().splitlines()[-12:], {})
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
 

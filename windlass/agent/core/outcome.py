@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from windlass.agent.core import owed
+
 
 class Outcome:
     """The result of one operation: whether something changed (or would, in a check), what, and any data it found."""
@@ -55,7 +57,8 @@ class Changes:
         return bool(self._steps)
 
     def outcome(self, check: bool) -> Outcome:
-        if not check:
+        if not check and self._steps:
+            owed.remember()
             for _text, action in self._steps:
                 action()
         summary = ", ".join(text for text, _action in self._steps)

@@ -1,7 +1,7 @@
 """Notifications that are owed: a changed configuration whose service was not reloaded yet, remembered across failures.
 
-An operation that others watch (`reload_on`, `restart_on`) leaves a mark for each watcher when it changes something; the watcher
-takes its mark away when it has run. A run that breaks in between leaves the mark, and the next run honours it.
+An operation that others watch (`reload_on`, `restart_on`) leaves a mark for each watcher before it changes something; the watcher
+takes its mark away when it has run. A run that breaks in between leaves the mark, even in a power cut: the next honours it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,28 @@ def _path(identity: str) -> str:
     return os.path.join(FOLDER, hashlib.sha256(identity.encode()).hexdigest()[:32])
 
 
-def remember(identities: List[str]) -> None:
-    for identity in identities:
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-        with open(_path(identity), "w", encoding="utf-8") as handle:
-            handle.write(identity + "\n")
+_watchers: List[str] = []  # of the operation under way
+
+
+def begin(identities: List[str]) -> None:
+    """An operation begins that these watch."""
+    _watchers[:] = identities
+
+
+def remember() -> None:
+    """The operation under way is about to change something, or has: whoever watches it will have to act. Raises OSError."""
+    while _watchers:
+        mark(_watchers[-1])
+        _watchers.pop()
+
+
+def mark(identity: str) -> None:
+    """Somebody will have to act, if not in this run, then in the next. Raises OSError."""
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    with open(_path(identity), "w", encoding="utf-8") as handle:
+        handle.write(identity + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
 
 
 def is_owed(identity: str) -> bool:

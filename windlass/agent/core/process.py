@@ -8,6 +8,7 @@ import signal
 import subprocess
 from typing import IO, Dict, List, Optional, Sequence, Tuple, Union
 
+from windlass.agent.core import listening
 from windlass.agent.core.outcome import OperationError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -113,7 +114,7 @@ def run(
     process = start(arguments, user, extra, folder, pipes)
     data = give.encode() if isinstance(give, str) else give
     try:
-        output, errors = process.communicate(data, timeout=limit)
+        output, errors = listening.communicate(process, data, limit)
     except subprocess.TimeoutExpired:
         end(process)
         for pipe in (process.stdin, process.stdout, process.stderr):
