@@ -7,8 +7,8 @@ A case is an entry of a `.yml` file. Its keys:
     controller   a shell script on the controller, in a folder `{here}`; for files that travel
     before       a shell script on the host, in a folder `{root}` of the case's own
     earlier      operations of the same batch, each with an `as` name by which `only_after` and fields in `_on` may refer to it
-    operation    `kind` is the class, the rest are its fields; `{secret: …}`, `{local: …}` and `{tree: …}` stand for such values. A kind
-                 `module:function` is a function of one's own that gives an operation or several; what is said is of the last
+    operation    `kind` is the class, the rest are its fields; `{secret: …}`, `{local: …}` and `{tree: …}` stand for such values.
+                 A kind `module:function` is a function of one's own that gives an operation or several; what is said is of the last
     check        what a check says of it: a status, or a mapping with `status`, and words of `diff` and `summary`
     apply        likewise what a run says; a check says the same unless told otherwise
     again        likewise what a second run says: `ok` unless told otherwise
