@@ -1,6 +1,6 @@
 """Measures Windlass beside its peers and writes the ratios to docs/benchmarks.json and the tables to docs/benchmarks.md.
 
-    python -m benchmarks.peers                               everything that is bounded: 1 and 8 hosts, three rounds
+    python -m benchmarks.peers                               1 and 8 hosts, three rounds: about a quarter of an hour
     python -m benchmarks.peers --hosts 1,8,32                with 32 hosts, about half an hour more: Ansible takes its time
     python -m benchmarks.peers --only W1 --hosts 1 --rounds 1 --peers ansible,fabric --dry
     python -m benchmarks.peers --down                        take the lab down
