@@ -59,7 +59,10 @@ def nobody_confirms(_target: Target, _change: OnTrial) -> None:
 
 
 class Channel:
-    """An open line to the agent on one host. `facts` are what it said of itself."""
+    """An open line to the agent on one host. `facts` are what it said of itself.
+
+    told   of how many operations of the last batch it is known what they came to
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Channel:
         self.target = target
         self._confirmer = confirmer
         self._trial: OnTrial | None = None
+        self.told = self._told_before = 0
         self._listener = listener
         began = time.monotonic()
         self._line = Line(target, listener, opener)
@@ -111,14 +115,16 @@ class Channel:
         """Ask the agent to end the batch under way: what waits stops waiting, what runs is finished, the rest is skipped."""
         self._line.tell(frames.CANCEL)
 
-    def run(self, batch: Batch, sink: Sink | None = None, answer: Answerer = no_answer) -> tuple[Result, ...]:
+    def run(self, batch: Batch, sink: Sink | None = None, answer: Answerer = no_answer, *, told: int = 0) -> tuple[Result, ...]:
         """Give the agent a batch and wait for all results. `sink` gets pieces of the host's streams, `answer` its questions.
+        Of so many operations it was `told` before what they came to, by a journaled batch that was broken off.
 
         Raises OperationFailed for the first failed operation (unless the batch goes on), ConnectionFailed, AgentFailed.
         Whatever else ends it before the batch is over, such as a fault of the sink or of an answer, ends the channel, too: what
         the host still had to say of this batch would be taken for the next one's.
         """
         encoded = encode(batch)
+        self.told, self._told_before = 0, told
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
@@ -166,7 +172,8 @@ class Channel:
         if kind == frames.START:
             index = frames.decode(body, kind)["index"]
             title = asked(batch, index).title()
-            self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
+            if index >= self._told_before:
+                self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
             self._listener(events.Note(harmless(frames.decode(body, kind)["text"]), self.target.name))
         elif kind == frames.LIVE:
@@ -195,7 +202,9 @@ class Channel:
         result = result_of(batch, body, expected)
         said = result.message if result.failed else result.summary
         ended = (result.operation.title(), result.status, result.seconds, said, result.diff, result.last_lines)
-        self._listener(events.OperationEnded(self.target.name, *ended))
+        self.told = expected + 1
+        if self.told > self._told_before:
+            self._listener(events.OperationEnded(self.target.name, *ended))
         return result
 
 

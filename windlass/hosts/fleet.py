@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
 from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
+from windlass.hosts.line import AgentGone
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
@@ -81,7 +82,7 @@ class Fleet:
 
         def work(host: str) -> tuple[Result, ...]:
             try:
-                results = self.channel(host).run(batches[host])
+                results = self._journaled(host, batches[host])
             except HostError as error:
                 self._listener(events.HostEnded(host, error.message))
                 raise
@@ -89,6 +90,18 @@ class Fleet:
             return results
 
         return self.each(batches, work)
+
+    def _journaled(self, host: str, batch: Batch) -> tuple[Result, ...]:
+        """Where the host knows what is done, an agent that died is followed by another, once: it does the rest."""
+        try:
+            return self.channel(host).run(batch)
+        except AgentGone as error:
+            channel = self._channels[host]
+            if not batch.journal or self._ending.is_set():
+                raise
+            self.drop(host)
+            self._listener(events.Note(f"{error.message}; another one goes on with what is not done", host, warning=True))
+            return self.channel(host).run(batch, told=channel.told)
 
     def run_same(self, hosts: Iterable[str], operations: Iterable[Operation]) -> Outcomes[tuple[Result, ...]]:
         """Run the same operations on each of these hosts."""

@@ -26,6 +26,10 @@ FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each furthe
 AGENT_GONE: Final = "its agent is gone"
 
 
+class AgentGone(ConnectionFailed):
+    """The host is there, and its agent is not: it was killed, or the host rebooted."""
+
+
 class Line:
     """Frames to and from the agent on one host. One thread uses it at a time; only `tell` may be called from another.
 
@@ -245,7 +249,8 @@ class Line:
         self._session.send(bytes(self._kept))
 
     def _given_up(self, why: ConnectionFailed, said: str) -> ConnectionFailed:
-        return ConnectionFailed(
+        kind = AgentGone if said == AGENT_GONE else ConnectionFailed
+        return kind(
             f"{why.message}, and could not be taken up again: {said}",
             host=self.target.name,
             hint=why.hint,

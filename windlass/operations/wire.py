@@ -18,6 +18,7 @@ class Batch:
 
     check   only say what would change
     go_on   a failed operation does not keep the later ones from running
+    journal the run whose journal on the host says what is done already; empty: none is kept
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
     """
 
@@ -25,6 +26,7 @@ class Batch:
     check: bool = False
     go_on: bool = False
     secrets: tuple[Secret, ...] = ()
+    journal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def encode(batch: Batch) -> EncodedBatch:
         "go_on": batch.go_on,
         "secrets": sorted(secrets, key=len, reverse=True),
     }
+    if batch.journal:
+        body["journal"] = batch.journal
     return EncodedBatch(body, files)
 
 
