@@ -95,7 +95,7 @@ def test_a_plan_that_changed_is_refused_at_the_first_difference() -> None:
     with pytest.raises(OperationError, match=r"not what run .* wanted here"):
         again.begin(1)
     again.close()
-    assert journal(LOOKING, BLIND, LOOKING).differs == 2
+    assert journal(LOOKING, BLIND, LOOKING).differs is None  # what is added at the end is just done
 
 
 def test_journals_are_for_root_alone_and_few_are_kept(folder: Path) -> None:

@@ -65,7 +65,8 @@ def nobody_confirms(_target: Target, _change: OnTrial) -> None:
 class Channel:
     """An open line to the agent on one host. `facts` are what it said of itself.
 
-    told   of how many operations of the last batch it is known what they came to
+    told          of how many operations of the last batch it was told what they came to
+    told_before   of how many of the next batch it was told already, when that was broken off: they are not told again
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Channel:
         self.target = target
         self._confirmer = confirmer
         self._trial: OnTrial | None = None
-        self.told = self._told_before = 0
+        self.told = self.told_before = 0
         self._listener = listener
         began = time.monotonic()
         self._line = Line(target, listener, opener)
@@ -119,16 +120,15 @@ class Channel:
         """Ask the agent to end the batch under way: what waits stops waiting, what runs is finished, the rest is skipped."""
         self._line.tell(frames.CANCEL)
 
-    def run(self, batch: Batch, sink: Sink | None = None, answer: Answerer = no_answer, *, told: int = 0) -> tuple[Result, ...]:
+    def run(self, batch: Batch, sink: Sink | None = None, answer: Answerer = no_answer) -> tuple[Result, ...]:
         """Give the agent a batch and wait for all results. `sink` gets pieces of the host's streams, `answer` its questions.
-        Of so many operations it was `told` before what they came to, by a journaled batch that was broken off.
 
         Raises OperationFailed for the first failed operation (unless the batch goes on), ConnectionFailed, AgentFailed.
         Whatever else ends it before the batch is over, such as a fault of the sink or of an answer, ends the channel, too: what
         the host still had to say of this batch would be taken for the next one's.
         """
         encoded = encode(batch)
-        self.told, self._told_before = 0, told
+        self.told = len(batch.before)
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
@@ -144,6 +144,7 @@ class Channel:
         finally:
             spent = (now - then for now, then in zip(self._figures(), before, strict=True))
             self._listener(events.BatchEnded(self.target.name, time.monotonic() - began, *spent))
+        self.told_before = 0
         if not batch.go_on:
             raise_first_failure(self.target.name, results)
         return tuple(results)
@@ -155,7 +156,7 @@ class Channel:
             if kind == frames.DONE:
                 return complete(batch, results)
             if kind == frames.RESULT:
-                results.append(self._result(batch, frames.decode(body, kind), len(results)))
+                results.append(self._result(batch, frames.decode(body, kind), len(batch.before) + len(results)))
                 if self._trial:
                     self._trial = None
                     self._line.wait_at_most(SILENCE_LIMIT)
@@ -176,7 +177,7 @@ class Channel:
         if kind == frames.START:
             index = frames.decode(body, kind)["index"]
             title = asked(batch, index).title()
-            if index >= self._told_before:
+            if index >= self.told_before:
                 self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
             self._listener(events.Note(harmless(frames.decode(body, kind)["text"]), self.target.name))
@@ -207,7 +208,7 @@ class Channel:
         said = result.message if result.failed else result.summary
         ended = (result.operation.title(), result.status, result.seconds, said, result.diff, result.last_lines)
         self.told = expected + 1
-        if self.told > self._told_before:
+        if self.told > self.told_before:
             self._listener(events.OperationEnded(self.target.name, *ended))
         return result
 

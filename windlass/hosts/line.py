@@ -8,6 +8,7 @@ waits: `target.grace_seconds` after the last frame.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -219,7 +220,8 @@ class Line:
     def _attach_once(self) -> str:
         """Empty when it is done, else why not."""
         try:
-            starting = Starting(self.target, self._opener, attach=True)
+            anew = dataclasses.replace(self.target, warm_seconds=0)  # a shared connection may be the one that died
+            starting = Starting(anew, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
             self._buffer = starting.finish()

@@ -25,6 +25,7 @@ FOLDER = os.path.join(STATE, "runs")
 MOST = 50  # journals that are kept
 OLDEST = 7 * 86400.0  # seconds
 LET_GO = 60.0  # seconds to wait for the agent of before, which finishes what it is at
+REBOOT = "reboot.reboot"
 DONE = ("ok", "changed", "skipped")
 CONDITIONS = ("creates", "removes", "unless", "only_if")
 
@@ -57,7 +58,10 @@ class Journal:
     def done(self, index: int) -> Optional[Dict[str, Any]]:
         """What the operation came to, if it is finished."""
         result = self._finished.get(index) if self.differs is None else None
-        return dict(result, summary=(result.get("summary", "") + " (done before)").strip()) if result else None
+        if result is None:
+            return None
+        again = dict(result, summary=(result.get("summary", "") + " (done before)").strip())
+        return dict(again, status="ok") if self.operations[index]["kind"] == REBOOT else again  # nobody shall wait for it again
 
     def begin(self, index: int) -> None:
         """Raises OperationError for what must not be done now."""
@@ -109,11 +113,11 @@ class Journal:
         if not text.endswith("\n"):  # torn by whatever ended the agent of before
             handle.write("\n")
         self._write(heirs.signature(context), firm=False)
-        before = records[0].get("operations", [])
-        if before != digests:
-            common = min(len(before), len(digests))
-            unlike = [index for index in range(common) if before[index] != digests[index]]
-            self.differs = min(unlike + [max(0, min(common, len(digests) - 1))])
+        before = ([record["operations"] for record in records if "operations" in record] or [[]])[-1]
+        unlike = [index for index in range(min(len(before), len(digests))) if before[index] != digests[index]]
+        self.differs = unlike[0] if unlike else None
+        if len(digests) > len(before) and not unlike:  # what comes after a reboot is told in a call of its own
+            self._write({"operations": digests}, firm=False)
         for record in records[1:]:
             self._remember(record)
 
