@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.lab.conftest import TestHost, _silent, _target, lab_hosts
+from tests.lab.conftest import TestHost, _silent, lab_hosts
 from windlass import events, lab
 from windlass.hosts import fleet, line
 from windlass.hosts.target import Target
+from windlass.testing.lab import _target
 
 NAME = "chaos"
 

@@ -131,7 +131,9 @@ def test_ctrl_c_twice_leaves_at_once_and_leaves_no_agent(hosts: dict[str, TestHo
 def test_a_plan_that_changed_is_not_gone_on_with(hosts: dict[str, TestHost], invoke: Invoke, tmp_path: Path) -> None:
     """It is refused before anything is done, with the operation that is another one and what to type instead."""
     let_go(hosts)
-    assert invoke().wait(120) == 0
+    whole = invoke()
+    whole.communicate(timeout=120)
+    assert whole.returncode == 0
     steps = tmp_path / "roles/greeting/steps.py"
     steps.write_text(STEPS.replace("echo three", "echo four"))
 
