@@ -105,12 +105,12 @@ def _configure(arguments: Dict[str, Any], context: Context) -> None:
 
 def _install(names: List[str], arguments: Dict[str, Any], context: Context) -> None:
     """One call of apt-get; if the list of packages turns out to be too old, a fresh one and one more call."""
-    fresh = _list_is_old(float(arguments["update_after_hours"]), time.time())
-    complaint = _update(arguments, context) if fresh else []
+    fresh = list_is_old(float(arguments["update_after_hours"]), time.time())
+    complaint = update(arguments, context) if fresh else []
     completed = _apt("install", names, arguments, context)
     if completed.status != 0 and not fresh and OUTDATED.search(completed.errors.decode("utf-8", "replace")):
         context.note("the list of packages is outdated, fetching it")
-        complaint = _update(arguments, context)
+        complaint = update(arguments, context)
         completed = _apt("install", names, arguments, context)
     _must(completed, complaint)
 
@@ -133,7 +133,7 @@ def _apt(verb: str, names: List[str], arguments: Dict[str, Any], context: Contex
     return process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
 
 
-def _list_is_old(hours: float, now: float) -> bool:
+def list_is_old(hours: float, now: float) -> bool:
     """Whether the list of packages is empty, older than the limit, or older than the files that name the sources."""
     if not glob.glob(LISTS + "/*Packages*"):
         return True
@@ -149,7 +149,7 @@ def _changed_at(path: str) -> float:
         return 0.0
 
 
-def _update(arguments: Dict[str, Any], context: Context) -> List[str]:
+def update(arguments: Dict[str, Any], context: Context) -> List[str]:
     """Fetch the list of packages. What goes wrong is said, and matters only if the packages cannot be installed then."""
     _wait_for_locks(arguments, context)
     command = ["apt-get", "--quiet=2", "-o", "APT::Update::Error-Mode=any", "update"]
