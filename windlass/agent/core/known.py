@@ -18,6 +18,7 @@ ONLY_LOOK = frozenset(
         "file",
         "group",
         "hostname",
+        "kernel_module",
         "line",
         "link",
         "locale",
