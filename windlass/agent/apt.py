@@ -118,7 +118,7 @@ def apt_upgrade(arguments: Dict[str, Any], context: Context) -> Outcome:
         if context.check:
             changes.unknown = True
         else:
-            package.update(dict(arguments, lock_seconds=LOCK_LIMIT), context)
+            package.fetch_list(float(arguments["limit_seconds"]), LOCK_LIMIT, context)
     words = ["install", "--only-upgrade", "--", *arguments["names"]] if arguments["names"] else ["upgrade"]
     newer = re.findall(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+)", _simulated(words), re.MULTILINE)
     if newer:

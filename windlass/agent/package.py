@@ -106,11 +106,11 @@ def _configure(arguments: Dict[str, Any], context: Context) -> None:
 def _install(names: List[str], arguments: Dict[str, Any], context: Context) -> None:
     """One call of apt-get; if the list of packages turns out to be too old, a fresh one and one more call."""
     fresh = list_is_old(float(arguments["update_after_hours"]), time.time())
-    complaint = update(arguments, context) if fresh else []
+    complaint = _update(arguments, context) if fresh else []
     completed = _apt("install", names, arguments, context)
     if completed.status != 0 and not fresh and OUTDATED.search(completed.errors.decode("utf-8", "replace")):
         context.note("the list of packages is outdated, fetching it")
-        complaint = update(arguments, context)
+        complaint = _update(arguments, context)
         completed = _apt("install", names, arguments, context)
     _must(completed, complaint)
 
@@ -149,7 +149,7 @@ def _changed_at(path: str) -> float:
         return 0.0
 
 
-def update(arguments: Dict[str, Any], context: Context) -> List[str]:
+def _update(arguments: Dict[str, Any], context: Context) -> List[str]:
     """Fetch the list of packages. What goes wrong is said, and matters only if the packages cannot be installed then."""
     _wait_for_locks(arguments, context)
     command = ["apt-get", "--quiet=2", "-o", "APT::Update::Error-Mode=any", "update"]
@@ -163,6 +163,11 @@ def update(arguments: Dict[str, Any], context: Context) -> List[str]:
         pass
     os.utime(STAMP)
     return []
+
+
+def fetch_list(limit_seconds: float, lock_seconds: float, context: Context) -> None:
+    """The same, for whoever needs a fresh list before there is anything to install."""
+    _update({"limit_seconds": limit_seconds, "lock_seconds": lock_seconds}, context)
 
 
 def _wait_for_locks(arguments: Dict[str, Any], context: Context) -> None:
