@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.figures import merge, rewrite
 from benchmarks.peers import converge, distance, results, startup, transfer
-from benchmarks.peers.ground import ROOT, Ground
+from benchmarks.peers.ground import ROOT, Ground, take_down
 from benchmarks.peers.results import Found
 
 Wanted = argparse.Namespace
@@ -52,10 +52,10 @@ def _wanted() -> Wanted:
 
 def main() -> None:
     wanted = _wanted()
-    ground = Ground(1 if wanted.down else max(wanted.hosts))
     if wanted.down:
-        ground.down()
+        take_down()
         return
+    ground = Ground(max(wanted.hosts))
     converge.lay_out()
     for name in wanted.only:
         found = Found(name)
