@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from windlass import events
-from windlass.errors import FlowFailed, HostError, WindlassError
+from windlass.errors import ConnectionFailed, FlowFailed, HostError, WindlassError
+from windlass.flows.resuming import Started, remember
 from windlass.hosts.fleet import Fleet
 from windlass.operations.assertion import Assert
 from windlass.operations.operation import Operation
@@ -91,8 +93,18 @@ def setup(
     What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
     """
     batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
-    tally = _Tally(listener)
-    with workspace.fleet(hosts, tally) as fleet:
+    if workspace.journaled and not check:
+        batches = {name: dataclasses.replace(batch, journal=workspace.run) for name, batch in batches.items()}
+        remember(workspace.project, Started(workspace.run, workspace.environment.name, tuple(batches), tuple(roles)))
+    return on_hosts(workspace, batches, on_failure=on_failure, listener=listener)
+
+
+def on_hosts(
+    workspace: Workspace, batches: Mapping[str, Batch], *, step: str = "setup", on_failure: OnFailure, listener: events.Listener
+) -> SetupResult:
+    """Run a batch on each of these hosts and count what it comes to."""
+    tally = _Tally(listener, step)
+    with workspace.fleet(batches, tally) as fleet:
         rounds = [list(batches)] if on_failure == "continue" else [[name] for name in batches]
         for names in rounds:
             tally.begin(names)
@@ -101,6 +113,9 @@ def setup(
             if tally.failed and on_failure == "stop":
                 break
         round_trips = fleet.round_trips
+    for name, error in tally.failed.items():
+        if batches[name].journal and isinstance(error, ConnectionFailed):
+            error.hint = f"{error.hint}; or go on with this run: --resume {workspace.run}"
     return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches})
 
 
@@ -133,6 +148,7 @@ class _Tally:
     """Listens in: counts per host, also of hosts that fail halfway, and how long each took."""
 
     listener: events.Listener
+    step: str = "setup"
     failed: dict[str, HostError] = field(default_factory=dict)
     _counts: dict[str, dict[str, int]] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
@@ -142,11 +158,11 @@ class _Tally:
     def begin(self, hosts: Sequence[str]) -> None:
         """The time of the hosts that are worked on next counts from now."""
         self._began = time.monotonic()
-        self.listener(events.StepStarted("setup", tuple(hosts)))
+        self.listener(events.StepStarted(self.step, tuple(hosts)))
 
     def end(self) -> None:
         """All hosts that were begun are through."""
-        self.listener(events.StepEnded("setup", time.monotonic() - self._began, failed=bool(self.failed)))
+        self.listener(events.StepEnded(self.step, time.monotonic() - self._began, failed=bool(self.failed)))
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:

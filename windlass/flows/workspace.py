@@ -28,7 +28,10 @@ ONLY_IN_LAB = "lab"  # the environment of this name has no other hosts than thos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts, `run` the run's id."""
+    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts, `run` the run's id.
+
+    journaled   hosts keep a journal of this run, so that it can be gone on with: then it asks each host for one batch only
+    """
 
     project: Path
     environment: Environment
@@ -38,6 +41,7 @@ class Workspace:
     accept_new: bool = False
     sudo_password: Secret | None = None
     run: str = field(default_factory=new_run_id)
+    journaled: bool = False
 
     @property
     def asks(self) -> bool:

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
+from windlass.hosts import rebooting
 from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
+from windlass.hosts.line import AgentGone
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
@@ -81,7 +83,7 @@ class Fleet:
 
         def work(host: str) -> tuple[Result, ...]:
             try:
-                results = self.channel(host).run(batches[host])
+                results = self._journaled(host, batches[host])
             except HostError as error:
                 self._listener(events.HostEnded(host, error.message))
                 raise
@@ -89,6 +91,23 @@ class Fleet:
             return results
 
         return self.each(batches, work)
+
+    def _journaled(self, host: str, batch: Batch) -> tuple[Result, ...]:
+        """Where the host knows what is done, an agent that died is followed by another, once: it does the rest."""
+        try:
+            return rebooting.run(self._line(host), batch)
+        except AgentGone as error:
+            told = self._channels[host].told
+            if not batch.journal or self._ending.is_set():
+                raise
+            self.drop(host)
+            self._listener(events.Note(f"{error.message}; another one goes on with what is not done", host, warning=True))
+            self.channel(host).told_before = told
+            return rebooting.run(self._line(host), batch)
+
+    def _line(self, host: str) -> rebooting.Line:
+        """The way to a host that may reboot in the middle of its batch."""
+        return rebooting.Line(host, lambda: self.channel(host), lambda: self.drop(host), self._ending, self._listener)
 
     def run_same(self, hosts: Iterable[str], operations: Iterable[Operation]) -> Outcomes[tuple[Result, ...]]:
         """Run the same operations on each of these hosts."""

@@ -27,6 +27,10 @@ FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each furthe
 AGENT_GONE: Final = "its agent is gone"
 
 
+class AgentGone(ConnectionFailed):
+    """The host is there, and its agent is not: it was killed, or the host rebooted."""
+
+
 class Line:
     """Frames to and from the agent on one host. One thread uses it at a time; only `tell` may be called from another.
 
@@ -216,8 +220,8 @@ class Line:
     def _attach_once(self) -> str:
         """Empty when it is done, else why not."""
         try:
-            fresh = dataclasses.replace(self.target, warm_seconds=0)  # the connection that ssh kept warm is the one that died
-            starting = Starting(fresh, self._opener, attach=True)
+            anew = dataclasses.replace(self.target, warm_seconds=0)  # a shared connection may be the one that died
+            starting = Starting(anew, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
             self._buffer = starting.finish()
@@ -247,7 +251,8 @@ class Line:
         self._session.send(bytes(self._kept))
 
     def _given_up(self, why: ConnectionFailed, said: str) -> ConnectionFailed:
-        return ConnectionFailed(
+        kind = AgentGone if said == AGENT_GONE else ConnectionFailed
+        return kind(
             f"{why.message}, and could not be taken up again: {said}",
             host=self.target.name,
             hint=why.hint,

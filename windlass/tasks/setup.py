@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 MOST_NAMES = 8  # hosts that a sentence names
 
 
-@command(on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)")
+@command(
+    on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)",
+    resume="go on with a run that broke off, as its error named it: what is finished on a host is not looked at again",
+)
 def setup(
     _context: Context,
     *,
@@ -32,6 +36,7 @@ def setup(
     accept_new: bool = False,
     ask_sudo_password: bool = False,
     on_failure: str = "continue",
+    resume: str = "",
 ) -> None:
     """
     Make hosts what their roles say. What is so already is left alone.
@@ -40,10 +45,12 @@ def setup(
 
         invoke setup --env staging --check --diff
         invoke setup --env staging --limit 'web*'
+        invoke setup --env staging --resume 20260102T030405-1f2e3d
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
     """
     from windlass.errors import UsageError
+    from windlass.flows.resuming import recall
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
@@ -63,8 +70,14 @@ def setup(
         if on_failure not in ("continue", "stop"):
             raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
         policy: OnFailure = "stop" if on_failure == "stop" else "continue"
-        hosts = workspace.hosts(limit)
-        return outcome_of(flow(workspace, hosts, check=check, on_failure=policy, listener=listener), check=check)
+        if resume and (check or limit):
+            raise UsageError("--resume takes the hosts of the run that broke off, and changes them: not with --limit or --check")
+        started = recall(workspace.project, resume, workspace.environment.name) if resume else None
+        hosts = workspace.hosts(",".join(started.hosts) if started else limit)
+        roles = started.roles if started else ()
+        named = dataclasses.replace(workspace, run=resume or workspace.run, journaled=True)
+        done = flow(named, hosts, check=check, on_failure=policy, listener=listener, roles=roles)
+        return outcome_of(done, check=check)
 
     run_flow("setup", options, work)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
 from typing import Any, Dict
@@ -19,14 +18,24 @@ def facts() -> Dict[str, Any]:
         "os_version": release.get("VERSION_ID", ""),
         "codename": release.get("VERSION_CODENAME", ""),
         "machine": system.machine,
-        "python": platform.python_version(),
+        "python": "%d.%d.%d" % sys.version_info[:3],
         "interpreter": sys.executable,
         "cpus": os.cpu_count() or 1,
         "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "user_id": os.geteuid(),
         "systemd": os.path.isdir("/run/systemd/system"),
         "clock": time.time(),
+        "boot_id": _boot_id(),
     }
+
+
+def _boot_id() -> str:
+    """Another one after each boot."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as handle:
+            return handle.read().strip()
+    except OSError:
+        return ""
 
 
 def _os_release() -> Dict[str, str]:
