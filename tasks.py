@@ -18,6 +18,7 @@ from windlass.tasks import (
     nginx,
     pm2,
     pm2_reload,
+    reboot,
     secrets,
     setup,
     tls,
@@ -26,6 +27,7 @@ from windlass.tasks import (
 
 namespace = Collection(
     setup.setup,
+    reboot.reboot,
     deploy.deploy,
     deploy.rollback,
     deploy.releases,

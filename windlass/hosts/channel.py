@@ -149,7 +149,7 @@ class Channel:
             if kind == frames.DONE:
                 return complete(batch, results)
             if kind == frames.RESULT:
-                results.append(self._result(batch, frames.decode(body, kind), len(results)))
+                results.append(self._result(batch, frames.decode(body, kind), len(batch.before) + len(results)))
                 if self._trial:
                     self._trial = None
                     self._line.wait_at_most(SILENCE_LIMIT)
