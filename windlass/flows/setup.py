@@ -6,20 +6,24 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import FlowFailed, HostError, WindlassError
-from windlass.hosts.fleet import Fleet
+from windlass.hosts.fleet import errors_of
 from windlass.operations.assertion import Assert
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
+from windlass.plans.rounds import FailurePolicy, OnFailure, halt, rounds
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Host
 
-OnFailure = Literal["continue", "stop"]
+__all__ = ["FailurePolicy", "HostSetup", "OnFailure", "SetupResult", "asserts_first", "batch_for", "setup"]
+
+
+CONTINUE = FailurePolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +52,10 @@ class HostSetup:
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """All hosts that were to be set up, in the inventory's order."""
+    """All hosts that were to be set up, in the inventory's order. `halted` is why hosts were left untouched, if any were."""
 
     hosts: Mapping[str, HostSetup]
+    halted: str = ""
 
     @property
     def changed(self) -> int:
@@ -65,7 +70,7 @@ class SetupResult:
         if len(self.hosts) == 1:
             return next(iter(failed.values()))
         return FlowFailed(
-            f"setup failed on {len(failed)} of {len(self.hosts)} hosts",
+            f"setup failed on {len(failed)} of {len(self.hosts)} hosts" + (f": {self.halted}" if self.halted else ""),
             hosts={name: host.state() for name, host in self.hosts.items()},
             partly=any(host.begun and not host.error for host in self.hosts.values()),
             last_lines=[f"{name}: {line}" for name, error in failed.items() for line in error.last_lines],
@@ -79,29 +84,29 @@ def setup(
     hosts: Sequence[Host],
     *,
     check: bool = False,
-    on_failure: OnFailure = "continue",
+    policy: FailurePolicy = CONTINUE,
     listener: events.Listener = events.nobody,
     roles: Collection[str] = (),
 ) -> SetupResult:
     """Make hosts what their roles say (only these `roles`, if any are named), or with `check` only say what would change.
 
-    on_failure   `continue`: all hosts at once, a failing host does not stop the others; `stop`: one after another, and
-                 the first that fails leaves the rest untouched
+    policy   how many hosts at once, and after how many failures the rest is left untouched
 
     What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
     """
     batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
     tally = _Tally(listener)
+    halted = ""
     with workspace.fleet(hosts, tally) as fleet:
-        rounds = [list(batches)] if on_failure == "continue" else [[name] for name in batches]
-        for names in rounds:
-            tally.begin(names)
-            tally.failed |= _round(fleet, {name: batches[name] for name in names})
-            tally.end()
-            if tally.failed and on_failure == "stop":
+        for names in rounds(tuple(batches), policy):
+            if stopped := halt(len(tally.failed), len(batches), policy):
+                halted = stopped.reason
                 break
+            tally.begin(names)
+            tally.failed |= errors_of(fleet.run({name: batches[name] for name in names}))
+            tally.end()
         round_trips = fleet.round_trips
-    return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches})
+    return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches}, halted)
 
 
 def batch_for(workspace: Workspace, host: Host, *, check: bool = False, roles: Collection[str] = ()) -> Batch:
@@ -121,11 +126,6 @@ def asserts_first(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """What must be so of a host comes before everything that is done to it, whichever role says it."""
     asserts = [each for each in operations if isinstance(each, Assert) and each.first and not each.only_after]
     return (*asserts, *(each for each in operations if each not in asserts))
-
-
-def _round(fleet: Fleet, batches: Mapping[str, Batch]) -> dict[str, HostError]:
-    outcomes = fleet.run(batches)
-    return {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, HostError)}
 
 
 @dataclass(slots=True)

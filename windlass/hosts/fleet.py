@@ -18,7 +18,10 @@ from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
 
 PING_EVERY = 5.0  # seconds
-MOST_THREADS = 64
+PING_PATIENCE = 0.05  # seconds that the others wait for the ping of a host that takes nothing any more
+MOST_THREADS = (
+    256  # hosts of one process at once: what a host does for minutes must not wait for its turn; more are for `--workers`
+)
 
 Value = TypeVar("Value")
 Outcomes = dict[str, Value | HostError]
@@ -43,6 +46,9 @@ class Fleet:
         self._confirmer = confirmer
         self._channels: dict[str, Channel] = {}
         self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
+        self._pings = ThreadPoolExecutor(len(self.targets) + 1, thread_name_prefix="ping")
+        self._pinging: Future[None] | None = None
+        self._opening = threading.Lock()
         self._stop = threading.Event()
         self._ending = threading.Event()
 
@@ -54,6 +60,7 @@ class Fleet:
         for channel in list(self._channels.values()):
             with contextlib.suppress(HostError):
                 channel.close()
+        self._pings.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     @property
@@ -66,7 +73,7 @@ class Fleet:
         channel = self._channels.get(host)
         if channel is None:
             channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener, self._confirmer)
-            threading.Thread(target=self._ping, args=(channel,), name=f"ping {host}", daemon=True).start()
+            self._keep_pinging()
             if self._ending.is_set():
                 raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
         return channel
@@ -144,10 +151,21 @@ class Fleet:
                 channel.cancel()
             waiting = wait(waiting, timeout=0.5).not_done
 
-    def _ping(self, channel: Channel) -> None:
-        """A thread for each line: a host that takes nothing any more keeps only its own thread, not the others from being heard."""
-        while channel.is_open and not self._stop.wait(PING_EVERY):
-            channel.ping()
+    def _keep_pinging(self) -> None:
+        with self._opening:
+            if self._pinging is None and not self._stop.is_set():
+                self._pinging = self._pings.submit(self._ping_in_turn)
+
+    def _ping_in_turn(self) -> None:
+        """One thread for all lines. A host that takes nothing any more keeps the thread of its ping; the next has another."""
+        stuck: dict[Channel, Future[None]] = {}
+        while not self._stop.wait(PING_EVERY):
+            for channel in list(self._channels.values()):
+                if channel in stuck and not stuck[channel].done():
+                    continue
+                if channel.is_open and not self._stop.is_set():
+                    stuck[channel] = self._pings.submit(channel.ping)
+                    wait([stuck[channel]], timeout=PING_PATIENCE)
 
 
 def _wait(futures: Iterable[Future[Any]]) -> None:

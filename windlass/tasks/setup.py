@@ -10,12 +10,16 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.setup import OnFailure, SetupResult
+    from windlass.flows.setup import FailurePolicy, SetupResult
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
 
-@command(on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)")
+@command(
+    on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)",
+    serial="hosts of one round: a number or a percentage, as in 10%; the next round begins when all of one are through",
+    max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
+)
 def setup(
     _context: Context,
     *,
@@ -29,6 +33,8 @@ def setup(
     accept_new: bool = False,
     ask_sudo_password: bool = False,
     on_failure: str = "continue",
+    serial: str = "",
+    max_failed: str = "",
 ) -> None:
     """
     Make hosts what their roles say. What is so already is left alone.
@@ -37,10 +43,10 @@ def setup(
 
         invoke setup --env staging --check --diff
         invoke setup --env staging --limit 'web*'
+        invoke setup --env production --serial 25% --max-failed 1
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
     """
-    from windlass.errors import UsageError
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
@@ -57,13 +63,27 @@ def setup(
     )
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        if on_failure not in ("continue", "stop"):
-            raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
-        policy: OnFailure = "stop" if on_failure == "stop" else "continue"
-        hosts = workspace.hosts(limit)
-        return outcome_of(flow(workspace, hosts, check=check, on_failure=policy, listener=listener), check=check)
+        policy = policy_of(on_failure, serial, max_failed)
+        return outcome_of(flow(workspace, workspace.hosts(limit), check=check, policy=policy, listener=listener), check=check)
 
     run_flow("setup", options, work)
+
+
+def policy_of(on_failure: str, serial: str = "", max_failed: str = "") -> FailurePolicy:
+    """What was typed, understood. Raises UsageError."""
+    from windlass.errors import UsageError
+    from windlass.plans.rounds import FailurePolicy, share
+
+    if on_failure not in ("continue", "stop"):
+        raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
+    try:
+        return FailurePolicy(
+            on_failure="stop" if on_failure == "stop" else "continue",
+            serial=share(serial) if serial else None,
+            max_failed=share(max_failed) if max_failed else None,
+        )
+    except ValueError as error:
+        raise UsageError(f"--serial or --max-failed: {error}", hint="write for example 5 or 25%") from error
 
 
 def outcome_of(result: SetupResult, *, check: bool) -> Outcome:
@@ -75,9 +95,13 @@ def outcome_of(result: SetupResult, *, check: bool) -> Outcome:
         result={
             "hosts_done": sum(host.begun and not host.error for host in result.hosts.values()),
             "hosts_failed": failed,
+            "hosts_untouched": sum(not host.begun for host in result.hosts.values()),
             "changed": result.changed,
         },
-        hosts={name: {"round_trips": host.round_trips, "seconds": host.seconds} for name, host in result.hosts.items()},
+        hosts={
+            name: {"round_trips": host.round_trips, "seconds": host.seconds, "state": host.state()}
+            for name, host in result.hosts.items()
+        },
         text="" if failed else _sentence(result, check=check),
         error=result.error(),
     )
