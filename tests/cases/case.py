@@ -33,7 +33,8 @@ import yaml
 
 import windlass.operations
 from windlass.errors import InventoryError
-from windlass.hosts.channel import Channel, Result
+from windlass.hosts.channel import Channel
+from windlass.hosts.results import Result
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.values import Command, Secret

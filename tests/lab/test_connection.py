@@ -20,9 +20,8 @@ from tests.lab.conftest import LabHosts, TestHost
 from tests.unit.sample_project import HOSTS, REPOSITORY, surroundings, write_project
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
-from windlass.hosts import channel as channels
 from windlass.hosts import connection as connections
-from windlass.hosts import fleet
+from windlass.hosts import fleet, line
 from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.target import Target
@@ -76,7 +75,7 @@ def two(hosts: dict[str, TestHost]) -> Target:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as it is, only shorter."""
-    monkeypatch.setattr(channels, "SILENCE_LIMIT", 4.0)
+    monkeypatch.setattr(line, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(connections, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.5)
 
@@ -339,7 +338,8 @@ def test_a_cut_link_is_noticed_and_the_others_go_on(hosts: dict[str, TestHost], 
 
     long = Run(command="sleep 7; echo done")
     try:
-        with Fleet([each.target for each in hosts.values()], told) as both:
+        targets = [dataclasses.replace(each.target, grace_seconds=6.0) for each in hosts.values()]
+        with Fleet(targets, told) as both:
             both.connect()
             outcomes = both.run_same(hosts, (long,))
     finally:
@@ -363,6 +363,7 @@ def test_sending_to_a_host_that_hangs_ends(
             (lab.freeze if way != "direct" else lab.cut_link)(hosts["two"].machine)
             hung.set()
 
+    two = dataclasses.replace(two, grace_seconds=6.0)
     channel = Channel(two if way == "direct" else dataclasses.replace(two, jump=one), told)
     operation = File(path="/root/copy", content=content)
     with ThreadPoolExecutor(1) as pool:

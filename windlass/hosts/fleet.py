@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
-from windlass.hosts.channel import Channel, Confirmer, Result, nobody_confirms, open_over_ssh
+from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
+from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
 from windlass.operations.operation import Operation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import windlass.agent
@@ -67,17 +68,18 @@ def payload() -> bytes:
     return b"%08d" % len(compressed) + compressed
 
 
-def start_command(*, sudo: str, tag: str) -> str:
+def start_command(*, sudo: str, tag: str, words: Sequence[str] = ()) -> str:
     """The command line that finds a Python and starts the agent with it.
 
     sudo   the words that become root, for example `sudo -n`; empty to stay who one is
     tag    who is at work, shown to the host's administrators by `ps`
+    words  how many seconds the agent waits for a controller that it lost, and which process that is; or `attach`
     """
     one_line = _STUB.replace("\n", "~")
     stub = shlex.quote(f"exec({one_line!r}.replace('~',chr(10)))")
     script = (
         "for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
-        f'if command -v "$p" >/dev/null 2>&1; then exec {sudo} "$p" -I -S -u -c {stub} {shlex.quote(tag)}; fi; done; '
+        f'if command -v "$p" >/dev/null 2>&1; then exec {sudo} "$p" -I -S -u -c {stub} {shlex.join((tag, *words))}; fi; done; '
         "echo WINDLASS NO-PYTHON; exit 127"
     )
     return f"exec /bin/sh -c {shlex.quote(script)}"

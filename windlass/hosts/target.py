@@ -17,6 +17,7 @@ class Target:
     accept_new     write down the key of a host never seen before; a changed key is refused all the same
     sudo           become root for the agent
     sudo_password  what sudo asks for; None where it does not ask
+    grace_seconds  how long after the last word a lost connection may be taken up again; the agent waits as long; 0: not at all
     """
 
     name: str
@@ -30,3 +31,4 @@ class Target:
     sudo: bool = True
     sudo_password: Secret | None = None
     connect_seconds: float = 10.0
+    grace_seconds: float = 45.0

@@ -21,6 +21,8 @@ class Context:
     check       nothing on the host may change
     gone        set when the controller is gone: long waits end early, no further operation starts
     cancelled   set when the controller wants this batch to end early, in the same way
+    controller  which process it is, for the controllers of other agents
+    on_trial    a change waits for somebody who comes in anew
     kept        things that live as long as the agent's process (open lock files)
     """
 
@@ -30,6 +32,8 @@ class Context:
         self.secrets = secrets
         self.gone = threading.Event()
         self.cancelled = threading.Event()
+        self.controller = ""
+        self.on_trial = False
         self.kept: Dict[str, Any] = {}
         self.streams: Dict[int, "queue.Queue[bytes]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
