@@ -31,7 +31,8 @@ done
 
 
 def spread(lab: Lab, host: str, count: int) -> tuple[LabHost, ...]:
-    """Start sshds at `count` further addresses of a host, and give them as hosts; they last until it reboots (`/run/spread/ADDRESS.pid` is the process of each).
+    """Start sshds at `count` further addresses of a host, and give them as hosts; they last until it reboots.
+    `/run/spread/ADDRESS.pid` is the process of each.
 
     Their keys are written into the lab's known hosts. Only one host of a lab can be spread. Raises LabError.
     """
