@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import getpass
+import shlex
+import socket
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +16,7 @@ from windlass.tasks.door import Outcome, Run, leave, watched
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
+    from windlass.history.record import Record
 
 Answer = Mapping[str, Any] | Outcome
 
@@ -35,10 +40,12 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
             run_flow("deploy", Options(env=env, json=json, yes=yes), work)
     """
     project = project_folder()
-    run = Run(task=task, environment=options.env, as_json=options.json, diffs=options.diff, folder=project, wishes=wishes())
+    run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())
+    run.diffs, run.check = options.diff, options.check
 
     def whole() -> Outcome:
         workspace = _open(run, options)
+        run.record = _record(run, options)
         if changes and workspace.asks and not options.check:
             confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
         with watched(run, title=_title(run, options), check=options.check) as listener:
@@ -54,6 +61,21 @@ def run_alone(task: str, options: Options, work: Callable[[], Answer]) -> None:
     """The same for tasks that need no environment, such as those of the lab."""
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project_folder())
     leave(run, lambda: _outcome(work()))
+
+
+def _record(run: Run, options: Options) -> Record:
+    from windlass.history.database import RunRow
+    from windlass.history.record import Record
+
+    row = RunRow(
+        run=run.id,
+        task=run.task,
+        environment=f"{run.environment} (lab)" if options.lab else run.environment,
+        command=run.mask.text(shlex.join(sys.argv[1:])),
+        operator=f"{getpass.getuser()}@{socket.gethostname()}",
+        checked=options.check,
+    )
+    return Record(run.folder / ".windlass", row)
 
 
 def _title(run: Run, options: Options) -> str:
