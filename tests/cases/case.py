@@ -7,7 +7,7 @@ A case is an entry of a `.yml` file in this folder; the file is named like the f
     controller   a shell script on the controller, in a folder `{here}`; for files that travel
     before       a shell script on the host, in a folder `{root}` of the case's own
     earlier      operations of the same batch, each with an `as` name by which `only_after` and fields in `_on` may refer to it
-    operation    `kind` is the class, the rest are its fields; `{secret: …}` and `{local: …}` stand for such values
+    operation    `kind` is the class, the rest are its fields; `{secret: …}`, `{local: …}` and `{tree: …}` stand for such values
     check        what a check says of it: a status, or a mapping with `status`, and words of `diff` and `summary`
     apply        likewise what a run says; a check says the same unless told otherwise
     again        likewise what a second run says: `ok` unless told otherwise
@@ -35,6 +35,7 @@ import windlass.operations
 from windlass.errors import InventoryError
 from windlass.hosts.channel import Channel
 from windlass.hosts.results import Result
+from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.values import Command, Secret
@@ -182,6 +183,9 @@ def _value(value: object, place: Place) -> Any:
         return _filled(value, place)
     if isinstance(value, dict) and set(value) == {"secret"}:
         return Secret(_filled(value["secret"], place))
+    if isinstance(value, dict) and "tree" in value:
+        patterns = {key: tuple(value[key]) for key in ("include", "exclude") if key in value}
+        return LocalTree.of(Path(_filled(value["tree"], place)), **patterns)
     if isinstance(value, dict) and set(value) == {"local"}:
         return LocalFile.of(Path(_filled(value["local"], place)))
     if isinstance(value, dict):

@@ -64,7 +64,7 @@ def payload() -> bytes:
             packages.add(".".join(parts))
         sources[".".join(parts)] = path.read_text(encoding="utf-8")
     program = f"SOURCES = {sources!r}\nPACKAGES = {packages!r}\n{_LOADER}"
-    compressed = zlib.compress(program.encode(), 9)
+    compressed = zlib.compress(program.encode(), 6)  # 9 takes twice as long for half a percent
     return b"%08d" % len(compressed) + compressed
 
 

@@ -108,7 +108,8 @@ RelativePath = Annotated[
 class Entry(BaseModel):
     """A part of the inventory: frozen, and nothing in it that is not known. A key with nothing behind it counts as absent."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Whatever is not used by this environment is never built; the rest is built once, when the first entry of it is read.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -87,6 +87,7 @@ class Loop:
     def _batch(self, call: Dict[str, Any]) -> None:
         context = self._context
         context.begin(bool(call["check"]), tuple(call["secrets"]))
+        context.known.begin(call["operations"])
         changed: List[bool] = []
         failed = False
         self._foresight = Foresight()
@@ -118,6 +119,7 @@ class Loop:
         except Exception as error:
             message, hint = trouble.explained(error)
             result = self._failure(message, hint, [] if hint else traceback.format_exc().splitlines()[-12:], {})
+        self._context.known.after(operation["kind"], result["status"])
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
 
