@@ -18,6 +18,8 @@ from windlass.tasks import (
     nginx,
     pm2,
     pm2_reload,
+    reboot,
+    run,
     secrets,
     setup,
     tls,
@@ -26,6 +28,8 @@ from windlass.tasks import (
 
 namespace = Collection(
     setup.setup,
+    run.run,
+    reboot.reboot,
     deploy.deploy,
     deploy.rollback,
     deploy.releases,

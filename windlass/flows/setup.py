@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Host
 
-__all__ = ["FailurePolicy", "HostSetup", "OnFailure", "SetupResult", "asserts_first", "batch_for", "setup"]
+__all__ = ["FailurePolicy", "HostSetup", "OnFailure", "SetupResult", "asserts_first", "batch_for", "on_hosts", "setup"]
 
 
 CONTINUE = FailurePolicy()
@@ -70,10 +70,13 @@ class SetupResult:
         if len(self.hosts) == 1:
             return next(iter(failed.values()))
         return FlowFailed(
-            f"setup failed on {len(failed)} of {len(self.hosts)} hosts" + (f": {self.halted}" if self.halted else ""),
+            f"setup failed on {len(failed)} of {len(self.hosts)} hosts",
             hosts={name: host.state() for name, host in self.hosts.items()},
             partly=any(host.begun and not host.error for host in self.hosts.values()),
-            last_lines=[f"{name}: {line}" for name, error in failed.items() for line in error.last_lines],
+            last_lines=[
+                *(f"{name}: {line}" for name, error in failed.items() for line in error.last_lines),
+                *([self.halted] if self.halted else []),
+            ],
             hint="; ".join(dict.fromkeys(error.hint for error in failed.values() if error.hint))
             or "put it right and run the same again: what is done is left alone",
         )
@@ -95,17 +98,24 @@ def setup(
     What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
     """
     batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
-    tally = _Tally(listener)
+    return on_hosts(workspace, batches, policy=policy, listener=listener)
+
+
+def on_hosts(
+    workspace: Workspace, batches: Mapping[str, Batch], *, step: str = "setup", policy: FailurePolicy, listener: events.Listener
+) -> SetupResult:
+    """Run a batch on each of these hosts and count what it comes to."""
+    tally = _Tally(listener, step)
     halted = ""
-    with workspace.fleet(hosts, tally) as fleet:
+    with workspace.crew(batches, tally) as crew:
         for names in rounds(tuple(batches), policy):
             if stopped := halt(len(tally.failed), len(batches), policy):
                 halted = stopped.reason
                 break
             tally.begin(names)
-            tally.failed |= errors_of(fleet.run({name: batches[name] for name in names}))
+            tally.failed |= errors_of(crew.run({name: batches[name] for name in names}))
             tally.end()
-        round_trips = fleet.round_trips
+        round_trips = dict(crew.round_trips)
     return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches}, halted)
 
 
@@ -133,6 +143,7 @@ class _Tally:
     """Listens in: counts per host, also of hosts that fail halfway, and how long each took."""
 
     listener: events.Listener
+    step: str = "setup"
     failed: dict[str, HostError] = field(default_factory=dict)
     _counts: dict[str, dict[str, int]] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
@@ -142,11 +153,11 @@ class _Tally:
     def begin(self, hosts: Sequence[str]) -> None:
         """The time of the hosts that are worked on next counts from now."""
         self._began = time.monotonic()
-        self.listener(events.StepStarted("setup", tuple(hosts)))
+        self.listener(events.StepStarted(self.step, tuple(hosts)))
 
     def end(self) -> None:
         """All hosts that were begun are through."""
-        self.listener(events.StepEnded("setup", time.monotonic() - self._began, failed=bool(self.failed)))
+        self.listener(events.StepEnded(self.step, time.monotonic() - self._began, failed=bool(self.failed)))
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:

@@ -28,6 +28,10 @@ Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 def open_over_ssh(target: Target, command: str) -> Session:
     """The usual opener. Fabric and Paramiko load only when a host is called, not to print a list of tasks."""
+    if target.transport == "openssh":
+        from windlass.hosts import openssh  # noqa: PLC0415
+
+        return openssh.open_session(target, command)
     from windlass.hosts.connection import open_session  # noqa: PLC0415
 
     return open_session(target, command)
@@ -145,7 +149,7 @@ class Channel:
             if kind == frames.DONE:
                 return complete(batch, results)
             if kind == frames.RESULT:
-                results.append(self._result(batch, frames.decode(body, kind), len(results)))
+                results.append(self._result(batch, frames.decode(body, kind), len(batch.before) + len(results)))
                 if self._trial:
                     self._trial = None
                     self._line.wait_at_most(SILENCE_LIMIT)
@@ -200,5 +204,9 @@ class Channel:
 
 
 def _of_us(question: Mapping[str, Any]) -> dict[str, Any]:
-    """What can be said here of a controller that some agent waits for."""
+    """What can be said here of a controller that some agent waits for, and of YAML, which Python cannot read without a library."""
+    if question.get("want") == "yaml":
+        from windlass.hosts import yaml_text  # noqa: PLC0415 - loaded only when a host asks
+
+        return yaml_text.answer(question)
     return {"dead": is_dead(str(question["controller"]))} if "controller" in question else {}

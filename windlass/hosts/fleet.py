@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
+from windlass.hosts import rebooting
 from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
@@ -85,17 +86,25 @@ class Fleet:
 
     def run(self, batches: Mapping[str, Batch]) -> Outcomes[tuple[Result, ...]]:
         """Run a batch on each host at once."""
+        return self.each(batches, lambda host: self.run_one(host, batches[host]))
 
-        def work(host: str) -> tuple[Result, ...]:
-            try:
-                results = self.channel(host).run(batches[host])
-            except HostError as error:
-                self._listener(events.HostEnded(host, error.message))
-                raise
-            self._listener(events.HostEnded(host))
-            return results
+    def run_one(self, host: str, batch: Batch) -> tuple[Result, ...]:
+        """Run a batch on one host, called if it was not yet. Raises HostError."""
+        try:
+            results = rebooting.run(self._line(host), batch)
+        except HostError as error:
+            self._listener(events.HostEnded(host, error.message))
+            raise
+        self._listener(events.HostEnded(host))
+        return results
 
-        return self.each(batches, work)
+    def cancel(self) -> None:
+        """What Ctrl-C does, from another thread: hosts end the step under way, and none begins any more."""
+        self._ending.set()
+
+    def _line(self, host: str) -> rebooting.Line:
+        """The way to a host that may reboot in the middle of its batch."""
+        return rebooting.Line(host, lambda: self.channel(host), lambda: self.drop(host), self._ending, self._listener)
 
     def run_same(self, hosts: Iterable[str], operations: Iterable[Operation]) -> Outcomes[tuple[Result, ...]]:
         """Run the same operations on each of these hosts."""
@@ -112,7 +121,7 @@ class Fleet:
 
         def begin(host: str) -> Value:
             all_told.wait()  # so that a Ctrl-C finds either nothing begun or every host known
-            if given_up.is_set():
+            if given_up.is_set() or self._ending.is_set():
                 raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
             return work(host)
 
@@ -120,7 +129,7 @@ class Fleet:
             for host in hosts:
                 futures[host] = self._pool.submit(begin, host)
             all_told.set()
-            _wait(futures.values())
+            self._wait(futures.values())
         except KeyboardInterrupt:
             if not all_told.is_set():
                 given_up.set()
@@ -137,6 +146,15 @@ class Fleet:
             except HostError as error:
                 outcomes[host] = error
         return outcomes
+
+    def _wait(self, futures: Iterable[Future[Any]]) -> None:
+        """Wait for all, in slices: a Ctrl-C that arrives just before a long wait begins would not be noticed during it."""
+        waiting = set(futures)
+        while waiting:
+            waiting = wait(waiting, timeout=0.5).not_done
+            if self._ending.is_set():
+                for channel in list(self._channels.values()):
+                    channel.cancel()
 
     def drop(self, host: str) -> None:
         """Hang up on a host at once; it is called anew when it is next used."""
@@ -167,13 +185,6 @@ class Fleet:
                 if channel.is_open and not self._stop.is_set():
                     stuck[channel] = self._pings.submit(channel.ping)
                     wait([stuck[channel]], timeout=PING_PATIENCE)
-
-
-def _wait(futures: Iterable[Future[Any]]) -> None:
-    """Wait for all, in slices: a Ctrl-C that arrives just before a long wait begins would not be noticed during it."""
-    waiting = set(futures)
-    while waiting:
-        waiting = wait(waiting, timeout=0.5).not_done
 
 
 def errors_of(outcomes: Mapping[str, object]) -> dict[str, HostError]:

@@ -67,8 +67,8 @@ def output(host: str, told: Mapping[str, Any]) -> events.OperationOutput:
 
 
 def complete(batch: Batch, results: list[Result]) -> list[Result]:
-    if len(results) != len(batch.operations):
-        raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.operations)} operations")
+    if len(results) != len(batch.asked):
+        raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.asked)} operations")
     return results
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from windlass.values import Secret
+
+Transport = Literal["paramiko", "openssh"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +19,8 @@ class Target:
     known_hosts    the file that host keys are checked against; None means the user's and the system's
     accept_new     write down the key of a host never seen before; a changed key is refused all the same
     sudo           become root for the agent
+    transport      what carries the connection: Paramiko, or the system's own ssh
+    warm_seconds   how long ssh keeps a connection for the next run; 0 is for a login of its own
     sudo_password  what sudo asks for; None where it does not ask
     grace_seconds  how long after the last word a lost connection may be taken up again; the agent waits as long; 0: not at all
     """
@@ -31,4 +36,6 @@ class Target:
     sudo: bool = True
     sudo_password: Secret | None = None
     connect_seconds: float = 10.0
+    transport: Transport = "paramiko"
+    warm_seconds: float = 60.0
     grace_seconds: float = 45.0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from windlass.inventory.notifications import Notify
-from windlass.inventory.schema import Entry, UserName
+from windlass.inventory.schema import Entry, Transport, UserName
 
 
 class General(Entry):
@@ -15,6 +19,10 @@ class General(Entry):
     """Have a person type the environment's name before anything is changed; on its own true for an environment called production"""
     user: UserName = "deploy"
     """The user that logs in on hosts that name none; it may become root with sudo"""
+    transport: Transport = "paramiko"
+    """What carries the connections: Paramiko, or the system's own `ssh` (FIDO keys, GSSAPI, all of ssh_config)"""
+    warm_seconds: Annotated[float, Field(ge=0, le=86400)] = 60.0
+    """With `transport: openssh`: how long a connection is kept for the next run, in seconds; 0 for none"""
     known_hosts: str = ""
     """File with the hosts' SSH keys, from the project's folder; without it the user's own known_hosts counts"""
     notify: Notify = Notify()

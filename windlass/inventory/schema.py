@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -126,6 +126,9 @@ class SecretReference(Entry):
     """The name of a secret that the section `secrets:` declares"""
 
 
+Transport = Literal["paramiko", "openssh"]
+
+
 class Host(Entry):
     """One machine."""
 
@@ -140,6 +143,8 @@ class Host(Entry):
     """Port of the SSH server"""
     jump: str = ""
     """Name of the host through which this one is reached"""
+    transport: Transport | None = None
+    """What carries the connection; without it the environment's `transport`"""
     labels: Mapping[str, Template] = {}
     """Free words about the host for templates and people, such as `zone: fra1`"""
     variables: Mapping[str, Mapping[str, Any] | None] = {}

@@ -19,13 +19,24 @@ class Batch:
 
     check   only say what would change
     go_on   a failed operation does not keep the later ones from running
+    journal the run whose journal on the host says what is done already; empty: none is kept
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
+    before  of the first operations, which an earlier call did: whether each changed something. They are not done again
+    until   only the operations before this place are done by this call; all if None
     """
 
     operations: tuple[Operation, ...]
     check: bool = False
     go_on: bool = False
     secrets: tuple[Secret, ...] = ()
+    journal: str = ""
+    before: tuple[bool, ...] = ()
+    until: int | None = None
+
+    @property
+    def asked(self) -> tuple[Operation, ...]:
+        """The operations that this call is to do."""
+        return self.operations[len(self.before) : self.until]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +58,14 @@ def encode(batch: Batch) -> EncodedBatch:
             for index in watched:
                 described[index]["notifies"].append(f"{operation['identity']} {reaction}")
     body = {
-        "operations": described,
+        "operations": described[: batch.until],
+        "before": list(batch.before),
         "check": batch.check,
         "go_on": batch.go_on,
         "secrets": sorted(secrets, key=len, reverse=True),
     }
+    if batch.journal:
+        body["journal"] = batch.journal
     return EncodedBatch(body, files)
 
 

@@ -28,37 +28,37 @@ def operation_object(operation: OperationRow) -> dict[str, Any]:
 
 
 def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[str, str]) -> str:
-    """A line for each run."""
-    head = ("run", "began", "task", "environment", "hosts", "changed", "took", "came to", "by")
-    return table(head, [_line(run, hosts, states[run.run]) for run, hosts in found])
+    """A line for each run; who ran it only where there were several. The id tells when, in UTC."""
+    several = len({run.operator for run, _hosts in found}) > 1
+    head = ("run", "what", "hosts", "failed", "changed", "took", "came to", "by")
+    return table(head, [(*_line(run, hosts, states[run.run]), run.operator if several else "") for run, hosts in found])
 
 
 def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
     failed = sum(host.status == "failed" for host in hosts)
-    changed = sum(host.changed for host in hosts)
     return (
         run.run,
-        _moment(run.began),
-        f"{run.task} --check" if run.checked else run.task,
-        run.environment,
-        f"{len(hosts)} ({failed} failed)" if failed else str(len(hosts)),
-        str(changed),
+        f"{run.task} {run.environment}{' --check' if run.checked else ''}",
+        str(len(hosts)),
+        str(failed or ""),
+        str(sum(host.changed for host in hosts)),
         human_seconds(run.seconds) if state not in ("running", "broke off") else "",
         state.replace("_", " "),
-        run.operator,
     )
 
 
 def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:
     """A whole run: failures first, then changes, then what took long, then what to type next."""
-    parts = [_headline(run, state), _failures(run, hosts, operations), _hosts(hosts)]
+    parts = [_headline(run, hosts, state), _failures(run, hosts, operations), _hosts(hosts)]
     parts += [_changes(run, operations), _slow(operations), _next(run, hosts, state)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _headline(run: RunRow, state: str) -> str:
+def _headline(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
     took = f" in {human_seconds(run.seconds)}" if run.seconds else ""
-    lines = [f"{run.run}  {state.replace('_', ' ')}{took}, began {_moment(run.began)} by {run.operator}", f"  {run.command}"]
+    sent, received = (human_bytes(sum(getattr(host, name) for host in hosts)) for name in ("bytes_sent", "bytes_received"))
+    lines = [f"{run.run}  {state.replace('_', ' ')}{took}", f"  {run.command}"]
+    lines.append(f"  began {_moment(run.began)} by {run.operator}; {sent} sent, {received} received")
     return "\n".join(lines)
 
 
@@ -75,22 +75,14 @@ def _failures(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[Operat
 
 
 def _hosts(hosts: Sequence[HostRow]) -> str:
-    head = ("host", "came to", "ok", "changed", "failed", "connecting", "waiting", "working", "round trips", "sent", "received")
+    head = ("host", "came to", "ok", "changed", "failed", "connecting", "waiting", "working", "trips")
     return table(head, [_host(host) for host in hosts]) if hosts else ""
 
 
 def _host(host: HostRow) -> tuple[str, ...]:
     counts = (str(host.ok), str(host.changed), str(host.failed))
     times = tuple(human_seconds(each) for each in (host.connecting, host.waiting, host.working))
-    return (
-        host.host,
-        host.status,
-        *counts,
-        *times,
-        str(host.round_trips),
-        human_bytes(host.bytes_sent),
-        human_bytes(host.bytes_received),
-    )
+    return (host.host, host.status, *counts, *times, str(host.round_trips))
 
 
 def _changes(run: RunRow, operations: Sequence[OperationRow]) -> str:
@@ -117,7 +109,7 @@ def _next(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
     if run.task == "setup" and failed and len(failed) < len(hosts) and not any(word.startswith("--limit") for word in words):
         words += ["--limit", ",".join(failed)]
     lines = [f"hint: {run.hint}"] if run.hint else []
-    return "\n".join([*lines, f"next: invoke {shlex.join(words)}"])
+    return "\n".join([*lines, f"next: {shlex.join(words)}"])
 
 
 def _moment(seconds: float) -> str:

@@ -22,6 +22,8 @@ MOST_NAMES = 8  # hosts that a sentence names
     on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)",
     serial="hosts of one round: a number or a percentage, as in 10%; the next round begins when all of one are through",
     max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
+    workers="so many processes of this machine share the hosts, see docs/scale.md",
+    executor="dask://scheduler:8786: the workers of a Dask cluster share the hosts",
 )
 def setup(
     _context: Context,
@@ -38,6 +40,8 @@ def setup(
     on_failure: str = "continue",
     serial: str = "",
     max_failed: str = "",
+    workers: int = 0,
+    executor: str = "",
 ) -> None:
     """
     Make hosts what their roles say. What is so already is left alone.
@@ -67,9 +71,19 @@ def setup(
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         policy = policy_of(on_failure, serial, max_failed)
-        return outcome_of(flow(workspace, workspace.hosts(limit), check=check, policy=policy, listener=listener), check=check)
+        crew = with_hands(workspace, workers, executor)
+        return outcome_of(flow(crew, workspace.hosts(limit), check=check, policy=policy, listener=listener), check=check)
 
     run_flow("setup", options, work)
+
+
+def with_hands(workspace: Workspace, workers: int, executor: str) -> Workspace:
+    """The workspace whose hosts are shared by these workers."""
+    import dataclasses
+
+    from windlass.hosts.crew import Hands
+
+    return dataclasses.replace(workspace, hands=Hands(workers, executor))
 
 
 def policy_of(on_failure: str, serial: str = "", max_failed: str = "") -> FailurePolicy:

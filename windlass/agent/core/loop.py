@@ -88,10 +88,12 @@ class Loop:
         context = self._context
         context.begin(bool(call["check"]), tuple(call["secrets"]))
         context.known.begin(call["operations"])
-        changed: List[bool] = []
+        changed: List[bool] = [each is True for each in call.get("before", [])]
         failed = False
         self._foresight = Foresight()
         for index, operation in enumerate(call["operations"]):
+            if index < len(changed):
+                continue  # an earlier call did it, before a reboot
             self._line.wait_for_somebody()
             if context.gone.is_set():
                 return

@@ -1,0 +1,202 @@
+"""The system's own `ssh` as the way in, instead of Paramiko: FIDO keys, GSSAPI, and whatever else the user's ssh_config knows.
+
+A first login leaves a master connection behind (ControlMaster), on which the next run is there in a few milliseconds. Host keys are
+checked as strictly as on the other way, and nothing is ever asked of a person in between (BatchMode).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import select
+import shlex
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from windlass.errors import ConnectionFailed
+from windlass.hosts.session import SILENCE_LIMIT
+from windlass.hosts.target import Target
+
+FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
+LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
+KEPT_ERRORS: Final = 65536
+# sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
+KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
+ALIVE: Final = {"ServerAliveInterval": "5", "ServerAliveCountMax": str(int(SILENCE_LIMIT // 5))}
+WORDS: Final = (  # what ssh writes, and what is to be done about it
+    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "shows another host key than before", "changed"),
+    ("key is known for", "has a host key that nobody knows yet", "unknown"),
+    ("Host key verification failed", "has a host key that nobody knows yet", "unknown"),
+    ("Permission denied", "does not let us in", "login"),
+    ("Too many authentication failures", "does not let us in: too many keys were tried", "login"),
+    ("mux_client", "cannot be reached over the connection that an earlier run left", "again"),
+)
+HINTS: Final = {
+    "unknown": "compare the host's key and add it to the known hosts, or run once with --accept-new",
+    "changed": "if the host was rebuilt, remove its line from the known hosts; if not, somebody is in between",
+    "login": "check the user and key in the inventory, that the key is in the host's authorized_keys, and `ssh-add -l`",
+    "again": "run the same again",
+    "": "check that the host is up, and its address and port in the inventory",
+}
+
+
+def command_line(target: Target) -> list[str]:
+    """The words that start ssh towards a target, without a command."""
+    options = {
+        "BatchMode": "yes",
+        "ConnectTimeout": str(max(1, round(target.connect_seconds))),
+        "KexAlgorithms": KEY_EXCHANGE,
+        "StrictHostKeyChecking": "accept-new" if target.accept_new else "yes",
+        "ForwardAgent": "no",
+        **ALIVE,
+        **_keys(target),
+        **_sharing(target),
+    }
+    if target.jump:  # not -J: that would ask nobody's host key but the user's own files for the jump host
+        options["ProxyCommand"] = shlex.join([*command_line(target.jump), "-W", "[%h]:%p", _host(target.jump)]).replace(
+            "'[%h]:%p'", "[%h]:%p"
+        )
+    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    port = ["-p", str(target.port)] if target.port != 22 else []
+    return ["ssh", "-T", *words, *port]
+
+
+def _host(target: Target) -> str:
+    return f"{target.user}@{target.address}" if target.user else target.address
+
+
+def _keys(target: Target) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if target.known_hosts:
+        found |= {"UserKnownHostsFile": f'"{target.known_hosts}"', "GlobalKnownHostsFile": "none"}
+    if target.private_key:
+        found |= {"IdentityFile": f'"{target.private_key}"', "IdentitiesOnly": "yes", "IdentityAgent": "none"}
+    return found
+
+
+def _sharing(target: Target) -> dict[str, str]:
+    """Where the master of this very target listens; another user, port, key or way to it is another master."""
+    if target.warm_seconds <= 0:
+        return {"ControlMaster": "no", "ControlPath": "none"}
+    known_by = repr((target.address, target.user, target.port, target.private_key, target.known_hosts, target.jump))
+    socket = sockets_folder() / hashlib.sha256(known_by.encode()).hexdigest()[:20]
+    return {"ControlMaster": "auto", "ControlPath": f'"{socket}"', "ControlPersist": str(round(target.warm_seconds))}
+
+
+def sockets_folder() -> Path:
+    """A folder that only this user may enter: who can reach a master's socket is in. Raises ConnectionFailed."""
+    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or Path.home() / ".ssh") / "windlass"
+    if len(str(folder)) > LONGEST_SOCKET - 20:
+        folder = Path(tempfile.gettempdir()) / f"windlass-{os.geteuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
+        raise ConnectionFailed(f"{folder} is not this user's alone", hint=f"remove it, or: chmod 700 {folder}")
+    return folder
+
+
+class Session:
+    """A running ssh with one command at its other end."""
+
+    def __init__(self, target: Target, command: str) -> None:
+        self.sent = 0
+        self.received = 0
+        self._target = target
+        self._limit = SILENCE_LIMIT
+        self._complaints = b""
+        try:
+            self._process = subprocess.Popen(
+                [*command_line(target), _host(target), command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # a Ctrl-C is the controller's to deal with
+            )
+        except OSError as error:
+            raise ConnectionFailed(
+                f"ssh cannot be started: {error.strerror}", host=target.name, hint="install it: apt-get install openssh-client"
+            ) from error
+        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        self._input, self._output, self._errors = (pipe.fileno() for pipe in pipes if pipe is not None)
+        for descriptor in (self._input, self._errors):
+            os.set_blocking(descriptor, False)
+
+    def send(self, data: bytes) -> None:
+        """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
+        view = memoryview(data)
+        while view:
+            if not select.select([], [self._input], [], self._limit)[1]:
+                raise OSError("ssh takes no more bytes")
+            with contextlib.suppress(BlockingIOError):
+                count = os.write(self._input, view[: 1 << 18])
+                self.sent += count
+                view = view[count:]
+
+    def receive(self, most: int) -> bytes:
+        """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""
+        if not select.select([self._output], [], [], self._limit)[0]:
+            raise TimeoutError
+        data = os.read(self._output, most)
+        self.received += len(data)
+        if not data and not self.received:
+            self._explain()
+        return data
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Set the limit of `receive` and `send`."""
+        self._limit = seconds
+
+    def errors(self) -> str:
+        """What was written to standard error since the last call."""
+        said, self._complaints = self._complaints, b""
+        with contextlib.suppress(BlockingIOError):
+            said += os.read(self._errors, KEPT_ERRORS)
+        return said.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Hang up; a master stays for the next run."""
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+
+    def _explain(self) -> None:
+        """Nothing ever came: say why, if it was ssh that failed and not the command."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5.0)
+        if self._process.returncode == FAILED:
+            raise failure(self._target, self._all_errors())
+
+    def _all_errors(self) -> str:
+        """Up to the end of standard error, which a master left behind may never close."""
+        said, deadline = self.errors(), time.monotonic() + 0.2
+        while time.monotonic() < deadline and select.select([self._errors], [], [], 0.05)[0]:
+            more = self.errors()
+            if not more:
+                break
+            said += more
+        return said
+
+
+def failure(target: Target, complaint: str) -> ConnectionFailed:
+    """ssh's own words as the error that every other way in gives, too."""
+    where = f"{target.name} ({_host(target)}:{target.port})"
+    lines = [line for line in complaint.strip().splitlines() if line.strip(" @")]
+    for words, meaning, hint in WORDS:
+        if words in complaint:
+            return ConnectionFailed(f"{where} {meaning}", host=target.name, hint=HINTS[hint], last_lines=lines[-6:])
+    reason = lines[-1] if lines else "ssh gave no reason"
+    return ConnectionFailed(f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""], last_lines=lines[-6:-1])
+
+
+def open_session(target: Target, command: str) -> Session:
+    """Start one command on a host. What stands in the way is told when the first answer is waited for."""
+    return Session(target, command)
