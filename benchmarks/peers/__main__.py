@@ -18,12 +18,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.figures import merge, rewrite
-from benchmarks.peers import converge, results
+from benchmarks.peers import converge, distance, results, startup, transfer
 from benchmarks.peers.ground import ROOT, Ground
 from benchmarks.peers.results import Found
 
 Wanted = argparse.Namespace
-WORKLOADS: Mapping[str, Callable[[Ground, Wanted, Found], None]] = {"W1": converge.measure}
+WORKLOADS: Mapping[str, Callable[[Ground, Wanted, Found], None]] = {
+    "W1": converge.measure,
+    "W3": transfer.measure,
+    "W4": distance.measure,
+    "W5": startup.measure,
+}
 
 
 def _numbers(text: str) -> list[int]:
