@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from windlass import events
-from windlass.errors import FlowFailed, HostError, WindlassError
+from windlass.errors import ConnectionFailed, FlowFailed, HostError, WindlassError
+from windlass.flows.resuming import Started, remember
 from windlass.hosts.fleet import errors_of
 from windlass.operations.assertion import Assert
 from windlass.operations.operation import Operation
@@ -98,6 +100,9 @@ def setup(
     What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
     """
     batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
+    if workspace.journaled and not check:
+        batches = {name: dataclasses.replace(batch, journal=workspace.run) for name, batch in batches.items()}
+        remember(workspace.project, Started(workspace.run, workspace.environment.name, tuple(batches), tuple(roles)))
     return on_hosts(workspace, batches, policy=policy, listener=listener)
 
 
@@ -116,6 +121,9 @@ def on_hosts(
             tally.failed |= errors_of(crew.run({name: batches[name] for name in names}))
             tally.end()
         round_trips = dict(crew.round_trips)
+    for name, error in tally.failed.items():
+        if batches[name].journal and isinstance(error, ConnectionFailed):
+            error.hint = f"{error.hint}; or go on with this run: --resume {workspace.run}"
     return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches}, halted)
 
 

@@ -30,8 +30,11 @@ ONLY_IN_LAB = "lab"  # the environment of this name has no other hosts than thos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts, `run` the run's id,
-    `hands` who works on many hosts."""
+    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts, `run` the run's id.
+
+    journaled   hosts keep a journal of this run, so that it can be gone on with: then it asks each host for one batch only
+    hands       who works on many hosts
+    """
 
     project: Path
     environment: Environment
@@ -42,6 +45,7 @@ class Workspace:
     sudo_password: Secret | None = None
     run: str = field(default_factory=new_run_id)
     hands: Hands = field(default_factory=Hands)
+    journaled: bool = False
 
     @property
     def asks(self) -> bool:

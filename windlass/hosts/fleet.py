@@ -13,6 +13,7 @@ from windlass import events
 from windlass.errors import ConnectionFailed, HostError
 from windlass.hosts import rebooting
 from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
+from windlass.hosts.line import AgentGone
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
@@ -91,7 +92,7 @@ class Fleet:
     def run_one(self, host: str, batch: Batch) -> tuple[Result, ...]:
         """Run a batch on one host, called if it was not yet. Raises HostError."""
         try:
-            results = rebooting.run(self._line(host), batch)
+            results = self._journaled(host, batch)
         except HostError as error:
             self._listener(events.HostEnded(host, error.message))
             raise
@@ -101,6 +102,19 @@ class Fleet:
     def cancel(self) -> None:
         """What Ctrl-C does, from another thread: hosts end the step under way, and none begins any more."""
         self._ending.set()
+
+    def _journaled(self, host: str, batch: Batch) -> tuple[Result, ...]:
+        """Where the host knows what is done, an agent that died is followed by another, once: it does the rest."""
+        try:
+            return rebooting.run(self._line(host), batch)
+        except AgentGone as error:
+            told = self._channels[host].told
+            if not batch.journal or self._ending.is_set():
+                raise
+            self.drop(host)
+            self._listener(events.Note(f"{error.message}; another one goes on with what is not done", host, warning=True))
+            self.channel(host).told_before = told
+            return rebooting.run(self._line(host), batch)
 
     def _line(self, host: str) -> rebooting.Line:
         """The way to a host that may reboot in the middle of its batch."""

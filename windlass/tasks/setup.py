@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -24,6 +25,7 @@ MOST_NAMES = 8  # hosts that a sentence names
     max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
     workers="so many processes of this machine share the hosts, see docs/scale.md",
     executor="dask://scheduler:8786: the workers of a Dask cluster share the hosts",
+    resume="go on with a run that broke off, as its error named it: what is finished on a host is not looked at again",
 )
 def setup(
     _context: Context,
@@ -42,6 +44,7 @@ def setup(
     max_failed: str = "",
     workers: int = 0,
     executor: str = "",
+    resume: str = "",
 ) -> None:
     """
     Make hosts what their roles say. What is so already is left alone.
@@ -51,9 +54,12 @@ def setup(
         invoke setup --env staging --check --diff
         invoke setup --env staging --limit 'web*'
         invoke setup --env production --serial 25% --max-failed 1
+        invoke setup --env staging --resume 20260102T030405-1f2e3d
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
     """
+    from windlass.errors import UsageError
+    from windlass.flows.resuming import recall
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
@@ -71,16 +77,20 @@ def setup(
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         policy = policy_of(on_failure, serial, max_failed)
-        crew = with_hands(workspace, workers, executor)
-        return outcome_of(flow(crew, workspace.hosts(limit), check=check, policy=policy, listener=listener), check=check)
+        if resume and (check or limit):
+            raise UsageError("--resume takes the hosts of the run that broke off, and changes them: not with --limit or --check")
+        started = recall(workspace.project, resume, workspace.environment.name) if resume else None
+        hosts = workspace.hosts(",".join(started.hosts) if started else limit)
+        roles = started.roles if started else ()
+        named = dataclasses.replace(with_hands(workspace, workers, executor), run=resume or workspace.run, journaled=True)
+        done = flow(named, hosts, check=check, policy=policy, listener=listener, roles=roles)
+        return outcome_of(done, check=check)
 
     run_flow("setup", options, work)
 
 
 def with_hands(workspace: Workspace, workers: int, executor: str) -> Workspace:
     """The workspace whose hosts are shared by these workers."""
-    import dataclasses
-
     from windlass.hosts.crew import Hands
 
     return dataclasses.replace(workspace, hands=Hands(workers, executor))
