@@ -50,19 +50,21 @@ def lay_out() -> None:
         options = "".join(f"opt_{line} = {(number * 7919 + line * 104729) % 10007 / 10007:.16f}\n" for line in range(30))
         (templates / f"t{number}.conf.j2").write_text(TEMPLATE.format(number=number) + options)
     shutil.copytree(WORK / "role", PROJECT / "roles" / "work", dirs_exist_ok=True)
+    shutil.copytree(WORK / "carry", PROJECT / "roles" / "carry", dirs_exist_ok=True)
     for name in ("playbook.yml", "deploy.py", "by_hand.py"):
         shutil.copy(WORK / name, PROJECT)
 
 
-def windlass(ground: Ground, places: Sequence[At]) -> Job:
+def windlass(ground: Ground, places: Sequence[At], role: str = "work", variables: Mapping[str, object] | None = None) -> Job:
     """The installed program in a user's project, with an inventory of these hosts."""
-    name = f"hosts{len(places)}-{places[0].port}"
+    name = f"{role}{len(places)}-{places[0].port}"
     folder = PROJECT / "inventories" / name
     folder.mkdir(parents=True, exist_ok=True)
     document = {
         "environment": {"user": places[0].user, "known_hosts": str(ground.known_hosts)},
         "hosts": {at.name: {"address": at.address, "port": at.port} for at in places},
-        "groups": {"all": {"roles": ["work"]}},
+        "groups": {"all": {"roles": [role]}},
+        "variables": dict(variables or {}),
     }
     (folder / "hosts.yml").write_text(yaml.safe_dump(document, sort_keys=False))
     command = [str(Path(sys.executable).parent / "windlass"), "setup", "--env", name]
@@ -123,9 +125,14 @@ CONTENDERS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
 UNCHANGED = {"windlass": "nothing had to change", "ansible": "changed=0", "mitogen": "changed=0"}
 
 
+def contenders(wanted: argparse.Namespace) -> list[str]:
+    """Ours, and the peers that are asked for."""
+    return [name for name in CONTENDERS if name == "windlass" or name in wanted.peers]
+
+
 def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
     """First runs on blank hosts (three on one host, one on more), then runs that find all as it should be."""
-    who = ["windlass", *(name for name in CONTENDERS if name in wanted.peers and name != "windlass")]
+    who = contenders(wanted)
     for count in wanted.hosts:
         places = ground.hosts[:count]
         for _ in range(wanted.rounds if count == 1 else 1):

@@ -32,6 +32,7 @@ class Found:
     measured: dict[str, dict[str, list[Measured]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     memory: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     failed: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    more: dict[str, dict[str, float]] = field(default_factory=dict)
     trips: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, case: str, contender: str, measured: Measured, *, fine: bool = True) -> None:
@@ -58,7 +59,7 @@ class Found:
 
     def ratios(self) -> dict[str, dict[str, float]]:
         """By key: the case `unchanged@1` of W1 is `W1@1`, and `W1`, too; controller CPU has `cpu` before it."""
-        found: dict[str, dict[str, float]] = {}
+        found = dict(self.more)
         for case, contenders in self.measured.items():
             if not contenders.get(OURS):
                 continue
