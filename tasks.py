@@ -19,6 +19,7 @@ from windlass.tasks import (
     pm2,
     pm2_reload,
     reboot,
+    run,
     secrets,
     setup,
     tls,
@@ -27,6 +28,7 @@ from windlass.tasks import (
 
 namespace = Collection(
     setup.setup,
+    run.run,
     reboot.reboot,
     deploy.deploy,
     deploy.rollback,
