@@ -22,7 +22,7 @@ from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import channel as channels
 from windlass.hosts import connection as connections
-from windlass.hosts import fleet
+from windlass.hosts import fleet, tuning
 from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.target import Target
@@ -78,6 +78,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as it is, only shorter."""
     monkeypatch.setattr(channels, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(connections, "SILENCE_LIMIT", 4.0)
+    monkeypatch.setattr(tuning, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.5)
 
 
