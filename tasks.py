@@ -9,6 +9,7 @@ from windlass.tasks import (
     backup_restore,
     backup_schedule,
     backup_status,
+    bootstrap,
     deploy,
     env,
     firewall,
@@ -24,6 +25,7 @@ from windlass.tasks import (
 )
 
 namespace = Collection(
+    bootstrap.bootstrap,
     setup.setup,
     deploy.deploy,
     deploy.rollback,

@@ -101,6 +101,8 @@ class Workspace:
             known_hosts=self.environment.known_hosts,
             accept_new=self.accept_new,
             sudo_password=self.sudo_password,
+            transport=host.transport or "paramiko",
+            keep_seconds=self.environment.keep_connections,
         )
 
 

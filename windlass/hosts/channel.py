@@ -37,6 +37,10 @@ _ORDERS: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32),
 
 def open_over_ssh(target: Target, command: str) -> Session:
     """The usual opener. Fabric and Paramiko load only when a host is called, not to print a list of tasks."""
+    if target.transport == "openssh":
+        from windlass.hosts import openssh  # noqa: PLC0415
+
+        return openssh.open_session(target, command)
     from windlass.hosts.connection import open_session  # noqa: PLC0415
 
     return open_session(target, command)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from fabric.connection import derive_shorthand
 from windlass.errors import ConnectionFailed
 from windlass.hosts import tuning
 from windlass.hosts.known_hosts import host_keys
+from windlass.hosts.retrying import DROPPED, persistently, turnstile
 from windlass.hosts.session import SILENCE_LIMIT, START_LIMIT
 from windlass.hosts.target import Target
 
@@ -117,10 +119,11 @@ class _Way:
     jump: Target | None
 
 
-@lru_cache(maxsize=256)
-def _turnstile(_address: str, _port: int) -> threading.BoundedSemaphore:
-    """sshd drops connections at random when more than ten have not logged in yet (MaxStartups)."""
-    return threading.BoundedSemaphore(8)
+def _was_dropped(error: Exception) -> bool:
+    """Whether sshd hung up before it let us say who we are; a refused or unanswered connection is something else."""
+    return isinstance(error, EOFError | ConnectionResetError) or (
+        isinstance(error, paramiko.SSHException) and bool(re.search(DROPPED, str(error)))
+    )
 
 
 class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
@@ -132,13 +135,17 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
         if isinstance(self.gateway, str):  # a ProxyCommand of the user's ssh_config
             return super().open_gateway()
         way = self.gateway.explained
-        with _turnstile(self.gateway.host, self.gateway.port), _explained(way.target, way.towards):
-            self.gateway.open()
+        with turnstile(self.gateway.host, int(self.gateway.port)), _explained(way.target, way.towards):
+            self.gateway.let_in()
         tuning.rest(self.gateway.transport)
         tunnel = self.gateway.transport.open_channel(
             kind="direct-tcpip", dest_addr=(self.host, int(self.port)), src_addr=("", 0), timeout=self.connect_timeout
         )
         return _Tunnel(tunnel)
+
+    def let_in(self) -> None:
+        """Open it, and come again where sshd has too many at its door."""
+        persistently(self.open, _was_dropped, float(self.connect_timeout))
 
     def hang_up(self) -> None:
         """Close this and the whole way to it, and wait for nobody."""
@@ -225,7 +232,7 @@ def open_session(target: Target, command: str) -> Session:
     with _explained(target), contextlib.ExitStack() as undo:
         connection = _fabric_connection(target)
         undo.callback(connection.hang_up)
-        connection.open()
+        connection.let_in()
         transport = connection.transport
         transport.set_keepalive(15)
         tuning.rest(transport)

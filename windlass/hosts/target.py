@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from windlass.values import Secret
+
+Transport = Literal["paramiko", "openssh"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,8 @@ class Target:
     accept_new     write down the key of a host never seen before; a changed key is refused all the same
     sudo           become root for the agent
     sudo_password  what sudo asks for; None where it does not ask
+    transport      `paramiko`, or `openssh` for the program: keys in hardware, Kerberos, all of ssh_config
+    keep_seconds   with openssh: how long the connection stays open for the next run
     """
 
     name: str
@@ -30,3 +35,5 @@ class Target:
     sudo: bool = True
     sudo_password: Secret | None = None
     connect_seconds: float = 10.0
+    transport: Transport = "paramiko"
+    keep_seconds: int = 0

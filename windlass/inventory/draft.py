@@ -90,4 +90,5 @@ def _check_name(name: str, path: KeyPath, form: Any, tree: Tree, faults: Faults)
 
 
 def _complete(host: Host, general: General) -> Host:
-    return host.model_copy(update={"user": host.user or general.user, "private_address": host.private_address or host.address})
+    given = {"user": host.user or general.user, "transport": host.transport or general.transport}
+    return host.model_copy(update={**given, "private_address": host.private_address or host.address})

@@ -31,6 +31,7 @@ class Environment:
     project      the folder that relative paths in it start from
     confirm      a person types the environment's name before anything is changed
     known_hosts  the file with the hosts' SSH keys; None leaves it to the user's own
+    keep_connections  seconds for which connections outlive a run
     notify       who is told of failures
     tree         what the files say and where
     """
@@ -42,6 +43,7 @@ class Environment:
     confirm: bool
     user: str
     known_hosts: Path | None
+    keep_connections: int
     hosts: Mapping[str, Host]
     groups: Mapping[str, Group]
     applications: Mapping[str, Application]

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -97,6 +97,7 @@ Domain = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Template = Annotated[str, BeforeValidator(_template), _AnyScalar()]
+Transport = Literal["paramiko", "openssh"]
 RelativePath = Annotated[
     str,
     Matching(
@@ -139,6 +140,8 @@ class Host(Entry):
     """Port of the SSH server"""
     jump: str = ""
     """Name of the host through which this one is reached"""
+    transport: Transport | None = None
+    """`paramiko` or `openssh`; without it the environment's `transport`"""
     labels: Mapping[str, Template] = {}
     """Free words about the host for templates and people, such as `zone: fra1`"""
     variables: Mapping[str, Mapping[str, Any] | None] = {}
