@@ -305,7 +305,9 @@ def test_a_kept_connection_serves_the_next_run_and_nobody_who_checks_otherwise(
     runtime = Path(tempfile.mkdtemp(prefix="wl"))  # a socket's path is short
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     warm = dataclasses.replace(plain_one, transport="openssh", keep_seconds=3, sudo=False)
-    connection = "echo $SSH_CONNECTION | cut -d' ' -f2"  # of the login that carries it
+    connection = (
+        "p=$PPID; until grep -q sshd /proc/$p/comm; do p=$(awk '/PPid/ {print $2}' /proc/$p/status); done; echo $p"  # its process
+    )
     (tmp_path / "known").write_text(f"{plain_one.address} {another_key()}\n")
 
     first, second, cold = (said(each, connection) for each in (warm, warm, dataclasses.replace(warm, keep_seconds=0)))

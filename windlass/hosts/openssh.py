@@ -132,6 +132,8 @@ class ProgramSession:
 
 def open_session(target: Target, command: str) -> Session:
     """Connect with `ssh` and run one command. Raises ConnectionFailed with what stood in the way."""
+    if target.accept_new and target.known_hosts:
+        _end_last_line(target.known_hosts.expanduser())
     line = [*command_line(target), "--", target.address, f"echo {MARK.decode().strip()}; {command}"]
     try:
         return persistently(lambda: _logged_in(target, line), _was_dropped, target.connect_seconds * 2)
@@ -145,6 +147,13 @@ def open_session(target: Target, command: str) -> Session:
             host=target.name,
             hint="install openssh-client here, or leave out `transport: openssh`",
         ) from error
+
+
+def _end_last_line(path: Path) -> None:
+    """ssh would write the new key right behind a last line that nobody ended, where it is lost."""
+    with contextlib.suppress(OSError), path.open("r+b") as file:
+        if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
+            file.write(b"\n")
 
 
 def _was_dropped(error: Exception) -> bool:
