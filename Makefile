@@ -34,6 +34,7 @@ lab-test: prepare
 
 bench: prepare
 	@$(BIN)/python -m benchmarks
+	@$(ROOT) $(BIN)/python -m benchmarks.peers
 
 bench-backup: prepare
 	@$(ROOT) $(BIN)/python -m benchmarks.backup

@@ -15,7 +15,8 @@ import pytest
 from tests.support import LocalSession
 from windlass import events
 from windlass.errors import OperationFailed
-from windlass.hosts.channel import Channel, Result
+from windlass.hosts.channel import Channel
+from windlass.hosts.results import Result
 from windlass.hosts.target import Target
 from windlass.operations.build import Build
 from windlass.operations.operation import LocalFile

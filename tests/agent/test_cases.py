@@ -25,7 +25,7 @@ def channel() -> Iterator[Channel]:
 
 
 def shell(script: str) -> str:
-    done = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, text=True, errors="surrogateescape", check=False)
     assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
     return done.stdout
 

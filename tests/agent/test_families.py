@@ -20,8 +20,8 @@ from tests.cases.case import FOLDER, operation_classes
 AGENT = Path(windlass.agent.__file__).parent
 CLASSES = operation_classes()
 # Steps of a deploy and of a backup: they act once instead of describing what should be true, so there is no second run to compare.
-# Their tests are of the flows that they make up. A change on trial needs somebody who confirms it, a scan somebody to look at, and
-# a site of nginx's visitors.
+# Their tests are of the flows that they make up. A change on trial needs somebody who confirms it, a scan somebody to look at, a
+# site of nginx's visitors, and a reboot a host that is not the one all cases share.
 STEPS = (
     "build",
     "gate",
@@ -40,6 +40,7 @@ STEPS = (
     "delivery",
     "stored",
     "frontend",
+    "reboot",
 )
 PARAMETERS = ["arguments", "context"]
 DESCRIBED = sorted(name for name, kind in CLASSES.items() if kind.family not in STEPS)

@@ -1,7 +1,86 @@
-"""The lab's hosts for tests in which something breaks."""
+"""Two hosts for all that breaks; they are booted once for the whole folder."""
 
 from __future__ import annotations
 
-from tests.lab.conftest import lab_hosts
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
 
-__all__ = ["lab_hosts"]
+import pytest
+
+from tests.lab.conftest import TestHost, _silent, _target, lab_hosts
+from windlass import events, lab
+from windlass.hosts import fleet, line
+from windlass.hosts.target import Target
+
+NAME = "chaos"
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TestHost]]:
+    root = tmp_path_factory.mktemp("labs")
+    running = lab.up(lab.LabSpec(NAME, (lab.HostSpec("broken"), lab.HostSpec("other"))), root=root, say=_silent)
+    try:
+        yield {name: TestHost(_target(running, name), host) for name, host in running.hosts.items()}
+    finally:
+        lab.down(NAME, root=root, say=_silent)
+
+
+@pytest.fixture
+def hosts(pair: dict[str, TestHost]) -> dict[str, TestHost]:
+    """The pair, with nothing left of the test before."""
+    for host in pair.values():
+        host.shell("rm -rf /root/chaos; mkdir -p /root/chaos")
+    return pair
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience as it is, only shorter."""
+    monkeypatch.setattr(line, "SILENCE_LIMIT", 3.0)
+    monkeypatch.setattr(fleet, "PING_EVERY", 0.3)
+
+
+def waiting(host: TestHost, seconds: float) -> Target:
+    """The way to a host whose agent waits so long for a controller that it lost."""
+    return dataclasses.replace(host.target, grace_seconds=seconds)
+
+
+class Heard:
+    """The events of a run. `upon(host, deed)` does something when that host begins its first operation."""
+
+    def __init__(self) -> None:
+        self.events: list[events.Event] = []
+        self._deeds: dict[str, Callable[[], object]] = {}
+
+    def upon(self, host: str, deed: Callable[[], object]) -> None:
+        self._deeds[host] = deed
+
+    def __call__(self, event: events.Event) -> None:
+        self.events.append(event)
+        if isinstance(event, events.OperationStarted) and (deed := self._deeds.pop(event.host, None)):
+            deed()
+
+    def notes(self, host: str) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, events.Note) and event.host == host]
+
+
+def agents(host: TestHost) -> list[str]:
+    """The agents and ways back to them that run on a host."""
+    return host.shell("pgrep -af 'windlass for' | grep -v pgrep || true").splitlines()
+
+
+def until(true: Callable[[], bool], limit: float = 60.0) -> None:
+    """Wait until something is true; a generous limit says that it never will be."""
+    deadline = time.monotonic() + limit
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.05)
+
+
+def lines(host: TestHost, name: str) -> list[str]:
+    """What was appended to a file of the test's folder, a line for each time."""
+    return host.shell(f"cat /root/chaos/{name} 2>/dev/null || true").split()
+
+
+__all__ = ["Heard", "agents", "lab_hosts", "lines", "until", "waiting"]

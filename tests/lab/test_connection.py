@@ -7,12 +7,11 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import paramiko
 import pytest
@@ -21,12 +20,11 @@ from tests.lab.conftest import LabHosts, TestHost
 from tests.unit.sample_project import HOSTS, REPOSITORY, surroundings, write_project
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
-from windlass.hosts import channel as channels
 from windlass.hosts import connection as connections
-from windlass.hosts import fleet, tuning
+from windlass.hosts import fleet, line, tuning
 from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet, errors_of
-from windlass.hosts.target import Target, Transport
+from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
@@ -65,35 +63,19 @@ def hosts(lab_hosts: LabHosts) -> dict[str, TestHost]:
 
 
 @pytest.fixture(scope="module")
-def plain_one(hosts: dict[str, TestHost]) -> Target:
+def one(hosts: dict[str, TestHost]) -> Target:
     return hosts["one"].target
 
 
 @pytest.fixture(scope="module")
-def plain_two(hosts: dict[str, TestHost]) -> Target:
+def two(hosts: dict[str, TestHost]) -> Target:
     return hosts["two"].target
-
-
-@pytest.fixture(params=["paramiko", "openssh"])
-def transport(request: pytest.FixtureRequest) -> Transport:
-    """Either way to a host: what is true of the one is true of the other."""
-    return cast("Transport", request.param)
-
-
-@pytest.fixture
-def one(plain_one: Target, transport: Transport) -> Target:
-    return dataclasses.replace(plain_one, transport=transport)
-
-
-@pytest.fixture
-def two(plain_two: Target, transport: Transport) -> Target:
-    return dataclasses.replace(plain_two, transport=transport)
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as it is, only shorter."""
-    monkeypatch.setattr(channels, "SILENCE_LIMIT", 4.0)
+    monkeypatch.setattr(line, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(connections, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(tuning, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.5)
@@ -200,16 +182,14 @@ def test_sudo_that_asks_without_a_password_at_hand_says_what_to_give(one: Target
     assert "password is required" in "".join(caught.value.last_lines)
 
 
-def test_the_sudo_password_is_asked_for_and_never_shown(plain_one: Target, tmp_path: Path) -> None:
+def test_the_sudo_password_is_asked_for_and_never_shown(one: Target, tmp_path: Path) -> None:
     project = write_project(tmp_path)
-    entry = f"web1: {{address: {plain_one.address}, user: careful}}"
-    hosts = HOSTS.replace("web1: {address: 127.0.0.1, port: 1}", entry).replace(
-        "confirm: false", f"known_hosts: {plain_one.known_hosts}"
-    )
+    entry = f"web1: {{address: {one.address}, user: careful}}"
+    hosts = HOSTS.replace("web1: {address: 127.0.0.1, port: 1}", entry).replace("confirm: false", f"known_hosts: {one.known_hosts}")
     (project / "inventories/staging/hosts.yml").write_text(hosts)
     (project / "roles/greeting/steps.py").write_text(TELLING)
     (project / ".ssh").mkdir()
-    (project / ".ssh/config").write_text(f"Host *\n IdentityFile {plain_one.private_key}\n")
+    (project / ".ssh/config").write_text(f"Host *\n IdentityFile {one.private_key}\n")
     words = ["setup", "--env", "staging", "--limit", "web1", "--diff", "--yes", "--ask-sudo-password"]
     command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *words]
 
@@ -274,8 +254,8 @@ def test_a_jump_host_that_cannot_be_reached_is_named(one: Target, two: Target, t
     assert (caught.value.host, changed.value.host) == ("two", "two")
 
 
-def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(plain_one: Target, plain_two: Target) -> None:
-    many = [dataclasses.replace(plain_two, name=f"two-{number}", jump=plain_one) for number in range(24)]
+def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(one: Target, two: Target) -> None:
+    many = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(24)]
 
     with Fleet(many) as all_of_them:
         outcomes = all_of_them.connect()
@@ -299,25 +279,6 @@ def test_a_jump_host_that_lets_in_two_at_once_and_hosts_with_one_session_serve_t
     assert capfd.readouterr().err == ""
 
 
-def test_a_kept_connection_serves_the_next_run_and_nobody_who_checks_otherwise(
-    plain_one: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runtime = Path(tempfile.mkdtemp(prefix="wl"))  # a socket's path is short
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    warm = dataclasses.replace(plain_one, transport="openssh", keep_seconds=3, sudo=False)
-    connection = (
-        "p=$PPID; until grep -q sshd /proc/$p/comm; do p=$(awk '/PPid/ {print $2}' /proc/$p/status); done; echo $p"  # its process
-    )
-    (tmp_path / "known").write_text(f"{plain_one.address} {another_key()}\n")
-
-    first, second, cold = (said(each, connection) for each in (warm, warm, dataclasses.replace(warm, keep_seconds=0)))
-    with pytest.raises(ConnectionFailed, match="shows another host key"):
-        said(dataclasses.replace(warm, known_hosts=tmp_path / "known"))
-
-    assert first == second != cold
-    assert (runtime / "windlass").stat().st_mode & 0o777 == 0o700
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """`home(text)` makes the text the user's ssh_config."""
@@ -333,10 +294,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 def test_a_key_that_only_the_ssh_agent_holds_lets_us_in(
-    plain_one: Target, home: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    one: Target, home: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home("")
-    keyless = dataclasses.replace(plain_one, private_key=None)
+    keyless = dataclasses.replace(one, private_key=None)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     with pytest.raises(ConnectionFailed, match="No authentication methods") as caught:
         said(keyless)
@@ -347,33 +308,31 @@ def test_a_key_that_only_the_ssh_agent_holds_lets_us_in(
         try:
             assert agent.stdout
             agent.stdout.readline()  # it listens
-            assert plain_one.private_key
-            subprocess.run(["ssh-add", "-q", plain_one.private_key], check=True)
+            assert one.private_key
+            subprocess.run(["ssh-add", "-q", one.private_key], check=True)
             assert said(keyless) == "root"
         finally:
             agent.terminate()
 
 
 def test_the_user_s_ssh_config_is_honoured_and_its_jump_hosts_keys_are_checked(
-    plain_one: Target, plain_two: Target, home: Callable[[str], None], tmp_path: Path
+    one: Target, two: Target, home: Callable[[str], None], tmp_path: Path
 ) -> None:
-    way = f"Host inner\n HostName {plain_two.address}\n User deploy\n Port 2222\n ProxyJump deploy@{plain_one.address}\n"
-    home(f"{way}Host *\n IdentityFile {plain_two.private_key}\n")
+    way = f"Host inner\n HostName {two.address}\n User deploy\n Port 2222\n ProxyJump deploy@{one.address}\n"
+    home(f"{way}Host *\n IdentityFile {two.private_key}\n")
     known = tmp_path / "known_hosts"
-    theirs = "".join(f"[{plain_two.address}]:2222 {line.split(' ', 1)[1]}\n" for line in lines_for(plain_two))
+    theirs = "".join(f"[{two.address}]:2222 {line.split(' ', 1)[1]}\n" for line in lines_for(two))
     inner = Target(name="inner", address="inner", known_hosts=known)
 
     known.write_text(theirs)
-    with pytest.raises(ConnectionFailed, match=f"the way to inner,.*'{plain_one.address}' not found in known_hosts"):
+    with pytest.raises(ConnectionFailed, match=f"the way to inner,.*'{one.address}' not found in known_hosts"):
         said(inner)
-    known.write_text(theirs + "".join(f"{line}\n" for line in lines_for(plain_one)))
+    known.write_text(theirs + "".join(f"{line}\n" for line in lines_for(one)))
 
     assert said(inner, "hostname") == "two"
 
 
-def test_nothing_waits_in_the_kernel_for_more_to_send(
-    plain_one: Target, plain_two: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_waits_in_the_kernel_for_more_to_send(one: Target, two: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     tuned: list[Any] = []
     real = socket.socket.setsockopt
 
@@ -383,7 +342,7 @@ def test_nothing_waits_in_the_kernel_for_more_to_send(
             real(self, *arguments)
 
     monkeypatch.setattr(socket, "socket", Watched)
-    said(dataclasses.replace(plain_two, jump=plain_one))
+    said(dataclasses.replace(two, jump=one))
 
     assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in tuned
     assert (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000) in tuned
@@ -396,7 +355,8 @@ def test_a_cut_link_is_noticed_and_the_others_go_on(hosts: dict[str, TestHost], 
 
     long = Run(command="sleep 7; echo done")
     try:
-        with Fleet([each.target for each in hosts.values()], told) as both:
+        targets = [dataclasses.replace(each.target, grace_seconds=6.0) for each in hosts.values()]
+        with Fleet(targets, told) as both:
             both.connect()
             outcomes = both.run_same(hosts, (long,))
     finally:
@@ -420,6 +380,7 @@ def test_sending_to_a_host_that_hangs_ends(
             (lab.freeze if way != "direct" else lab.cut_link)(hosts["two"].machine)
             hung.set()
 
+    two = dataclasses.replace(two, grace_seconds=6.0)
     channel = Channel(two if way == "direct" else dataclasses.replace(two, jump=one), told)
     operation = File(path="/root/copy", content=content)
     with ThreadPoolExecutor(1) as pool:

@@ -15,6 +15,7 @@ from tests.lab.conftest import LabHosts, TestHost
 from windlass import events
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
+from windlass.hosts.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
@@ -36,9 +37,8 @@ def host(lab_hosts: LabHosts) -> TestHost:
 
 @pytest.fixture(scope="module")
 def channel(host: TestHost) -> Iterator[Channel]:
-    opened = Channel(host.target)
-    yield opened
-    opened.close()
+    with Fleet([host.target]) as fleet:  # which lets the agent know that somebody is still here while a case prepares its host
+        yield fleet.channel("one")
 
 
 def local_shell(script: str) -> str:

@@ -27,7 +27,11 @@ def guarded(arguments: Dict[str, Any], context: Context) -> Outcome:
     planned = file(arguments, context if context.check else _Looking(context))
     if context.check or not planned.changed:
         return planned
-    _on_trial(place, arguments, context)
+    context.on_trial = True
+    try:
+        _on_trial(place, arguments, context)
+    finally:
+        context.on_trial = False
     return Outcome(True, planned.summary + ", confirmed", planned.diff)
 
 

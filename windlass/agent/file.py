@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from windlass.agent.core import atomic, process
+from windlass.agent.core import atomic, delta, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
@@ -84,7 +84,11 @@ def sha256_of(path: str) -> str:
 
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
     def write() -> None:
-        chunks = received(content, context) if isinstance(content, dict) and "sha256" in content else [text_of(content).encode()]
+        chunks = (
+            received(content, context, arguments["path"])
+            if isinstance(content, dict) and "sha256" in content
+            else [text_of(content).encode()]
+        )
         atomic.write(
             arguments["path"],
             chunks,
@@ -97,14 +101,20 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
     return write
 
 
-def received(content: Dict[str, Any], context: Context) -> Iterator[bytes]:
-    """The offered content, checked against its checksum at the end."""
+def received(content: Dict[str, Any], context: Context, old: str = "") -> Iterator[bytes]:
+    """The offered content, checked against its checksum at the end. Of a large one only what the `old` file lacks travels."""
     digest = hashlib.sha256()
-    for chunk in context.fetch(content["sha256"]):
+    for chunk in _arriving(content, context, old):
         digest.update(chunk)
         yield chunk
     if digest.hexdigest() != content["sha256"]:
         raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
+
+
+def _arriving(content: Dict[str, Any], context: Context, old: str) -> Iterator[bytes]:
+    if int(content["size"]) < delta.WORTHWHILE or not delta.is_worthwhile(old):
+        return context.fetch(content["sha256"])
+    return delta.put_together(old, context.fetch(content["sha256"], delta=delta.signature(old)))
 
 
 def validator(command: Optional[List[str]]) -> Optional[Callable[[str], None]]:

@@ -9,7 +9,10 @@ import time
 from typing import Any, Dict
 
 from windlass.agent.core.context import RUN, Context
+from windlass.agent.core.lifeline import NOBODY_COMES
 from windlass.agent.core.outcome import OperationError, Outcome
+
+LET_GO = 10.0  # seconds that an agent takes to end when nobody comes back to it; what it is at is finished first
 
 
 def lease(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -20,13 +23,14 @@ def lease(arguments: Dict[str, Any], context: Context) -> Outcome:
     if path in context.kept:
         return Outcome(False)
     handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it stays open as long as the agent lives: that is the lock
-    if not _locked(handle, time.monotonic() + arguments["wait_seconds"], context):
+    if not (_locked(handle, time.monotonic() + arguments["wait_seconds"], context) or _inherited(handle, path, context)):
         holder = _holder(path)
         handle.close()
         raise OperationError(
             _held(arguments["name"], holder), hint="wait until it is done; the lock frees itself when its holder ends", data=holder
         )
-    _sign(handle, {"holder": arguments["holder"], "purpose": arguments["purpose"], "since": time.time()})
+    record = {"holder": arguments["holder"], "purpose": arguments["purpose"], "since": time.time()}
+    _sign(handle, dict(record, agent=os.getpid(), controller=context.controller))
     context.kept[path] = handle
     return Outcome(False, "held")
 
@@ -41,6 +45,18 @@ def _locked(handle: Any, deadline: float, context: Context) -> bool:
             context.wait(0.1)
         else:
             return True
+
+
+def _inherited(handle: Any, path: str, context: Context) -> bool:
+    """Whether the holder's agent only waited for a controller that is dead, as ours can tell, and has let go."""
+    holder = _holder(path)
+    if not holder.get("controller") or not context.ask({"controller": holder["controller"]}).get("dead"):
+        return False
+    try:
+        os.kill(int(holder["agent"]), NOBODY_COMES)
+    except ProcessLookupError:
+        pass
+    return _locked(handle, time.monotonic() + LET_GO, context)
 
 
 def _sign(handle: Any, record: Dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ OPTIONS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--for
 
 
 class _Installed:
-    """What dpkg knows, asked once."""
+    """What dpkg knows, asked once for all operations of a batch as long as none changes anything."""
 
     def __init__(self) -> None:
         form = "${Package}\t${Architecture}\t${Version}\t${db:Status-Abbrev}\t${Provides}\n"
@@ -61,7 +61,7 @@ class _Installed:
 
 def package(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Packages that are installed, or are not."""
-    installed = _Installed()
+    installed = context.known.ask("dpkg", _Installed)
     changes = Changes()
     if arguments["absent"]:
         _want_absent(changes, installed, arguments, context)

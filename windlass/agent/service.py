@@ -24,7 +24,7 @@ FIXED = ("static", "alias", "generated", "indirect", "transient")
 def service(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A unit that runs now and after a boot, or does not."""
     unit = _unit(arguments["name"])
-    state = _look(unit)
+    state = _first_look(unit, context)
     changes = Changes()
     if state["LoadState"] == "not-found":
         if not arguments["running"] and not arguments["enabled"] and not arguments["masked"]:
@@ -35,7 +35,7 @@ def service(arguments: Dict[str, Any], context: Context) -> Outcome:
         state = _look(unit)
     else:
         _reread(changes, unit, state, context)
-    _check_usable(unit, state if context.check else _look(unit), arguments)
+    _check_usable(unit, state, arguments)
     _want_masked(changes, unit, state, arguments)
     _want_enabled(changes, unit, state, arguments)
     _want_running(changes, unit, state, arguments)
@@ -49,9 +49,29 @@ def _unit(name: str) -> str:
 def _look(unit: str) -> Dict[str, str]:
     """What systemd says of a unit, in one question."""
     shown = process.must(["systemctl", "show", "--property=" + PROPERTIES, "--", unit], limit=30)
+    return _state(shown.text)
+
+
+def _state(text: str) -> Dict[str, str]:
     state = dict.fromkeys(PROPERTIES.split(","), "")
-    state.update(line.partition("=")[::2] for line in shown.text.splitlines() if "=" in line)
+    state.update(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
     return state
+
+
+def _first_look(unit: str, context: Context) -> Dict[str, str]:
+    """The same, asked once for all services of the batch as long as nothing changes; `_reread` and others may write into it."""
+    states = context.known.ask("services", lambda: _look_at_all(context))
+    return dict(states[unit]) if unit in states else _look(unit)
+
+
+def _look_at_all(context: Context) -> Dict[str, Dict[str, str]]:
+    wanted = [operation["arguments"]["name"] for operation in context.known.operations if operation["kind"] == "service.service"]
+    units = list(dict.fromkeys(map(_unit, wanted)))
+    shown = process.run(["systemctl", "show", "--property=" + PROPERTIES, "--"] + units, limit=30)
+    blocks = shown.text.strip("\n").split("\n\n")
+    if shown.status != 0 or len(blocks) != len(units):
+        return {}  # one of the names is none; whoever has it will hear so
+    return {unit: _state(blocks[index]) for index, unit in enumerate(units)}
 
 
 def _predicted(unit: str, arguments: Dict[str, Any], context: Context) -> Outcome:

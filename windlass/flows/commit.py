@@ -61,7 +61,7 @@ def _confirmed(target: Target, change: OnTrial, began: float) -> str:
 
 def _anew(target: Target, seconds: float) -> Channel:
     """A login that owes nothing to an earlier one, in as many seconds as are left."""
-    return Channel(dataclasses.replace(target, connect_seconds=max(1.0, min(target.connect_seconds, seconds))))
+    return Channel(dataclasses.replace(target, connect_seconds=max(1.0, min(target.connect_seconds, seconds)), warm_seconds=0))
 
 
 def _await_the_old_one(target: Target, change: OnTrial, why: str) -> None:

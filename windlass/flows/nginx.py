@@ -16,7 +16,7 @@ from windlass.operations.wire import Batch
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
-    from windlass.hosts.channel import Result
+    from windlass.hosts.results import Result
     from windlass.inventory import Host
 
 ROLE = "nginx"

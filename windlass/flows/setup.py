@@ -91,8 +91,15 @@ def setup(
     What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
     """
     batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
-    tally = _Tally(listener)
-    with workspace.fleet(hosts, tally) as fleet:
+    return on_hosts(workspace, batches, on_failure=on_failure, listener=listener)
+
+
+def on_hosts(
+    workspace: Workspace, batches: Mapping[str, Batch], *, step: str = "setup", on_failure: OnFailure, listener: events.Listener
+) -> SetupResult:
+    """Run a batch on each of these hosts and count what it comes to."""
+    tally = _Tally(listener, step)
+    with workspace.fleet(batches, tally) as fleet:
         rounds = [list(batches)] if on_failure == "continue" else [[name] for name in batches]
         for names in rounds:
             tally.begin(names)
@@ -133,6 +140,7 @@ class _Tally:
     """Listens in: counts per host, also of hosts that fail halfway, and how long each took."""
 
     listener: events.Listener
+    step: str = "setup"
     failed: dict[str, HostError] = field(default_factory=dict)
     _counts: dict[str, dict[str, int]] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
@@ -142,11 +150,11 @@ class _Tally:
     def begin(self, hosts: Sequence[str]) -> None:
         """The time of the hosts that are worked on next counts from now."""
         self._began = time.monotonic()
-        self.listener(events.StepStarted("setup", tuple(hosts)))
+        self.listener(events.StepStarted(self.step, tuple(hosts)))
 
     def end(self) -> None:
         """All hosts that were begun are through."""
-        self.listener(events.StepEnded("setup", time.monotonic() - self._began, failed=bool(self.failed)))
+        self.listener(events.StepEnded(self.step, time.monotonic() - self._began, failed=bool(self.failed)))
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:

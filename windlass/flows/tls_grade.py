@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from windlass.flows.workspace import Workspace
-    from windlass.hosts.channel import Result
     from windlass.hosts.fleet import Fleet
+    from windlass.hosts.results import Result
     from windlass.inventory import Host
 
 ROLE = "certificates"

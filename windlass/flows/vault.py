@@ -21,8 +21,9 @@ from windlass.stores.manifest import DUMP, Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
-    from windlass.hosts.channel import Answerer, Result, Sink
+    from windlass.hosts.channel import Answerer, Sink
     from windlass.hosts.fleet import Fleet
+    from windlass.hosts.results import Result
     from windlass.inventory import Backup, Environment
     from windlass.stores.store import Store
 

@@ -102,7 +102,7 @@ class Workspace:
             accept_new=self.accept_new,
             sudo_password=self.sudo_password,
             transport=host.transport or "paramiko",
-            keep_seconds=self.environment.keep_connections,
+            warm_seconds=self.environment.warm_seconds,
         )
 
 

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
-from windlass.hosts.channel import Channel, Confirmer, Result, nobody_confirms, open_over_ssh
+from windlass.hosts import rebooting
+from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
+from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
 from windlass.operations.operation import Operation
@@ -80,7 +82,7 @@ class Fleet:
 
         def work(host: str) -> tuple[Result, ...]:
             try:
-                results = self.channel(host).run(batches[host])
+                results = rebooting.run(self._line(host), batches[host])
             except HostError as error:
                 self._listener(events.HostEnded(host, error.message))
                 raise
@@ -88,6 +90,10 @@ class Fleet:
             return results
 
         return self.each(batches, work)
+
+    def _line(self, host: str) -> rebooting.Line:
+        """The way to a host that may reboot in the middle of its batch."""
+        return rebooting.Line(host, lambda: self.channel(host), lambda: self.drop(host), self._ending, self._listener)
 
     def run_same(self, hosts: Iterable[str], operations: Iterable[Operation]) -> Outcomes[tuple[Result, ...]]:
         """Run the same operations on each of these hosts."""

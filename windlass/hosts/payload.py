@@ -7,6 +7,7 @@ import marshal
 import shlex
 import sysconfig
 import zlib
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 
@@ -99,6 +100,9 @@ def spares() -> bytes:
         else:
             sources[name] = (library / f"{name}.py").read_bytes()
     sources["http"] = _HTTP.encode()
+    sources["hmac"] = sources["hmac"].replace(
+        b"import _hashlib as _hashopenssl", b"raise ImportError"
+    )  # its part in C differs by version
     return _modules({name: source for name, source in sources.items() if name not in _NOT_NEEDED})
 
 
@@ -116,21 +120,22 @@ def _modules(sources: dict[str, bytes]) -> bytes:
 
 def _block(content: bytes) -> bytes:
     """The length in eight digits, then the content compressed: what the stub's `r(int(r(8)))` reads."""
-    compressed = zlib.compress(content, 9)
+    compressed = zlib.compress(content, 6)  # 9 takes twice as long for half a percent
     return b"%08d" % len(compressed) + compressed
 
 
-def start_command(*, sudo: str, tag: str) -> str:
+def start_command(*, sudo: str, tag: str, words: Sequence[str] = ()) -> str:
     """The command line that finds a Python and starts the agent with it.
 
     sudo   the words that become root, for example `sudo -n`; empty to stay who one is
     tag    who is at work, shown to the host's administrators by `ps`
+    words  how many seconds the agent waits for a controller that it lost, and which process that is; or `attach`
     """
     one_line = _STUB.replace("\n", "~")
     stub = shlex.quote(f"exec({one_line!r}.replace('~',chr(10)))")
     script = (
         "for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
-        f'if command -v "$p" >/dev/null 2>&1; then exec {sudo} "$p" -I -S -u -c {stub} {shlex.quote(tag)}; fi; done; '
+        f'if command -v "$p" >/dev/null 2>&1; then exec {sudo} "$p" -I -S -u -c {stub} {shlex.join((tag, *words))}; fi; done; '
         "echo WINDLASS NO-PYTHON; exit 127"
     )
     return f"exec /bin/sh -c {shlex.quote(script)}"

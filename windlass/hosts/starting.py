@@ -9,8 +9,10 @@ import secrets
 import socket
 import time
 
+from windlass.agent.core.relay import ATTACH
 from windlass.errors import AgentFailed
 from windlass.hosts import payload
+from windlass.hosts.controller import identity
 from windlass.hosts.session import START_LIMIT, Opener, Session, lost
 from windlass.hosts.target import Target
 
@@ -18,9 +20,12 @@ MOST_NOISE = 65536  # bytes that a login may print
 
 
 class Starting:
-    """One start. `session` carries the command from the beginning; `finish` gives it the agent."""
+    """One start. `session` carries the command from the beginning; `finish` gives it the agent.
 
-    def __init__(self, target: Target, opener: Opener) -> None:
+    attach   not a new agent, but a way back to one that lost its connection
+    """
+
+    def __init__(self, target: Target, opener: Opener, *, attach: bool = False) -> None:
         self._target = target
         self._prompt = secrets.token_hex(12)
         self._heard = b""
@@ -28,7 +33,8 @@ class Starting:
         if target.sudo and target.user != "root":
             sudo = f"sudo -S -p {self._prompt}" if target.sudo_password else "sudo -n"
         tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
-        self.session: Session = opener(target, payload.start_command(sudo=sudo, tag=tag))
+        words = (ATTACH,) if attach else (f"{target.grace_seconds:g}", identity())
+        self.session: Session = opener(target, payload.start_command(sudo=sudo, tag=tag, words=words))
 
     def finish(self) -> bytes:
         """Send the agent, skip what a login shell may print up to the mark, and give what came behind it.

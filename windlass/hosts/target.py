@@ -19,9 +19,10 @@ class Target:
     known_hosts    the file that host keys are checked against; None means the user's and the system's
     accept_new     write down the key of a host never seen before; a changed key is refused all the same
     sudo           become root for the agent
+    transport      what carries the connection: Paramiko, or the system's own ssh
+    warm_seconds   how long ssh keeps a connection for the next run; 0 is for a login of its own
     sudo_password  what sudo asks for; None where it does not ask
-    transport      `paramiko`, or `openssh` for the program: keys in hardware, Kerberos, all of ssh_config
-    keep_seconds   with openssh: how long the connection stays open for the next run
+    grace_seconds  how long after the last word a lost connection may be taken up again; the agent waits as long; 0: not at all
     """
 
     name: str
@@ -36,4 +37,5 @@ class Target:
     sudo_password: Secret | None = None
     connect_seconds: float = 10.0
     transport: Transport = "paramiko"
-    keep_seconds: int = 0
+    warm_seconds: float = 60.0
+    grace_seconds: float = 45.0

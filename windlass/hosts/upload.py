@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from windlass.agent.core import frames
-from windlass.errors import OperationFailed
+from windlass.hosts.sources import Source, source
+from windlass.operations.local_tree import LocalTree
 
 
 class Uploads:
-    """The files that the host may ask for during one batch. A host grants credit as it writes; nothing is sent beyond it.
+    """The files and trees that the host may ask for during one batch. A host grants credit as it writes; nothing is sent beyond it.
 
     Leaving it closes the files that a host did not want to the end.
     """
 
-    def __init__(self, files: Mapping[str, Path], send: Callable[[bytes], None]) -> None:
+    def __init__(self, files: Mapping[str, Path | LocalTree], send: Callable[[bytes], None]) -> None:
         self._files = files
         self._send = send
-        self._open: dict[int, BinaryIO] = {}
+        self._open: dict[int, Source] = {}
         self._credit: dict[int, int] = {}
 
     def __enter__(self) -> Uploads:
@@ -39,7 +40,7 @@ class Uploads:
         if kind == frames.FETCH:
             if stream in self._open or body["sha256"] not in self._files:
                 raise frames.BrokenFrame(f"it asks for {body['sha256']:.80}, which was not offered")
-            self._open[stream] = _opened(self._files[body["sha256"]])
+            self._open[stream] = source(self._files[body["sha256"]], body)
             self._credit[stream] = body["window"]
         elif stream in self._open:
             self._credit[stream] += body["bytes"]
@@ -48,19 +49,10 @@ class Uploads:
     def _pump(self, stream: int) -> None:
         handle = self._open.get(stream)
         while handle is not None and self._credit[stream] > 0:
-            chunk = handle.read(min(frames.CHUNK, self._credit[stream]))
+            chunk = handle.read(min(frames.LARGE_CHUNK, self._credit[stream]))
             self._send(frames.encode_data(stream, chunk))
             self._credit[stream] -= len(chunk)
             if not chunk:
                 handle.close()
                 del self._open[stream], self._credit[stream]
                 return
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise OperationFailed(
-            f"{path} cannot be sent: {error.strerror}", tried=f"send {path}", hint="it was there a moment ago; run the same again"
-        ) from error

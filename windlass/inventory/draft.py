@@ -90,5 +90,9 @@ def _check_name(name: str, path: KeyPath, form: Any, tree: Tree, faults: Faults)
 
 
 def _complete(host: Host, general: General) -> Host:
-    given = {"user": host.user or general.user, "transport": host.transport or general.transport}
-    return host.model_copy(update={**given, "private_address": host.private_address or host.address})
+    completed = {
+        "user": host.user or general.user,
+        "transport": host.transport or general.transport,
+        "private_address": host.private_address or host.address,
+    }
+    return host.model_copy(update=completed)

@@ -31,7 +31,7 @@ class Environment:
     project      the folder that relative paths in it start from
     confirm      a person types the environment's name before anything is changed
     known_hosts  the file with the hosts' SSH keys; None leaves it to the user's own
-    keep_connections  seconds for which connections outlive a run
+    warm_seconds how long a connection of `transport: openssh` is kept for the next run
     notify       who is told of failures
     tree         what the files say and where
     """
@@ -43,7 +43,7 @@ class Environment:
     confirm: bool
     user: str
     known_hosts: Path | None
-    keep_connections: int
+    warm_seconds: float
     hosts: Mapping[str, Host]
     groups: Mapping[str, Group]
     applications: Mapping[str, Application]

@@ -19,11 +19,11 @@ class General(Entry):
     """Have a person type the environment's name before anything is changed; on its own true for an environment called production"""
     user: UserName = "deploy"
     """The user that logs in on hosts that name none; it may become root with sudo"""
+    transport: Transport = "paramiko"
+    """What carries the connections: Paramiko, or the system's own `ssh` (FIDO keys, GSSAPI, all of ssh_config)"""
+    warm_seconds: Annotated[float, Field(ge=0, le=86400)] = 60.0
+    """With `transport: openssh`: how long a connection is kept for the next run, in seconds; 0 for none"""
     known_hosts: str = ""
     """File with the hosts' SSH keys, from the project's folder; without it the user's own known_hosts counts"""
-    transport: Transport = "paramiko"
-    """What carries the connection: paramiko, or openssh, the program `ssh`, for keys in hardware, Kerberos and all of ssh_config"""
-    keep_connections: Annotated[int, Field(ge=0, le=86400)] = 0
-    """With openssh: seconds for which a connection stays open for the next run, which then needs no login; 0 closes it at once"""
     notify: Notify = Notify()
     """Who is told when a backup, a drill or a prune fails, and when it works again"""

@@ -97,7 +97,6 @@ Domain = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Template = Annotated[str, BeforeValidator(_template), _AnyScalar()]
-Transport = Literal["paramiko", "openssh"]
 RelativePath = Annotated[
     str,
     Matching(
@@ -109,7 +108,8 @@ RelativePath = Annotated[
 class Entry(BaseModel):
     """A part of the inventory: frozen, and nothing in it that is not known. A key with nothing behind it counts as absent."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Whatever is not used by this environment is never built; the rest is built once, when the first entry of it is read.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -124,6 +124,9 @@ class SecretReference(Entry):
 
     secret: SecretName
     """The name of a secret that the section `secrets:` declares"""
+
+
+Transport = Literal["paramiko", "openssh"]
 
 
 class Host(Entry):
@@ -141,7 +144,7 @@ class Host(Entry):
     jump: str = ""
     """Name of the host through which this one is reached"""
     transport: Transport | None = None
-    """`paramiko` or `openssh`; without it the environment's `transport`"""
+    """What carries the connection; without it the environment's `transport`"""
     labels: Mapping[str, Template] = {}
     """Free words about the host for templates and people, such as `zone: fra1`"""
     variables: Mapping[str, Mapping[str, Any] | None] = {}

@@ -21,6 +21,8 @@ BOOT_LIMIT = 60.0
 POWER_OFF_LIMIT = 30.0
 NSPAWN = Path("/run/systemd/nspawn")
 POWER_OFF_SIGNAL = signal.SIGRTMIN + 4  # what systemd understands as `poweroff`
+# nspawn, told to keep the unit it is in, ends with 133 when the host wants a reboot: whoever started it starts it again.
+_REBOOTING = 'while "$@"; [ $? -eq 133 ]; do :; done'
 _NESTING = ["--capability=all", "--system-call-filter=add_key keyctl bpf"]
 
 
@@ -59,7 +61,8 @@ def mount(host: LabHost, base: str, layers: tuple[str, ...]) -> Path:
 def launch(host: LabHost, bridge: str) -> None:
     """Start the host's init in the background; it goes on when this program ends."""
     command = [
-        *groups.launcher(host.machine), "systemd-nspawn", "--quiet", "--boot", f"--directory={host.folder / 'root'}",
+        *groups.launcher(host.machine), "sh", "-c", _REBOOTING, "sh",
+        "systemd-nspawn", "--quiet", "--boot", f"--directory={host.folder / 'root'}",
         f"--machine={host.machine}", f"--hostname={host.name}", "--register=no", "--keep-unit", f"--network-bridge={bridge}",
         "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe", *(_NESTING if host.docker else []),
     ]  # fmt: skip

@@ -12,7 +12,8 @@ from windlass.operations.operation import Operation
 class Lease(Operation):
     """Hold a lock until the connection ends. Fails if somebody else holds it, saying who, since when and what for.
 
-    The lock is a `flock(2)` of the agent's own process: the kernel frees it when the controller or the link dies.
+    The lock is a `flock(2)` of the agent's own process: the kernel frees it when that ends. An agent that lost its connection keeps
+    it for as long as its controller may come back, unless that is dead and a later run of the same machine asks for the lock.
 
     wait_seconds  how long to wait for it; a holder that has just died is gone within a second
     """

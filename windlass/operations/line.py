@@ -46,14 +46,15 @@ class Line(Operation):
         if self.absent and not text and self.match is None:
             raise InventoryError(f"no line of {self.path} is named to be absent", hint="give line or match")
         for expression in (self.match, self.after, self.before):
-            _check_expression(expression, self.path)
+            check_expression(expression, self.path)
 
     def title(self) -> str:
         what = self.match if self.match is not None else str(self.line)
         return f"{'no ' if self.absent else ''}line {what} in {self.path}"
 
 
-def _check_expression(expression: str | None, path: str) -> None:
+def check_expression(expression: str | None, path: str) -> None:
+    """Raises InventoryError for what is no regular expression."""
     try:
         re.compile(expression or "")
     except re.error as error:

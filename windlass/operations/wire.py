@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile, Operation
 from windlass.values import Command, Secret
 
@@ -19,26 +20,35 @@ class Batch:
     check   only say what would change
     go_on   a failed operation does not keep the later ones from running
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
+    before  of the first operations, which an earlier call did: whether each changed something. They are not done again
+    until   only the operations before this place are done by this call; all if None
     """
 
     operations: tuple[Operation, ...]
     check: bool = False
     go_on: bool = False
     secrets: tuple[Secret, ...] = ()
+    before: tuple[bool, ...] = ()
+    until: int | None = None
+
+    @property
+    def asked(self) -> tuple[Operation, ...]:
+        """The operations that this call is to do."""
+        return self.operations[len(self.before) : self.until]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """A batch as it travels: the call's body, and the local files the host may ask for by checksum."""
+    """A batch as it travels: the call's body, and the local files and trees the host may ask for by checksum."""
 
     body: dict[str, Any]
-    files: dict[str, Path]
+    files: dict[str, Path | LocalTree]
 
 
 def encode(batch: Batch) -> EncodedBatch:
     """Describe a batch for the agent. Raises ValueError if an operation refers to one that is not before it in the batch."""
     secrets: set[str] = set()
-    files: dict[str, Path] = {}
+    files: dict[str, Path | LocalTree] = {}
     _plain(batch.secrets, secrets, files)
     described = [_describe(operation, batch.operations, index, secrets, files) for index, operation in enumerate(batch.operations)]
     for operation in described:
@@ -46,7 +56,8 @@ def encode(batch: Batch) -> EncodedBatch:
             for index in watched:
                 described[index]["notifies"].append(f"{operation['identity']} {reaction}")
     body = {
-        "operations": described,
+        "operations": described[: batch.until],
+        "before": list(batch.before),
         "check": batch.check,
         "go_on": batch.go_on,
         "secrets": sorted(secrets, key=len, reverse=True),
@@ -55,7 +66,7 @@ def encode(batch: Batch) -> EncodedBatch:
 
 
 def _describe(
-    operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Path]
+    operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Path | LocalTree]
 ) -> dict[str, Any]:
     watched = operation.watched()
     return {
@@ -76,14 +87,22 @@ def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index
         raise ValueError(f"{operations[index].title()} refers to an operation that does not come before it") from None
 
 
-def _plain(value: object, secrets: set[str], files: dict[str, Path]) -> Any:
+def _offered(content: LocalFile | LocalTree, files: dict[str, Path | LocalTree]) -> dict[str, Any]:
+    """Content by its checksum, and noted as what the host may ask for."""
+    if isinstance(content, LocalFile):
+        files[content.sha256] = content.path
+        return {"sha256": content.sha256, "size": content.size}
+    files[content.digest] = content
+    return {"sha256": content.digest, "manifest": content.manifest, "skipped": content.skipped}
+
+
+def _plain(value: object, secrets: set[str], files: dict[str, Path | LocalTree]) -> Any:
     """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"sha256": …, "size": …}`."""
     if isinstance(value, Secret):
         secrets.update(value.shapes())
         return {"secret": value.reveal()}
-    if isinstance(value, LocalFile):
-        files[value.sha256] = value.path
-        return {"sha256": value.sha256, "size": value.size}
+    if isinstance(value, (LocalFile, LocalTree)):
+        return _offered(value, files)
     if isinstance(value, Command):
         return [_plain(argument, secrets, files) for argument in value.arguments]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

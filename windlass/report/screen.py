@@ -42,7 +42,7 @@ def open_view(stream: TextIO, progress: Progress, *, title: str, check: bool, ve
     return PlainReport(stream, progress, check=check, verbose=verbose)
 
 
-def masked(view: View, mask: Mask) -> events.Listener:
+def masked(view: events.Listener, mask: Mask) -> events.Listener:
     """The listener that a flow gets: no event reaches the view with a secret in it."""
 
     def tell(event: events.Event) -> None:

@@ -29,6 +29,8 @@ HELP: Mapping[str, str] = {
     "check": "only say what would change; nothing is touched",
     "diff": "show what changes in files",
     "json": "one JSON object on standard output, see docs/formats/json.md",
+    "junit": "write a file in JUnit's XML for CI: a testsuite for each host, a testcase for each operation",
+    "profile": "say where the time went: connecting, waiting, working, and which operations took longest",
     "verbose": "show what long programs on the hosts write, line by line, while they run",
     "yes": "do not ask for confirmation",
     "lab": "work on the environment's twin in the lab, see lab.up",

@@ -13,18 +13,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
 from windlass.errors import DONE, WindlassError
 from windlass.report.diffs import render_diffs, shared_diffs
-from windlass.report.errors import render_error
-from windlass.report.json_output import INTERRUPTED, hosts_object, write_document
+from windlass.report.errors import error_object, render_error
+from windlass.report.json_output import INTERRUPTED, STATUS, hosts_object, write_document
 from windlass.report.masking import Mask
 from windlass.report.progress import Progress
 from windlass.report.screen import wants_colour
+from windlass.report.summary import summary
 from windlass.values import new_run_id
+
+if TYPE_CHECKING:
+    from windlass.events import Event
+    from windlass.history.record import Record
+    from windlass.report.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +40,24 @@ class Outcome:
     result  the `result` member of the JSON document
     hosts   for each host, what is to be said of it beyond the counts: members of the JSON document's `hosts`
     text    the same for a person, on standard output
+    summary whether what failed and what changed is told before that, operation by operation
     error   what went wrong although there is a result, such as a FlowFailed
     """
 
     result: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     text: str = ""
+    summary: bool = False
     error: WindlassError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What a person wants to see of a run, whatever its task: `--verbose`."""
+    """What a person wants to see of a run, whatever its task: `--verbose`, `--profile`, `--junit FILE`."""
 
     verbose: bool = False
+    profile: bool = False
+    junit: str = ""
 
 
 @dataclass(slots=True)
@@ -58,11 +68,13 @@ class Run:
     environment: str = ""
     as_json: bool = False
     diffs: bool = False
+    check: bool = False
     folder: Path = field(default_factory=Path)
     id: str = field(default_factory=new_run_id)
     wishes: Wishes = field(default_factory=Wishes)
     mask: Mask = field(default_factory=Mask)
     progress: Progress = field(default_factory=Progress)
+    record: Record | None = None
 
 
 def leave(run: Run, work: Callable[[], Outcome]) -> None:
@@ -70,12 +82,50 @@ def leave(run: Run, work: Callable[[], Outcome]) -> None:
     outcome, error, code = _attempt(run, work)
     if error is not None:
         code = error.exit_code
+    _remember(run, error, code)
+    _for_machines(run, error)
     try:
         _show(run, outcome, error, code)
     except BrokenPipeError:  # whoever read our output has seen enough: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if code != DONE:
         raise Exit(code=code)
+
+
+def _remember(run: Run, error: WindlassError | None, code: int) -> None:
+    """Enter how the run ended, and say what could not be entered."""
+    if run.record is None:
+        return
+    run.record.end(run.progress.seconds, STATUS.get(code, "failed"), code, run.mask.value(error_object(error)) if error else None)
+    for warning in run.record.warnings:
+        sys.stderr.write(f"warning: {run.mask.text(warning)}\n")
+
+
+def _for_machines(run: Run, error: WindlassError | None) -> None:
+    """What CI reads: the JUnit file that was asked for, and annotations inside GitHub Actions."""
+    hosts = run.record.ledger.in_order() if run.record else []
+    if run.wishes.junit:
+        from windlass.report.junit import junit
+
+        name = f"{run.task} {run.environment}".strip()
+        text = run.mask.text(junit(name, hosts, error, run.progress.seconds))
+        try:
+            Path(run.wishes.junit).write_text(text, encoding="utf-8")
+        except OSError as fault:
+            sys.stderr.write(f"warning: {run.wishes.junit} could not be written: {fault.strerror}\n")
+    if error is not None and os.environ.get("GITHUB_ACTIONS") == "true":
+        from windlass.report.github import error_lines
+
+        sys.stderr.writelines(f"{run.mask.text(line)}\n" for line in error_lines(hosts, error))
+
+
+def _profile(run: Run) -> Profile | None:
+    """Where the time went, if somebody wants to know and any host was called."""
+    if not run.wishes.profile or run.record is None:
+        return None
+    from windlass.report.profile import profile_of
+
+    return profile_of(run.record.ledger.in_order(), run.progress.seconds)
 
 
 def guard(run: Run, body: Callable[[], None]) -> None:
@@ -138,12 +188,22 @@ def _show(run: Run, outcome: Outcome, error: WindlassError | None, code: int) ->
         return
     with run.progress.lock:
         diffs = shared_diffs(run.progress.hosts.values()) if run.diffs else []
-    for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), outcome.text):
+        told = summary(run.progress.hosts.values(), check=run.check) if outcome.summary else ""
+    for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), told, outcome.text, _profile_text(run)):
         if text:
             sys.stdout.write(run.mask.text(text.rstrip("\n")) + "\n")
     sys.stdout.flush()
     if error is not None:
         sys.stderr.write(run.mask.text(render_error(error, colour=wants_colour(sys.stderr))) + "\n")
+
+
+def _profile_text(run: Run) -> str:
+    profile = _profile(run)
+    if profile is None:
+        return ""
+    from windlass.report.profile import render_profile
+
+    return "\n" + render_profile(profile)
 
 
 def _document(run: Run, outcome: Outcome, code: int) -> dict[str, Any]:
@@ -152,7 +212,8 @@ def _document(run: Run, outcome: Outcome, code: int) -> dict[str, Any]:
         hosts = hosts_object(run.progress, diffs=run.diffs)
     for name, members in outcome.hosts.items():
         hosts[name] = hosts.get(name, {}) | dict(members)
-    return {
+    profile = _profile(run)
+    document = {
         "run": run.id,
         "task": run.task,
         "environment": run.environment,
@@ -163,6 +224,7 @@ def _document(run: Run, outcome: Outcome, code: int) -> dict[str, Any]:
         "result": dict(outcome.result),
         "error": None,
     }
+    return document | ({"profile": profile.as_object()} if profile else {})
 
 
 @contextmanager
@@ -171,4 +233,17 @@ def watched(run: Run, *, title: str, check: bool) -> Iterator[Callable[[Any], No
     from windlass.report.screen import masked, open_view
 
     with open_view(sys.stderr, run.progress, title=title, check=check, verbose=run.wishes.verbose) as view:
-        yield masked(view, run.mask)
+        yield masked(_recorded(run, view), run.mask)
+
+
+def _recorded(run: Run, view: Callable[[Event], None]) -> Callable[[Event], None]:
+    """What is shown is recorded, too."""
+    record = run.record
+    if record is None:
+        return view
+
+    def tell(event: Event) -> None:
+        record(event)
+        view(event)
+
+    return tell

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke.exceptions import ParseError
-from invoke.program import Program
+from windlass.tasks import lean
 
-import windlass
-from windlass.errors import WRONG_USAGE
+lean.start()
+
+from invoke.exceptions import ParseError  # noqa: E402 - after the line above, which is about it
+from invoke.program import Program  # noqa: E402
+
+import windlass  # noqa: E402
+from windlass.errors import WRONG_USAGE  # noqa: E402
 
 if TYPE_CHECKING:
     from invoke.collection import Collection

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import getpass
+import shlex
+import socket
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener, RunStarted
@@ -12,6 +17,7 @@ from windlass.tasks.door import Outcome, Run, leave, watched
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
+    from windlass.history.record import Record
 
 Answer = Mapping[str, Any] | Outcome
 
@@ -35,10 +41,12 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
             run_flow("deploy", Options(env=env, json=json, yes=yes), work)
     """
     project = project_folder()
-    run = Run(task=task, environment=options.env, as_json=options.json, diffs=options.diff, folder=project, wishes=wishes())
+    run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())
+    run.diffs, run.check = options.diff, options.check
 
     def whole() -> Outcome:
         workspace = _open(run, options)
+        run.record = _record(run, options)
         if changes and workspace.asks and not options.check:
             confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
         with watched(run, title=_title(run, options), check=options.check) as listener:
@@ -54,6 +62,26 @@ def run_alone(task: str, options: Options, work: Callable[[], Answer]) -> None:
     """The same for tasks that need no environment, such as those of the lab."""
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project_folder())
     leave(run, lambda: _outcome(work()))
+
+
+def _record(run: Run, options: Options) -> Record:
+    from windlass.history.database import RunRow
+    from windlass.history.record import Record
+
+    row = RunRow(
+        run=run.id,
+        task=run.task,
+        environment=f"{run.environment} (lab)" if options.lab else run.environment,
+        command=run.mask.text(shlex.join([_program(), *sys.argv[1:]])),
+        operator=f"{getpass.getuser()}@{socket.gethostname()}",
+        checked=options.check,
+    )
+    return Record(run.folder / ".windlass", row)
+
+
+def _program() -> str:
+    """What a person types to run a task: `windlass` or `invoke`."""
+    return "windlass" if Path(sys.argv[0]).name == "windlass" else "invoke"
 
 
 def _title(run: Run, options: Options) -> str:

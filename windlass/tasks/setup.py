@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from windlass.tasks.door import Outcome
 
 
+MOST_NAMES = 8  # hosts that a sentence names
+
+
 @command(on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)")
 def setup(
     _context: Context,
@@ -79,16 +82,20 @@ def outcome_of(result: SetupResult, *, check: bool) -> Outcome:
         },
         hosts={name: {"round_trips": host.round_trips, "seconds": host.seconds} for name, host in result.hosts.items()},
         text="" if failed else _sentence(result, check=check),
+        summary=True,
         error=result.error(),
     )
 
 
 def _sentence(result: SetupResult, *, check: bool) -> str:
+    from windlass.values import counted
+
     touched = [name for name, host in result.hosts.items() if host.changed or host.unknown]
     if not touched:
         return f"nothing {'would change' if check else 'had to change'} on {_hosts(len(result.hosts))}"
     word = "would change" if check else "changed"
-    return f"{result.changed} operations {word} on {', '.join(touched)}; {_hosts(len(result.hosts))} in all"
+    where = ", ".join(touched) if len(touched) <= MOST_NAMES else _hosts(len(touched))
+    return f"{counted(result.changed, 'operation')} {word} on {where}; {_hosts(len(result.hosts))} in all"
 
 
 def _hosts(count: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 from typing import Optional, Sequence
 
 from windlass.agent.core import process
@@ -23,3 +25,17 @@ def change_accounts(command: Sequence[str], context: Context, give: Optional[str
             context.note("waiting for the lock of /etc/passwd")
         context.wait(1.0)
     raise OperationError("%s ended with status %d" % (command[0], completed.status), last_lines=completed.last_lines())
+
+
+def need_account(kind: str, name: str, context: Context) -> None:
+    """Insist on a user or a group; in a check an earlier operation may be what makes it. Raises OperationError."""
+    try:
+        if kind == "user":
+            pwd.getpwnam(name)
+        else:
+            grp.getgrnam(name)
+    except KeyError:
+        if not (context.check and (context.expected(kind, name) or context.expects_surprises())):
+            raise OperationError(
+                "there is no %s %s on this host" % (kind, name), hint="add a %s before this operation" % kind.capitalize()
+            ) from None

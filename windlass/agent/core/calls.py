@@ -22,6 +22,8 @@ def read(body: bytes) -> Dict[str, Any]:
             _check_indexes(wanted, index)
         _check_texts(operation["notifies"])
     _check_texts(call["secrets"])
+    if not isinstance(call.get("before", []), list):
+        raise BrokenFrame("not a list of what is done: %.80r" % (call["before"],))
     return call
 
 

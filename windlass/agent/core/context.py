@@ -9,6 +9,7 @@ import threading
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from windlass.agent.core import frames
+from windlass.agent.core.known import Known
 from windlass.agent.core.outcome import OperationError
 
 STATE = "/var/lib/windlass"  # what must outlive a reboot: notifications that are owed
@@ -21,6 +22,9 @@ class Context:
     check       nothing on the host may change
     gone        set when the controller is gone: long waits end early, no further operation starts
     cancelled   set when the controller wants this batch to end early, in the same way
+    controller  which process it is, for the controllers of other agents
+    on_trial    a change waits for somebody who comes in anew
+    known       what the host has said already in this batch
     kept        things that live as long as the agent's process (open lock files)
     """
 
@@ -30,7 +34,10 @@ class Context:
         self.secrets = secrets
         self.gone = threading.Event()
         self.cancelled = threading.Event()
+        self.controller = ""
+        self.on_trial = False
         self.kept: Dict[str, Any] = {}
+        self.known = Known()
         self.streams: Dict[int, "queue.Queue[bytes]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
         self._next_stream = 1
@@ -99,12 +106,15 @@ class Context:
         if self.cancelled.is_set():
             raise OperationError("the controller went away" if self.gone.is_set() else "interrupted")
 
-    def fetch(self, sha256: str) -> Iterator[bytes]:
-        """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off."""
+    def fetch(self, sha256: str, **wish: Any) -> Iterator[bytes]:
+        """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off.
+
+        A wish narrows it: `want` which files of a tree, from and to, `squeeze` them with zlib; or `delta`, what an old file has.
+        """
         stream, self._next_stream = self._next_stream, self._next_stream + 1
         incoming: "queue.Queue[bytes]" = queue.Queue()
         self.streams[stream] = incoming
-        self.send(frames.encode(frames.FETCH, {"stream": stream, "sha256": sha256, "window": frames.WINDOW}))
+        self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, sha256=sha256, window=frames.WINDOW)))
         taken = 0
         try:
             while True:

@@ -26,7 +26,17 @@ def facts() -> Dict[str, Any]:
         "user_id": os.geteuid(),
         "systemd": os.path.isdir("/run/systemd/system"),
         "clock": time.time(),
+        "boot_id": _boot_id(),
     }
+
+
+def _boot_id() -> str:
+    """Another one after each boot."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as handle:
+            return handle.read().strip()
+    except OSError:
+        return ""
 
 
 def _os_release() -> Dict[str, str]:

@@ -9,6 +9,9 @@ Bodies are JSON objects, but for DATA, whose body is a stream number (unsigned 3
                           FATAL the agent broke
                           LIVE the last lines of a program that runs
                           ARMED a change is about to be made that has to be confirmed, and again when it is made
+    both, on a new connection of an old line, before all else and not counted: LINE how many bytes of whole frames were heard
+
+PING says how many bytes of whole frames were heard since the hello (the agent: since its start), so that they need not be kept.
 """
 
 from __future__ import annotations
@@ -20,9 +23,10 @@ from typing import Any, Callable, Dict, Tuple
 HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
-ASK, ANSWER, LIVE = b"U", b"V", b"L"
+ASK, ANSWER, LIVE, LINE = b"U", b"V", b"L", b"W"
 
 CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its headers
+LARGE_CHUNK = 256_000  # a DATA frame to a host: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 
@@ -46,12 +50,16 @@ REQUIRED: Dict[bytes, Dict[str, Any]] = {
     },
 }  # fmt: skip
 OPTIONAL: Dict[bytes, Dict[str, Any]] = {
+    HELLO: {"line": dict},
+    PING: {"heard": int},
+    LINE: {"heard": int, "token": str},
     RESULT: {
         "summary": str, "diff": str, "data": dict, "seconds": _NUMBER, "message": str, "hint": str, "last_lines": list,
     },
 }  # fmt: skip
 
 _HEADER = struct.Struct("!Ic")
+HEADER_SIZE = _HEADER.size
 _STREAM = struct.Struct("!I")
 
 

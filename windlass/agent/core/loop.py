@@ -1,8 +1,8 @@
 """The agent's life: say hello, run batches as they come, and end when the controller does.
 
-A thread reads frames; operations run one after the other in the main thread. If no frame comes for `IDLE_LIMIT` seconds, or
-the channel ends, the controller is gone: the operation under way is finished (programs like dpkg must not be cut off),
-no further one starts, and the process ends, which frees its locks.
+A thread reads frames; operations run one after the other in the main thread. When the connection ends, or no frame comes for long,
+the operation under way is finished (programs like dpkg must not be cut off) and no further one starts. If the controller
+comes back in time (see `lifeline`), the batch goes on; if not, it is gone: the process ends, which frees its locks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import queue
-import select
+import signal
 import sys
 import threading
 import time
@@ -21,90 +21,43 @@ from windlass.agent.core import calls, frames, listening, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.foresight import Foresight
+from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
-
-IDLE_LIMIT = 30.0
+from windlass.agent.core.relay import ATTACH, relay
 
 
 class Loop:
-    """Reads frames from `source`, writes frames to `sink` (file descriptors)."""
+    """Takes batches from a line and tells it what they come to."""
 
-    def __init__(self, source: int, sink: int) -> None:
-        self._source = source
-        self._sink = sink
-        self._write_lock = threading.Lock()
+    def __init__(self, source: int, sink: int, grace: float = 0.0, controller: str = "") -> None:
         self._calls: "queue.Queue[Optional[Dict[str, Any]]]" = queue.Queue()
-        self._context = Context(self.send)
-        self._last_heard = time.monotonic()
+        self._line = Lifeline(source, sink, grace, on_trial=lambda: self._context.on_trial)
+        self._context = Context(self._line.send)
+        self._context.controller = controller
+        signal.signal(NOBODY_COMES, lambda _number, _frame: self._line.end_soon())
         self._pinged = threading.Event()
-        listening.audience = listening.Audience(self.offer, self._context.mask)
+        listening.audience = listening.Audience(self._line.offer, self._context.mask)
         self._foresight = Foresight()
 
     def run(self) -> None:
-        self.send(frames.encode(frames.HELLO, facts()))
-        for target in (self._read_frames, self._watch, self._answer):
-            threading.Thread(target=target, daemon=True).start()
+        line = self._line.open(self._take, self._leave)
+        self._line.send(frames.encode(frames.HELLO, dict(facts(), line=line)))
+        self._line.listen()
+        threading.Thread(target=self._answer, daemon=True).start()
         while True:
             call = self._calls.get()
             if call is None:
                 return
             self._batch(call)
 
-    def send(self, frame: bytes) -> None:
-        """Wait for room on the wire, but not for a controller that is gone: nobody will ever read what stands in the pipe."""
-        with self._write_lock:
-            self._push(frame)
-
-    def offer(self, frame: bytes) -> bool:
-        """Send a frame of at most PIPE_BUF bytes if there is room for it right now, and say whether it was sent."""
-        if not self._write_lock.acquire(blocking=False):
-            return False
-        try:
-            if self._context.gone.is_set() or not select.select([], [self._sink], [], 0)[1]:
-                return False
-            self._push(frame)
-        finally:
-            self._write_lock.release()
-        return True
-
-    def _push(self, frame: bytes) -> None:
-        view = memoryview(frame)
-        try:
-            while view and not self._context.gone.is_set():
-                if select.select([], [self._sink], [], 1.0)[1]:
-                    view = view[os.write(self._sink, view[: select.PIPE_BUF]) :]  # so much fits without waiting
-        except OSError:
-            self._leave()
-
     def break_down(self, trace: str) -> None:
         """Tell of a fault of the agent itself."""
-        self.send(frames.encode(frames.FATAL, {"message": self._context.mask(trace)[-2000:]}))
+        self._line.send(frames.encode(frames.FATAL, {"message": self._context.mask(trace)[-2000:]}))
 
     def _leave(self) -> None:
         self._context.gone.set()
         self._context.cancelled.set()
         self._calls.put(None)
-
-    def _read_exactly(self, length: int) -> bytes:
-        pieces = []
-        while length:
-            piece = os.read(self._source, min(length, 1 << 20))
-            if not piece:
-                raise EOFError
-            pieces.append(piece)
-            length -= len(piece)
-        return b"".join(pieces)
-
-    def _read_frames(self) -> None:
-        kind = b""
-        try:
-            while kind != frames.BYE:
-                kind, body = frames.read(self._read_exactly)
-                self._last_heard = time.monotonic()
-                self._take(kind, body)
-        except (EOFError, OSError, frames.BrokenFrame):
-            pass
-        self._leave()
 
     def _take(self, kind: bytes, body: bytes) -> None:
         if kind == frames.CALL:
@@ -117,41 +70,43 @@ class Loop:
             answer = frames.decode(body, kind)
             self._context.answered(answer["number"], answer["answer"])
         elif kind == frames.PING:
+            self._line.forget(frames.decode(body, kind).get("heard", 0))
             self._pinged.set()
         elif kind == frames.CANCEL:
             self._context.cancelled.set()
+        if self._line.has_news():
+            self._pinged.set()
 
     def _answer(self) -> None:
         """Answers to pings wait for room on the wire; who reads frames must not, or a slow reader would look like none."""
         while True:
             self._pinged.wait()
             self._pinged.clear()
-            self.send(frames.encode(frames.PING, {}))
-
-    def _watch(self) -> None:
-        while not self._context.gone.wait(1.0):
-            if time.monotonic() - self._last_heard > IDLE_LIMIT:
-                self._leave()
+            self._line.ping()
 
     def _batch(self, call: Dict[str, Any]) -> None:
         context = self._context
         context.begin(bool(call["check"]), tuple(call["secrets"]))
-        changed: List[bool] = []
+        context.known.begin(call["operations"])
+        changed: List[bool] = [each is True for each in call.get("before", [])]
         failed = False
         self._foresight = Foresight()
         for index, operation in enumerate(call["operations"]):
+            if index < len(changed):
+                continue  # an earlier call did it, before a reboot
+            self._line.wait_for_somebody()
             if context.gone.is_set():
                 return
             if failed or context.cancelled.is_set() or not _wanted(operation, changed):
                 changed.append(False)
-                self.send(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
+                self._line.send(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
                 continue
-            self.send(frames.encode(frames.START, {"index": index}))
+            self._line.send(frames.encode(frames.START, {"index": index}))
             result = self._perform(operation, changed)
             changed.append(bool(result.get("changed")))
             failed = result["status"] == "failed" and not call["go_on"]
-            self.send(frames.encode(frames.RESULT, dict(result, index=index)))
-        self.send(frames.encode(frames.DONE, {}))
+            self._line.send(frames.encode(frames.RESULT, dict(result, index=index)))
+        self._line.send(frames.encode(frames.DONE, {}))
 
     def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
         started = time.monotonic()
@@ -166,6 +121,7 @@ class Loop:
         except Exception as error:
             message, hint = trouble.explained(error)
             result = self._failure(message, hint, [] if hint else traceback.format_exc().splitlines()[-12:], {})
+        self._context.known.after(operation["kind"], result["status"])
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
 
@@ -222,15 +178,21 @@ def _run(operation: Dict[str, Any], context: Context, changed: List[bool]) -> Ou
 
 
 def main() -> None:
-    """Entry point on the host: frames on stdin and stdout; nothing else can write to that stdout afterwards."""
+    """Entry point on the host. Its words: who is at work; how many seconds a lost controller may stay away, or `attach`; which
+    process the controller is."""
+    grace, controller = (sys.argv[2:] + ["", ""])[:2]
+    if grace == ATTACH:
+        relay()
+        return
     sink = os.dup(1)
-    os.dup2(2, 1)
+    os.dup2(2, 1)  # nothing else can write to the line afterwards
     source = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.umask(0o022)
     os.chdir("/")
-    loop = Loop(source, sink)
+    _outlive_the_connection()
+    loop = Loop(source, sink, float(grace or 0), controller)
     try:
         loop.run()
     except BaseException:
@@ -238,3 +200,12 @@ def main() -> None:
         raise
     sys.stderr.flush()
     os._exit(0)  # the reader thread may hang in read(2) for ever
+
+
+def _outlive_the_connection() -> None:
+    """The end of the login must not be that of the operation under way: no hang-up, and a session of our own if that may be."""
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)  # not ignored: the programs that we start would inherit that
+    try:
+        os.setsid()
+    except PermissionError:
+        pass

@@ -11,11 +11,12 @@ from typing import Any
 
 from windlass.inventory.sops import keys
 from windlass.inventory.sops.cipher import KEY_BYTES, seal, unseal
-from windlass.inventory.sops.tree import PLAIN_SUFFIX, Leaf, Tree, parse
+from windlass.inventory.sops.tree import PLAIN_SUFFIX, Leaf, Tree, encrypts, parse
 
 PEOPLE = f"people{PLAIN_SUFFIX}"
 VERSION = "3.9.4"  # of SOPS, whose format this is
 _SEALED_COMMENT = re.compile(r"^#(ENC\[.*,type:comment\])$", re.MULTILINE)
+EMPTY = '""'  # an empty text stays as it is in SOPS's format; with nothing at all there it would be no text
 _OTHER_KEYS = ("pgp", "kms", "gcp_kms", "hckms", "azure_kv", "hc_vault")
 
 
@@ -45,7 +46,7 @@ class Document:
         for name, value in changes.items():
             if value is not None and self.values.get(name) == value:
                 continue
-            line = "" if value is None else f"{_key(name)}: {seal(value, self.data_key, f'{name}:')}\n"
+            line = "" if value is None else f"{_key(name)}: {seal(value, self.data_key, f'{name}:') or EMPTY}\n"
             body = _with_entry(body, name, line)
         made = _signed(body, section, self.data_key, now)
         for name, value in changes.items():
@@ -72,6 +73,11 @@ class Document:
         foreign = [name for name in _OTHER_KEYS if self.tree.metadata.get(name) not in (None, "", [])]
         if foreign:
             raise ValueError(f"has keys of another kind ({', '.join(foreign)}): only the sops program can wrap for them")
+        hidden = [name for name in people if encrypts(self.tree.metadata)((PEOPLE, name))]
+        if hidden:
+            raise ValueError(
+                f"has a rule in `sops:` that encrypts {PEOPLE}.{hidden[0]}: only the sops program can wrap for people here"
+            )
         listed = f"{PEOPLE}:\n" + "".join(f'    "{name}": {recipient}\n' for name, recipient in sorted(people.items()))
         rest = _with_entry(body, PEOPLE, "")
         rule = {

@@ -18,7 +18,8 @@ _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
 _RULES = ("unencrypted_suffix", "encrypted_suffix", "unencrypted_regex", "encrypted_regex")
 _NOT_HERE = ("key_groups", "shamir_threshold", "unencrypted_comment_regex", "encrypted_comment_regex")
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_FLOAT = re.compile(r"[-+]?(\.\d+|\d+\.\d*)([eE][-+]?\d+)?")
+_FLOAT = re.compile(r"[-+]?(\.\d+|\d+\.\d*|\d+(?=[eE]))([eE][-+]?\d+)?")
+_BEYOND = {".inf": "+Inf", "+.inf": "+Inf", "-.inf": "-Inf", ".nan": "NaN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def parse(text: str) -> Tree:
     if list(entries)[-1] != SECTION:
         raise ValueError("should have `sops:` as its last entry")
     metadata = _plain(entries.pop(SECTION))
-    encrypted = _rule(metadata)
+    encrypted = encrypts(metadata)
     leaves = [leaf for name, node in entries.items() for leaf in _leaves(node, (name,), encrypted)]
     return Tree(tuple(leaves), metadata)
 
@@ -108,7 +109,7 @@ def _as_hashed(word: str) -> str:
         return word.title()
     if _FLOAT.fullmatch(word):
         return f"{Decimal(repr(float(word))):f}".removesuffix(".0")
-    return word
+    return _BEYOND.get(word.lower(), word)
 
 
 def _plain(node: yaml.Node) -> dict[str, Any]:
@@ -128,8 +129,8 @@ def _words(node: yaml.Node) -> Any:
     return [_words(value) for value in node.value] if isinstance(node, yaml.SequenceNode) else str(node.value)
 
 
-def _rule(metadata: Mapping[str, Any]) -> Callable[[tuple[str, ...]], bool]:
-    """Which values SOPS encrypts: any part of the path may decide."""
+def encrypts(metadata: Mapping[str, Any]) -> Callable[[tuple[str, ...]], bool]:
+    """Which values SOPS encrypts by what it wrote about a file: any part of the path may decide."""
     given = [name for name in _RULES if metadata.get(name)]
     if len(given) > 1:
         raise ValueError(f"has {' and '.join(given)} in `sops:`, of which there may be one")

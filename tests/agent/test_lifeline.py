@@ -1,0 +1,138 @@
+"""A line whose connection dies: the agent waits, the controller comes back, and both go on where they were."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import LocalSession
+from windlass import events
+from windlass.agent.core import frames
+from windlass.errors import ConnectionFailed
+from windlass.hosts.channel import Channel
+from windlass.hosts.target import Target
+from windlass.operations.build import SendFile
+from windlass.operations.command import Run
+from windlass.operations.file import File
+from windlass.operations.operation import LocalFile
+from windlass.operations.wire import Batch
+
+HERE = Target(name="here", address="127.0.0.1", sudo=False, grace_seconds=20.0)
+
+
+class Breaking(LocalSession):
+    """A line that dies after so many bytes, in the middle of a frame, and whose processes do not notice."""
+
+    sessions: list[Breaking]
+    most_in: int
+    most_out: int
+
+    def __init__(self, target: Target, command: str) -> None:
+        super().__init__(target, command)
+        self.sessions.append(self)
+        self.number = len(self.sessions)
+
+    def receive(self, most: int) -> bytes:
+        if self.number > 1 and self.number % 2 == 0:  # every second connection is good for nothing
+            raise ConnectionResetError("reset by peer")
+        left = self.most_in * self.number - self.received
+        if left <= 0:
+            raise ConnectionResetError("reset by peer")
+        return super().receive(min(most, left))
+
+    def send(self, data: bytes) -> None:
+        left = self.most_out * self.number - self.sent
+        if len(data) > left:
+            super().send(data[: max(0, left)])
+            raise BrokenPipeError("broken pipe")
+        super().send(data)
+
+    def close(self) -> None:
+        """As a connection that is reset from afar: nobody tells the agent."""
+
+
+@pytest.fixture
+def breaking() -> Iterator[type[Breaking]]:
+    kind: type[Breaking] = type("BreakingHere", (Breaking,), {"sessions": [], "most_in": 1 << 40, "most_out": 1 << 40})
+    yield kind
+    for session in kind.sessions:
+        LocalSession.close(session)
+
+
+def test_streams_both_ways_arrive_whole_however_often_the_line_dies(breaking: type[Breaking], tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(6_000_000))
+    breaking.most_in, breaking.most_out = 2_000_000, 1_500_000
+    told: list[events.Event] = []
+    received: list[bytes] = []
+    count = Run(command=f"echo run >> {tmp_path}/ran")
+    copy = File(path=str(tmp_path / "copy"), content=LocalFile.of(source), owner="", group="")
+
+    channel = Channel(HERE, told.append, opener=breaking)
+    channel.run(Batch((count, copy, SendFile(path=str(source)), count)), sink=lambda _stream, chunk: received.append(chunk))
+    channel.close()
+
+    assert (tmp_path / "copy").read_bytes() == source.read_bytes()
+    assert b"".join(received) == source.read_bytes()
+    assert (tmp_path / "ran").read_text() == "run\nrun\n"
+    assert len(breaking.sessions) > 4
+    assert "attached again after" in str(told)
+
+
+def test_an_agent_that_is_gone_is_not_waited_for(breaking: type[Breaking], tmp_path: Path) -> None:
+    channel = Channel(HERE, opener=breaking)
+    kill = Run(command=f"kill -KILL $PPID; echo ran >> {tmp_path}/ran")
+
+    with pytest.raises(ConnectionFailed, match="and could not be taken up again: its agent is gone"):
+        channel.run(Batch((kill, kill)))
+
+
+def knock(facts: dict[str, str], token: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(10)
+        door.connect(facts["path"])
+        door.sendall(frames.encode(frames.LINE, {"token": token, "heard": 0}))
+        return door.recv(100)
+
+
+def test_nobody_comes_in_without_the_token() -> None:
+    channel = Channel(HERE, opener=LocalSession)
+    door = channel._line._door
+
+    assert knock(door, "0" * 32) == b""
+    assert [path.stat().st_mode & 0o777 for path in (Path(door["path"]).parent, Path(door["path"]))] == [0o700, 0o600]
+    assert channel.run(Batch((Run(command="echo still here"),)))[0].data["output"] == "still here\n"
+    assert "token" not in str(channel.facts)
+    channel.close()
+    assert not Path(door["path"]).exists()
+
+
+def test_an_agent_to_which_nobody_comes_back_ends() -> None:
+    channel = Channel(dataclasses.replace(HERE, grace_seconds=0.5), opener=LocalSession)
+    process = channel._line._session.process  # type: ignore[attr-defined]
+    door = channel._line._door["path"]
+
+    channel._line.hang_up()  # without a goodbye; the session waits for the process
+
+    assert process.returncode == 0
+    assert not Path(door).exists()
+
+
+def test_an_agent_told_that_its_controller_is_dead_ends_at_once() -> None:
+    channel = Channel(dataclasses.replace(HERE, grace_seconds=300.0), opener=LocalSession)
+    process = channel._line._session.process  # type: ignore[attr-defined]
+    began = time.monotonic()
+
+    (result,) = channel.run(Batch((Run(command="echo $PPID"),)))
+    os.kill(int(result.data["output"]), signal.SIGUSR1)
+
+    assert process.wait(10) == 0
+    assert time.monotonic() - began < 10
+    channel.close()

@@ -1,0 +1,93 @@
+"""Trees and large files over the wire: what travels, and what happens when they change on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import local_channel
+from windlass.errors import OperationFailed
+from windlass.hosts.channel import Channel
+from windlass.operations.file import File
+from windlass.operations.local_tree import LocalTree
+from windlass.operations.operation import LocalFile
+from windlass.operations.tree import Tree
+from windlass.operations.wire import Batch
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    opened = local_channel()
+    yield opened
+    opened.close()
+
+
+def sent(channel: Channel, operation: File | Tree) -> int:
+    """How many bytes went to the host for an operation that must change something."""
+    before = channel.bytes_sent
+    (result,) = channel.run(Batch((operation,)))
+    assert result.status == "changed"
+    return channel.bytes_sent - before
+
+
+def test_of_a_large_file_only_the_changed_blocks_travel(channel: Channel, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    content = os.urandom(5_000_000)
+    source.write_bytes(content)
+    assert sent(channel, File(path=str(target), content=LocalFile.of(source), owner="", group="")) > 5_000_000
+    source.write_bytes(content[:2_000_000] + b"inserted" + content[2_000_000:])
+
+    second = sent(channel, File(path=str(target), content=LocalFile.of(source), owner="", group=""))
+
+    assert target.read_bytes() == source.read_bytes()
+    assert second < 20_000
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    for number in range(300):
+        folder = root / str(number % 7)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / str(number)).write_bytes(os.urandom(number * 10))
+    return root
+
+
+def test_of_a_tree_only_what_differs_travels(channel: Channel, tree: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    first = sent(channel, Tree(source=LocalTree.of(tree), path=str(target), owner="", group=""))
+    (tree / "3" / "10").write_text("changed")
+    second = sent(channel, Tree(source=LocalTree.of(tree), path=str(target), owner="", group=""))
+    trips = channel.round_trips
+    (again,) = channel.run(Batch((Tree(source=LocalTree.of(tree), path=str(target), owner="", group=""),)))
+
+    assert again.status == "ok"
+    assert channel.round_trips == trips + 1
+    assert first > 440_000
+    assert second < 40_000  # the description of 300 files, and one file
+    assert (target / "3" / "10").read_text() == "changed"
+
+
+def test_a_file_that_changes_while_it_is_sent_leaves_everything_as_it_was(channel: Channel, tree: Path, tmp_path: Path) -> None:
+    described = LocalTree.of(tree)
+    target = tmp_path / "target"
+    target.mkdir()
+    (tree / "0" / "28").write_bytes(os.urandom(280))
+
+    with pytest.raises(OperationFailed, match="changed while it was sent"):
+        channel.run(Batch((Tree(source=described, path=str(target), owner="", group=""),)))
+
+    assert list(target.iterdir()) == []
+    assert channel.is_open
+
+
+def test_a_file_that_became_shorter_is_named(tree: Path, tmp_path: Path) -> None:
+    described = LocalTree.of(tree)
+    (tree / "0" / "28").write_bytes(b"")
+    channel = local_channel()
+
+    with pytest.raises(OperationFailed, match="28 became shorter"):
+        channel.run(Batch((Tree(source=described, path=str(tmp_path / "target"), owner="", group=""),)))

@@ -1,0 +1,69 @@
+"""What an unchanged host costs, in exact numbers, and that what was asked once for a batch is never stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.conftest import LabHosts, TestHost
+from windlass.hosts.channel import Channel
+from windlass.operations.command import Run
+from windlass.operations.package import Package
+from windlass.operations.service import Service
+from windlass.operations.wire import Batch
+from windlass.values import Command
+
+pytestmark = pytest.mark.lab
+# The real programs, each behind one that counts.
+COUNTERS = """
+for name in systemctl dpkg-query; do
+    printf '#!/bin/sh\\necho %s >>/run/programs\\nexec /usr/bin/%s "$@"\\n' $name $name >/usr/local/bin/$name
+    chmod +x /usr/local/bin/$name
+done
+"""
+
+
+@pytest.fixture(scope="module")
+def host(lab_hosts: LabHosts) -> TestHost:
+    return lab_hosts("known", ["one"])["one"]
+
+
+@pytest.fixture
+def channel(host: TestHost) -> Iterator[Channel]:
+    opened = Channel(host.target)
+    yield opened
+    opened.close()
+
+
+def test_an_unchanged_host_is_asked_twice_for_any_number_of_packages_and_services(host: TestHost, channel: Channel) -> None:
+    host.shell(COUNTERS)
+    operations = (
+        *(Package(names=(name,)) for name in ("cron", "sudo", "procps")),
+        *(Service(name=name) for name in ("cron", "ssh", "dbus")),
+    )
+
+    results = channel.run(Batch(operations))
+
+    assert {result.status for result in results} == {"ok"}
+    assert sorted(host.shell("cat /run/programs; rm /run/programs /usr/local/bin/systemctl /usr/local/bin/dpkg-query").split()) == [
+        "dpkg-query",
+        "systemctl",
+    ]
+    assert channel.round_trips == 2  # the hello, and the batch
+
+
+def test_what_a_command_changes_is_seen_by_what_comes_after_it(channel: Channel) -> None:
+    stop, remove = Command.of("systemctl", "stop", "cron"), Command.of("dpkg", "--force-all", "--purge", "curl")
+    operations = (
+        Service(name="cron"),
+        Run(command=stop),
+        Service(name="cron"),
+        Package(names=("curl",)),
+        Run(command=remove),
+        Package(names=("curl",), absent=True),
+    )
+
+    results = channel.run(Batch(operations))
+
+    assert [result.status for result in results] == ["ok", "changed", "changed", "ok", "changed", "ok"]

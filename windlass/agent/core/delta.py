@@ -1,0 +1,103 @@
+"""What a new version of a file shares with the old one that is here: the blocks of the old one described, the new one put together.
+
+The other side answers with instructions, one after the other: `L`, a length of four bytes and these bytes; or `C`, an offset and a
+length of eight bytes each, to be taken from the old file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import struct
+from typing import Any, Dict, Iterator
+
+from windlass.agent.core.outcome import OperationError
+
+WORTHWHILE = 256 * 1024  # bytes of either version: less travels whole
+SMALLEST, LARGEST, BLOCKS = 4096, 128 * 1024, 4096  # bytes of a block, and roughly how many blocks a file has
+STRONG, ANCHOR = 16, 16  # bytes of a block's SHA-256, and of its beginning, by which it is looked for
+PIECE = 1 << 20
+LITERAL = struct.Struct("!I")
+COPY = struct.Struct("!QQ")
+
+
+def is_worthwhile(old: str) -> bool:
+    """Whether there is an old version that may share much."""
+    return bool(old) and os.path.isfile(old) and not os.path.islink(old) and os.path.getsize(old) >= WORTHWHILE
+
+
+def block_size(size: int) -> int:
+    """A power of two, so that the description of a file stays small against it."""
+    block = SMALLEST
+    while block < LARGEST and block * BLOCKS < size:
+        block *= 2
+    return block
+
+
+def signature(path: str) -> Dict[str, Any]:
+    """The whole blocks of a file: how long they are, and for each its strong hash and its first bytes."""
+    block = block_size(os.path.getsize(path))
+    described = bytearray()
+    with open(path, "rb", buffering=0) as handle:
+        while True:
+            piece = handle.read(block)
+            if len(piece) < block:
+                break
+            described += hashlib.sha256(piece).digest()[:STRONG]
+            described += piece[:ANCHOR]
+    return {"block": block, "blocks": base64.b64encode(described).decode()}
+
+
+def put_together(path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The new version, from the old file at `path` and the instructions. Raises OperationError if they make no sense."""
+    incoming = Incoming(chunks)
+    with open(path, "rb") as old:
+        while True:
+            kind = incoming.take(1, may_end=True)
+            if not kind:
+                return
+            if kind == b"L":
+                yield incoming.take(LITERAL.unpack(incoming.take(LITERAL.size))[0])
+            elif kind == b"C":
+                for piece in _part_of(old.fileno(), *COPY.unpack(incoming.take(COPY.size))):
+                    yield piece
+            else:
+                raise OperationError("the instructions for the new content are damaged", hint="run it again")
+
+
+def _part_of(descriptor: int, offset: int, length: int) -> Iterator[bytes]:
+    while length:
+        piece = os.pread(descriptor, min(length, PIECE), offset)
+        if not piece:
+            raise OperationError("the old file became shorter meanwhile", hint="run it again")
+        yield piece
+        offset, length = offset + len(piece), length - len(piece)
+
+
+class Incoming:
+    """A stream of chunks, taken by exact lengths."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def pieces(self, length: int) -> Iterator[memoryview]:
+        """So many bytes, as they come. Raises OperationError if the stream ends before."""
+        while length:
+            if not self._rest:
+                self._rest = memoryview(next(self._chunks, b""))
+                if not self._rest:
+                    raise OperationError("the content ended too early", hint="run it again")
+            piece = self._rest[:length]
+            self._rest = self._rest[len(piece) :]
+            length -= len(piece)
+            yield piece
+
+    def take(self, length: int, may_end: bool = False) -> bytes:
+        """So many bytes at once; none at all where the stream may end."""
+        if may_end and not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+            if not self._rest:
+                return b""
+        return b"".join(self.pieces(length))

@@ -1,0 +1,77 @@
+"""Changing parts of text files that somebody else owns."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from windlass.agent.core import atomic
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+from windlass.agent.file import need_folder, validator
+
+Change = Callable[[str], Tuple[str, str]]
+
+
+def edit(arguments: Dict[str, Any], context: Context, change: Change, secret: bool) -> Outcome:
+    """Change one file, of which owner and mode stay. `change` gives the new text and in words what it did; no words if nothing.
+
+    The arguments are `path`, `absent`, `create` and `validate`.
+    """
+    path = os.path.realpath(arguments["path"])
+    before = atomic.read_or_none(path)
+    if before is None and arguments["absent"]:
+        return Outcome(False)
+    if before is None and not arguments["create"]:
+        return _missing(path, context)
+    changes = Changes()
+    need_folder(changes, path, context)
+    after, what = change((before or b"").decode("utf-8", "surrogateescape"))
+    if what:
+        new = after.encode("utf-8", "surrogateescape")
+        diff = "%s: the change is not shown" % path if secret else atomic.text_diff(before, new, path)
+        changes.add(what, lambda: _write(path, new, arguments), diff)
+        context.expect("path", path)
+    return changes.outcome(context.check)
+
+
+def _missing(path: str, context: Context) -> Outcome:
+    if context.check and (context.expects_path(path) or context.expects_surprises()):
+        return Outcome(True, "the file is not there yet", unknown=True)
+    raise OperationError("there is no file %s" % path, hint="give create to make it, or install what brings it before")
+
+
+def _write(path: str, content: bytes, arguments: Dict[str, Any]) -> None:
+    mode, owner, group = 0o644, "", ""
+    if os.path.exists(path):
+        status = os.stat(path)
+        mode, owner, group = stat.S_IMODE(status.st_mode), str(status.st_uid), str(status.st_gid)
+    atomic.write(path, [content], mode, owner, group, validator(arguments["validate"]))
+
+
+def lines_of(text: str) -> Tuple[List[str], str]:
+    """The lines without their ends, and how this file ends its lines."""
+    end = "\r\n" if 0 < text.count("\r\n") == text.count("\n") else "\n"
+    lines = text.split(end)
+    if lines[-1] == "":
+        lines.pop()
+    return lines, end
+
+
+def place_for(lines: List[str], after: Optional[str], before: Optional[str]) -> int:
+    """Where something new goes: in front of, or behind, the last line that matches; else at the end. "BOF" is the beginning."""
+    if before == "BOF":
+        return 0
+    in_front, behind = last_match(lines, before), last_match(lines, after)
+    if in_front is not None:
+        return in_front
+    return len(lines) if behind is None else behind + 1
+
+
+def last_match(lines: List[str], expression: Optional[str]) -> Optional[int]:
+    if expression is None:
+        return None
+    found = [index for index, each in enumerate(lines) if re.search(expression, each)]
+    return found[-1] if found else None

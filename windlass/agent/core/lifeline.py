@@ -1,0 +1,287 @@
+"""The agent's end of a line that survives its connection.
+
+What was sent is kept until the controller has said that it heard it (PING tells how many bytes of whole frames). When the
+connection dies, the controller comes back through a private socket, with the token of the hello: both say what they have heard,
+send the rest again, and go on. A newer connection always takes the place of an older one, which may not know yet that it is dead.
+
+With no grace (0 s) nothing is kept and the end of the connection is the end of the line.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from typing import Any, Callable, Dict, Optional
+
+from windlass.agent.core import frames
+
+IDLE_LIMIT = 30.0  # seconds without a frame after which nobody seems to be there; pings come every five
+MOST_KEPT = 4 * 1024 * 1024  # bytes that may be unheard before who sends has to wait
+HEAR_EVERY = 256 * 1024  # bytes after which the other side is told what was heard
+NOBODY_COMES = signal.SIGUSR1  # from another agent that needs our lock and knows that our controller is dead
+Take = Callable[[bytes, bytes], None]
+
+
+class Lifeline:
+    """Frames out and in, over whichever connection there is.
+
+    ended      set when nobody will come any more
+    on_trial   while it says so, a lost connection is the end: who confirms comes in anew
+    """
+
+    def __init__(self, source: int, sink: int, grace: float, on_trial: Callable[[], bool] = lambda: False) -> None:
+        self.grace = grace
+        self.ended = threading.Event()
+        self._on_trial = on_trial
+        self._token = os.urandom(16).hex()
+        self._path = ""
+        self._source, self._sink = source, sink
+        self._connection: Optional[socket.socket] = None
+        self._writing = threading.Lock()
+        self._turn = threading.Condition()  # guards all that follows
+        self._generation = 0
+        self._away = False
+        self._heard = 0
+        self._told = 0
+        self._last_heard = time.monotonic()
+        self._kept = bytearray()
+        self._kept_from = self._written = self._said = 0
+
+    def open(self, take: Take, on_end: Callable[[], None]) -> Dict[str, Any]:
+        """Begin to listen; every frame goes to `take`, `on_end` is called once. Gives what the hello says of the line."""
+        self._take, self._on_end = take, on_end
+        self._begin(self._watch)
+        if self.grace:
+            self._open_door()
+        return {"path": self._path, "token": self._token} if self._path else {}
+
+    def listen(self) -> None:
+        """Read what comes; call it when the hello is out."""
+        self._begin(self._read, self._generation, self._source)
+
+    def send(self, frame: bytes) -> None:
+        """Wait for room, but not for a controller that is gone: nobody will ever read what stands in the pipe."""
+        with self._writing:
+            while not self.ended.is_set():
+                self._pump()
+                with self._turn:
+                    if self._said - self._kept_from < MOST_KEPT:
+                        self._kept += frame
+                        self._said += len(frame)
+                        break
+                    self._turn.wait(0.5)
+            self._pump()
+
+    def offer(self, frame: bytes) -> bool:
+        """Send a frame of at most PIPE_BUF bytes if there is room now; whether it was sent, or kept for later."""
+        if self.ended.is_set() or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            with self._turn:
+                fits = self._said - self._kept_from < MOST_KEPT // 2
+                if not self._away:
+                    fits = fits and self._written == self._said and bool(select.select([], [self._sink], [], 0)[1])
+                if fits:
+                    self._kept += frame
+                    self._said += len(frame)
+            self._pump()
+        finally:
+            self._writing.release()
+        return fits
+
+    def ping(self) -> None:
+        """Say what was heard."""
+        with self._turn:
+            self._told = self._heard
+        self.send(frames.encode(frames.PING, {"heard": self._told}))
+
+    def has_news(self) -> bool:
+        """Whether so much was heard that the other side should know of it now."""
+        return self._heard - self._told >= HEAR_EVERY
+
+    def wait_for_somebody(self) -> None:
+        """Return when a controller is there, or none will come any more."""
+        with self._turn:
+            while self._away and not self.ended.is_set():
+                self._turn.wait(1.0)
+
+    def forget(self, heard: int) -> None:
+        """The other side has heard so much: it need not be kept."""
+        with self._turn:
+            if self._kept_from < heard <= self._said:
+                del self._kept[: heard - self._kept_from]
+                self._kept_from = heard
+                self._turn.notify_all()
+
+    def end(self) -> None:
+        """Nobody comes any more."""
+        with self._turn:
+            first = not self.ended.is_set()
+            self.ended.set()
+            self._turn.notify_all()
+        if first:
+            if self._path:
+                _remove(self._path)
+            self._on_end()
+
+    def end_soon(self) -> None:
+        """The same, from a signal's handler, which must wait for nothing."""
+        self._begin(self.end)
+
+    def _begin(self, work: Callable[..., None], *arguments: Any) -> None:
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+
+    def _pump(self) -> None:
+        """Write what the connection of now has not had yet, a piece that fits without waiting at a time."""
+        while not self.ended.is_set():
+            with self._turn:
+                if self._away or self._written == self._said:
+                    return
+                sink, generation = self._sink, self._generation
+            ready = select.select([], [sink], [], 1.0)[1]
+            with self._turn:
+                if ready and generation == self._generation:
+                    self._write()
+
+    def _write(self) -> None:
+        begin = self._written - self._kept_from
+        try:
+            self._written += os.write(self._sink, self._kept[begin : begin + select.PIPE_BUF])
+        except OSError:
+            self._lost()
+            return
+        if not self.grace:
+            self.forget(self._written)
+
+    def _read(self, generation: int, source: int) -> None:
+        """Read one connection to its end. A frame counts when it is whole: one torn by the end is sent again."""
+        try:
+            while True:
+                kind, body = frames.read(lambda length: _exactly(source, length))
+                with self._turn:
+                    if generation != self._generation:
+                        return
+                    self._heard += frames.HEADER_SIZE + len(body)
+                    self._last_heard, self._away = time.monotonic(), False
+                    self._turn.notify_all()
+                    self._take(kind, body)
+                if kind == frames.BYE:
+                    break
+        except (EOFError, OSError):
+            with self._turn:
+                if generation == self._generation:
+                    self._lost()
+            return
+        except frames.BrokenFrame:
+            pass
+        self.end()
+
+    def _lost(self) -> None:
+        self._away = True
+        if not self.grace or self._on_trial():
+            self.end()
+
+    def _watch(self) -> None:
+        idle = min(IDLE_LIMIT, self.grace * 2 / 3) or IDLE_LIMIT
+        while not self.ended.wait(min(1.0, idle / 4)):
+            with self._turn:
+                quiet = time.monotonic() - self._last_heard
+                if quiet > idle and not self._away:
+                    self._lost()
+                if self._away and quiet > self.grace:
+                    self.end()
+
+    def _open_door(self) -> None:
+        """Where no door can be made, the line lives as long as its connection."""
+        try:
+            folder = private_folder()
+            self._path = os.path.join(folder, str(os.getpid()))
+            _remove(self._path)
+            door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            door.bind(self._path)
+            os.chmod(self._path, 0o600)
+            door.listen(4)
+        except OSError:
+            self._path, self.grace = "", 0.0
+            return
+        self._begin(self._welcome, door)
+
+    def _welcome(self, door: socket.socket) -> None:
+        while not self.ended.is_set():
+            connection = door.accept()[0]
+            try:
+                connection.settimeout(10.0)
+                self._attach(connection)
+            except (EOFError, OSError, KeyError, TypeError, ValueError, frames.BrokenFrame):
+                connection.close()
+
+    def _attach(self, connection: socket.socket) -> None:
+        """Somebody knocks: who knows the token takes the line over, and hears what it has not heard yet."""
+        kind, body = frames.read(lambda length: _received(connection, length))
+        said = frames.decode(body, kind)
+        if kind != frames.LINE or not hmac.compare_digest(str(said["token"]), self._token):
+            raise ValueError("not the line's token")
+        with self._turn:
+            if self.ended.is_set() or not self._kept_from <= said["heard"] <= self._said:
+                raise ValueError("too late")
+            connection.sendall(frames.encode(frames.LINE, {"heard": self._heard}))
+            connection.settimeout(None)
+            if self._connection:
+                self._connection.shutdown(socket.SHUT_RDWR)
+            self._connection, self._sink = connection, connection.fileno()
+            self._generation += 1
+            self.forget(said["heard"])
+            self._written, self._told = said["heard"], self._heard
+            self._last_heard, self._away = time.monotonic(), False
+            self._turn.notify_all()
+            self._begin(self._read, self._generation, connection.fileno())
+        with self._writing:
+            self._pump()
+
+
+def private_folder() -> str:
+    """A folder for sockets that nobody else can look into; whoever came before us at its name is not trusted. Raises OSError."""
+    user = os.geteuid()
+    folder = "/run/windlass/lines" if user == 0 else "/tmp/windlass-lines-%d" % user  # noqa: S108 - looked at below
+    os.makedirs(os.path.dirname(folder), mode=0o755, exist_ok=True)
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        pass
+    found = os.lstat(folder)
+    if found.st_uid != user or found.st_mode & 0o170077 != 0o040000:
+        raise PermissionError("%s is not ours alone" % folder)
+    return folder
+
+
+def _exactly(source: int, length: int) -> bytes:
+    pieces = []
+    while length:
+        piece = os.read(source, min(length, 1 << 20))
+        if not piece:
+            raise EOFError
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)
+
+
+def _received(connection: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        piece = connection.recv(length - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,136 @@
+"""Looking at a directory: what it lacks, what it has in another form, and what it has beyond."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from typing import Dict, Iterator, List, Set, Tuple
+
+from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.tree_manifest import Entry, Wanted
+
+STAGING = ".windlass-tree-"  # names of directories in which files wait; none of them is part of a tree
+KINDS = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l"}
+
+
+class Difference:
+    """What has to happen in `root`.
+
+    made      entries that are not there
+    replaced  entries that are there with other content, or as something else
+    marked    entries that have another owner or mode
+    surplus   paths that go, what is inside before its directory
+    has       what is there, by path
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.made: List[Entry] = []
+        self.replaced: List[Entry] = []
+        self.marked: List[Entry] = []
+        self.surplus: List[str] = []
+        self.has: Dict[str, os.stat_result] = dict(_below(root, "")) if os.path.isdir(root) else {}
+        self._sums: Dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.made or self.replaced or self.marked or self.surplus)
+
+    def place(self, path: str) -> str:
+        return os.path.join(self.root, path) if path else self.root
+
+    def kind(self, path: str) -> str:
+        """`f`, `d`, `l`, or nothing for what is none of these or not there."""
+        status = self.has.get(path)
+        return KINDS.get(stat.S_IFMT(status.st_mode), "") if status else ""
+
+    def sha256(self, path: str) -> str:
+        """Of a file that is there; each is read once."""
+        if path not in self._sums:
+            digest = hashlib.sha256()
+            with open(self.place(path), "rb", buffering=0) as handle:
+                for piece in iter(lambda: handle.read(1 << 20), b""):
+                    digest.update(piece)
+            self._sums[path] = digest.hexdigest()
+        return self._sums[path]
+
+
+def between(root: str, wanted: Wanted) -> Difference:
+    """Look at everything once. Raises OperationError where a file and a directory would have to change places without `delete`."""
+    found = Difference(root)
+    for entry in wanted.entries.values():
+        if entry.path not in found.has:
+            found.made.append(entry)
+        elif not _is_same(entry, found):
+            _check_place(entry, found, wanted)
+            found.replaced.append(entry)
+        elif _is_marked(entry, found.has[entry.path], wanted.ids):
+            found.marked.append(entry)
+    if wanted.delete:
+        found.surplus = _surplus(found, wanted)
+    return found
+
+
+def _below(folder: str, prefix: str) -> Iterator[Tuple[str, os.stat_result]]:
+    if not prefix:
+        yield "", os.stat(folder)
+    with os.scandir(folder) as found:
+        for each in found:
+            if each.name.startswith(STAGING):
+                continue
+            yield prefix + each.name, each.stat(follow_symlinks=False)
+            if each.is_dir(follow_symlinks=False):
+                for below in _below(each.path, prefix + each.name + "/"):
+                    yield below
+
+
+def _is_same(entry: Entry, found: Difference) -> bool:
+    if found.kind(entry.path) != entry.kind:
+        return False
+    if entry.kind == "l":
+        return os.readlink(found.place(entry.path)) == entry.value
+    if entry.kind == "f":
+        return found.has[entry.path].st_size == entry.size and found.sha256(entry.path) == entry.value
+    return True
+
+
+def _check_place(entry: Entry, found: Difference, wanted: Wanted) -> None:
+    if "d" in (entry.kind, found.kind(entry.path)) and not wanted.delete:
+        what = "a directory" if entry.kind == "d" else "no directory"
+        raise OperationError(
+            "%s should be %s, and something else is there" % (found.place(entry.path), what),
+            hint="give delete to have it replaced, or move it away",
+        )
+
+
+def _is_marked(entry: Entry, status: os.stat_result, ids: Tuple[int, int]) -> bool:
+    if ids[0] not in (-1, status.st_uid) or ids[1] not in (-1, status.st_gid):
+        return True
+    return entry.kind != "l" and stat.S_IMODE(status.st_mode) != entry.mode
+
+
+def _surplus(found: Difference, wanted: Wanted) -> List[str]:
+    """What nobody wants, deepest first; a directory stays if something in it is not ours to remove."""
+    kept: Set[str] = set()
+    surplus = []
+    for path in sorted(found.has, key=lambda path: (path.count("/"), path), reverse=True):
+        if path in kept or wanted.is_skipped(path):
+            kept.add(path.rpartition("/")[0])
+        elif path not in wanted.entries:
+            _check_mount(path, found)
+            surplus.append(path)
+    _check_kept(kept, wanted)
+    return surplus
+
+
+def _check_kept(kept: Set[str], wanted: Wanted) -> None:
+    for path in kept:
+        if path in wanted.entries and wanted.entries[path].kind != "d":
+            raise OperationError("%s holds what the patterns leave out, so no file can take its place" % path, hint="move it away")
+
+
+def _check_mount(path: str, found: Difference) -> None:
+    if found.has[path].st_dev != found.has[""].st_dev:
+        raise OperationError(
+            "another file system is mounted at or above %s" % found.place(path), hint="exclude it; nothing was removed"
+        )

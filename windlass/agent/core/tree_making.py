@@ -1,0 +1,237 @@
+"""Making a directory what it should be: all content first, then all names.
+
+Files are written into a directory of their own inside the tree, made durable together by one syncfs(2), and then renamed into their
+places; one more makes the names durable. Thousands of fsync(2) would cost a write barrier each, and would keep nothing that
+this does not: before the first rename all content is on the disk, so no name can ever lead to half a file.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import zlib
+from typing import Dict, Iterable, Iterator, List, Tuple, Union
+
+from windlass.agent.core import atomic, delta, process
+from windlass.agent.core.context import Context
+from windlass.agent.core.delta import Incoming
+from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.tree_difference import STAGING, Difference
+from windlass.agent.core.tree_manifest import Entry, Wanted
+
+
+def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], context: Context) -> None:
+    """Do all of it. What fails before the first rename leaves everything as it was."""
+    ids = atomic.owner_ids(wanted.owner, wanted.group)
+    if "" not in difference.has:
+        os.mkdir(difference.root, 0o700)
+    held = _hold(difference.root)
+    try:
+        staging = tempfile.mkdtemp(prefix=STAGING, dir=difference.root)
+        try:
+            contents = [entry for entry in difference.made + difference.replaced if entry.kind != "d"]
+            _Stage(staging, difference, wanted, ids).fill(contents, known, context)
+            _sync(staging)
+            _rename(difference, staging, contents)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        _mark(difference, ids)
+        _sync(difference.root)
+    finally:
+        os.close(held)
+
+
+def _hold(root: str) -> int:
+    """Only one run at a time in a tree; so what an interrupted one has left waiting can be cleared away."""
+    held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise OperationError("another run is changing %s" % root, hint="wait until it is over") from None
+    for name in os.listdir(root):
+        if name.startswith(STAGING):
+            shutil.rmtree(os.path.join(root, name), ignore_errors=True)
+    return held
+
+
+def _sync(path: str) -> None:
+    process.must(["sync", "--file-system", path])
+
+
+class _Stage:
+    """Files and links as they will be, under the numbers of their entries."""
+
+    def __init__(self, folder: str, difference: Difference, wanted: Wanted, ids: Tuple[int, int]) -> None:
+        self._folder = folder
+        self._difference = difference
+        self._wanted = wanted
+        self._ids = ids
+        self._own_ids = (os.geteuid(), os.getegid())
+
+    def fill(self, contents: List[Entry], known: Dict[str, bytes], context: Context) -> None:
+        """Everything that is needed is here afterwards; it travels only where the host has it nowhere."""
+        here = self._here(contents)
+        travelling: Dict[str, Entry] = {}
+        copies: List[Entry] = []
+        for entry in contents:
+            if entry.kind == "l":
+                self._link(entry)
+            elif entry.value in known:
+                self._write(entry, [known[entry.value]])
+            elif entry.value in here:
+                self._write(entry, _pieces(here[entry.value]))
+            elif entry.size == 0:
+                self._write(entry, [])
+            elif entry.value in travelling:
+                copies.append(entry)
+            else:
+                travelling[entry.value] = entry
+        self._receive(list(travelling.values()), context)
+        for entry in copies:
+            self._write(entry, _pieces(stage_name(self._folder, travelling[entry.value])))
+
+    def _here(self, contents: List[Entry]) -> Dict[str, str]:
+        """Files of this tree that hold what another should hold: one that was renamed, or copied."""
+        sizes = {entry.size for entry in contents if entry.kind == "f" and entry.size}
+        paths = [
+            path for path, status in self._difference.has.items() if status.st_size in sizes and self._difference.kind(path) == "f"
+        ]
+        return {self._difference.sha256(path): self._difference.place(path) for path in paths}
+
+    def _receive(self, entries: List[Entry], context: Context) -> None:
+        whole: List[Entry] = []
+        for entry in entries:
+            old = self._difference.place(entry.path)
+            if entry.size >= delta.WORTHWHILE and delta.is_worthwhile(old):
+                wish = {"want": [[entry.index, entry.index + 1]], "delta": delta.signature(old)}
+                self._write(entry, delta.put_together(old, context.fetch(self._wanted.sha256, **wish)))
+            else:
+                whole.append(entry)
+        if whole:
+            whole.sort(key=lambda entry: entry.index)
+            stream = context.fetch(self._wanted.sha256, want=_ranges(whole), squeeze=self._wanted.squeeze)
+            incoming = Incoming(_unsqueezed(stream) if self._wanted.squeeze else stream)
+            for entry in whole:
+                self._write(entry, incoming.pieces(entry.size))
+            incoming.take(1, may_end=True)
+
+    def _write(self, entry: Entry, pieces: "Iterable[Union[bytes, memoryview]]") -> None:
+        digest = hashlib.sha256()
+        descriptor = os.open(stage_name(self._folder, entry), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            for piece in pieces:
+                digest.update(piece)
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            if self._kept_ids(entry) != self._own_ids:  # a system call for each of thousands of files is worth leaving out
+                os.fchown(descriptor, *self._kept_ids(entry))
+            os.fchmod(descriptor, entry.mode)
+        finally:
+            os.close(descriptor)
+        if digest.hexdigest() != entry.value:
+            raise OperationError("%s changed while it was sent" % entry.path, hint="run the same again")
+
+    def _link(self, entry: Entry) -> None:
+        os.symlink(entry.value, stage_name(self._folder, entry))
+        os.chown(stage_name(self._folder, entry), *self._kept_ids(entry), follow_symlinks=False)
+
+    def _kept_ids(self, entry: Entry) -> Tuple[int, int]:
+        """An owner that nobody asked for stays that of what is replaced."""
+        status = self._difference.has.get(entry.path)
+        if status is None:
+            return self._ids
+        return status.st_uid if self._ids[0] == -1 else self._ids[0], status.st_gid if self._ids[1] == -1 else self._ids[1]
+
+
+def stage_name(folder: str, entry: Entry) -> str:
+    return os.path.join(folder, str(entry.index))
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    with open(path, "rb", buffering=0) as handle:
+        for piece in iter(lambda: handle.read(1 << 20), b""):
+            yield piece
+
+
+def _ranges(entries: List[Entry]) -> List[List[int]]:
+    """Neighbours in the description are asked for together."""
+    ranges: List[List[int]] = []
+    for entry in entries:
+        if ranges and ranges[-1][1] == entry.index:
+            ranges[-1][1] += 1
+        else:
+            ranges.append([entry.index, entry.index + 1])
+    return ranges
+
+
+def _unsqueezed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    loosener = zlib.decompressobj()
+    for chunk in chunks:
+        piece = loosener.decompress(chunk)
+        if piece:
+            yield piece
+
+
+def _rename(difference: Difference, staging: str, contents: List[Entry]) -> None:
+    """What is in the way goes first; then directories, from above; then files and links; then what nobody wants."""
+    replaced = {entry.path for entry in difference.replaced}
+    blocking = [path for path in difference.surplus if any(path.startswith(each + "/") for each in replaced)]
+    for path in blocking + sorted(path for path in replaced if _changes_places(path, difference, contents)):
+        _remove(difference, path)
+    for entry in sorted(difference.made + difference.replaced, key=lambda entry: entry.path):
+        if entry.kind == "d" and entry.path:
+            os.mkdir(difference.place(entry.path), 0o700)
+    for entry in contents:
+        _install(stage_name(staging, entry), difference.place(entry.path))
+    gone = set(blocking)
+    for path in difference.surplus:
+        if path not in gone:
+            _remove(difference, path)
+
+
+def _changes_places(path: str, difference: Difference, contents: List[Entry]) -> bool:
+    """Whether a directory becomes something else, or something else a directory; a rename cannot do that."""
+    return difference.kind(path) == "d" or all(entry.path != path for entry in contents)
+
+
+def _remove(difference: Difference, path: str) -> None:
+    place = difference.place(path)
+    if difference.kind(path) == "d":
+        os.rmdir(place)
+    else:
+        os.unlink(place)
+
+
+def _install(staged: str, place: str) -> None:
+    try:
+        os.rename(staged, place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _install_across(staged, place)
+
+
+def _install_across(staged: str, place: str) -> None:
+    """Another file system is mounted inside the tree: the file is copied there under a hidden name, and then renamed."""
+    status = os.lstat(staged)
+    if os.path.islink(staged):
+        atomic.replace_link(place, os.readlink(staged))
+        os.chown(place, status.st_uid, status.st_gid, follow_symlinks=False)
+    else:
+        atomic.write(place, _pieces(staged), status.st_mode & 0o7777, str(status.st_uid), str(status.st_gid))
+
+
+def _mark(difference: Difference, ids: Tuple[int, int]) -> None:
+    """Owner and mode of what was there already, and of all directories: a closed one would have kept its files out."""
+    directories = [entry for entry in difference.made + difference.replaced if entry.kind == "d"]
+    for entry in difference.marked + directories:
+        place = difference.place(entry.path)
+        os.chown(place, *ids, follow_symlinks=False)
+        if entry.kind != "l":
+            os.chmod(place, entry.mode)

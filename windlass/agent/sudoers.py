@@ -1,0 +1,18 @@
+"""How rules of sudo are written."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from windlass.agent.core.accounts import need_account
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Outcome
+from windlass.agent.file import file
+
+
+def sudoers(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A rule in a file of its own. sudo says nothing of a rule whose user does not exist: it never holds."""
+    if not arguments["absent"]:
+        need_account("group" if arguments["group"] else "user", arguments["group"] or arguments["user"], context)
+    wanted = {"owner": "root", "group": "root", "mode": "0440", "sensitive": False, "validate": ["visudo", "-cf", "%s"]}
+    return file(dict(wanted, path=arguments["path"], content=arguments["content"], absent=arguments["absent"]), context)

@@ -1,0 +1,144 @@
+"""The event log of a run: `.windlass/runs/<run>/events.jsonl`, a JSON object a line, described in docs/formats/events.md."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from windlass import events
+
+VERSION: Final = 1
+NAME: Final = "events.jsonl"
+FLUSH_EVERY: Final = 0.5  # seconds: who follows the file sees it grow, and a run of many hosts does not write each line by itself
+
+# For each kind of event its name in the log, and for each member the attribute that it holds. Diffs stay out: they are large and
+# show configuration; what programs write while they run stays out, too: the last lines of what failed are there.
+_TOLD: Final[Mapping[type, tuple[str, Mapping[str, str]]]] = {
+    events.RunStarted: ("run_started", {"run": "run", "task": "task", "environment": "environment", "check": "check"}),
+    events.StepStarted: ("step_started", {"step": "step", "hosts": "hosts"}),
+    events.StepEnded: ("step_ended", {"step": "step", "seconds": "seconds", "failed": "failed", "detail": "detail"}),
+    events.OperationEnded: (
+        "operation_ended",
+        {
+            "host": "host",
+            "operation": "title",
+            "status": "status",
+            "seconds": "seconds",
+            "summary": "summary",
+            "last_lines": "last_lines",
+        },
+    ),
+    events.HostConnected: (
+        "host_connected",
+        {
+            "host": "host",
+            "seconds": "seconds",
+            "round_trips": "round_trips",
+            "bytes_sent": "bytes_sent",
+            "bytes_received": "bytes_received",
+        },
+    ),
+    events.BatchEnded: (
+        "batch_ended",
+        {
+            "host": "host",
+            "seconds": "seconds",
+            "round_trips": "round_trips",
+            "bytes_sent": "bytes_sent",
+            "bytes_received": "bytes_received",
+        },
+    ),
+    events.HostEnded: ("host_ended", {"host": "host", "message": "failed"}),
+    events.Note: ("note", {"host": "host", "text": "text", "warning": "warning"}),
+}
+
+
+def described(event: events.Event) -> dict[str, Any] | None:
+    """An event as the log tells it; None for those that it leaves out."""
+    if type(event) not in _TOLD:
+        return None
+    name, members = _TOLD[type(event)]
+    told = {member: getattr(event, attribute) for member, attribute in members.items()}
+    rounded = {member: round(value, 6) if isinstance(value, float) else value for member, value in told.items()}
+    return {"event": name} | ({"version": VERSION} if isinstance(event, events.RunStarted) else {}) | rounded
+
+
+class EventLog:
+    """A listener that writes. The file comes to be with the first event that concerns a host; earlier ones wait for that.
+
+    While the run goes on it holds a lock on the file, so that whoever finds the log of a run knows whether it still runs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._began = time.monotonic()
+        self._waiting: list[str] = []
+        self._file: TextIO | None = None
+        self._flushed = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        return self._file is not None
+
+    def __call__(self, event: events.Event) -> None:
+        """Raises OSError when it cannot be written."""
+        body = described(event)
+        if body is not None:
+            touches = bool(getattr(event, "host", "") or getattr(event, "hosts", ()))
+            self.write(body, opens=touches)
+
+    def write(self, body: Mapping[str, Any], *, opens: bool = False) -> None:
+        """A line with the times in front. Raises OSError."""
+        with self._lock:
+            self._waiting.append(json.dumps(self._stamp() | dict(body), ensure_ascii=False) + "\n")
+            if self._file is None and opens:
+                self._file = _created(self.path)
+            if self._file is not None:
+                self._file.writelines(self._waiting)
+                self._waiting.clear()
+                self._flush(self._file)
+
+    def close(self) -> None:
+        """Write what is left and let go of the file. Raises OSError."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+
+    def _stamp(self) -> dict[str, Any]:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {"at": now, "elapsed": round(time.monotonic() - self._began, 6)}
+
+    def _flush(self, file: TextIO) -> None:
+        now = time.monotonic()
+        if now - self._flushed >= FLUSH_EVERY:
+            self._flushed = now
+            file.flush()
+
+
+def _created(path: Path) -> TextIO:
+    """The file, for its owner alone, locked for as long as it is open."""
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "w", encoding="utf-8")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
+
+
+def goes_on(path: Path) -> bool:
+    """Whether the run of this log is still under way."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

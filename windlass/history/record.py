@@ -1,0 +1,89 @@
+"""One run being recorded: its event log, its books, its entry in the history. What cannot be written never fails a run."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from windlass import events
+from windlass.history.database import History, NewerHistory, RunRow
+from windlass.history.event_log import NAME as LOG
+from windlass.history.event_log import EventLog, goes_on
+from windlass.history.ledger import Ledger
+
+MOST_RUNS: Final = 200
+LONGEST: Final = 90 * 86400.0  # seconds
+
+_TROUBLE: Final = (OSError, sqlite3.Error, NewerHistory)
+
+
+class Record:
+    """A listener for events that are fit to be shown. `folder` is the project's `.windlass`.
+
+    warnings   what a person should know: filled when something could not be written
+    """
+
+    def __init__(self, folder: Path, run: RunRow) -> None:
+        self.warnings: list[str] = []
+        self.ledger = Ledger()
+        self._folder = folder
+        self._run = replace(run, began=time.time())
+        self._log = EventLog(folder / "runs" / run.run)
+        self._history = History(folder)
+        self._logging = True
+
+    def __call__(self, event: events.Event) -> None:
+        self.ledger(event)
+        if self._logging:
+            was_open = self._log.is_open
+            self._logging = self._tried("the event log", lambda: self._log(event))
+            if self._log.is_open and not was_open:
+                self._tried("the history", lambda: self._history.write(self._run, []))
+
+    def end(self, seconds: float, status: str, exit_code: int, error: dict[str, Any] | None) -> None:
+        """The run is over. A run that concerned no host leaves nothing."""
+        if not self._touched:
+            return
+        told = error or {}
+        for host, state in told.get("hosts", {}).items():
+            self.ledger.tell(host, state)
+        if told.get("host"):
+            self.ledger.tell(told["host"], told["message"], failed=True)
+        body = {"event": "run_ended", "status": status, "exit_code": exit_code, "seconds": round(seconds, 3), "error": error}
+        if self._logging:
+            self._tried("the event log", lambda: self._log.write(body, opens=True))
+        ended = replace(self._run, seconds=round(seconds, 3), status=status, exit_code=exit_code)
+        ended = replace(ended, message=told.get("message", ""), hint=told.get("hint", ""))
+        if self._tried("the history", lambda: self._history.write(ended, self.ledger.in_order())):
+            self._tried("the history", self._tidy)
+        self._tried("the event log", self._log.close)
+        self.warnings += self._history.notes
+
+    @property
+    def _touched(self) -> bool:
+        return self._log.is_open or bool(self.ledger.hosts)
+
+    def _tidy(self) -> None:
+        """Old runs go, from the history and from disk; never one that is under way."""
+        before = time.time() - LONGEST
+        kept = set(self._history.forget(before, MOST_RUNS))
+        for folder in sorted((self._folder / "runs").iterdir()):
+            just_begun = folder.stat().st_mtime > time.time() - 60
+            if folder.name not in kept and not just_begun and not goes_on(folder / LOG):
+                shutil.rmtree(folder)
+
+    def _tried(self, what: str, work: Callable[[], object]) -> bool:
+        try:
+            work()
+        except _TROUBLE as error:
+            why = "a newer Windlass has written it" if isinstance(error, NewerHistory) else str(error)
+            warning = f"{what} of this run is not kept: {why}"
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+            return False
+        return True

@@ -1,0 +1,95 @@
+"""What operations came to, as a host tells it: bytes that anybody may have made, so everything is looked at before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from windlass import events
+from windlass.agent.core import frames
+from windlass.errors import OperationFailed
+from windlass.operations.operation import Operation
+from windlass.operations.wire import Batch
+
+STATUSES: Final = ("ok", "changed", "unknown", "skipped", "failed")
+MOST_LINES: Final = 100  # lines of a program's output that are shown of one frame
+WIDEST_LINE: Final = 1000
+
+# What a program on a host writes is shown to a person, whose terminal must not take orders from it.
+_ORDERS: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one operation came to. `data` is what it found out."""
+
+    operation: Operation
+    status: str
+    summary: str = ""
+    diff: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    message: str = ""
+    hint: str = ""
+    last_lines: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return self.status in ("changed", "unknown")
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "failed"
+
+
+def result_of(batch: Batch, body: dict[str, Any], expected: int) -> Result:
+    """The result of the operation that was to come next. Raises BrokenFrame for any other."""
+    if body["index"] != expected or body["status"] not in STATUSES:
+        raise frames.BrokenFrame(f"{body['status']!r} of operation {body['index']}, not {expected}")
+    return Result(
+        operation=asked(batch, expected),
+        status=body["status"],
+        summary=harmless(body.get("summary", "")),
+        diff=harmless(body.get("diff", "")),
+        data=body.get("data", {}),
+        seconds=body.get("seconds", 0.0),
+        message=harmless(body.get("message", "")),
+        hint=harmless(body.get("hint", "")),
+        last_lines=tuple(harmless(str(line)) for line in body.get("last_lines", ())),
+    )
+
+
+def output(host: str, told: Mapping[str, Any]) -> events.OperationOutput:
+    """What a program writes, within bounds that do not depend on the host's word."""
+    lines = tuple(harmless(str(line)[:WIDEST_LINE]).replace("\n", " ") for line in list(told["lines"])[-MOST_LINES:])
+    return events.OperationOutput(host, lines, int(told["missed"]))
+
+
+def complete(batch: Batch, results: list[Result]) -> list[Result]:
+    if len(results) != len(batch.asked):
+        raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.asked)} operations")
+    return results
+
+
+def asked(batch: Batch, index: int) -> Operation:
+    """The operation that the host speaks of."""
+    if not 0 <= index < len(batch.operations):
+        raise frames.BrokenFrame(f"operation {index} of {len(batch.operations)}")
+    return batch.operations[index]
+
+
+def harmless(text: str) -> str:
+    return text.translate(_ORDERS)
+
+
+def raise_first_failure(host: str, results: list[Result]) -> None:
+    for result in results:
+        if result.failed:
+            raise OperationFailed(
+                f"{result.operation.title()} failed on {host}: {result.message}",
+                host=host,
+                tried=result.operation.title(),
+                hint=result.hint,
+                last_lines=result.last_lines,
+            )

@@ -1,0 +1,116 @@
+"""How the history is told."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from windlass.history.database import HostRow, OperationRow, RunRow
+from windlass.report.tables import table
+from windlass.values import human_bytes, human_seconds
+
+LONG = 5  # operations that are shown for having taken long
+
+
+def run_object(run: RunRow, hosts: Sequence[HostRow], state: str) -> dict[str, Any]:
+    """A run for `--json`."""
+    began = datetime.fromtimestamp(run.began, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return asdict(run) | {"began": began, "status": state.replace(" ", "_"), "hosts": {host.host: asdict(host) for host in hosts}}
+
+
+def operation_object(operation: OperationRow) -> dict[str, Any]:
+    """An operation for `--json`."""
+    return asdict(operation)
+
+
+def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[str, str]) -> str:
+    """A line for each run; who ran it only where there were several. The id tells when, in UTC."""
+    several = len({run.operator for run, _hosts in found}) > 1
+    head = ("run", "what", "hosts", "failed", "changed", "took", "came to", "by")
+    return table(head, [(*_line(run, hosts, states[run.run]), run.operator if several else "") for run, hosts in found])
+
+
+def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
+    failed = sum(host.status == "failed" for host in hosts)
+    return (
+        run.run,
+        f"{run.task} {run.environment}{' --check' if run.checked else ''}",
+        str(len(hosts)),
+        str(failed or ""),
+        str(sum(host.changed for host in hosts)),
+        human_seconds(run.seconds) if state not in ("running", "broke off") else "",
+        state.replace("_", " "),
+    )
+
+
+def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:
+    """A whole run: failures first, then changes, then what took long, then what to type next."""
+    parts = [_headline(run, hosts, state), _failures(run, hosts, operations), _hosts(hosts)]
+    parts += [_changes(run, operations), _slow(operations), _next(run, hosts, state)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _headline(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
+    took = f" in {human_seconds(run.seconds)}" if run.seconds else ""
+    sent, received = (human_bytes(sum(getattr(host, name) for host in hosts)) for name in ("bytes_sent", "bytes_received"))
+    lines = [f"{run.run}  {state.replace('_', ' ')}{took}", f"  {run.command}"]
+    lines.append(f"  began {_moment(run.began)} by {run.operator}; {sent} sent, {received} received")
+    return "\n".join(lines)
+
+
+def _failures(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow]) -> str:
+    lines = [f"error: {run.message}"] if run.message else []
+    for host in hosts:
+        mine = [each for each in operations if each.host == host.host and each.status == "failed"]
+        if host.status == "failed" and not mine and host.message != run.message:
+            lines.append(f"  {host.host}: {host.message}")
+        for each in mine:
+            lines.append(f"  {host.host}: {each.title}: {each.summary}")
+            lines += [f"    | {line}" for line in each.last_lines]
+    return "\n".join(lines)
+
+
+def _hosts(hosts: Sequence[HostRow]) -> str:
+    head = ("host", "came to", "ok", "changed", "failed", "connecting", "waiting", "working", "trips")
+    return table(head, [_host(host) for host in hosts]) if hosts else ""
+
+
+def _host(host: HostRow) -> tuple[str, ...]:
+    counts = (str(host.ok), str(host.changed), str(host.failed))
+    times = tuple(human_seconds(each) for each in (host.connecting, host.waiting, host.working))
+    return (host.host, host.status, *counts, *times, str(host.round_trips))
+
+
+def _changes(run: RunRow, operations: Sequence[OperationRow]) -> str:
+    grouped: dict[str, list[str]] = {}
+    for each in operations:
+        if each.status in ("changed", "unknown"):
+            grouped.setdefault(each.title, []).append(each.host)
+    lines = [f"  {title}: {', '.join(dict.fromkeys(names))}" for title, names in grouped.items()]
+    return "\n".join(["would change:" if run.checked else "changed:", *lines]) if lines else ""
+
+
+def _slow(operations: Sequence[OperationRow]) -> str:
+    longest = sorted(operations, key=lambda each: -each.seconds)[:LONG]
+    lines = [f"  {human_seconds(each.seconds):>10}  {each.host}  {each.title}" for each in longest if each.seconds >= 0.001]
+    return "\n".join(["took longest:", *lines]) if lines else ""
+
+
+def _next(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
+    """What a person wants to type now; nothing where all is well."""
+    if state in ("done", "running"):
+        return ""
+    words = shlex.split(run.command)
+    failed = [host.host for host in hosts if host.status == "failed"]
+    if run.task == "setup" and failed and len(failed) < len(hosts) and not any(word.startswith("--limit") for word in words):
+        words += ["--limit", ",".join(failed)]
+    lines = [f"hint: {run.hint}"] if run.hint else []
+    return "\n".join([*lines, f"next: {shlex.join(words)}"])
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

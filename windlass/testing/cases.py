@@ -1,0 +1,207 @@
+"""Cases of operations as data: reading them, and going through one on any host.
+
+A case is an entry of a `.yml` file. Its keys:
+
+    name         what is shown, a sentence
+    only         `root`: must run as root; `lab`: changes the machine, so it runs in the lab alone
+    controller   a shell script on the controller, in a folder `{here}`; for files that travel
+    before       a shell script on the host, in a folder `{root}` of the case's own
+    earlier      operations of the same batch, each with an `as` name by which `only_after` and fields in `_on` may refer to it
+    operation    `kind` is the class, the rest are its fields; `{secret: …}`, `{local: …}` and `{tree: …}` stand for such values.
+                 A kind `module:function` is a function of one's own that gives an operation or several; what is said is of the last
+    check        what a check says of it: a status, or a mapping with `status`, and words of `diff` and `summary`
+    apply        likewise what a run says; a check says the same unless told otherwise
+    again        likewise what a second run says: `ok` unless told otherwise
+    fails        words of the error that a check and a run end with; `check` overrides this for the check
+    after        a shell script on the host that must succeed
+    never        a text that no result may show
+
+In all texts `{root}` and `{here}` stand for those folders, `{tools}` for the folder of the case's file.
+Nothing on the host may differ after the check, after a failure, or after the second run (unless that is to change something).
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import windlass.operations
+from windlass.errors import InventoryError
+from windlass.hosts.channel import Channel
+from windlass.hosts.results import Result
+from windlass.operations.local_tree import LocalTree
+from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.wire import Batch
+from windlass.values import Command, Secret
+
+COMMAND_FIELDS = ("command", "unless", "only_if", "validate")
+LITTER = re.compile("/dpkg/lock|/windlass(/apt-updated)? ")  # that the list of packages was fetched remains true after a failure
+Shell = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a case runs: a channel, a shell on the same host, and the folders of the case on the host and on the controller."""
+
+    channel: Channel
+    shell: Shell
+    local_shell: Shell
+    root: str
+    here: str
+    tools: str = ""
+
+
+def operation_classes() -> dict[str, type[Operation]]:
+    """Every operation there is, by the name of its class."""
+    found = {}
+    for module in pkgutil.iter_modules(windlass.operations.__path__):
+        for _name, member in inspect.getmembers(import_module(f"windlass.operations.{module.name}"), inspect.isclass):
+            if issubclass(member, Operation) and member is not Operation and not member.__name__.startswith("_"):
+                found[member.__name__] = member
+    return found
+
+
+def cases(folder: Path) -> list[Any]:
+    """All cases of a folder's files as parameters of a test, named file and sentence."""
+    import pytest  # noqa: PLC0415 - whoever goes through a case in another way need not have it
+
+    return [
+        pytest.param(case | {"tools": str(folder)}, id=f"{path.stem}: {case['name']}")
+        for path in sorted(folder.glob("*.yml"))
+        for case in yaml.safe_load(path.read_text())
+    ]
+
+
+def go_through(case: Mapping[str, Any], place: Place) -> None:
+    """Before, check, run, after, and run again; every expectation of the case holds, or an assertion fails."""
+    place = replace(place, tools=case.get("tools", place.tools))
+    place.local_shell(_filled(case.get("controller", "true"), place))
+    place.shell(_filled(case.get("before", "true"), place))
+    fails = case.get("fails")
+    operations = _operations(case, place)
+    if isinstance(operations, str):
+        assert fails, operations
+        assert _filled(fails, place) in operations
+        return
+    told = case.get("apply", "changed")
+    untouched = _state(place)
+    _compare(_last(place, operations, check=True), case.get("check", {"fails": fails} if fails else told), case, place)
+    assert _state(place) == untouched, "the check changed something"
+    _compare(_last(place, operations), {"fails": fails} if fails else told, case, place)
+    if fails:
+        left = set(_timeless(_state(place))) ^ set(_timeless(untouched))
+        assert [line for line in left if not LITTER.search(line)] == []
+    place.shell(_filled(case.get("after", "true"), place))
+    if fails:
+        return
+    settled, again = _state(place), case.get("again", "ok")
+    _compare(_last(place, operations), again, case, place)
+    assert _state(place) == settled or again != "ok", "the second run changed something"
+    place.shell(_filled(case.get("after", "true"), place))
+
+
+def _state(place: Place) -> str:
+    """What operations may touch, with types, modes, owners, sizes, times of change and targets, and the units of the cases."""
+    system = "/etc /home /opt /root /usr/local /var/lib/dpkg /var/lib/windlass /var/spool/cron" if in_lab(place) else ""
+    units = "systemctl list-units --all --plain --no-legend 'windlass-*'" if in_lab(place) else "true"
+    return place.shell(rf"find {place.root} {system} -printf '%p %y %m %u:%g %s %T@ %l\n' 2>/dev/null | sort; {units}")
+
+
+def _timeless(state: str) -> list[str]:
+    """Without the times of folders, in which a failed attempt may have had a temporary file."""
+    return [re.sub(r"^(\S+ d .*) [0-9.]+ $", r"\1", line) for line in state.splitlines()]
+
+
+def in_lab(place: Place) -> bool:
+    """Whether the host is a lab's: there the case is root, and the whole machine is its own."""
+    return place.root.startswith("/srv/")
+
+
+def _last(place: Place, operations: tuple[Operation, ...], *, check: bool = False) -> Result:
+    """The result of the operation that the case is about; those before it must be well."""
+    results = place.channel.run(Batch(operations, check=check, go_on=True))
+    for result in results[:-1]:
+        assert not result.failed, result
+    return results[-1]
+
+
+def _compare(result: Result, wanted: str | Mapping[str, str], case: Mapping[str, Any], place: Place) -> None:
+    expected = {"status": wanted} if isinstance(wanted, str) else dict(wanted)
+    if "never" in case:
+        assert case["never"] not in repr((result.summary, result.diff, result.data, result.message, result.hint, result.last_lines))
+    if "fails" in expected:
+        assert result.failed, result
+        assert _filled(expected["fails"], place) in " ".join((result.message, result.hint, *result.last_lines)), result
+        return
+    assert (result.status, result.message, result.last_lines) == (expected.get("status", "changed"), "", ()), result
+    for key, value in expected.items():
+        assert _filled(value, place) in getattr(result, key), result
+
+
+def _filled(text: str, place: Place) -> str:
+    return text.replace("{root}", place.root).replace("{here}", place.here).replace("{tools}", place.tools)
+
+
+def _operations(case: Mapping[str, Any], place: Place) -> tuple[Operation, ...] | str:
+    """The operations before it and the one that the case is about, or with what words the controller refuses them."""
+    named: dict[str, Operation] = {}
+    try:
+        for number, described in enumerate(case.get("earlier", [])):
+            fields_only = {key: value for key, value in described.items() if key != "as"}
+            named[described.get("as", str(number))] = _operation(fields_only, named, place)
+        operations = (*named.values(), *_asked(case["operation"], named, place))
+        for operation in operations:
+            operation.arguments()
+    except InventoryError as error:
+        return f"{error.message} {error.hint}"
+    return operations
+
+
+def _asked(described: Mapping[str, Any], named: Mapping[str, Operation], place: Place) -> tuple[Operation, ...]:
+    """What the case is about: an operation, or what a function of the user's own gives."""
+    module, colon, function = described["kind"].partition(":")
+    if not colon:
+        return (_operation(described, named, place),)
+    arguments = {key: _argument(key, value, named, place) for key, value in described.items() if key != "kind"}
+    given = getattr(import_module(module), function)(**arguments)
+    return (given,) if isinstance(given, Operation) else tuple(given)
+
+
+def _operation(described: Mapping[str, Any], named: Mapping[str, Operation], place: Place) -> Operation:
+    kind: Any = operation_classes()[described["kind"]]
+    arguments = {key: _argument(key, value, named, place) for key, value in described.items() if key != "kind"}
+    if not in_lab(place):  # a run of the tests on one's own machine need not be root's
+        mine = {field.name: "" for field in fields(kind) if field.name in ("owner", "group")}
+        arguments = mine | arguments
+    made: Operation = kind(**arguments)
+    return made
+
+
+def _argument(key: str, value: object, named: Mapping[str, Operation], place: Place) -> object:
+    if key == "only_after" or key.endswith("_on"):
+        return tuple(named[name] for name in value)  # type: ignore[attr-defined]
+    plain = _value(value, place)
+    return Command(plain) if key in COMMAND_FIELDS and isinstance(plain, tuple) else plain
+
+
+def _value(value: object, place: Place) -> Any:
+    if isinstance(value, str):
+        return _filled(value, place)
+    if isinstance(value, dict) and set(value) == {"secret"}:
+        return Secret(_filled(value["secret"], place))
+    if isinstance(value, dict) and "tree" in value:
+        patterns = {key: tuple(value[key]) for key in ("include", "exclude") if key in value}
+        return LocalTree.of(Path(_filled(value["tree"], place)), **patterns)
+    if isinstance(value, dict) and set(value) == {"local"}:
+        return LocalFile.of(Path(_filled(value["local"], place)))
+    if isinstance(value, dict):
+        return {key: _value(item, place) for key, item in value.items()}
+    return tuple(_value(item, place) for item in value) if isinstance(value, list) else value
