@@ -20,6 +20,7 @@ from windlass.tasks import (
     pm2,
     pm2_reload,
     reboot,
+    run,
     secrets,
     setup,
     tls,
@@ -29,6 +30,7 @@ from windlass.tasks import (
 namespace = Collection(
     bootstrap.bootstrap,
     setup.setup,
+    run.run,
     reboot.reboot,
     deploy.deploy,
     deploy.rollback,

@@ -5,7 +5,8 @@
 
 The tables are pgbench's; its filler is blank, which no data of anybody's is, so a third of it is made of hashes here. Rounds
 alternate between the candidates, so that whatever else the machine does falls on all of them. Times are wall times: of ours of
-the whole command, Python's start, verification and publishing included; of the others of the pipe on the host.
+the whole command, Python's start, verification and publishing included; of the others of the pipe on the host. Processor
+times are those of the whole machine, so nothing else may run meanwhile.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyrage
 
 from benchmarks.figures import merge, rewrite, spread
+from tests.s3.servers import server
 from windlass import lab
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment
@@ -68,6 +71,17 @@ STAGES: Mapping[str, str] = {
 }
 
 
+BUCKET = "windlass, into a bucket"  # the same, sent by the host to moto's server on the controller, part by part
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What a candidate took: seconds, and processor seconds of all that ran on this machine."""
+
+    wall: float
+    cpu: float
+
+
 class Bench:
     """The host with its database, and the project that backs it up."""
 
@@ -98,22 +112,36 @@ class Bench:
         assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
         return answer.text.strip()
 
-    def pipe(self, script: str) -> float:
-        """Seconds that a pipe of postgres's takes; none of its programs may fail."""
+    def pipe(self, script: str) -> Took:
+        """What a pipe of postgres's takes; none of its programs may fail."""
         quoted = script.format(recipient=self.recipient).replace('"', '\\"').replace("$", "\\$")
         return timed(lambda: self.shell(f'{AS_POSTGRES} "set -e -o pipefail; {quoted}"'))
 
     def windlass(self, *words: str) -> dict[str, Any]:
         """A command as a process of its own, with what it took: seconds, and CPU seconds of the controller's."""
-        command = [sys.executable, "-m", "windlass.tasks.program", *words, "--env", NAME, "--lab", "--json"]
+        return self._program("windlass.tasks.program", *words, "--env", NAME, "--lab", "--json")["result"]
+
+    def into_bucket(self, port: int) -> dict[str, Any]:
+        """A backup straight into the bucket at that port of the controller's."""
+        gateway = self.machine.address.rpartition(".")[0] + ".1"
+        return self._program("benchmarks.bucket", str(self.project), NAME, "bench", f"http://{gateway}:{port}", self.recipient)
+
+    def _program(self, module: str, *words: str) -> dict[str, Any]:
+        """What a program of ours says as JSON, with `took` and the controller's part of it, `cpu`, beside its result."""
+        command = [sys.executable, "-m", module, *words]
         surroundings = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
         surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
+        done: list[subprocess.CompletedProcess[str]] = []
         before = cpu()
-        began = time.monotonic()
-        done = subprocess.run(command, cwd=self.project, env=surroundings, capture_output=True, text=True, check=False)
-        spent = time.monotonic() - began
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)["result"] | {"wall": spent, "cpu": cpu() - before}
+        took = timed(
+            lambda: done.append(
+                subprocess.run(command, cwd=self.project, env=surroundings, capture_output=True, text=True, check=False)
+            )
+        )
+        assert done[0].returncode == 0, done[0].stdout + done[0].stderr
+        said = json.loads(done[0].stdout)
+        said.get("result", said).update(took=took, cpu=cpu() - before)
+        return said
 
     def size(self, name: str) -> int:
         return int(self.shell(f"du -sb /var/lib/postgresql/{name} | cut -f1"))
@@ -124,22 +152,34 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def timed(work: Callable[[], object]) -> float:
-    began = time.monotonic()
+def busy() -> float:
+    """Processor seconds that this machine has spent on anything, since it was started."""
+    user, nice, system, _idle, _waiting, *interrupts = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    return sum(map(int, (user, nice, system, *interrupts[:2]))) / os.sysconf("SC_CLK_TCK")
+
+
+def timed(work: Callable[[], object]) -> Took:
+    began, before = time.monotonic(), busy()
     work()
-    return time.monotonic() - began
+    return Took(time.monotonic() - began, busy() - before)
 
 
 def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     """All candidates in turn, round after round, then one drill."""
-    times: dict[str, list[float]] = {name: [] for name in ("windlass", *OTHERS, *STAGES)}
+    took: dict[str, list[Took]] = {name: [] for name in ("windlass", BUCKET, *OTHERS, *STAGES)}
     ours: list[dict[str, Any]] = []
-    for number in range(rounds):
-        ours.append(bench.windlass("backup.run"))
-        times["windlass"].append(ours[-1]["wall"])
-        for name, script in (OTHERS | STAGES).items():
-            times[name].append(bench.pipe(script))
-        print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:.1f} s" for name, values in times.items()), flush=True)
+    with tempfile.TemporaryDirectory() as folder, server("moto", Path(folder)) as port:
+        for number in range(rounds):
+            ours.append(bench.windlass("backup.run"))
+            took["windlass"].append(ours[-1]["took"])
+            took[BUCKET].append(bench.into_bucket(port)["took"])
+            for name, script in (OTHERS | STAGES).items():
+                took[name].append(bench.pipe(script))
+            print(
+                f"round {number + 1}: " + ", ".join(f"{name} {values[-1].wall:.1f} s" for name, values in took.items()), flush=True
+            )
+    times = {name: [each.wall for each in values] for name, values in took.items()}
+    spent = {name: statistics.median(each.cpu for each in values) for name, values in took.items()}
     (made,) = ours[-1]["backups"]
     drill = bench.windlass("backup.drill", "--identity", str(bench.project / "identity.txt"))
     return {
@@ -157,19 +197,28 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
             "pg_dump | restic": bench.size("restic"),
         },
         "controller_cpu_seconds": spread([one["cpu"] for one in ours]),
-        "ratios": ratios(times),
+        "cpu_seconds": {name: round(value, 2) for name, value in spent.items()},
+        "ratios": ratios(times, spent),
         "drill": {"minutes": round(drill["drills"][0]["rto_minutes"], 2), "seconds": drill["drills"][0]["seconds"]},
     }
 
 
-def ratios(times: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Of medians: how much faster than each of the others, and how much slower than the slowest of the bare stages."""
+def ratios(times: Mapping[str, list[float]], spent: Mapping[str, float]) -> dict[str, Any]:
+    """Of medians: how much faster than each of the others, and how much slower than the slowest of the bare stages.
+
+    The floor is what the bare stages need of the processor, divided by the cores: no pipe of them all can be faster than that.
+    """
+    cores = os.cpu_count() or 1
     middle = {name: statistics.median(values) for name, values in times.items()}
     slowest = max(STAGES, key=lambda name: middle[name])
+    floor = max(middle[slowest], sum(spent[name] for name in STAGES) / cores)
     return {
         "times_faster_than": {name: round(middle[name] / middle["windlass"], 2) for name in OTHERS},
         "slowest_bare_stage": slowest,
         "percent_above_it": round((middle["windlass"] / middle[slowest] - 1) * 100),
+        "cores": cores,
+        "floor_seconds": round(floor, 2),
+        "percent_above_the_floor": round((middle["windlass"] / floor - 1) * 100),
     }
 
 
@@ -180,8 +229,8 @@ def told(found: Mapping[str, Any]) -> str:
         f"| {text} | {found['seconds'][name]['median']:.1f} s | {found['stored_bytes'][name] / 1e6:.0f} MB |"
         for name, text in named.items()
     ]
-    factors, stages = found["ratios"]["times_faster_than"], found["seconds"]
-    bare = ", ".join(f"`{name}` {stages[name]['median']:.1f} s" for name in STAGES)
+    factors, stages, spent, ratio = found["ratios"]["times_faster_than"], found["seconds"], found["cpu_seconds"], found["ratios"]
+    bare = ", ".join(f"`{name}` {stages[name]['median']:.1f} s ({spent[name]:.1f} s of processor)" for name in STAGES)
     faster = ", ".join(f"{factor:.1f} times the speed of `{name}`" for name, factor in factors.items())
     size = f"A database of {found['database_bytes'] / 1e9:.1f} GB (its plain dump: {found['dump_bytes'] / 1e6:.0f} MB)"
     lines = [
@@ -192,7 +241,11 @@ def told(found: Mapping[str, Any]) -> str:
         *rows,
         "",
         f"That is {faster}. The stages by themselves: {bare};",
-        f"the whole command takes {found['ratios']['percent_above_it']} % longer than the slowest of them.",
+        f"the whole command takes {ratio['percent_above_it']} % longer than the slowest of them. They need {ratio['cores']} cores",
+        f"for {ratio['floor_seconds']:.1f} s, so no pipe of them all is faster here;",
+        f"the command takes {ratio['percent_above_the_floor']} % longer than that,",
+        f"and {spent['windlass']:.1f} s of processor on both ends together.",
+        f"Straight into a bucket (moto's server, on the same cores), and read back from there: {stages[BUCKET]['median']:.1f} s.",
         f"The controller spends {found['controller_cpu_seconds']['median']:.1f} s of its processor.",
         f"A drill (fetch, start, restore, amcheck, compare every row count) takes {found['drill']['minutes']:.1f} minutes.",
     ]

@@ -1,6 +1,6 @@
 """Measures Windlass beside its peers and writes the ratios to docs/benchmarks.json and the tables to docs/benchmarks.md.
 
-    python -m benchmarks.peers                               everything that is bounded: 1 and 8 hosts, three rounds
+    python -m benchmarks.peers                               1 and 8 hosts, three rounds: about a quarter of an hour
     python -m benchmarks.peers --hosts 1,8,32                with 32 hosts, about half an hour more: Ansible takes its time
     python -m benchmarks.peers --only W1 --hosts 1 --rounds 1 --peers ansible,fabric --dry
     python -m benchmarks.peers --down                        take the lab down
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.figures import merge, rewrite
 from benchmarks.peers import converge, distance, results, startup, transfer
-from benchmarks.peers.ground import ROOT, Ground
+from benchmarks.peers.ground import ROOT, Ground, take_down
 from benchmarks.peers.results import Found
 
 Wanted = argparse.Namespace
@@ -52,10 +52,10 @@ def _wanted() -> Wanted:
 
 def main() -> None:
     wanted = _wanted()
-    ground = Ground(1 if wanted.down else max(wanted.hosts))
     if wanted.down:
-        ground.down()
+        take_down()
         return
+    ground = Ground(max(wanted.hosts))
     converge.lay_out()
     for name in wanted.only:
         found = Found(name)

@@ -73,10 +73,6 @@ class Ground:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(run, hosts))
 
-    def down(self) -> None:
-        """The hosts go; what was installed for the peers stays."""
-        lab.down(NAME, root=FOLDER / "labs", say=_silent)
-
     @contextlib.contextmanager
     def counted(self) -> Iterator[list[int]]:
         """Bytes to and from all hosts while the block lasts, headers included, as the bridge counts them."""
@@ -84,6 +80,11 @@ class Ground:
         before, counts = _bytes(bridge), [0, 0]
         yield counts
         counts[:] = [now - then for now, then in zip(_bytes(bridge), before, strict=True)]
+
+
+def take_down() -> None:
+    """The hosts go; what was installed for the peers stays."""
+    lab.down(NAME, root=FOLDER / "labs", say=_silent)
 
 
 def _interface(address: str) -> str:

@@ -15,7 +15,7 @@ from benchmarks.peers.meter import measure as cost_of
 from benchmarks.peers.results import Found, Measured
 
 OWN = Path(sys.executable).parent
-ROUNDS = 5  # for each one that was asked for: these are short
+ROUNDS = 3  # for each one that was asked for: these are short
 
 
 def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:

@@ -21,9 +21,9 @@ TREE = FOLDER / "transfer" / "tree"
 FILES, BYTES = 5000, 10276  # 49 MiB in all
 ONE_BY_ONE = 50  # files of the tree, for tools that know no trees: the figure is then given for each file
 TO = "/srv/transfer"
-# What was there is moved aside: ext4 is slow for half a minute after a mass delete.
+# A tree that was there is moved aside: ext4 is slow for half a minute after a mass delete.
 ASIDE = (
-    f"mkdir -p /srv/aside {TO}; chmod 777 {TO}; "
+    f"mkdir -p /srv/aside {TO}; chmod 777 {TO}; rm -f {TO}/large.bin; "
     f"for each in {TO}/*; do [ -e $each ] && mv $each /srv/aside/$(date +%s%N) || true; done"
 )
 

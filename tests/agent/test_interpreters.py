@@ -1,6 +1,7 @@
 """The agent under every Python that this machine has, 3.8 and later, with and without the whole standard library.
 
-All cases of operations that need no root run under each, beside the lab's tests. On a machine with one Python that one is tried; the ids say which ran.
+All cases of operations that need no root run under each, beside the lab's tests.
+On a machine with one Python that one is tried; the ids say which ran.
 """
 
 from __future__ import annotations

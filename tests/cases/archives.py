@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 TEXT = b"hello\n"
@@ -57,7 +58,30 @@ def tar_of(members: list[tarfile.TarInfo]) -> bytes:
     return buffer.getvalue()
 
 
+def zip_of(*, link: str = "run", damaged: bool = False) -> bytes:
+    """As `zip -y` makes it: a link is a file with its target as content."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, mode, data in (
+            ("app-1.0/", 0o40755, b""),
+            ("app-1.0/README", 0o100644, TEXT),
+            ("app-1.0/bin/run", 0o104755, TEXT),
+        ):
+            archive.writestr(zip_member(name, mode), data)
+        archive.writestr(zip_member("app-1.0/bin/also", 0o120777), link)
+    raw = buffer.getvalue()
+    return raw.replace(TEXT, b"HELLO\n", 1) if damaged else raw
+
+
+def zip_member(name: str, mode: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, (2023, 11, 14, 22, 13, 20))
+    entry.external_attr = mode << 16
+    return entry
+
+
 def content(kind: str) -> bytes:
+    if kind.startswith("zip"):
+        return zip_of(link="../../../etc" if kind == "zip-link" else "run", damaged=kind == "zip-damaged")
     plain = tar_of(honest())
     if kind == "setuid":
         return tar_of([member("run", mode=0o4755), member("shared", tarfile.DIRTYPE, mode=0o2755)])
@@ -65,10 +89,8 @@ def content(kind: str) -> bytes:
         return tar_of([member("f"), member("g", tarfile.SYMTYPE, link="f"), member("g")])
     if kind in ("tar", "tar.gz", "tar.zst"):
         return {"tar": plain, "tar.gz": gzip.compress(plain, mtime=0), "tar.zst": zstd(plain)}.get(kind, b"")
-    if kind == "cut-gz":
-        return gzip.compress(plain, mtime=0)[:-40]
-    if kind == "cut-zst":
-        return zstd(plain)[:-8]
+    if kind.startswith("cut"):
+        return gzip.compress(plain, mtime=0)[:-40] if kind == "cut-gz" else zstd(plain)[:-8]
     return b"this is no archive" if kind == "text" else tar_of(bad(kind))
 
 

@@ -8,22 +8,27 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.lab.conftest import TestHost, _silent, _target, lab_hosts
+from tests.lab.conftest import TestHost, _silent, lab_hosts
 from windlass import events, lab
 from windlass.hosts import fleet, line
 from windlass.hosts.target import Target
+from windlass.testing.lab import _target
 
 NAME = "chaos"
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TestHost]]:
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Lab]:
     root = tmp_path_factory.mktemp("labs")
-    running = lab.up(lab.LabSpec(NAME, (lab.HostSpec("broken"), lab.HostSpec("other"))), root=root, say=_silent)
     try:
-        yield {name: TestHost(_target(running, name), host) for name, host in running.hosts.items()}
+        yield lab.up(lab.LabSpec(NAME, (lab.HostSpec("broken"), lab.HostSpec("other"))), root=root, say=_silent)
     finally:
         lab.down(NAME, root=root, say=_silent)
+
+
+@pytest.fixture(scope="session")
+def pair(laboratory: lab.Lab) -> dict[str, TestHost]:
+    return {name: TestHost(_target(laboratory, name), host) for name, host in laboratory.hosts.items()}
 
 
 @pytest.fixture
@@ -63,6 +68,10 @@ class Heard:
 
     def notes(self, host: str) -> list[str]:
         return [event.text for event in self.events if isinstance(event, events.Note) and event.host == host]
+
+    def ended(self, host: str) -> list[str]:
+        """What was told of that host's operations."""
+        return [event.status for event in self.events if isinstance(event, events.OperationEnded) and event.host == host]
 
 
 def agents(host: TestHost) -> list[str]:

@@ -114,6 +114,14 @@ def test_the_last_line_of_the_program_under_way_stands_beside_its_host() -> None
     assert drawn(report)[1] == "⠋ web1          0 ms  2/2  package nginx"
 
 
+def test_a_long_title_leaves_room_for_what_the_program_says() -> None:
+    report = live_report()
+    report(events.OperationStarted("web1", "packages nginx-light, postgresql-15, redis-server", 0, 2))
+    report(OUTPUT[1])
+
+    assert drawn(report)[1] == "⠋ web1          0 ms  1/2  packages nginx-light, postg…  Setting up ngi…"
+
+
 def live_report(height: int = 25) -> LiveReport:
     report = LiveReport(io.StringIO(), still_progress(), title="setup · staging")
     report.console.size = (72, height)

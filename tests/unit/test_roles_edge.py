@@ -111,8 +111,8 @@ def test_what_the_public_reaches_has_the_settings_and_what_stands_behind_it_only
         "client_max_body_size 1m;",
     ]
     assert [line for line in front if line.startswith("limit_req")] == [
-        "limit_req_zone $binary_remote_addr zone=windlass_shop:10m rate=20r/s;",
-        "limit_req_zone $binary_remote_addr zone=windlass_shop_1:10m rate=1r/m;",
+        "limit_req_zone $windlass_shop_visitor zone=windlass_shop:10m rate=20r/s;",
+        "limit_req_zone $windlass_shop_visitor zone=windlass_shop_1:10m rate=1r/m;",
         "limit_req zone=windlass_shop burst=20 nodelay;",
         "limit_req zone=windlass_shop_1 burst=3 nodelay;",
         "limit_req zone=windlass_shop burst=20 nodelay;",

@@ -147,7 +147,7 @@ def test_an_unreachable_host_fails_and_json_is_all_there_is_on_standard_output(p
     assert (done.returncode, document["exit_code"], document["status"]) == (1, 1, "failed")
     assert {name: host["status"] for name, host in document["hosts"].items()} == {"web1": "failed", "web2": "failed"}
     assert document["error"]["message"] == "setup failed on 2 of 2 hosts"
-    assert document["result"] == {"hosts_done": 0, "hosts_failed": 2, "changed": 0}
+    assert document["result"] == {"hosts_done": 0, "hosts_failed": 2, "hosts_untouched": 0, "changed": 0}
     assert list(document) == ["run", "task", "environment", "status", "exit_code", "seconds", "hosts", "result", "error"]
 
 

@@ -18,6 +18,7 @@ from windlass.flows.vault import chosen_backup, chosen_backups, chosen_places, p
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Keep, StoreEntry
 from windlass.stores.directory import DirectoryStore
+from windlass.stores.signature import Signatures
 
 BACKUPS = """
 backups:
@@ -101,6 +102,24 @@ def test_the_newest_good_one_is_picked_or_the_one_whose_id_begins_so(workspace: 
         pick(store, shop, "2025")
     with pytest.raises(RefusedError, match="20261119-cc is not good"):
         pick(store, shop, "20261119")
+
+
+@pytest.mark.parametrize(("changed", "passed_over"), [("20261118-zz", True), ("20261119-aa", False)])
+def test_a_changed_manifest_that_is_newer_by_its_name_is_never_passed_over(
+    workspace: Workspace, tmp_path: Path, changed: str, *, passed_over: bool
+) -> None:
+    shop = chosen_backup(workspace.environment, "shop")
+    store = DirectoryStore(tmp_path / "signed", Signatures(tmp_path / "keys"))
+    put(store, "20261118-aa", NIGHT)
+    put(store, changed, NIGHT - timedelta(microseconds=1))
+    path = store.folder / "shop" / changed / "manifest.json"
+    path.write_text(path.read_text().replace("40", "41"))
+
+    if passed_over:  # of the same second, and its data is older
+        assert pick(store, shop).id == "20261118-aa"
+    else:
+        with pytest.raises(RefusedError, match="signature does not fit"):
+            pick(store, shop)
 
 
 def test_a_pinned_one_stays_with_its_reason_until_it_is_unpinned(workspace: Workspace) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import tempfile
+import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from windlass.agent import package
 from windlass.agent.core import atomic, locks, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -93,3 +96,49 @@ def _fetch_list(source: str, arguments: Dict[str, Any], context: Context) -> Non
             hint="see whether the address, the suites and the key belong together",
             last_lines=completed.last_lines(8),
         )
+
+
+def apt_hold(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Packages that stay at their version."""
+    held = set(process.must(["apt-mark", "showhold"], limit=60).text.split())
+    verb = "unhold" if arguments["absent"] else "hold"
+    wrong = [name for name in arguments["names"] if (name in held) is arguments["absent"]]
+    changes = Changes()
+    if wrong:
+        diff = "\n".join("%s: %s" % (name, verb) for name in wrong)
+        command = ["apt-mark", verb, "--", *wrong]
+        changes.add("%s %s" % (verb, ", ".join(wrong)), lambda: process.must(command, extra=QUIET, limit=60), diff)
+    return changes.outcome(context.check)
+
+
+def apt_upgrade(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """What apt says that it would do is what it is then told to do."""
+    changes = Changes()
+    if package.list_is_old(float(arguments["update_after_hours"]), time.time()):
+        if context.check:
+            changes.unknown = True
+        else:
+            package.fetch_list(float(arguments["limit_seconds"]), LOCK_LIMIT, context)
+    words = ["install", "--only-upgrade", "--", *arguments["names"]] if arguments["names"] else ["upgrade"]
+    newer = re.findall(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+)", _simulated(words), re.MULTILINE)
+    if newer:
+        diff = "\n".join("+%s %s (now %s)" % (name, new, old or "none") for name, old, new in newer)
+        names = ", ".join(name for name, _old, _new in newer)
+        changes.add("upgrade %s" % names, lambda: _do(words, arguments, context), diff)
+    gone = re.findall(r"^(?:Remv|Purg) (\S+)", _simulated(["autoremove"]), re.MULTILINE) if arguments["autoremove"] else []
+    if gone:
+        diff = "\n".join("-%s" % name for name in gone)
+        changes.add("remove %s" % ", ".join(gone), lambda: _do(["autoremove"], arguments, context), diff)
+    if changes.unknown and not newer and not gone:
+        return Outcome(True, "the list of packages is old", unknown=True)
+    return changes.outcome(context.check)
+
+
+def _simulated(words: List[str]) -> str:
+    return process.must(["apt-get", "--simulate", "--quiet=2", *words], extra=QUIET, limit=120).text
+
+
+def _do(words: List[str], arguments: Dict[str, Any], context: Context) -> None:
+    locks.wait_until_free(LOCKS, LOCK_LIMIT, context)
+    command = ["apt-get", "--yes", "--quiet=2", *package.OPTIONS, *words]
+    process.must(command, extra=QUIET, limit=float(arguments["limit_seconds"]))

@@ -8,8 +8,8 @@ import os
 import time
 from typing import Any, Dict
 
+from windlass.agent.core import heirs
 from windlass.agent.core.context import RUN, Context
-from windlass.agent.core.lifeline import NOBODY_COMES
 from windlass.agent.core.outcome import OperationError, Outcome
 
 LET_GO = 10.0  # seconds that an agent takes to end when nobody comes back to it; what it is at is finished first
@@ -30,7 +30,7 @@ def lease(arguments: Dict[str, Any], context: Context) -> Outcome:
             _held(arguments["name"], holder), hint="wait until it is done; the lock frees itself when its holder ends", data=holder
         )
     record = {"holder": arguments["holder"], "purpose": arguments["purpose"], "since": time.time()}
-    _sign(handle, dict(record, agent=os.getpid(), controller=context.controller))
+    _sign(handle, dict(record, **heirs.signature(context)))
     context.kept[path] = handle
     return Outcome(False, "held")
 
@@ -49,13 +49,8 @@ def _locked(handle: Any, deadline: float, context: Context) -> bool:
 
 def _inherited(handle: Any, path: str, context: Context) -> bool:
     """Whether the holder's agent only waited for a controller that is dead, as ours can tell, and has let go."""
-    holder = _holder(path)
-    if not holder.get("controller") or not context.ask({"controller": holder["controller"]}).get("dead"):
+    if not heirs.told_to_end(_holder(path), context):
         return False
-    try:
-        os.kill(int(holder["agent"]), NOBODY_COMES)
-    except ProcessLookupError:
-        pass
     return _locked(handle, time.monotonic() + LET_GO, context)
 
 

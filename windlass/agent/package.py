@@ -105,7 +105,7 @@ def _configure(arguments: Dict[str, Any], context: Context) -> None:
 
 def _install(names: List[str], arguments: Dict[str, Any], context: Context) -> None:
     """One call of apt-get; if the list of packages turns out to be too old, a fresh one and one more call."""
-    fresh = _list_is_old(float(arguments["update_after_hours"]), time.time())
+    fresh = list_is_old(float(arguments["update_after_hours"]), time.time())
     complaint = _update(arguments, context) if fresh else []
     completed = _apt("install", names, arguments, context)
     if completed.status != 0 and not fresh and OUTDATED.search(completed.errors.decode("utf-8", "replace")):
@@ -133,7 +133,7 @@ def _apt(verb: str, names: List[str], arguments: Dict[str, Any], context: Contex
     return process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
 
 
-def _list_is_old(hours: float, now: float) -> bool:
+def list_is_old(hours: float, now: float) -> bool:
     """Whether the list of packages is empty, older than the limit, or older than the files that name the sources."""
     if not glob.glob(LISTS + "/*Packages*"):
         return True
@@ -163,6 +163,11 @@ def _update(arguments: Dict[str, Any], context: Context) -> List[str]:
         pass
     os.utime(STAMP)
     return []
+
+
+def fetch_list(limit_seconds: float, lock_seconds: float, context: Context) -> None:
+    """The same, for whoever needs a fresh list before there is anything to install."""
+    _update({"limit_seconds": limit_seconds, "lock_seconds": lock_seconds}, context)
 
 
 def _wait_for_locks(arguments: Dict[str, Any], context: Context) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import os
 import pwd
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from windlass.agent.core import process
 from windlass.agent.core.context import Context
@@ -49,6 +50,7 @@ def postgres_database(arguments: Dict[str, Any], context: Context) -> Outcome:
     if not rows:
         make = 'CREATE DATABASE :"name" OWNER :"owner" ENCODING \'UTF8\' TEMPLATE template0'
         _add(changes, arguments, "make", make, "+database %s of %s" % (name, owner))
+        context.expect("database", name)
     elif rows[0][0] != owner:
         text = "owner %s becomes %s" % (rows[0][0], owner)
         _add(changes, arguments, text, 'ALTER DATABASE :"name" OWNER TO :"owner"', "database %s: %s" % (name, text))
@@ -57,6 +59,76 @@ def postgres_database(arguments: Dict[str, Any], context: Context) -> Outcome:
         if extension not in has:
             _extend(changes, arguments, extension)
     return changes.outcome(context.check)
+
+
+def postgres_extension(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """An extension in a database, of a version if one is wanted."""
+    name, database, changes = arguments["name"], arguments["database"], Changes()
+    words = "%sextension %s" % ("no " if arguments["absent"] else "", name)
+    if _not_yet(context):
+        return Outcome(not arguments["absent"], "would make" if not arguments["absent"] else "", unknown=not arguments["absent"])
+    if not _rows(arguments, "SELECT 1 FROM pg_database WHERE datname = :'name'", {"name": database}):
+        if context.check and context.expected("database", database):
+            return Outcome(
+                not arguments["absent"], "make" if not arguments["absent"] else "", "database %s: +%s" % (database, words)
+            )
+        raise OperationError("there is no database %s" % database, hint="add a PostgresDatabase before this operation")
+    rows = _rows(arguments, "SELECT extversion FROM pg_extension WHERE extname = :'name'", {"name": name}, database)
+    text, statement = _extension_step(rows[0][0] if rows else "", arguments)
+    if text:
+        values = {"name": name, "version": arguments["version"]}
+        changes.add(text, lambda: _say(arguments, statement, values, database), "database %s: %s: %s" % (database, words, text))
+    return changes.outcome(context.check)
+
+
+def _extension_step(has: str, arguments: Dict[str, Any]) -> Tuple[str, str]:
+    version = arguments["version"]
+    if arguments["absent"]:
+        return ("drop", 'DROP EXTENSION :"name"') if has else ("", "")
+    if not has:
+        return "make", 'CREATE EXTENSION :"name"' + (" VERSION :'version'" if version else "")
+    if version and version != has:
+        return "version %s becomes %s" % (has, version), "ALTER EXTENSION :\"name\" UPDATE TO :'version'"
+    return "", ""
+
+
+def postgres_setting(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """What ALTER SYSTEM keeps of a setting."""
+    name, wanted = arguments["name"], ", ".join(arguments["values"])
+    if _not_yet(context):
+        return Outcome(True, "would become %s" % wanted, "+%s = %s" % (name, wanted), unknown=True)
+    found = _setting(arguments)
+    if found is None and "." not in name:
+        raise OperationError("PostgreSQL has no setting %s" % name, hint="see SHOW ALL; settings come and go with its versions")
+    kept, shown, restarts, pending = found or (None, "unset", False, False)
+    if kept == wanted if not arguments["absent"] else kept is None:
+        return Outcome(False, "a restart of PostgreSQL is still due" if pending else "")
+    changes, text = Changes(), "as configured" if arguments["absent"] else "%s becomes %s" % (shown, wanted)
+    changes.add(text, lambda: _alter(arguments), "%s: %s" % (name, text))
+    changes.add("a restart is needed" if restarts else "configuration read again", lambda: None)
+    return changes.outcome(context.check)
+
+
+_SETTING = """
+SELECT json_build_array(
+    (SELECT f.setting FROM pg_file_settings f
+     WHERE f.name = s.name AND f.sourcefile LIKE '%/postgresql.auto.conf' ORDER BY f.seqno DESC LIMIT 1),
+    current_setting(s.name), s.context = 'postmaster', s.pending_restart)
+FROM pg_settings s WHERE lower(s.name) = :'name'"""
+
+
+def _setting(arguments: Dict[str, Any]) -> Any:
+    """What ALTER SYSTEM keeps (None for nothing), what counts now, whether it takes a restart, and whether one is due."""
+    answer = _say(arguments, _SETTING, {"name": arguments["name"]}).strip()
+    return json.loads(answer) if answer else None
+
+
+def _alter(arguments: Dict[str, Any]) -> None:
+    values = {"v%d" % number: value for number, value in enumerate(arguments["values"])}
+    name = ".".join('"%s"' % part for part in arguments["name"].split("."))
+    to = "TO " + ", ".join(":'%s'" % each for each in values)
+    statement = "ALTER SYSTEM %s %s %s" % ("RESET" if arguments["absent"] else "SET", name, "" if arguments["absent"] else to)
+    _say(arguments, statement + ";\nSELECT FROM pg_reload_conf()", values)
 
 
 def fits(verifier: str, password: str) -> bool:

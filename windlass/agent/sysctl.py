@@ -7,17 +7,19 @@ from typing import Any, Dict
 
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
-from windlass.agent.file import want_file
+from windlass.agent.file import file, want_file
 
 
 def sysctl(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A setting in the running kernel, then in its file, so that no value the kernel refuses is kept for the next boot."""
     name, value = arguments["name"], " ".join(str(arguments["value"]).split())
     changes = Changes()
+    path = "/etc/sysctl.d/90-windlass-%s.conf" % name.replace("/", "-")
+    if arguments["absent"]:
+        return file({"path": path, "absent": True}, context)
     if arguments["live"]:
         _want_live(changes, name, value)
     wanted = {"owner": "root", "group": "root", "mode": "0644", "validate": None, "sensitive": False}
-    path = "/etc/sysctl.d/90-windlass-%s.conf" % name.replace("/", "-")
     want_file(changes, dict(wanted, path=path, content="%s = %s\n" % (name, value)), context)
     return changes.outcome(context.check)
 

@@ -42,6 +42,7 @@ def _make(changes: Changes, arguments: Dict[str, Any], context: Context) -> None
     changes.add("make", lambda: change_accounts(_useradd(arguments), context), "+user %s" % name)
     if arguments["password_hash"] is not None:
         changes.add("password", lambda: _set_password(arguments, context))
+    _want_access(changes, arguments, [name, "!"], arguments["password_hash"] is not None, context)
     context.expect("user", name)
     context.expect("tree", arguments["home"] or "/home/%s" % name)
     if not arguments["group"]:
@@ -86,8 +87,11 @@ def _change(changes: Changes, has: pwd.struct_passwd, arguments: Dict[str, Any],
     differs("shell", has.pw_shell, "--shell", arguments["shell"] or None)
     differs("comment", has.pw_gecos, "--comment", arguments["comment"])
     _change_groups(changes, has.pw_name, arguments, context)
-    if arguments["password_hash"] is not None and _password_hash(has.pw_name) != text_of(arguments["password_hash"]):
+    password = arguments["password_hash"] is not None and not _has_password(has.pw_name, arguments)
+    if password:
         changes.add("password", lambda: _set_password(arguments, context), "user %s: the password changes" % has.pw_name)
+    if arguments["locked"] is not None or arguments["expires"]:
+        _want_access(changes, arguments, _shadow(has.pw_name), password, context)
     if arguments["home"] and arguments["create_home"] and not os.path.isdir(arguments["home"]):
         changes.add("make home", lambda: _make_home(has.pw_name, arguments["home"]), "+%s/" % arguments["home"])
 
@@ -115,16 +119,36 @@ def _change_groups(changes: Changes, name: str, arguments: Dict[str, Any], conte
     changes.add(text, lambda: change_accounts(command, context), "user %s: %s" % (name, text))
 
 
-def _password_hash(name: str) -> str:
+def _has_password(name: str, arguments: Dict[str, Any]) -> bool:
+    """Whether it is the one that is wanted. The mark of a locked one stands in front of it."""
+    has = (_shadow(name) + [""])[1]
+    return (has.lstrip("!") if arguments["locked"] else has) == text_of(arguments["password_hash"])
+
+
+def _want_access(changes: Changes, arguments: Dict[str, Any], fields: List[str], password_set: bool, context: Context) -> None:
+    """Locked, unlocked, and until when. `fields` are those of /etc/shadow; a password that has just been set is not locked."""
+    name, has = arguments["name"], (fields + [""])[1]
+    locked = has.startswith("!") and not password_set
+    if arguments["locked"] and not locked:
+        changes.add("lock", lambda: change_accounts(["usermod", "--lock", name], context), "user %s: lock" % name)
+    elif arguments["locked"] is False and locked and has.strip("!*"):  # without a password there is nothing to unlock
+        changes.add("unlock", lambda: change_accounts(["usermod", "--unlock", name], context), "user %s: unlock" % name)
+    wanted, days = arguments["expires"].replace("never", ""), arguments["expires_days"]
+    if arguments["expires"] and days != (fields + [""] * 8)[7]:
+        text = "expires %s" % arguments["expires"]
+        changes.add(text, lambda: change_accounts(["usermod", "--expiredate", wanted, name], context), "user %s: %s" % (name, text))
+
+
+def _shadow(name: str) -> List[str]:
     try:
         with open("/etc/shadow", encoding="utf-8") as handle:
             for line in handle:
                 fields = line.split(":")
                 if fields[0] == name:
-                    return fields[1]
+                    return fields
     except OSError as error:
         raise OperationError("cannot read /etc/shadow: %s" % error.strerror, hint="this needs root") from error
-    return ""
+    return [name, ""]
 
 
 def _set_password(arguments: Dict[str, Any], context: Context) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from windlass import events
-from windlass.flows.setup import SetupResult, on_hosts
+from windlass.flows.setup import FailurePolicy, SetupResult, on_hosts
 from windlass.operations.reboot import Reboot
 from windlass.operations.wire import Batch
 
@@ -26,4 +26,4 @@ def reboot(
     """Reboot hosts in this order. The first that fails, or does not come back, leaves the rest untouched."""
     batch = Batch((operation,), check=check)
     batches = {host.name: batch for host in hosts}
-    return on_hosts(workspace, batches, step="reboot", on_failure="stop", listener=listener)
+    return on_hosts(workspace, batches, step="reboot", policy=FailurePolicy(on_failure="stop"), listener=listener)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from windlass import events
-from windlass.errors import FlowFailed, HostError, WindlassError
-from windlass.hosts.fleet import Fleet
+from windlass.errors import ConnectionFailed, FlowFailed, HostError, WindlassError
+from windlass.flows.resuming import Started, remember
+from windlass.hosts.fleet import errors_of
 from windlass.operations.assertion import Assert
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
+from windlass.plans.rounds import FailurePolicy, OnFailure, halt, rounds
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Host
 
-OnFailure = Literal["continue", "stop"]
+__all__ = ["FailurePolicy", "HostSetup", "OnFailure", "SetupResult", "asserts_first", "batch_for", "on_hosts", "setup"]
+
+
+CONTINUE = FailurePolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +54,10 @@ class HostSetup:
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """All hosts that were to be set up, in the inventory's order."""
+    """All hosts that were to be set up, in the inventory's order. `halted` is why hosts were left untouched, if any were."""
 
     hosts: Mapping[str, HostSetup]
+    halted: str = ""
 
     @property
     def changed(self) -> int:
@@ -68,7 +75,10 @@ class SetupResult:
             f"setup failed on {len(failed)} of {len(self.hosts)} hosts",
             hosts={name: host.state() for name, host in self.hosts.items()},
             partly=any(host.begun and not host.error for host in self.hosts.values()),
-            last_lines=[f"{name}: {line}" for name, error in failed.items() for line in error.last_lines],
+            last_lines=[
+                *(f"{name}: {line}" for name, error in failed.items() for line in error.last_lines),
+                *([self.halted] if self.halted else []),
+            ],
             hint="; ".join(dict.fromkeys(error.hint for error in failed.values() if error.hint))
             or "put it right and run the same again: what is done is left alone",
         )
@@ -79,36 +89,42 @@ def setup(
     hosts: Sequence[Host],
     *,
     check: bool = False,
-    on_failure: OnFailure = "continue",
+    policy: FailurePolicy = CONTINUE,
     listener: events.Listener = events.nobody,
     roles: Collection[str] = (),
 ) -> SetupResult:
     """Make hosts what their roles say (only these `roles`, if any are named), or with `check` only say what would change.
 
-    on_failure   `continue`: all hosts at once, a failing host does not stop the others; `stop`: one after another, and
-                 the first that fails leaves the rest untouched
+    policy   how many hosts at once, and after how many failures the rest is left untouched
 
     What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
     """
     batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
-    return on_hosts(workspace, batches, on_failure=on_failure, listener=listener)
+    if workspace.journaled and not check:
+        batches = {name: dataclasses.replace(batch, journal=workspace.run) for name, batch in batches.items()}
+        remember(workspace.project, Started(workspace.run, workspace.environment.name, tuple(batches), tuple(roles)))
+    return on_hosts(workspace, batches, policy=policy, listener=listener)
 
 
 def on_hosts(
-    workspace: Workspace, batches: Mapping[str, Batch], *, step: str = "setup", on_failure: OnFailure, listener: events.Listener
+    workspace: Workspace, batches: Mapping[str, Batch], *, step: str = "setup", policy: FailurePolicy, listener: events.Listener
 ) -> SetupResult:
     """Run a batch on each of these hosts and count what it comes to."""
     tally = _Tally(listener, step)
-    with workspace.fleet(batches, tally) as fleet:
-        rounds = [list(batches)] if on_failure == "continue" else [[name] for name in batches]
-        for names in rounds:
-            tally.begin(names)
-            tally.failed |= _round(fleet, {name: batches[name] for name in names})
-            tally.end()
-            if tally.failed and on_failure == "stop":
+    halted = ""
+    with workspace.crew(batches, tally) as crew:
+        for names in rounds(tuple(batches), policy):
+            if stopped := halt(len(tally.failed), len(batches), policy):
+                halted = stopped.reason
                 break
-        round_trips = fleet.round_trips
-    return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches})
+            tally.begin(names)
+            tally.failed |= errors_of(crew.run({name: batches[name] for name in names}))
+            tally.end()
+        round_trips = dict(crew.round_trips)
+    for name, error in tally.failed.items():
+        if batches[name].journal and isinstance(error, ConnectionFailed):
+            error.hint = f"{error.hint}; or go on with this run: --resume {workspace.run}"
+    return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches}, halted)
 
 
 def batch_for(workspace: Workspace, host: Host, *, check: bool = False, roles: Collection[str] = ()) -> Batch:
@@ -128,11 +144,6 @@ def asserts_first(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """What must be so of a host comes before everything that is done to it, whichever role says it."""
     asserts = [each for each in operations if isinstance(each, Assert) and each.first and not each.only_after]
     return (*asserts, *(each for each in operations if each not in asserts))
-
-
-def _round(fleet: Fleet, batches: Mapping[str, Batch]) -> dict[str, HostError]:
-    outcomes = fleet.run(batches)
-    return {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, HostError)}
 
 
 @dataclass(slots=True)

@@ -76,8 +76,7 @@ class Vault:
         """The same as `pick`; one that is older than signatures are is told."""
         stored = pick(self.store, self.entry, wanted)
         backups = () if wanted else self.store.listing(self.entry.name).backups
-        newer = [each for each in backups if each.manifest.taken > stored.manifest.taken]  # ids of one second have no order
-        for each in (each for each in newer if each.whole and each.manifest.suspicious):
+        for each in (each for each in _later(backups, stored) if each.whole and each.manifest.suspicious):
             said = f"a newer one is passed over, say --backup {each.id} to have that: {'; '.join(each.manifest.suspicious)}"
             self.listener(events.Note(said, warning=True))
         if not stored.signed:
@@ -175,7 +174,7 @@ def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
     listing = store.listing(entry.name)
     if not wanted:
         newest = listing.newest()
-        _refuse_doubted([each for each in listing.backups if newest is None or each.id > newest.id])
+        _refuse_doubted(_later(listing.backups, newest) if newest else listing.backups)
         if newest is None:
             raise UsageError(f"there is no good backup of {entry.name} in {store.place}", hint="make one: invoke backup")
         return newest
@@ -187,6 +186,16 @@ def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
     if not fitting[0].whole:
         raise RefusedError(f"{fitting[0].id} is not good: its bytes are not those that were written", hint="choose another one")
     return fitting[0]
+
+
+def _later(backups: Sequence[Stored], than: Stored) -> list[Stored]:
+    """Those that are newer, by their data or by their names: a manifest that was changed may say anything of the former. Of one
+    second only the data tells, for names end in chance."""
+    return [each for each in backups if each.manifest.taken > than.manifest.taken or _second(each) > _second(than)]
+
+
+def _second(stored: Stored) -> str:
+    return stored.id.rpartition("-")[0]
 
 
 def _refuse_doubted(backups: Sequence[Stored]) -> None:

@@ -6,6 +6,7 @@ import getpass
 import socket
 import subprocess
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from windlass import events
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.commit import confirmer
 from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secrets
+from windlass.hosts.crew import Crew, Hands, crew_of
 from windlass.hosts.fleet import Fleet
 from windlass.hosts.target import Target
 from windlass.inventory import Environment, Host, load, secrets_of_stores
@@ -28,7 +30,11 @@ ONLY_IN_LAB = "lab"  # the environment of this name has no other hosts than thos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts, `run` the run's id."""
+    """One environment, opened. `lab` is its twin where that is worked on instead of the real hosts, `run` the run's id.
+
+    journaled   hosts keep a journal of this run, so that it can be gone on with: then it asks each host for one batch only
+    hands       who works on many hosts
+    """
 
     project: Path
     environment: Environment
@@ -38,6 +44,8 @@ class Workspace:
     accept_new: bool = False
     sudo_password: Secret | None = None
     run: str = field(default_factory=new_run_id)
+    hands: Hands = field(default_factory=Hands)
+    journaled: bool = False
 
     @property
     def asks(self) -> bool:
@@ -74,6 +82,10 @@ class Workspace:
     def fleet(self, hosts: Iterable[Host | str], listener: events.Listener = events.nobody) -> Fleet:
         """These hosts, to be worked on together; enter it to keep the connections for as long as the block lasts."""
         return Fleet(self.targets(hosts), listener, confirmer=confirmer(listener))
+
+    def crew(self, hosts: Iterable[Host | str], listener: events.Listener = events.nobody) -> AbstractContextManager[Crew]:
+        """The same for whole batches, by whoever is to do them; journaled ones, for a worker that dies is followed by another."""
+        return crew_of(self.hands, self.targets(hosts), listener, confirmer)
 
     def view(self, host: Host | str) -> HostView:
         """A host as its roles see it."""

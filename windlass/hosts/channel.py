@@ -63,7 +63,11 @@ def nobody_confirms(_target: Target, _change: OnTrial) -> None:
 
 
 class Channel:
-    """An open line to the agent on one host. `facts` are what it said of itself."""
+    """An open line to the agent on one host. `facts` are what it said of itself.
+
+    told          of how many operations of the last batch it was told what they came to
+    told_before   of how many of the next batch it was told already, when that was broken off: they are not told again
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Channel:
         self.target = target
         self._confirmer = confirmer
         self._trial: OnTrial | None = None
+        self.told = self.told_before = 0
         self._listener = listener
         began = time.monotonic()
         self._line = Line(target, listener, opener)
@@ -123,6 +128,7 @@ class Channel:
         the host still had to say of this batch would be taken for the next one's.
         """
         encoded = encode(batch)
+        self.told = len(batch.before)
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
@@ -138,6 +144,7 @@ class Channel:
         finally:
             spent = (now - then for now, then in zip(self._figures(), before, strict=True))
             self._listener(events.BatchEnded(self.target.name, time.monotonic() - began, *spent))
+        self.told_before = 0
         if not batch.go_on:
             raise_first_failure(self.target.name, results)
         return tuple(results)
@@ -170,7 +177,8 @@ class Channel:
         if kind == frames.START:
             index = frames.decode(body, kind)["index"]
             title = asked(batch, index).title()
-            self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
+            if index >= self.told_before:
+                self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
         elif kind == frames.NOTE:
             self._listener(events.Note(harmless(frames.decode(body, kind)["text"]), self.target.name))
         elif kind == frames.LIVE:
@@ -199,7 +207,9 @@ class Channel:
         result = result_of(batch, body, expected)
         said = result.message if result.failed else result.summary
         ended = (result.operation.title(), result.status, result.seconds, said, result.diff, result.last_lines)
-        self._listener(events.OperationEnded(self.target.name, *ended))
+        self.told = expected + 1
+        if self.told > self.told_before:
+            self._listener(events.OperationEnded(self.target.name, *ended))
         return result
 
 

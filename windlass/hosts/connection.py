@@ -130,6 +130,9 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
     """Fabric's connection, but the way through a jump host has a limit like every other."""
 
     explained: _Way | None = None
+    inline_ssh_env = (
+        True  # without a place of its own here Fabric writes it into the configuration of all, which is empty meanwhile
+    )
 
     def open_gateway(self) -> Any:
         if isinstance(self.gateway, str):  # a ProxyCommand of the user's ssh_config

@@ -13,6 +13,7 @@ from windlass import events
 from windlass.errors import ConnectionFailed, HostError
 from windlass.hosts import rebooting
 from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
+from windlass.hosts.line import AgentGone
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
@@ -20,7 +21,10 @@ from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
 
 PING_EVERY = 5.0  # seconds
-MOST_THREADS = 64
+PING_PATIENCE = 0.05  # seconds that the others wait for the ping of a host that takes nothing any more
+MOST_THREADS = (
+    256  # hosts of one process at once: what a host does for minutes must not wait for its turn; more are for `--workers`
+)
 
 Value = TypeVar("Value")
 Outcomes = dict[str, Value | HostError]
@@ -45,6 +49,9 @@ class Fleet:
         self._confirmer = confirmer
         self._channels: dict[str, Channel] = {}
         self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
+        self._pings = ThreadPoolExecutor(len(self.targets) + 1, thread_name_prefix="ping")
+        self._pinging: Future[None] | None = None
+        self._opening = threading.Lock()
         self._stop = threading.Event()
         self._ending = threading.Event()
 
@@ -56,6 +63,7 @@ class Fleet:
         for channel in list(self._channels.values()):
             with contextlib.suppress(HostError):
                 channel.close()
+        self._pings.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     @property
@@ -68,7 +76,7 @@ class Fleet:
         channel = self._channels.get(host)
         if channel is None:
             channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener, self._confirmer)
-            threading.Thread(target=self._ping, args=(channel,), name=f"ping {host}", daemon=True).start()
+            self._keep_pinging()
             if self._ending.is_set():
                 raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
         return channel
@@ -79,17 +87,34 @@ class Fleet:
 
     def run(self, batches: Mapping[str, Batch]) -> Outcomes[tuple[Result, ...]]:
         """Run a batch on each host at once."""
+        return self.each(batches, lambda host: self.run_one(host, batches[host]))
 
-        def work(host: str) -> tuple[Result, ...]:
-            try:
-                results = rebooting.run(self._line(host), batches[host])
-            except HostError as error:
-                self._listener(events.HostEnded(host, error.message))
+    def run_one(self, host: str, batch: Batch) -> tuple[Result, ...]:
+        """Run a batch on one host, called if it was not yet. Raises HostError."""
+        try:
+            results = self._journaled(host, batch)
+        except HostError as error:
+            self._listener(events.HostEnded(host, error.message))
+            raise
+        self._listener(events.HostEnded(host))
+        return results
+
+    def cancel(self) -> None:
+        """What Ctrl-C does, from another thread: hosts end the step under way, and none begins any more."""
+        self._ending.set()
+
+    def _journaled(self, host: str, batch: Batch) -> tuple[Result, ...]:
+        """Where the host knows what is done, an agent that died is followed by another, once: it does the rest."""
+        try:
+            return rebooting.run(self._line(host), batch)
+        except AgentGone as error:
+            told = self._channels[host].told
+            if not batch.journal or self._ending.is_set():
                 raise
-            self._listener(events.HostEnded(host))
-            return results
-
-        return self.each(batches, work)
+            self.drop(host)
+            self._listener(events.Note(f"{error.message}; another one goes on with what is not done", host, warning=True))
+            self.channel(host).told_before = told
+            return rebooting.run(self._line(host), batch)
 
     def _line(self, host: str) -> rebooting.Line:
         """The way to a host that may reboot in the middle of its batch."""
@@ -110,7 +135,7 @@ class Fleet:
 
         def begin(host: str) -> Value:
             all_told.wait()  # so that a Ctrl-C finds either nothing begun or every host known
-            if given_up.is_set():
+            if given_up.is_set() or self._ending.is_set():
                 raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
             return work(host)
 
@@ -118,7 +143,7 @@ class Fleet:
             for host in hosts:
                 futures[host] = self._pool.submit(begin, host)
             all_told.set()
-            _wait(futures.values())
+            self._wait(futures.values())
         except KeyboardInterrupt:
             if not all_told.is_set():
                 given_up.set()
@@ -136,6 +161,15 @@ class Fleet:
                 outcomes[host] = error
         return outcomes
 
+    def _wait(self, futures: Iterable[Future[Any]]) -> None:
+        """Wait for all, in slices: a Ctrl-C that arrives just before a long wait begins would not be noticed during it."""
+        waiting = set(futures)
+        while waiting:
+            waiting = wait(waiting, timeout=0.5).not_done
+            if self._ending.is_set():
+                for channel in list(self._channels.values()):
+                    channel.cancel()
+
     def drop(self, host: str) -> None:
         """Hang up on a host at once; it is called anew when it is next used."""
         channel = self._channels.pop(host, None)
@@ -150,17 +184,21 @@ class Fleet:
                 channel.cancel()
             waiting = wait(waiting, timeout=0.5).not_done
 
-    def _ping(self, channel: Channel) -> None:
-        """A thread for each line: a host that takes nothing any more keeps only its own thread, not the others from being heard."""
-        while channel.is_open and not self._stop.wait(PING_EVERY):
-            channel.ping()
+    def _keep_pinging(self) -> None:
+        with self._opening:
+            if self._pinging is None and not self._stop.is_set():
+                self._pinging = self._pings.submit(self._ping_in_turn)
 
-
-def _wait(futures: Iterable[Future[Any]]) -> None:
-    """Wait for all, in slices: a Ctrl-C that arrives just before a long wait begins would not be noticed during it."""
-    waiting = set(futures)
-    while waiting:
-        waiting = wait(waiting, timeout=0.5).not_done
+    def _ping_in_turn(self) -> None:
+        """One thread for all lines. A host that takes nothing any more keeps the thread of its ping; the next has another."""
+        stuck: dict[Channel, Future[None]] = {}
+        while not self._stop.wait(PING_EVERY):
+            for channel in list(self._channels.values()):
+                if channel in stuck and not stuck[channel].done():
+                    continue
+                if channel.is_open and not self._stop.is_set():
+                    stuck[channel] = self._pings.submit(channel.ping)
+                    wait([stuck[channel]], timeout=PING_PATIENCE)
 
 
 def errors_of(outcomes: Mapping[str, object]) -> dict[str, HostError]:

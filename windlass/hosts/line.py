@@ -8,6 +8,7 @@ waits: `target.grace_seconds` after the last frame.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sendin
 HEAR_EVERY: Final = 256 * 1024  # bytes after which the agent is told what was heard
 FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each further one waits twice as long
 AGENT_GONE: Final = "its agent is gone"
+
+
+class AgentGone(ConnectionFailed):
+    """The host is there, and its agent is not: it was killed, or the host rebooted."""
 
 
 class Line:
@@ -215,7 +220,8 @@ class Line:
     def _attach_once(self) -> str:
         """Empty when it is done, else why not."""
         try:
-            starting = Starting(self.target, self._opener, attach=True)
+            anew = dataclasses.replace(self.target, warm_seconds=0)  # a shared connection may be the one that died
+            starting = Starting(anew, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
             self._buffer = starting.finish()
@@ -245,7 +251,8 @@ class Line:
         self._session.send(bytes(self._kept))
 
     def _given_up(self, why: ConnectionFailed, said: str) -> ConnectionFailed:
-        return ConnectionFailed(
+        kind = AgentGone if said == AGENT_GONE else ConnectionFailed
+        return kind(
             f"{why.message}, and could not be taken up again: {said}",
             host=self.target.name,
             hint=why.hint,

@@ -6,6 +6,7 @@ The models are schema and values at once: what passes is frozen and travels thro
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from pydantic_core import CoreSchema, core_schema
 
 if TYPE_CHECKING:  # slow to import, and only needed for the types
     from pydantic.json_schema import JsonSchemaValue
+
+# Pydantic would otherwise look through all installed packages for plugins, at every start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 @dataclass(frozen=True, slots=True)

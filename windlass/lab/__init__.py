@@ -1,5 +1,6 @@
 """Real Debian hosts on this machine, for tests, for the demo and for rehearsing a change. See docs/lab.md."""
 
+from windlass.lab.addresses import spread
 from windlass.lab.description import HostSpec, HostStatus, Lab, LabHost, LabSpec
 from windlass.lab.laboratory import boot, down, list_labs, load, reboot, save, snapshots, status, up
 from windlass.lab.machine import Answer, cut_link, cut_power, freeze, mend_link, power_off, run_inside, thaw
@@ -26,6 +27,7 @@ __all__ = [
     "run_inside",
     "save",
     "snapshots",
+    "spread",
     "status",
     "thaw",
     "up",

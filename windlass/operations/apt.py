@@ -103,3 +103,43 @@ class AptRepository(Operation):
 
     def _key(self) -> bytes:
         return self.key.path.read_bytes() if isinstance(self.key, LocalFile) else str(self.key).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptHold(Operation):
+    """Packages that no upgrade touches, until they are let go.
+
+    names   of packages
+    absent  upgrades may touch them
+    """
+
+    family: ClassVar[str] = "apt"
+
+    names: tuple[str, ...]
+    absent: bool = False
+
+    def title(self) -> str:
+        return f"{'no ' if self.absent else ''}hold of {', '.join(self.names)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptUpgrade(Operation):
+    """The newest versions of packages that are installed, as far as the host's sources have them. Held ones stay.
+
+    A check goes by the list of packages as it is: it fetches none, and says "unknown until run" where the list is old.
+
+    names               these; empty: all, as `apt-get upgrade` does, which removes none
+    autoremove          packages that came for others alone, and that nothing needs any more, go
+    update_after_hours  how old the list of packages may be
+    limit_seconds       how long one call of apt-get may take
+    """
+
+    family: ClassVar[str] = "apt"
+
+    names: tuple[str, ...] = ()
+    autoremove: bool = False
+    update_after_hours: float = 24.0
+    limit_seconds: float = 1800.0
+
+    def title(self) -> str:
+        return f"newest {', '.join(self.names) or 'packages'}"

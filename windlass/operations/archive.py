@@ -10,7 +10,8 @@ from windlass.operations.operation import LocalFile, Operation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive(Operation):
-    """A directory that holds what a tar archive holds (plain, gzip, bzip2, xz or zstd; zstd needs that program on the host).
+    """A directory that holds what an archive holds: zip, or tar (plain, gzip, bzip2, xz, or zstd, which needs that program
+    on the host).
 
     It is unpacked beside its place and renamed, so the directory is there whole or not at all. The archive's checksum is
     kept in `marker`: as long as it agrees nothing is fetched or unpacked. Members that would leave the directory, devices and

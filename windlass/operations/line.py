@@ -20,7 +20,7 @@ class Line(Operation):
     line       the whole line, without its end
     match      a regular expression (searched for, not anchored) for the line to replace, or to remove with `absent`
     absent     remove every line that matches, or, without `match`, every line that equals `line`
-    after      where a new line goes: behind the last line that matches this regular expression, else the end
+    after      where a new line goes: behind the last line that matches this regular expression, else the end; "EOF" is the end
     before     or in front of the last line that matches this one; "BOF" is the beginning of the file
     create     make the file if it is missing (root's, 0644); otherwise a missing file is an error
     validate   a command that must succeed before the file is installed; `%s` in it stands for the temporary file

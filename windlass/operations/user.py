@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from windlass.errors import InventoryError
 from windlass.operations.operation import Operation
 from windlass.values import Secret
 
@@ -23,6 +26,8 @@ class User(Operation):
     system         a new account gets a number of the system's range
     create_home    make the home directory if it is missing
     password_hash  as in /etc/shadow (`openssl passwd -6`); a new account without one can log in by key only
+    locked         no password logs in any more (keys still do); False lets the password count again
+    expires        the last day of the account, "2027-06-30"; "never" takes an end away; keys are refused afterwards, too
     absent         there should be no such account
     remove_home    with `absent`: the home directory goes, too
     """
@@ -40,8 +45,27 @@ class User(Operation):
     system: bool = False
     create_home: bool = True
     password_hash: Secret | None = None
+    locked: bool | None = None
+    expires: str = ""
     absent: bool = False
     remove_home: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            self._days()
+        except ValueError:
+            raise InventoryError(
+                f"user {self.name} cannot expire on {self.expires!r}", hint='write "2027-06-30", or "never"'
+            ) from None
+
+    def arguments(self) -> Mapping[str, object]:
+        return {**Operation.arguments(self), "expires_days": self._days()}
+
+    def _days(self) -> str:
+        """As /etc/shadow counts them; nothing for an account without an end."""
+        if self.expires in ("", "never"):
+            return ""
+        return str((dt.date.fromisoformat(self.expires) - dt.date(1970, 1, 1)).days)
 
     def title(self) -> str:
         return f"{'no ' if self.absent else ''}user {self.name}"

@@ -19,6 +19,7 @@ class Batch:
 
     check   only say what would change
     go_on   a failed operation does not keep the later ones from running
+    journal the run whose journal on the host says what is done already; empty: none is kept
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
     before  of the first operations, which an earlier call did: whether each changed something. They are not done again
     until   only the operations before this place are done by this call; all if None
@@ -28,6 +29,7 @@ class Batch:
     check: bool = False
     go_on: bool = False
     secrets: tuple[Secret, ...] = ()
+    journal: str = ""
     before: tuple[bool, ...] = ()
     until: int | None = None
 
@@ -62,6 +64,8 @@ def encode(batch: Batch) -> EncodedBatch:
         "go_on": batch.go_on,
         "secrets": sorted(secrets, key=len, reverse=True),
     }
+    if batch.journal:
+        body["journal"] = batch.journal
     return EncodedBatch(body, files)
 
 

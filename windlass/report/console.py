@@ -17,6 +17,7 @@ from windlass.values import human_seconds
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 PER_SECOND = 8
+MOST_BESIDE = 28  # characters of an operation's title beside which a program's last line is still worth showing
 _STYLES = {"step": "bold", "note": "", "warning": "yellow", "changed": "yellow", "unknown": "magenta", "failed": "bold red"}
 _MARKS = {"ok": ("✓", "green"), "changed": ("✓", "yellow"), "failed": ("✗", "bold red"), "note": ("·", "dim")}
 
@@ -115,6 +116,11 @@ def _host_rows(hosts: list[HostProgress], now: float, room: int, *, check: bool)
     return [*rows, *more]
 
 
+def _beside(title: str) -> str:
+    """A title that leaves room in its row for what the program says."""
+    return title if len(title) <= MOST_BESIDE else f"{title[: MOST_BESIDE - 1]}…"
+
+
 def _host_row(host: HostProgress, now: float, width: int, *, check: bool) -> Text:
     """Mark, host, time, what it is at; columns of a fixed width come first, so that the view does not jump."""
     if host.ended is not None:
@@ -124,7 +130,7 @@ def _host_row(host: HostProgress, now: float, width: int, *, check: bool) -> Tex
         mark, style = _frame(now), "cyan"
         since = now - (host.current_since if host.current else host.began)
         place = f"{min(host.index + 1, host.total)}/{host.total}  " if host.total else ""
-        text = f"{place}{host.current}"
+        text = f"{place}{_beside(host.current) if host.said else host.current}"
     said = f"  {host.said}" if host.ended is None and host.said else ""
     row = Text.assemble(
         (mark, style), f" {host.name.ljust(width)}", (f"  {human_seconds(since):>12}  ", "dim"), text, (said, "dim")

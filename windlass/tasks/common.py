@@ -98,6 +98,7 @@ def _guarded(body: Body, signature: inspect.Signature) -> Body:
     def guarded(*arguments: Any, **options: Any) -> None:
         wanted = {name: options.pop(name) for name in list(options) if name not in taken}
         _WISHES.set(Wishes(**wanted))
+        sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # as it was before Invoke's own default
         run = Run(task=body.__name__, as_json=bool(options.get("json")), folder=project_folder())
         try:
             guard(run, lambda: body(*arguments, **options))

@@ -11,7 +11,6 @@ from windlass.tasks.common import Options, command
 if TYPE_CHECKING:
     from windlass.events import Listener
     from windlass.flows.firewall import Exposures, Ports, Viewers
-    from windlass.flows.setup import OnFailure
     from windlass.flows.workspace import Workspace
     from windlass.plans.firewall import Opening
     from windlass.tasks.door import Outcome
@@ -65,16 +64,14 @@ def _set_up(task: str, options: Options, on_failure: str) -> None:
     from windlass.flows.firewall import ROLE
     from windlass.flows.setup import setup
     from windlass.tasks.running import run_flow
-    from windlass.tasks.setup import outcome_of
+    from windlass.tasks.setup import outcome_of, policy_of
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        if on_failure not in ("continue", "stop"):
-            raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
-        policy: OnFailure = "stop" if on_failure == "stop" else "continue"
+        policy = policy_of(on_failure)
         hosts = [host for host in workspace.hosts(options.limit) if ROLE in workspace.environment.roles_of(host)]
         if not hosts:
             raise UsageError("none of these hosts has the role firewall", hint="give it to a group: roles: [base, firewall]")
-        result = setup(workspace, hosts, check=options.check, on_failure=policy, listener=listener, roles=(ROLE,))
+        result = setup(workspace, hosts, check=options.check, policy=policy, listener=listener, roles=(ROLE,))
         return outcome_of(result, check=options.check)
 
     run_flow(task, options, work)

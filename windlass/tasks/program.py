@@ -13,6 +13,7 @@ from windlass.tasks import lean
 lean.start()
 
 from invoke.exceptions import ParseError  # noqa: E402 - after the line above, which is about it
+from invoke.parser import Parser  # noqa: E402
 from invoke.program import Program  # noqa: E402
 
 import windlass  # noqa: E402
@@ -41,6 +42,16 @@ def namespace() -> Collection:
 
 class _Windlass(Program):
     """Invoke's program, with our exit code for a command line that cannot be understood."""
+
+    def _make_parser(self) -> Parser:
+        """Only the tasks that are named: Invoke copies all that its parser knows, which takes longer than the parsing."""
+        named = {*self.core.unparsed, self.args.help.value}
+        known = [
+            each
+            for each in self.collection.to_contexts(ignore_unknown_help=self.config.tasks.ignore_unknown_help)
+            if named & {each.name, *each.aliases}
+        ]
+        return Parser(initial=self.initial_context, contexts=known)
 
     def parse_tasks(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -10,7 +11,7 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.setup import OnFailure, SetupResult
+    from windlass.flows.setup import FailurePolicy, SetupResult
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 MOST_NAMES = 8  # hosts that a sentence names
 
 
-@command(on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)")
+@command(
+    on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)",
+    serial="hosts of one round: a number or a percentage, as in 10%; the next round begins when all of one are through",
+    max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
+    workers="so many processes of this machine share the hosts, see docs/scale.md",
+    executor="dask://scheduler:8786: the workers of a Dask cluster share the hosts",
+    resume="go on with a run that broke off, as its error named it: what is finished on a host is not looked at again",
+)
 def setup(
     _context: Context,
     *,
@@ -32,6 +40,11 @@ def setup(
     accept_new: bool = False,
     ask_sudo_password: bool = False,
     on_failure: str = "continue",
+    serial: str = "",
+    max_failed: str = "",
+    workers: int = 0,
+    executor: str = "",
+    resume: str = "",
 ) -> None:
     """
     Make hosts what their roles say. What is so already is left alone.
@@ -40,10 +53,13 @@ def setup(
 
         invoke setup --env staging --check --diff
         invoke setup --env staging --limit 'web*'
+        invoke setup --env production --serial 25% --max-failed 1
+        invoke setup --env staging --resume 20260102T030405-1f2e3d
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
     """
     from windlass.errors import UsageError
+    from windlass.flows.resuming import recall
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
@@ -60,13 +76,41 @@ def setup(
     )
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        if on_failure not in ("continue", "stop"):
-            raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
-        policy: OnFailure = "stop" if on_failure == "stop" else "continue"
-        hosts = workspace.hosts(limit)
-        return outcome_of(flow(workspace, hosts, check=check, on_failure=policy, listener=listener), check=check)
+        policy = policy_of(on_failure, serial, max_failed)
+        if resume and (check or limit):
+            raise UsageError("--resume takes the hosts of the run that broke off, and changes them: not with --limit or --check")
+        started = recall(workspace.project, resume, workspace.environment.name) if resume else None
+        hosts = workspace.hosts(",".join(started.hosts) if started else limit)
+        roles = started.roles if started else ()
+        named = dataclasses.replace(with_hands(workspace, workers, executor), run=resume or workspace.run, journaled=True)
+        done = flow(named, hosts, check=check, policy=policy, listener=listener, roles=roles)
+        return outcome_of(done, check=check)
 
     run_flow("setup", options, work)
+
+
+def with_hands(workspace: Workspace, workers: int, executor: str) -> Workspace:
+    """The workspace whose hosts are shared by these workers."""
+    from windlass.hosts.crew import Hands
+
+    return dataclasses.replace(workspace, hands=Hands(workers, executor))
+
+
+def policy_of(on_failure: str, serial: str = "", max_failed: str = "") -> FailurePolicy:
+    """What was typed, understood. Raises UsageError."""
+    from windlass.errors import UsageError
+    from windlass.plans.rounds import FailurePolicy, share
+
+    if on_failure not in ("continue", "stop"):
+        raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
+    try:
+        return FailurePolicy(
+            on_failure="stop" if on_failure == "stop" else "continue",
+            serial=share(serial) if serial else None,
+            max_failed=share(max_failed) if max_failed else None,
+        )
+    except ValueError as error:
+        raise UsageError(f"--serial or --max-failed: {error}", hint="write for example 5 or 25%") from error
 
 
 def outcome_of(result: SetupResult, *, check: bool) -> Outcome:
@@ -78,9 +122,13 @@ def outcome_of(result: SetupResult, *, check: bool) -> Outcome:
         result={
             "hosts_done": sum(host.begun and not host.error for host in result.hosts.values()),
             "hosts_failed": failed,
+            "hosts_untouched": sum(not host.begun for host in result.hosts.values()),
             "changed": result.changed,
         },
-        hosts={name: {"round_trips": host.round_trips, "seconds": host.seconds} for name, host in result.hosts.items()},
+        hosts={
+            name: {"round_trips": host.round_trips, "seconds": host.seconds, "state": host.state()}
+            for name, host in result.hosts.items()
+        },
         text="" if failed else _sentence(result, check=check),
         summary=True,
         error=result.error(),

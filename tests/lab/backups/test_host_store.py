@@ -113,10 +113,8 @@ def dump_sum(off: Offsite, backup_id: str) -> str:
     return next(each.manifest.dump.sha256 for each in off.stored("noise") if each.id == backup_id)
 
 
-def test_a_database_host_that_dies_leaves_nothing_and_only_it_is_let_in(vaulted: Vaulted) -> None:
-    place, errors = vaulted.place, list[WindlassError]()
-    vaulted.offsite.backup()
-    before = vaulted.kept()
+def begun(vaulted: Vaulted, errors: list[WindlassError]) -> threading.Thread:
+    """A backup that is under way: the dump waits for a table, and the storing host listens. Its error is among `errors` later."""
 
     def run() -> None:
         try:
@@ -124,13 +122,38 @@ def test_a_database_host_that_dies_leaves_nothing_and_only_it_is_let_in(vaulted:
         except WindlassError as error:
             errors.append(error)
 
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_for(lambda: vaulted.place.shell("pgrep -x pg_dump || true"))
+    wait_for(vaulted.listening)
+    return thread
+
+
+def test_a_storing_side_that_dies_under_way_fails_the_run_and_the_next_one_works(vaulted: Vaulted) -> None:
+    place, off, errors = vaulted.place, vaulted.offsite, list[WindlassError]()
+    before = [off.backup().id, *(each.id for each in off.stored())]
+    with locked_table(place):
+        thread = begun(vaulted, errors)
+        place.spare(f"kill -9 $(ss -Hltnp 'sport = :{PORT}' | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u)")
+    thread.join()
+    after = [each.id for each in off.stored()]
+    again = off.backup()
+
+    assert len(errors) == 1
+    assert "spare" in (errors[0].host, *str(errors[0]).split())
+    assert after == before[1:]
+    assert [each.id for each in off.stored()] == [*after, again.id]
+    wait_for(lambda: place.shell(LEFT) == "")
+
+
+def test_a_database_host_that_dies_leaves_nothing_and_only_it_is_let_in(vaulted: Vaulted) -> None:
+    place, errors = vaulted.place, list[WindlassError]()
+    vaulted.offsite.backup()
+    before = vaulted.kept()
     request = r"PUT /guess HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
     ask = f"exec 3<>/dev/tcp/{place.other.address}/{PORT}; printf '{request}' >&3; head -1 <&3"
     with locked_table(place):
-        thread = threading.Thread(target=run)
-        thread.start()
-        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
-        wait_for(vaulted.listening)
+        thread = begun(vaulted, errors)
         guessed = place.shell(ask)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((place.other.address, PORT), 10).close()

@@ -10,7 +10,9 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from tests.lab.backups.offsite import STORE, new_key, offsite
 from tests.lab.backups.place import LEFT, Place, wait_for
+from tests.s3.servers import KEY, server
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, UsageError
 from windlass.flows.backup import BackedUp, backup
@@ -181,6 +183,28 @@ def test_a_point_of_folders_alone_is_verified_proven_and_has_no_database_to_rest
     assert (checked.decoded, proof.passed, proof.parts) == (True, True, {"redis": 300, "uploads": 206})
     assert tree(point.place, "/srv/sealed") == tree(point.place, "/srv/app/uploads")
     assert back.entries == 206
+
+
+@pytest.mark.parametrize("kind", ["moto", "s3rver"])
+def test_folders_and_redis_go_into_a_bucket_and_come_back(point: Point, tmp_path: Path, kind: str) -> None:
+    place, identity = point.place, tmp_path / "identity.txt"
+    gateway = place.machine.address.rpartition(".")[0] + ".1"
+    with server(kind, tmp_path) as port:
+        off = offsite(place.workspace, f"http://{gateway}:{port}", (KEY, KEY), new_key(identity))
+        entry = point.without_database(stores=(STORE,), directory="", recipients=(off.recipient,))
+
+        done = backup(off.workspace, entry)
+        proof = drill(off.workspace, entry, identity=str(identity)).proof
+        back = {
+            part: restore_part(off.workspace, entry, PartWish(part, f"/srv/{kind}-{part}"), identity=str(identity)).entries
+            for part in ("uploads", "redis")
+        }
+
+    assert done.place.startswith("s3://")
+    assert (proof.passed, proof.parts["redis"], proof.parts["uploads"]) == (True, 300, 206)
+    assert back == {"uploads": 206, "redis": 300}
+    assert tree(place, f"/srv/{kind}-uploads") == tree(place, "/srv/app/uploads")
+    assert "300 keys read" in place.shell(f"redis-check-rdb /srv/{kind}-redis")
 
 
 BROKEN = {

@@ -8,10 +8,12 @@ import os
 import pwd
 import stat
 import tempfile
-from typing import Callable, Iterable, Optional, Tuple
+import threading
+from typing import BinaryIO, Callable, Iterable, Optional, Tuple
 
 from windlass.agent.core.outcome import OperationError
 
+MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 
@@ -54,9 +56,7 @@ def write(
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as handle:
-            for chunk in chunks:
-                handle.write(chunk)
-            handle.flush()
+            _write_out(handle, chunks, temporary)
             os.fchown(handle.fileno(), user_id, group_id)
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
@@ -67,6 +67,33 @@ def write(
         os.unlink(temporary)
         raise
     sync_folder(folder)
+
+
+def _write_out(handle: BinaryIO, chunks: Iterable[bytes], path: str) -> None:
+    """Write all of it. Of much, the disk gets the first bytes while the last ones are still on their way."""
+    waiting, ahead = 0, threading.Thread()
+    for chunk in chunks:
+        handle.write(chunk)
+        waiting += len(chunk)
+        if waiting > MUCH and not ahead.is_alive():
+            handle.flush()
+            waiting, ahead = 0, threading.Thread(target=_sync_ahead, args=(path,), daemon=True)
+            ahead.start()
+    handle.flush()
+
+
+def _sync_ahead(path: str) -> None:
+    """Over an opening of its own: what goes wrong is told again to the fsync at the end, which counts."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fdatasync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def _kept_ids(path: str, ids: Tuple[int, int]) -> Tuple[int, int]:

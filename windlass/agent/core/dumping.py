@@ -40,9 +40,9 @@ def compression_of(guard: Guard, server: Server) -> Compression:
 
 
 def _able(guard: Guard, server: Server) -> bool:
-    ask = [server.program("pg_dump"), "--format=custom", "--compress=zstd:1", "--schema-only", "--schema=pg_catalog"]
-    try:
-        guard.run(ask + ["--no-password", "--file=/dev/null", "--dbname=postgres"], SUPERUSER, server.environment)
+    ask = [server.program("pg_dump"), "--format=custom", "--compress=zstd:1", "--schema-only", "--exclude-schema=*"]
+    try:  # it syncs what it writes, and fails where that cannot be
+        guard.run(ask + ["--no-sync", "--no-password", "--file=/dev/null", "--dbname=postgres"], SUPERUSER, server.environment)
     except OperationError:
         guard.check()
         return False

@@ -61,9 +61,11 @@ def lines_of(text: str) -> Tuple[List[str], str]:
 
 
 def place_for(lines: List[str], after: Optional[str], before: Optional[str]) -> int:
-    """Where something new goes: in front of, or behind, the last line that matches; else at the end. "BOF" is the beginning."""
+    """Where something new goes: in front of, or behind, the last line that matches; else the end. "BOF" and "EOF" are the ends."""
     if before == "BOF":
         return 0
+    if after == "EOF":
+        return len(lines)
     in_front, behind = last_match(lines, before), last_match(lines, after)
     if in_front is not None:
         return in_front

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
 from typing import Any, Dict
@@ -19,7 +18,7 @@ def facts() -> Dict[str, Any]:
         "os_version": release.get("VERSION_ID", ""),
         "codename": release.get("VERSION_CODENAME", ""),
         "machine": system.machine,
-        "python": platform.python_version(),
+        "python": "%d.%d.%d" % sys.version_info[:3],
         "interpreter": sys.executable,
         "cpus": os.cpu_count() or 1,
         "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),

@@ -51,6 +51,7 @@ REQUIRED: Dict[bytes, Dict[str, Any]] = {
 }  # fmt: skip
 OPTIONAL: Dict[bytes, Dict[str, Any]] = {
     HELLO: {"line": dict},
+    CALL: {"journal": str},
     PING: {"heard": int},
     LINE: {"heard": int, "token": str},
     RESULT: {

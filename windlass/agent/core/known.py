@@ -10,7 +10,32 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List
 
 # These have done nothing to the host when they say that nothing had to change.
-ONLY_LOOK = frozenset(("cron", "directory", "file", "group", "line", "link", "package", "service", "template", "user"))
+ONLY_LOOK = frozenset(
+    [
+        "apt",
+        "cron",
+        "directory",
+        "file",
+        "group",
+        "hostname",
+        "kernel_module",
+        "line",
+        "link",
+        "locale",
+        "logrotate",
+        "mount",
+        "package",
+        "service",
+        "sudoers",
+        "sysctl",
+        "template",
+        "time_zone",
+        "tmpfiles",
+        "unit",
+        "user",
+        "wait",
+    ]
+)
 
 
 class Known:

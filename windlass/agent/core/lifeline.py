@@ -200,6 +200,7 @@ class Lifeline:
         """Where no door can be made, the line lives as long as its connection."""
         try:
             folder = private_folder()
+            _clear(folder)
             self._path = os.path.join(folder, str(os.getpid()))
             _remove(self._path)
             door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -257,6 +258,13 @@ def private_folder() -> str:
     if found.st_uid != user or found.st_mode & 0o170077 != 0o040000:
         raise PermissionError("%s is not ours alone" % folder)
     return folder
+
+
+def _clear(folder: str) -> None:
+    """Agents that were killed leave their doors behind."""
+    for name in os.listdir(folder):
+        if not os.path.exists("/proc/" + name) and os.path.isdir("/proc/self"):
+            _remove(os.path.join(folder, name))
 
 
 def _exactly(source: int, length: int) -> bytes:

@@ -21,6 +21,7 @@ from windlass.agent.core import calls, frames, listening, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.foresight import Foresight
+from windlass.agent.core.journal import Journal
 from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.core.relay import ATTACH, relay
@@ -91,22 +92,34 @@ class Loop:
         changed: List[bool] = [each is True for each in call.get("before", [])]
         failed = False
         self._foresight = Foresight()
+        journal = Journal(call.get("journal", ""), call["operations"], context)
         for index, operation in enumerate(call["operations"]):
             if index < len(changed):
                 continue  # an earlier call did it, before a reboot
             self._line.wait_for_somebody()
             if context.gone.is_set():
                 return
-            if failed or context.cancelled.is_set() or not _wanted(operation, changed):
+            hopeless = failed or index < (journal.differs or 0)
+            if hopeless or context.cancelled.is_set() or not _wanted(operation, changed):
                 changed.append(False)
                 self._line.send(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
                 continue
             self._line.send(frames.encode(frames.START, {"index": index}))
-            result = self._perform(operation, changed)
+            result = journal.done(index) or self._journaled(journal, index, changed)
             changed.append(bool(result.get("changed")))
             failed = result["status"] == "failed" and not call["go_on"]
             self._line.send(frames.encode(frames.RESULT, dict(result, index=index)))
+        journal.close()
         self._line.send(frames.encode(frames.DONE, {}))
+
+    def _journaled(self, journal: Journal, index: int, changed: List[bool]) -> Dict[str, Any]:
+        try:
+            journal.begin(index)
+        except OperationError as error:
+            return dict(self._failure(str(error), error.hint, [], {}), seconds=0.0)
+        result = self._perform(journal.operations[index], changed)
+        journal.end(index, result)
+        return result
 
     def _perform(self, operation: Dict[str, Any], changed: List[bool]) -> Dict[str, Any]:
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Unpacking tar archives that nobody vouches for: nothing leaves the directory, nothing gets special rights."""
+"""Unpacking archives that nobody vouches for: nothing leaves the directory, nothing gets special rights."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import shutil
 import subprocess
 import tarfile
 import zlib
-from typing import Iterator, Tuple
+from typing import Iterator, Tuple, Union
 
 from windlass.agent.core import process
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.zip import MAGIC as ZIP_MAGIC
+from windlass.agent.core.zip import ZipArchive
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 Ids = Tuple[int, int]
+Archive = Union[tarfile.TarFile, ZipArchive]
 
 
 def unpack(source: str, root: str, strip: int, ids: Ids) -> None:
@@ -35,16 +38,20 @@ def unpack(source: str, root: str, strip: int, ids: Ids) -> None:
         if isinstance(error, OSError) and error.errno is not None:
             raise OperationError("unpacking failed: %s" % error) from error
         raise OperationError(
-            "the archive is damaged or of an unknown kind: %s" % error, hint="tar, plain or compressed, is known"
+            "the archive is damaged or of an unknown kind: %s" % error, hint="tar, plain or compressed, and zip are known"
         ) from error
     _check_links(root)
 
 
 @contextlib.contextmanager
-def _opened(source: str) -> Iterator[tarfile.TarFile]:
+def _opened(source: str) -> Iterator[Archive]:
     with open(source, "rb") as handle:
-        is_zstd = handle.read(4) == ZSTD_MAGIC
-    if not is_zstd:
+        magic = handle.read(4)
+    if magic in ZIP_MAGIC:
+        with ZipArchive(source) as members:
+            yield members
+        return
+    if magic != ZSTD_MAGIC:
         with tarfile.open(source, "r:*") as archive:
             yield archive
         return
@@ -85,7 +92,7 @@ def _leaves(name: str) -> OperationError:
     return OperationError("the archive's member %s would leave the directory" % name, hint="the archive is not to be trusted")
 
 
-def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, where: Tuple[str, str, int], ids: Ids) -> None:
+def _place(archive: Archive, member: tarfile.TarInfo, where: Tuple[str, str, int], ids: Ids) -> None:
     root, name, strip = where
     path = os.path.join(root, name)
     _make_parents(os.path.dirname(path), root, member.name, ids)
@@ -146,7 +153,7 @@ def _hard_link(member: tarfile.TarInfo, path: str, root: str, strip: int) -> Non
     os.link(target, path, follow_symlinks=False)
 
 
-def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, mode: int) -> None:
+def _write(archive: Archive, member: tarfile.TarInfo, path: str, mode: int) -> None:
     content = archive.extractfile(member)
     assert content  # noqa: S101 - a regular member has content
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)

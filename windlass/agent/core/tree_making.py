@@ -1,8 +1,9 @@
 """Making a directory what it should be: all content first, then all names.
 
-Files are written into a directory of their own inside the tree, made durable together by one syncfs(2), and then renamed into their
-places; one more makes the names durable. Thousands of fsync(2) would cost a write barrier each, and would keep nothing that
-this does not: before the first rename all content is on the disk, so no name can ever lead to half a file.
+A new tree is made beside its place, and gets its name when it is whole. In one that is there, files are written into a directory of
+their own, made durable together by one syncfs(2), and then renamed into their places; one more makes the names durable.
+Thousands of fsync(2) would cost a write barrier each, and would keep nothing that this does not: before the first rename all
+content is on the disk, so no name can ever lead to half a file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from typing import Dict, Iterable, Iterator, List, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, Tuple, Union
 
 from windlass.agent.core import atomic, delta, process
 from windlass.agent.core.context import Context
@@ -28,21 +29,42 @@ def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], contex
     """Do all of it. What fails before the first rename leaves everything as it was."""
     ids = atomic.owner_ids(wanted.owner, wanted.group)
     if "" not in difference.has:
-        os.mkdir(difference.root, 0o700)
+        _make_new(difference, wanted, ids, context)
+        return
     held = _hold(difference.root)
     try:
         staging = tempfile.mkdtemp(prefix=STAGING, dir=difference.root)
         try:
             contents = [entry for entry in difference.made + difference.replaced if entry.kind != "d"]
-            _Stage(staging, difference, wanted, ids).fill(contents, known, context)
+            stage = _Stage(lambda entry: _waiting(staging, entry), difference, wanted, ids)
+            stage.fill(contents, known, context)
             _sync(staging)
             _rename(difference, staging, contents)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        _mark(difference, ids)
+        _mark(difference.marked + _directories(difference), difference.root, ids)
         _sync(difference.root)
     finally:
         os.close(held)
+
+
+def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], context: Context) -> None:
+    """A tree that is not there is made beside its place, and gets its name when it is whole."""
+    folder = os.path.dirname(difference.root)
+    staging = tempfile.mkdtemp(prefix=STAGING, dir=folder)
+    try:
+        for entry in sorted(difference.made, key=lambda entry: entry.path):
+            if entry.kind == "d" and entry.path:
+                os.mkdir(os.path.join(staging, entry.path), 0o700)
+        contents = [entry for entry in difference.made if entry.kind != "d"]
+        stage = _Stage(lambda entry: os.path.join(staging, entry.path), difference, wanted, ids)
+        stage.fill(contents, {}, context)
+        _mark(_directories(difference), staging, ids)
+        _sync(staging)
+        os.rename(staging, difference.root)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    atomic.sync_folder(folder)
 
 
 def _hold(root: str) -> int:
@@ -64,10 +86,10 @@ def _sync(path: str) -> None:
 
 
 class _Stage:
-    """Files and links as they will be, under the numbers of their entries."""
+    """Files and links as they will be, where `place` wants them for now."""
 
-    def __init__(self, folder: str, difference: Difference, wanted: Wanted, ids: Tuple[int, int]) -> None:
-        self._folder = folder
+    def __init__(self, place: Callable[[Entry], str], difference: Difference, wanted: Wanted, ids: Tuple[int, int]) -> None:
+        self._place = place
         self._difference = difference
         self._wanted = wanted
         self._ids = ids
@@ -93,7 +115,7 @@ class _Stage:
                 travelling[entry.value] = entry
         self._receive(list(travelling.values()), context)
         for entry in copies:
-            self._write(entry, _pieces(stage_name(self._folder, travelling[entry.value])))
+            self._write(entry, _pieces(self._place(travelling[entry.value])))
 
     def _here(self, contents: List[Entry]) -> Dict[str, str]:
         """Files of this tree that hold what another should hold: one that was renamed, or copied."""
@@ -122,7 +144,7 @@ class _Stage:
 
     def _write(self, entry: Entry, pieces: "Iterable[Union[bytes, memoryview]]") -> None:
         digest = hashlib.sha256()
-        descriptor = os.open(stage_name(self._folder, entry), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(self._place(entry), os.O_WRONLY | os.O_CREAT | os.O_EXCL, entry.mode)
         try:
             for piece in pieces:
                 digest.update(piece)
@@ -131,15 +153,16 @@ class _Stage:
                     view = view[os.write(descriptor, view) :]
             if self._kept_ids(entry) != self._own_ids:  # a system call for each of thousands of files is worth leaving out
                 os.fchown(descriptor, *self._kept_ids(entry))
-            os.fchmod(descriptor, entry.mode)
+            if entry.mode & 0o022:  # the rest is given already when the file is made
+                os.fchmod(descriptor, entry.mode)
         finally:
             os.close(descriptor)
         if digest.hexdigest() != entry.value:
             raise OperationError("%s changed while it was sent" % entry.path, hint="run the same again")
 
     def _link(self, entry: Entry) -> None:
-        os.symlink(entry.value, stage_name(self._folder, entry))
-        os.chown(stage_name(self._folder, entry), *self._kept_ids(entry), follow_symlinks=False)
+        os.symlink(entry.value, self._place(entry))
+        os.chown(self._place(entry), *self._kept_ids(entry), follow_symlinks=False)
 
     def _kept_ids(self, entry: Entry) -> Tuple[int, int]:
         """An owner that nobody asked for stays that of what is replaced."""
@@ -149,7 +172,7 @@ class _Stage:
         return status.st_uid if self._ids[0] == -1 else self._ids[0], status.st_gid if self._ids[1] == -1 else self._ids[1]
 
 
-def stage_name(folder: str, entry: Entry) -> str:
+def _waiting(folder: str, entry: Entry) -> str:
     return os.path.join(folder, str(entry.index))
 
 
@@ -188,7 +211,7 @@ def _rename(difference: Difference, staging: str, contents: List[Entry]) -> None
         if entry.kind == "d" and entry.path:
             os.mkdir(difference.place(entry.path), 0o700)
     for entry in contents:
-        _install(stage_name(staging, entry), difference.place(entry.path))
+        _install(_waiting(staging, entry), difference.place(entry.path))
     gone = set(blocking)
     for path in difference.surplus:
         if path not in gone:
@@ -227,11 +250,15 @@ def _install_across(staged: str, place: str) -> None:
         atomic.write(place, _pieces(staged), status.st_mode & 0o7777, str(status.st_uid), str(status.st_gid))
 
 
-def _mark(difference: Difference, ids: Tuple[int, int]) -> None:
-    """Owner and mode of what was there already, and of all directories: a closed one would have kept its files out."""
-    directories = [entry for entry in difference.made + difference.replaced if entry.kind == "d"]
-    for entry in difference.marked + directories:
-        place = difference.place(entry.path)
+def _directories(difference: Difference) -> List[Entry]:
+    """Those that are new; they were closed as long as files were still missing."""
+    return [entry for entry in difference.made + difference.replaced if entry.kind == "d"]
+
+
+def _mark(entries: List[Entry], root: str, ids: Tuple[int, int]) -> None:
+    """Owner and mode, of directories from below: a closed one would keep out who is not root."""
+    for entry in sorted(entries, key=lambda entry: entry.path, reverse=True):
+        place = os.path.join(root, entry.path) if entry.path else root
         os.chown(place, *ids, follow_symlinks=False)
         if entry.kind != "l":
             os.chmod(place, entry.mode)

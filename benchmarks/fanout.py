@@ -1,0 +1,197 @@
+"""W2, fan-out: `true` on 1, 8, 32, 100 and 200 hosts, which are addresses of one container with an sshd each.
+
+    sudo -E .venv/bin/python -m benchmarks.fanout
+
+Contenders take turns in one run: ours (the agent started, one batch), ours by two worker processes, bare Paramiko in as many
+threads as hosts, OpenSSH with curve25519 in parallel, Fabric's ThreadingGroup. Each is a process of its own, its start included.
+"""
+
+# ruff: noqa: PLC0415 - each contender loads only what it needs: its start counts
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import merge, spread
+from benchmarks.peers.meter import Job, measure
+from windlass import lab
+
+PROJECT = Path(__file__).resolve().parent.parent
+SIZES = (1, 8, 32, 100, 200)
+SAMPLE = 0.05  # seconds between two looks at the memory, in runs of their own
+Given = dict[str, Any]
+
+
+def ours(given: Given) -> None:
+    by_hands(given, 0)
+
+
+def two_workers(given: Given) -> None:
+    by_hands(given, 2)
+
+
+def by_hands(given: Given, workers: int) -> None:
+    """What `invoke run true` does once the inventory is read."""
+    from windlass.flows.commit import confirmer
+    from windlass.hosts.crew import Hands, crew_of
+    from windlass.hosts.fleet import errors_of
+    from windlass.hosts.target import Target
+    from windlass.operations.command import Run
+    from windlass.operations.wire import Batch
+
+    key, known = Path(given["key"]), Path(given["known_hosts"])
+    targets = [Target(name=each, address=each, user="root", private_key=key, known_hosts=known) for each in given["addresses"]]
+    batch = Batch((Run(command="true", changed=False),))
+    with crew_of(Hands(workers=workers), targets, lambda _event: None, confirmer) as crew:
+        assert not errors_of(crew.run({target.name: batch for target in targets}))
+
+
+def paramiko_threads(given: Given) -> None:
+    """As little as Paramiko needs: one key, parsed once; TCP_NODELAY is not set, as it is by default."""
+    import paramiko
+
+    key = paramiko.Ed25519Key.from_private_key_file(given["key"])
+
+    def one(address: str) -> int:
+        client = paramiko.SSHClient()
+        client.load_host_keys(given["known_hosts"])
+        client.connect(address, username="root", pkey=key, look_for_keys=False, allow_agent=False)
+        status: int = client.exec_command("true")[1].channel.recv_exit_status()
+        client.close()
+        return status
+
+    with ThreadPoolExecutor(len(given["addresses"])) as pool:
+        assert not any(pool.map(one, given["addresses"]))
+
+
+def fabric_group(given: Given) -> None:
+    import paramiko
+    from fabric import Connection, ThreadingGroup
+
+    options = {"key_filename": given["key"], "look_for_keys": False, "allow_agent": False}
+    connections = [Connection(each, user="root", connect_kwargs=options) for each in given["addresses"]]
+    for connection in connections:
+        connection.client.load_host_keys(given["known_hosts"])
+        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    ThreadingGroup.from_connections(connections).run("true", hide=True)
+
+
+def openssh(given: Given) -> None:
+    """Thirty-two at a time: more is slower here."""
+    words = [
+        "ssh",
+        "-F",
+        "none",
+        "-i",
+        given["key"],
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        f"UserKnownHostsFile={given['known_hosts']}",
+    ]
+    words += ["-o", "StrictHostKeyChecking=yes", "-o", "KexAlgorithms=curve25519-sha256", "-o", "BatchMode=yes", "-l", "root"]
+    subprocess.run(["xargs", "-P", "32", "-I{}", *words, "{}", "true"], input="\n".join(given["addresses"]), text=True, check=True)
+
+
+CONTENDERS: dict[str, Callable[[Given], None]] = {
+    "windlass": ours,
+    "windlass_two_workers": two_workers,
+    "paramiko_threads": paramiko_threads,
+    "openssh_curve25519": openssh,
+    "fabric_threading_group": fabric_group,
+}
+
+
+def figures(name: str, plan: Path, rounds: Sequence[Any]) -> dict[str, Any]:
+    """Wall and processor seconds of all rounds, and the peak of memory in a run of its own."""
+    peak = measure(job(name, plan), sample=SAMPLE).mebibytes
+    return {
+        "seconds": spread([each.seconds for each in rounds]),
+        "processor_seconds": spread([each.processor for each in rounds]),
+        "mebibytes": round(peak, 1),
+    }
+
+
+def job(name: str, plan: Path) -> Job:
+    return Job(command=[sys.executable, "-m", "benchmarks.fanout", "--contend", name, "--plan", str(plan)], folder=PROJECT)
+
+
+def contest(plan: Path, rounds: int) -> dict[str, Any]:
+    """All contenders in turn, so many rounds."""
+    costs: dict[str, list[Any]] = {name: [] for name in CONTENDERS}
+    for _ in range(rounds):
+        for name in CONTENDERS:
+            cost = measure(job(name, plan))
+            print(f"{name}: {cost.seconds:.2f} s, {cost.processor:.2f} s CPU, exit {cost.status}", flush=True)
+            if cost.status:
+                print(cost.output[-1000:], flush=True)
+            else:
+                costs[name].append(cost)
+    return {name: figures(name, plan, found) for name, found in costs.items() if found}
+
+
+def compared(sizes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Each peer's median divided by ours, by number of hosts, and what a further host costs in memory."""
+    ratios = {
+        size: {
+            name: round(found[name]["seconds"]["median"] / found["windlass"]["seconds"]["median"], 2)
+            for name in found
+            if name != "windlass"
+        }
+        for size, found in sizes.items()
+        if "windlass" in found
+    }
+    by_size = sorted((int(size), found["windlass"]["mebibytes"]) for size, found in sizes.items() if "windlass" in found)
+    grown = [(more - less) / (hosts - fewer) for (fewer, less), (hosts, more) in itertools.pairwise(by_size)]
+    return {"ratios": ratios, "mebibytes_a_host": round(statistics.median(grown), 2) if grown else None}
+
+
+def measured(sizes: Sequence[int], rounds: int) -> dict[str, Any]:
+    """Boot the container, spread it over the addresses, and let them all run."""
+    with tempfile.TemporaryDirectory(prefix="windlass-fanout-") as folder:
+        root = Path(folder)
+        running = lab.up(lab.LabSpec("fanout-bench", (lab.HostSpec("many", user="root"),)), root=root, say=print)
+        try:
+            hosts = lab.spread(running, "many", max(sizes))
+            found = {}
+            for size in sizes:
+                print(f"{size} hosts", flush=True)
+                plan = root / f"{size}.json"
+                addresses = [host.address for host in hosts[:size]]
+                given = {"addresses": addresses, "key": str(running.private_key), "known_hosts": str(running.known_hosts)}
+                plan.write_text(json.dumps(given), encoding="utf-8")
+                found[str(size)] = contest(plan, rounds)
+        finally:
+            lab.down("fanout-bench", root=root, say=print)
+    return {"hosts": found, **compared(found), "kernel": platform.release(), "python": platform.python_version()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure `true` on many hosts, ours and others in turn.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--hosts", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "benchmarks.json")
+    parser.add_argument("--contend", choices=list(CONTENDERS), help=argparse.SUPPRESS)
+    parser.add_argument("--plan", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.contend:
+        CONTENDERS[chosen.contend](json.loads(chosen.plan.read_text(encoding="utf-8")))
+        return
+    found = {"fanout": measured(chosen.hosts, chosen.rounds)}
+    merge(chosen.out, found)
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The controller ends in the middle: killed, or stopped with Ctrl-C once and twice. `setup --resume` does what is not done."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import agents, lines, until
+from tests.lab.conftest import TestHost
+from tests.unit.sample_project import REPOSITORY, surroundings, write_project
+from windlass.hosts.channel import Channel
+from windlass.operations.lease import Lease
+from windlass.operations.wire import Batch
+
+pytestmark = pytest.mark.lab
+
+STEPS = """\
+from windlass.operations.command import Run
+
+
+def steps(host, settings):
+    return [
+        Run(command="echo one >> /root/chaos/ran"),
+        Run(
+            command="echo two >> /root/chaos/ran; while ! test -e /root/chaos/go; do sleep 0.1; done",
+            creates="/root/chaos/go",
+        ),
+        Run(command="echo three >> /root/chaos/ran"),
+    ]
+"""
+Invoke = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def invoke(hosts: dict[str, TestHost], tmp_path: Path) -> Invoke:
+    """`invoke("--resume", run)` begins `setup` of both hosts."""
+    project = write_project(tmp_path)
+    target = hosts["broken"].target
+    entries = "".join(f"  {name}: {{address: {host.target.address}}}\n" for name, host in hosts.items())
+    environment = f"environment: {{user: {target.user}, confirm: false, known_hosts: {target.known_hosts}}}\n"
+    groups = "groups:\n  all: {roles: [greeting]}\n"
+    (project / "inventories/staging/hosts.yml").write_text(f"{environment}hosts:\n{entries}{groups}")
+    (project / "roles/greeting/steps.py").write_text(STEPS)
+    (project / ".ssh").mkdir()
+    (project / ".ssh/config").write_text(f"Host *\n IdentityFile {target.private_key}\n")
+
+    def begin(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), "setup", "--env", "staging", *words]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=project, env=surroundings(project), text=True, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+    return begin
+
+
+def until_they_wait(hosts: dict[str, TestHost]) -> None:
+    until(lambda: all(lines(host, "ran") == ["one", "two"] for host in hosts.values()))
+
+
+def let_go(hosts: dict[str, TestHost]) -> None:
+    for host in hosts.values():
+        host.shell("touch /root/chaos/go")
+
+
+def run_of(tmp_path: Path) -> str:
+    (path,) = (tmp_path / ".windlass/resume").iterdir()
+    return path.stem
+
+
+def test_a_killed_controller_s_run_is_gone_on_with(hosts: dict[str, TestHost], invoke: Invoke, tmp_path: Path) -> None:
+    """The hosts finish the operation under way and begin no other; the run is gone on with at once, and nothing runs twice."""
+    process = invoke()
+    until_they_wait(hosts)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    let_go(hosts)
+
+    resumed = invoke("--resume", run_of(tmp_path))
+    output, errors = resumed.communicate(timeout=120)
+
+    assert resumed.returncode == 0, errors
+    assert [lines(host, "ran") for host in hosts.values()] == [["one", "two", "three"]] * 2
+    assert "operations changed on broken, other" in output
+    until(lambda: not any(agents(host) for host in hosts.values()))
+
+
+def test_ctrl_c_ends_the_step_under_way_and_the_rest_can_be_done_later(
+    hosts: dict[str, TestHost], invoke: Invoke, tmp_path: Path
+) -> None:
+    """What runs is finished, the rest is skipped, exit code 130; later the run is gone on with."""
+    process = invoke()
+    until_they_wait(hosts)
+    process.send_signal(signal.SIGINT)
+    let_go(hosts)
+    _output, errors = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert [lines(host, "ran") for host in hosts.values()] == [["one", "two"]] * 2
+    resumed = invoke("--resume", run_of(tmp_path))
+    _output, errors = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, errors
+    assert [lines(host, "ran") for host in hosts.values()] == [["one", "two", "three"]] * 2
+
+
+def test_ctrl_c_twice_leaves_at_once_and_leaves_no_agent(hosts: dict[str, TestHost], invoke: Invoke) -> None:
+    """The command ends although the hosts are still at it; they finish that, begin nothing more, and their agents end."""
+    process = invoke()
+    until_they_wait(hosts)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr
+    while "Ctrl-C again" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+    let_go(hosts)
+
+    until(lambda: not any(agents(host) for host in hosts.values()))
+    assert [lines(host, "ran") for host in hosts.values()] == [["one", "two"]] * 2
+
+
+def test_a_plan_that_changed_is_not_gone_on_with(hosts: dict[str, TestHost], invoke: Invoke, tmp_path: Path) -> None:
+    """It is refused before anything is done, with the operation that is another one and what to type instead."""
+    let_go(hosts)
+    whole = invoke()
+    whole.communicate(timeout=120)
+    assert whole.returncode == 0
+    steps = tmp_path / "roles/greeting/steps.py"
+    steps.write_text(STEPS.replace("echo three", "echo four"))
+
+    resumed = invoke("--resume", run_of(tmp_path))
+    _output, errors = resumed.communicate(timeout=120)
+
+    assert resumed.returncode == 1
+    assert re.search("echo four.*failed on .*: this is not what run .* wanted here", errors)
+    assert "run setup anew, without --resume" in errors
+    assert "four" not in lines(hosts["broken"], "ran")
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from windlass.hosts.channel import Channel
+from windlass.hosts.target import Target
+from windlass.operations.lease import Lease
+from windlass.operations.wire import Batch
+name, address, user, key, known = sys.argv[1:]
+target = Target(name=name, address=address, user=user, private_key=Path(key), known_hosts=Path(known))
+Channel(target).run(Batch((Lease(name="chaos", holder="ada", purpose="a drill"),)))
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_lock_of_a_dead_controller_is_had_at_once(hosts: dict[str, TestHost]) -> None:
+    """Its agent would keep it for 45 s, in case the line comes back; a later run on the same machine knows that it will not."""
+    target = hosts["broken"].target
+    words = [target.name, target.address, target.user, str(target.private_key), str(target.known_hosts)]
+    with subprocess.Popen([sys.executable, "-c", HOLDER, *words], stdout=subprocess.PIPE, cwd=REPOSITORY) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        holder.kill()
+    began = time.monotonic()
+
+    channel = Channel(target)
+    channel.run(Batch((Lease(name="chaos", holder="grace", purpose="the next"),)))
+    channel.close()
+
+    assert time.monotonic() - began < 40

@@ -1,0 +1,149 @@
+"""Agents, hosts and frames that end in the middle: who is left does what is not done, once, and says what nobody knows."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import Heard, agents, lines, until, waiting
+from tests.lab.conftest import TestHost
+from windlass import lab
+from windlass.errors import ConnectionFailed, OperationFailed
+from windlass.hosts.fleet import Fleet, errors_of
+from windlass.operations.command import Run
+from windlass.operations.file import File
+from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.wire import Batch
+from windlass.values import new_run_id
+
+pytestmark = pytest.mark.lab
+
+FIRST = Run(command="echo first >> /root/chaos/ran")
+LOOKING = Run(command="echo looking >> /root/chaos/ran; sleep 2; touch /root/chaos/made", creates="/root/chaos/made")
+BLIND = Run(command="echo blind >> /root/chaos/ran; sleep 2")
+LAST = Run(command="echo last >> /root/chaos/ran")
+KILL = "kill -KILL $(pgrep -f '^[^ ]*python3 .*windlass for' | head -1)"
+
+
+def run(
+    hosts: dict[str, TestHost], deed: Callable[[], object], *operations: Operation, grace: float = 20.0
+) -> tuple[dict[str, object], Heard]:
+    """The same journaled batch on both hosts; the deed is done while the second operation of one of them runs."""
+    heard = Heard()
+
+    def when_it_runs() -> None:
+        until(lambda: len(lines(hosts["broken"], "ran")) == 2)
+        deed()
+
+    heard.upon("broken", threading.Thread(target=when_it_runs).start)
+    with Fleet([waiting(host, grace) for host in hosts.values()], heard) as both:
+        outcomes = both.run(dict.fromkeys(hosts, Batch(operations, journal=new_run_id())))
+    return dict(outcomes), heard
+
+
+def test_an_agent_that_is_killed_is_followed_by_another(hosts: dict[str, TestHost], impatient: None) -> None:
+    """What was finished is not done again; what looks first is; each operation is told once."""
+    broken = hosts["broken"]
+
+    outcomes, heard = run(hosts, lambda: broken.shell(KILL), FIRST, LOOKING, LAST)
+
+    assert errors_of(outcomes) == {}
+    assert lines(broken, "ran") in (["first", "looking", "last"], ["first", "looking", "looking", "last"])
+    assert "its agent is gone; another one goes on with what is not done" in "".join(heard.notes("broken"))
+    assert heard.ended("broken") == ["changed"] * 3
+
+
+def test_a_blind_command_whose_end_nobody_saw_is_not_run_again(hosts: dict[str, TestHost], impatient: None) -> None:
+    """The host fails with what was begun and what to type; nothing after it is done; the other host is through."""
+    broken = hosts["broken"]
+
+    outcomes, _heard = run(hosts, lambda: broken.shell(KILL), FIRST, BLIND, LAST)
+
+    failed = errors_of(outcomes)
+    assert list(failed) == ["broken"]
+    assert isinstance(failed["broken"], OperationFailed)
+    assert "nobody knows how it ended" in failed["broken"].message
+    assert "run setup anew" in failed["broken"].hint
+    assert lines(broken, "ran") == ["first", "blind"]
+    assert lines(hosts["other"], "ran") == ["first", "blind", "last"]
+
+
+def test_a_host_that_loses_its_power_goes_on_after_its_boot(
+    hosts: dict[str, TestHost], laboratory: lab.Lab, impatient: None
+) -> None:
+    """The journal is on the disk: what was finished stays, what looks first is done again, the rest follows."""
+    broken = hosts["broken"]
+
+    def pull_the_plug() -> None:
+        lab.cut_power(broken.machine)
+        lab.boot(laboratory, "broken", say=lambda _line: None)
+
+    outcomes, heard = run(hosts, pull_the_plug, FIRST, LOOKING, LAST, grace=45.0)
+
+    assert errors_of(outcomes) == {}
+    assert lines(broken, "ran") == ["first", "looking", "looking", "last"]
+    assert "another one goes on" in "".join(heard.notes("broken"))
+
+
+def test_a_frozen_host_fails_alone_and_does_nothing_more_when_it_wakes(hosts: dict[str, TestHost], impatient: None) -> None:
+    """The others are through; the frozen one finishes the operation under way when it wakes, and its agent ends."""
+    broken = hosts["broken"]
+    try:
+        outcomes, _heard = run(hosts, lambda: lab.freeze(broken.machine), FIRST, LOOKING, LAST, grace=6.0)
+    finally:
+        lab.thaw(broken.machine)
+
+    failed = errors_of(outcomes)
+    assert list(failed) == ["broken"]
+    assert isinstance(failed["broken"], ConnectionFailed)
+    assert "has said nothing for 3 s" in failed["broken"].message
+    until(lambda: agents(broken) == [])
+    assert lines(broken, "ran") == ["first", "looking"]
+
+
+def test_a_hundred_megabytes_of_output_are_no_burden(hosts: dict[str, TestHost], impatient: None) -> None:
+    """The result carries the end of it; the line stays fit for the next operation."""
+    flood = Run(command="yes 'a line of a program that says too much' | head -c 100000000; echo the end")
+
+    with Fleet([waiting(hosts["broken"], 20.0)]) as fleet:
+        outcomes = fleet.run({"broken": Batch((flood, LAST))})
+
+    results = outcomes["broken"]
+    assert isinstance(results, tuple)
+    assert results[0].data["output"].endswith("the end\n")
+    assert len(results[0].data["output"]) <= 65536
+    assert lines(hosts["broken"], "ran") == ["last"]
+
+
+def test_a_torn_file_is_no_half_file(hosts: dict[str, TestHost], impatient: None, tmp_path: Path) -> None:
+    """sshd dies while a file is on its way, in the middle of a frame: it is taken up again, and the file arrives whole."""
+    broken = hosts["broken"]
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(1 << 20) * 80)
+    content = LocalFile.of(source)
+    heard = Heard()
+    heard.upon("broken", threading.Thread(target=lambda: broken.shell("kill -KILL $(pgrep -f '^sshd: .*@notty')")).start)
+
+    with Fleet([waiting(broken, 20.0)], heard) as fleet:
+        outcomes = fleet.run({"broken": Batch((File(path="/root/chaos/file", content=content), LAST))})
+
+    assert errors_of(outcomes) == {}
+    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == content.sha256
+    assert broken.shell("ls -A /root/chaos").split() == ["file", "ran"]
+    assert lines(broken, "ran") == ["last"]
+    assert "attached again after" in "".join(heard.notes("broken"))
+
+
+def test_an_operation_that_takes_longer_than_silence_may_last(hosts: dict[str, TestHost], impatient: None) -> None:
+    """A slow host is not a dead one: pings are answered while it works."""
+    slow = Run(command="sleep 5; echo slow >> /root/chaos/ran")
+
+    with Fleet([waiting(hosts["broken"], 20.0)]) as fleet:
+        outcomes = fleet.run({"broken": Batch((slow, LAST))})
+
+    assert errors_of(outcomes) == {}
+    assert lines(hosts["broken"], "ran") == ["slow", "last"]

@@ -1,0 +1,254 @@
+"""Many hosts at once, on many addresses of one host: one of them stuck, several workers, a worker that dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from windlass import events, lab
+from windlass.errors import UsageError
+from windlass.flows.commit import confirmer
+from windlass.hosts.crew import Hands, crew_of
+from windlass.hosts.dask_workers import DaskWorkers
+from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.target import Target
+from windlass.operations.command import Run
+from windlass.operations.wire import Batch
+from windlass.values import Command, new_run_id
+
+pytestmark = pytest.mark.lab
+
+MANY = 60
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[lab.LabHost, tuple[Target, ...]]]:
+    root = tmp_path_factory.mktemp("labs")
+    running = lab.up(lab.LabSpec("fanout", (lab.HostSpec("many", user="root"),)), root=root, say=_silent)
+    try:
+        made = lab.spread(running, "many", MANY)
+        yield running.hosts["many"], tuple(target_of(running, each) for each in made)
+    finally:
+        lab.down("fanout", root=root, say=_silent)
+
+
+def target_of(running: lab.Lab, host: lab.LabHost) -> Target:
+    known = Path(running.known_hosts)
+    return Target(
+        name=host.name, address=host.address, user=host.user, port=host.port, private_key=running.private_key, known_hosts=known
+    )
+
+
+def _silent(_line: str) -> None:
+    """Tests read results."""
+
+
+def inside(host: lab.LabHost, script: str) -> str:
+    answer = lab.run_inside(host, Command.of("/bin/sh", "-ec", script))
+    assert answer.code == 0, answer.stderr.decode()
+    return answer.text
+
+
+# Stops the sshd that serves this very login.
+STOP_MY_SSHD = """p=$$
+while test "$(cat /proc/$p/comm)" != sshd; do p=$(ps -o ppid= -p $p | tr -d ' '); done
+echo $p > /run/stopped
+kill -STOP $p"""
+
+
+@pytest.mark.parametrize("moment", ["before the login", "in the middle"])
+def test_one_stopped_sshd_among_many_delays_nobody(moment: str, machine: tuple[lab.LabHost, tuple[Target, ...]]) -> None:
+    host, targets = machine[0], machine[1][:32]
+    stuck, others = targets[7], {target.name for target in targets} - {targets[7].name}
+    done: set[str] = set()
+    before = moment == "before the login"
+
+    def told(event: events.Event) -> None:
+        if isinstance(event, events.HostEnded) and event.host != stuck.name:
+            done.add(event.host)
+            if done == others:  # only now, and still the run is not over: nobody waited for the stuck one
+                inside(host, "kill -CONT $(cat /run/stopped)")
+
+    if before:
+        inside(host, f"cp /run/spread/{stuck.address}.pid /run/stopped; kill -STOP $(cat /run/stopped)")
+    batches = {target.name: Batch((Run(command="true", changed=False),)) for target in targets}
+    if not before:
+        batches[stuck.name] = Batch((Run(command=STOP_MY_SSHD, changed=False),))
+    with Fleet(targets, told) as crew:
+        failed = errors_of(crew.run(batches))
+
+    assert done == others
+    assert set(failed) <= {stuck.name}  # on a slow machine it may have waited too long
+
+
+class Heard:
+    """What a listener heard; something may be done when the first host has ended, or the first operation has begun."""
+
+    def __init__(self, at_end: Callable[[], None] | None = None, at_start: Callable[[], None] | None = None) -> None:
+        self.ended: set[str] = set()
+        self.operations: dict[str, int] = {}
+        self.notes: list[str] = []
+        self._lock = threading.Lock()
+        self._at = {events.HostEnded: at_end, events.OperationStarted: at_start}
+
+    def __call__(self, event: events.Event) -> None:
+        with self._lock:
+            if isinstance(event, events.HostEnded):
+                self.ended.add(event.host)
+            elif isinstance(event, events.OperationEnded):
+                self.operations[event.host] = self.operations.get(event.host, 0) + 1
+            elif isinstance(event, events.Note):
+                self.notes.append(event.text)
+            if act := self._at.pop(type(event), None):
+                act()
+
+
+@dataclass(frozen=True)
+class Once:
+    """Something to do on each of the targets that leaves a line for each time it is done; all of them are one machine."""
+
+    host: lab.LabHost
+    targets: tuple[Target, ...]
+    folder: str
+
+    def batches(self) -> dict[str, Batch]:
+        inside(self.host, f"mkdir -p {self.folder}")
+        return {target.name: Batch((self._mark(target.name),), journal=new_run_id()) for target in self.targets}
+
+    def _mark(self, name: str) -> Run:
+        file = f"{self.folder}/{name}"
+        return Run(command=f"sleep 0.1; tr '\\0' ' ' < /proc/$PPID/cmdline >> {file}; echo >> {file}", unless=f"test -s {file}")
+
+    def lines(self) -> dict[str, int]:
+        """How often it was done for each."""
+        found = [line.split() for line in inside(self.host, f"cd {self.folder}; wc -l *").splitlines()]
+        return {name: int(count) for count, name in found if name != "total"}
+
+    def callers(self) -> set[str]:
+        """The processes that did it."""
+        return set(re.findall(r"windlass for \S+ pid (\d+)", inside(self.host, f"cat {self.folder}/*")))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Dask scheduler with two workers, as processes of this machine."""
+
+    url: str
+    workers: tuple[subprocess.Popen[bytes], ...]
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[Cluster]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    common = ["--host", "127.0.0.1", "--no-dashboard"]
+    surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", *words, *common],
+            cwd=tmp_path,
+            env=surroundings,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    running = [start("distributed.cli.dask_scheduler", "--port", str(port))]
+    try:
+        wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
+        running += [
+            start("distributed.cli.dask_worker", f"tcp://127.0.0.1:{port}", "--no-nanny", "--nthreads", "2") for _ in range(2)
+        ]
+        wait_for(lambda: two_workers(f"dask://127.0.0.1:{port}"))
+        yield Cluster(f"dask://127.0.0.1:{port}", tuple(running[1:]))
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def two_workers(url: str) -> None:
+    workers = DaskWorkers(url)
+    try:
+        assert workers.workers == 2
+    finally:
+        workers.close()
+
+
+def wait_for(attempt: Callable[[], None]) -> None:
+    """Try until it does not fail any more, for a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return attempt()
+        except (OSError, AssertionError, UsageError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def test_processes_share_the_hosts(machine: tuple[lab.LabHost, tuple[Target, ...]]) -> None:
+    host, targets = machine
+    once, told = Once(host, targets[:8], "/srv/shared"), Heard()
+    with crew_of(Hands(workers=2), once.targets, told, confirmer) as crew:
+        outcomes = crew.run(once.batches())
+        trips = dict(crew.round_trips)
+
+    assert not errors_of(outcomes)
+    assert once.lines() == {target.name: 1 for target in once.targets}
+    assert len(once.callers()) == 2
+    assert set(trips) == {target.name for target in once.targets}
+    assert told.ended == trips.keys()
+
+
+def test_a_worker_process_that_is_killed_is_followed_by_another_and_each_host_is_done_once(
+    machine: tuple[lab.LabHost, tuple[Target, ...]],
+) -> None:
+    host, targets = machine
+    once = Once(host, targets[:24], "/srv/killed")
+    told = Heard(lambda: os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL))
+    with crew_of(Hands(workers=2), once.targets, told, confirmer) as crew:
+        outcomes = crew.run(once.batches())
+
+    assert not errors_of(outcomes)
+    assert once.lines() == {target.name: 1 for target in once.targets}
+    assert told.operations == dict.fromkeys(once.lines(), 1)
+    assert any("a worker died" in note for note in told.notes)
+
+
+def test_ctrl_c_ends_what_worker_processes_are_at_and_begins_nothing_more(
+    machine: tuple[lab.LabHost, tuple[Target, ...]],
+) -> None:
+    host, targets = machine
+    long = Batch((Run(command="sleep 1"), Run(command="touch /srv/too-far")))
+    told = Heard(at_start=lambda: os.kill(os.getpid(), signal.SIGINT))
+    with crew_of(Hands(workers=2), targets[:4], told, confirmer) as crew, pytest.raises(KeyboardInterrupt):
+        crew.run({target.name: long for target in targets[:4]})
+
+    assert "too-far" not in inside(host, "ls /srv")
+
+
+def test_a_dask_worker_that_is_killed_is_followed_by_another_and_each_host_is_done_once(
+    machine: tuple[lab.LabHost, tuple[Target, ...]], dask: Cluster
+) -> None:
+    host, targets = machine
+    once = Once(host, targets, "/srv/dask")
+    told = Heard(dask.workers[0].kill)
+    with crew_of(Hands(executor=dask.url), once.targets, told, confirmer) as crew:
+        outcomes = crew.run(once.batches())
+
+    assert not errors_of(outcomes)
+    assert once.lines() == {target.name: 1 for target in once.targets}
+    assert told.ended == set(once.lines())

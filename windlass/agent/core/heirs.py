@@ -1,0 +1,25 @@
+"""What an agent that lost its controller still holds, for a later run of the same controller's machine that needs it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict
+
+from windlass.agent.core.context import Context
+from windlass.agent.core.lifeline import NOBODY_COMES
+
+
+def signature(context: Context) -> Dict[str, Any]:
+    """Who holds it: the agent, and the controller that it would wait for."""
+    return {"agent": os.getpid(), "controller": context.controller}
+
+
+def told_to_end(holder: Dict[str, Any], context: Context) -> bool:
+    """Tell the holder to end, if its controller is certainly dead: what it is at is finished first. Whether it was told."""
+    if not holder.get("controller") or not context.ask({"controller": holder["controller"]}).get("dead"):
+        return False
+    try:
+        os.kill(int(holder["agent"]), NOBODY_COMES)
+    except ProcessLookupError:
+        pass
+    return True

@@ -1,0 +1,72 @@
+"""How Debian is given locales."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List
+
+from windlass.agent.core import process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+from windlass.agent.file import want_file
+
+WANTED = "/etc/locale.gen"
+SUPPORTED = "/usr/share/i18n/SUPPORTED"
+DEFAULT = "/etc/default/locale"
+ALWAYS = ("C", "POSIX", "C.UTF-8")
+LIMIT = 600.0  # seconds; a small machine needs half a minute for each
+KEPT = {"owner": "", "group": "", "mode": "", "validate": None, "sensitive": False}
+
+
+def locale(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """Locales that are there, and the default."""
+    changes = Changes()
+    missing = [name for name in arguments["names"] if _plain(name) not in _generated()]
+    if missing:
+        _want_generated(changes, missing, context)
+    default = arguments["default"]
+    if default:
+        if default not in ALWAYS and default not in arguments["names"] and _plain(default) not in _generated():
+            raise OperationError("there is no locale %s to begin sessions with" % default, hint="give it among the names, too")
+        text = _read(DEFAULT)
+        lines = [line for line in text.splitlines() if not line.startswith("LANG=")]
+        if 'LANG="%s"' % default not in text.splitlines() and "LANG=%s" % default not in text.splitlines():
+            content = "".join(line + "\n" for line in [*lines, "LANG=%s" % default])
+            want_file(changes, dict(KEPT, path=os.path.realpath(DEFAULT), content=content), context)
+    return changes.outcome(context.check)
+
+
+def _want_generated(changes: Changes, missing: List[str], context: Context) -> None:
+    if not os.path.exists(SUPPORTED):
+        if not (context.check and context.expects_any("package")):
+            raise OperationError("locales cannot be made here", hint='add Package(names=("locales",)) before this operation')
+        changes.unknown = True
+    supported = dict(line.split()[:2] for line in _read(SUPPORTED).splitlines() if len(line.split()) > 1)
+    unknown = [name for name in missing if name not in supported and not changes.unknown]
+    if unknown:
+        raise OperationError("Debian knows no locale %s" % ", ".join(unknown), hint="see %s" % SUPPORTED)
+    lines = ["%s %s" % (name, supported.get(name, "UTF-8")) for name in missing]
+    before = _read(WANTED).splitlines()
+    after = [line[1:].strip() if line.lstrip("# ").strip() in lines and line.startswith("#") else line for line in before]
+    after += [line for line in lines if line not in after]
+    if after != before and not changes.unknown:
+        want_file(changes, dict(KEPT, path=WANTED, content="".join(line + "\n" for line in after)), context)
+    changes.add("generate %s" % ", ".join(missing), lambda: process.must(["locale-gen"], limit=LIMIT))
+
+
+def _read(path: str) -> str:
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as handle:
+        return handle.read()
+
+
+def _generated() -> List[str]:
+    return [_plain(line) for line in process.run(["locale", "--all-locales"], limit=30).text.split()]
+
+
+def _plain(name: str) -> str:
+    """`locale -a` writes de_DE.utf8 for what everybody else calls de_DE.UTF-8."""
+    head, dot, rest = name.partition(".")
+    charset, at, modifier = rest.partition("@")
+    return head + dot + charset.replace("-", "").lower() + at + modifier

@@ -1,0 +1,164 @@
+"""How file systems are mounted and swap files made. Of /etc/fstab one line is touched, and findmnt verifies it first."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Callable, Dict, List, Optional
+
+from windlass.agent.core import atomic, process
+from windlass.agent.core.context import Context
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
+
+FSTAB = "/etc/fstab"
+LIMIT = 120.0  # seconds; a network file system may be slow to answer
+# What mount takes and never shows, or shows in its own words.
+UNSEEN = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "bind", "rbind", "x-")
+
+
+def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A line of fstab and what is mounted."""
+    path, changes = arguments["path"], Changes()
+    line = arguments["line"]
+    is_mounted = _options_of(path) is not None
+    if (arguments["absent"] or arguments["mounted"] is False) and is_mounted:
+        changes.add("unmount", lambda: _do(["umount", "--", path], "it is in use: see fuser -vm %s" % path), "-mounted %s" % path)
+    elif not arguments["absent"] and not os.path.isdir(path):
+        changes.add("make folder", lambda: os.makedirs(path, exist_ok=True), "+%s/" % path)
+        context.expect("tree", path)
+    differs = _want_line(changes, path, None if arguments["absent"] else line)
+    if arguments["mounted"] and not arguments["absent"]:
+        if not is_mounted:
+            changes.add("mount", lambda: _do(["mount", "--", path], "see dmesg"), "+mounted %s" % path)
+        elif differs or _lacks(path, arguments["options"]):
+            changes.add(
+                "remount", lambda: _do(["mount", "-o", "remount", "--", path], "unmount it, and run again"), "remount %s" % path
+            )
+    return changes.outcome(context.check)
+
+
+def _do(command: List[str], hint: str) -> None:
+    completed = process.run(command, limit=LIMIT)
+    if completed.status != 0:
+        words = "%s of %s failed" % (command[0], command[-1])
+        raise OperationError(words, hint=hint, last_lines=completed.last_lines(6))
+
+
+def _options_of(path: str) -> Optional[List[str]]:
+    """With what options something is mounted on this path, the last one on top; None where nothing is."""
+    found = None
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as handle:
+        for line in handle:
+            fields = line.split(" ")
+            if re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[1]) == path:
+                found = fields[3].split(",")
+    return found
+
+
+def _lacks(path: str, wanted: List[str]) -> bool:
+    """Whether a simple option that is wanted does not hold. Values that the kernel shows in its own words are not compared."""
+    has = _options_of(path) or []
+    plain = [option for option in wanted if "=" not in option and not option.startswith(UNSEEN)]
+    return any(option not in has for option in plain if option in ("ro", "rw", "noexec", "nosuid", "nodev", "noatime"))
+
+
+def _want_line(changes: Changes, field: str, line: Optional[str], column: int = 1) -> bool:
+    """Have this line (None: no line) for what a field of fstab names; whether anything differs."""
+    before = atomic.read_or_none(FSTAB) or b""
+    lines = before.decode("utf-8", "surrogateescape").splitlines()
+    name = field.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
+    mine = [
+        index
+        for index, each in enumerate(lines)
+        if not each.lstrip().startswith("#") and each.split()[column : column + 1] == [name]
+    ]
+    if [lines[index].split() for index in mine] == ([line.split()] if line else []):
+        return False
+    kept = [each for index, each in enumerate(lines) if index not in mine]
+    if line:
+        kept.insert(mine[0] if mine else len(kept), line)
+    after = "".join(each + "\n" for each in kept).encode("utf-8", "surrogateescape")
+    changes.add("line of fstab", _writer(after), atomic.text_diff(before, after, FSTAB))
+    return True
+
+
+def _writer(content: bytes) -> Callable[[], None]:
+    def write() -> None:
+        mode = atomic.mode_bits(FSTAB, "")
+        atomic.write(FSTAB, [content], mode, validate=_verify)
+        if os.path.isdir("/run/systemd/system"):
+            process.must(["systemctl", "daemon-reload"], limit=60)  # systemd makes units of fstab's lines
+
+    return write
+
+
+def _verify(temporary: str) -> None:
+    """What findmnt says of the old file, too, is not this operation's doing."""
+    complaints = set(_complaints(temporary)) - set(_complaints(FSTAB) if os.path.exists(FSTAB) else [])
+    if complaints:
+        raise OperationError("the new line of fstab is not valid, the old file stays", last_lines=sorted(complaints))
+
+
+def _complaints(path: str) -> List[str]:
+    shown = process.run(["findmnt", "--verify", "--tab-file", path], limit=60).text
+    return [line.strip() for line in shown.splitlines() if line.strip().startswith("[E]")]
+
+
+def swap_file(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A file, its line of fstab, and the kernel that uses it."""
+    path, changes = arguments["path"], Changes()
+    active = any(line.split(" ")[0] == path for line in _swaps())
+    there = os.path.isfile(path) and not os.path.islink(path)
+    fits = there and os.path.getsize(path) == arguments["bytes"] and _is_swap(path)
+    if active and (arguments["absent"] or arguments["active"] is False or not fits):
+        changes.add("swap off", lambda: _do(["swapoff", path], "is there enough memory without it?"), "-swap %s" % path)
+        active = False
+    if arguments["absent"]:
+        _want_line(changes, path, None, column=0)
+        if os.path.lexists(path):
+            changes.add("remove", lambda: os.unlink(path), "-%s" % path)
+        return changes.outcome(context.check)
+    if not fits:
+        text = "%s %d bytes" % ("make anew with" if there else "make", arguments["bytes"])
+        changes.add(text, lambda: _make_swap(path, arguments["bytes"]), "+%s" % path)
+        context.expect("path", path)
+    _want_line(changes, path, "%s none swap sw 0 0" % path, column=0)
+    if arguments["active"] and not active:
+        hint = "a container cannot swap: its machine does; give active=None to prepare the file only"
+        changes.add("swap on", lambda: _do(["swapon", path], hint), "+swap %s" % path)
+    return changes.outcome(context.check)
+
+
+def _swaps() -> List[str]:
+    try:
+        with open("/proc/swaps", encoding="utf-8") as handle:
+            return handle.read().splitlines()[1:]
+    except OSError:
+        return []
+
+
+def _is_swap(path: str) -> bool:
+    """Its first page ends in the signature, whatever the size of pages is."""
+    with open(path, "rb") as handle:
+        head = handle.read(65536)
+    return any(head[size - 10 : size] == b"SWAPSPACE2" for size in (4096, 8192, 16384, 65536))
+
+
+def _make_swap(path: str, count: int) -> None:
+    """Under another name first, with every block there: the kernel takes no file with holes."""
+    temporary = path + ".new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.posix_fallocate(descriptor, 0, count)
+        finally:
+            os.close(descriptor)
+        process.must(["mkswap", temporary], limit=LIMIT)
+        os.rename(temporary, path)
+    except OSError as error:
+        os.unlink(temporary)
+        raise OperationError("the swap file cannot be made: %s" % error.strerror, hint="is there room for it?") from error
+    except OperationError:
+        os.unlink(temporary)
+        raise
