@@ -50,8 +50,10 @@ def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], contex
 
 def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], context: Context) -> None:
     """A tree that is not there is made beside its place, and gets its name when it is whole."""
-    folder = os.path.dirname(difference.root)
-    staging = tempfile.mkdtemp(prefix=STAGING, dir=folder)
+    folder, name = os.path.split(difference.root)
+    _clear_away(folder, STAGING + name + ".")
+    staging = tempfile.mkdtemp(prefix=STAGING + name + ".", dir=folder)
+    held = _hold(staging)
     try:
         for entry in sorted(difference.made, key=lambda entry: entry.path):
             if entry.kind == "d" and entry.path:
@@ -63,8 +65,20 @@ def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], cont
         _sync(staging)
         os.rename(staging, difference.root)
     finally:
+        os.close(held)
         shutil.rmtree(staging, ignore_errors=True)
     atomic.sync_folder(folder)
+
+
+def _clear_away(folder: str, prefix: str) -> None:
+    """What runs have left that were killed; who is alive holds a lock on it."""
+    for name in os.listdir(folder):
+        if name.startswith(prefix):
+            try:
+                os.close(_hold(os.path.join(folder, name)))
+            except OperationError:
+                continue
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
 
 
 def _hold(root: str) -> int:
