@@ -9,6 +9,7 @@ from windlass.tasks import (
     backup_restore,
     backup_schedule,
     backup_status,
+    bootstrap,
     deploy,
     env,
     firewall,
@@ -27,6 +28,7 @@ from windlass.tasks import (
 )
 
 namespace = Collection(
+    bootstrap.bootstrap,
     setup.setup,
     run.run,
     reboot.reboot,

@@ -21,7 +21,7 @@ from tests.unit.sample_project import HOSTS, REPOSITORY, surroundings, write_pro
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import connection as connections
-from windlass.hosts import fleet, line
+from windlass.hosts import fleet, line, tuning
 from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.target import Target
@@ -77,6 +77,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as it is, only shorter."""
     monkeypatch.setattr(line, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(connections, "SILENCE_LIMIT", 4.0)
+    monkeypatch.setattr(tuning, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.5)
 
 
@@ -260,6 +261,22 @@ def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(one: Ta
         outcomes = all_of_them.connect()
 
     assert errors_of(outcomes) == {}
+
+
+def test_a_jump_host_that_lets_in_two_at_once_and_hosts_with_one_session_serve_twelve(
+    one: Target, two: Target, hosts: dict[str, TestHost], capfd: pytest.CaptureFixture[str]
+) -> None:
+    narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl reload ssh"
+    hosts["one"].shell(narrow)
+    many = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(12)]
+    try:
+        with Fleet(many) as all_of_them:
+            outcomes = all_of_them.connect()
+            assert errors_of(outcomes) == {}
+    finally:
+        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl reload ssh")
+
+    assert capfd.readouterr().err == ""
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import socket
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -21,6 +21,9 @@ from fabric import Config, Connection
 from fabric.connection import derive_shorthand
 
 from windlass.errors import ConnectionFailed
+from windlass.hosts import tuning
+from windlass.hosts.known_hosts import host_keys
+from windlass.hosts.retrying import DROPPED, persistently, turnstile
 from windlass.hosts.session import SILENCE_LIMIT, START_LIMIT
 from windlass.hosts.target import Target
 
@@ -31,16 +34,6 @@ _ACCEPT_LOCK = threading.Lock()
 DEFAULT_PORT = 22
 USER_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
 SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
-
-
-class _Transport(paramiko.Transport):
-    """Paramiko's, but AES-GCM before the rest: it encrypts and authenticates in one pass, a quarter less time for a large file."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        security = self.get_security_options()
-        ciphers = list(security.ciphers)
-        security.ciphers = sorted(ciphers, key=lambda name: "gcm" not in name)  # a stable order: the rest stays as it is
 
 
 class _AcceptNew(paramiko.MissingHostKeyPolicy):
@@ -60,25 +53,16 @@ class _AcceptNew(paramiko.MissingHostKeyPolicy):
                 handle.write(f"{hostname} {key.get_name()} {key.get_base64()}\n".encode())
 
 
-@lru_cache(maxsize=32)
-def _private_key(path: Path) -> paramiko.PKey:
-    """A private key is parsed once, however many hosts it opens."""
-    return paramiko.PKey.from_path(path)
-
-
 def _known_hosts_of(target: Target) -> Path:
     return (target.known_hosts or USER_KNOWN_HOSTS).expanduser()
 
 
 def _fabric_connection(target: Target, towards: str = "") -> _Connection:
     """Fabric's connection with host keys checked; Fabric itself would accept any key silently. `towards`: where a jump leads."""
-    arguments: dict[str, Any] = {
-        "banner_timeout": target.connect_seconds,
-        "auth_timeout": target.connect_seconds,
-        "transport_factory": _Transport,
-    }
+    arguments: dict[str, Any] = {"banner_timeout": target.connect_seconds, "auth_timeout": target.connect_seconds}
+    arguments["transport_factory"] = tuning.make_transport
     if target.private_key:
-        arguments |= {"pkey": _private_key(target.private_key), "look_for_keys": False, "allow_agent": False}
+        arguments |= {"pkey": tuning.private_key(target.private_key), "look_for_keys": False, "allow_agent": False}
     connection = _Connection(
         target.address,
         user=target.user or None,
@@ -87,7 +71,9 @@ def _fabric_connection(target: Target, towards: str = "") -> _Connection:
         connect_timeout=target.connect_seconds,
         connect_kwargs=arguments,
     )
-    _check_host_keys(connection.client, target)
+    only_these = str(connection.ssh_config.get("identitiesonly", "")).lower() == "yes"
+    connection.connect_kwargs = tuning.ready_keys(connection.connect_kwargs, only_these=only_these)
+    _check_host_keys(connection, target)
     jump = target.jump or _configured_jump(target, connection.ssh_config.get("proxyjump", ""))
     connection.explained = _Way(target, towards, jump)
     if jump or isinstance(connection.gateway, Connection):
@@ -95,12 +81,14 @@ def _fabric_connection(target: Target, towards: str = "") -> _Connection:
     return connection
 
 
-def _check_host_keys(client: paramiko.SSHClient, target: Target) -> None:
-    known_hosts = _known_hosts_of(target)
-    if not target.known_hosts and SYSTEM_KNOWN_HOSTS.exists():
-        client.load_system_host_keys(str(SYSTEM_KNOWN_HOSTS))
-    if known_hosts.exists():
-        client.load_system_host_keys(str(known_hosts))
+def _check_host_keys(connection: Connection, target: Target) -> None:
+    """Give the client the keys of this one host, and say what happens to a host without any."""
+    known_hosts, client = _known_hosts_of(target), connection.client
+    port = int(connection.port)
+    name = connection.host if port == DEFAULT_PORT else f"[{connection.host}]:{port}"
+    files = (known_hosts,) if target.known_hosts else (SYSTEM_KNOWN_HOSTS, known_hosts)
+    for key in host_keys(name, files):
+        client.get_host_keys().add(name, key.get_name(), key)
     client.set_missing_host_key_policy(_AcceptNew(known_hosts) if target.accept_new else paramiko.RejectPolicy())
 
 
@@ -131,10 +119,11 @@ class _Way:
     jump: Target | None
 
 
-@lru_cache(maxsize=256)
-def _turnstile(_address: str, _port: int) -> threading.BoundedSemaphore:
-    """sshd drops connections at random when more than ten have not logged in yet (MaxStartups)."""
-    return threading.BoundedSemaphore(8)
+def _was_dropped(error: Exception) -> bool:
+    """Whether sshd hung up before it let us say who we are; a refused or unanswered connection is something else."""
+    return isinstance(error, EOFError | ConnectionResetError) or (
+        isinstance(error, paramiko.SSHException) and bool(re.search(DROPPED, str(error)))
+    )
 
 
 class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
@@ -149,17 +138,22 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
         if isinstance(self.gateway, str):  # a ProxyCommand of the user's ssh_config
             return super().open_gateway()
         way = self.gateway.explained
-        with _turnstile(self.gateway.host, self.gateway.port), _explained(way.target, way.towards):
-            self.gateway.open()
-        _tune(self.gateway.transport)
+        with turnstile(self.gateway.host, int(self.gateway.port)), _explained(way.target, way.towards):
+            self.gateway.let_in()
+        tuning.rest(self.gateway.transport)
         tunnel = self.gateway.transport.open_channel(
             kind="direct-tcpip", dest_addr=(self.host, int(self.port)), src_addr=("", 0), timeout=self.connect_timeout
         )
         return _Tunnel(tunnel)
 
+    def let_in(self) -> None:
+        """Open it, and come again where sshd has too many at its door."""
+        persistently(self.open, _was_dropped, float(self.connect_timeout))
+
     def hang_up(self) -> None:
         """Close this and the whole way to it, and wait for nobody."""
         with contextlib.suppress(Exception):
+            tuning.wake(self.client.get_transport())
             self.client.close()
         if isinstance(self.gateway, _Connection):
             self.gateway.hang_up()
@@ -241,24 +235,15 @@ def open_session(target: Target, command: str) -> Session:
     with _explained(target), contextlib.ExitStack() as undo:
         connection = _fabric_connection(target)
         undo.callback(connection.hang_up)
-        connection.open()
+        connection.let_in()
         transport = connection.transport
         transport.set_keepalive(15)
-        _tune(transport)
+        tuning.rest(transport)
         channel = transport.open_session(timeout=target.connect_seconds)
         with _at_most(START_LIMIT, connection.hang_up):  # Paramiko waits for the answer without a limit
             channel.exec_command(command)
         undo.pop_all()
         return Session(connection, channel)
-
-
-def _tune(transport: paramiko.Transport) -> None:
-    """Without TCP_NODELAY the kernel holds small packets back for 40 ms, for each request; without TCP_USER_TIMEOUT it would try
-    for a quarter of an hour to send into a line that is cut."""
-    if isinstance(transport.sock, socket.socket):  # through a jump host it is a channel, which has no options
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_LIMIT * 1000))
 
 
 @contextlib.contextmanager

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import marshal
 import shlex
+import sysconfig
 import zlib
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import windlass.agent
@@ -26,45 +29,98 @@ _STUB = (
     "exec(compile(zlib.decompress(r(int(r(8)))),'<windlass agent>','exec'))\n"
 )
 
-# An importer that serves the agent's modules from memory, each compiled when it is first needed.
+# An importer that serves the agent's modules from memory, each compiled when it is first needed. `r`, `os`, `zlib`: the stub's.
+# Where parts of the standard library are missing (Debian's python3-minimal), it asks for them, and serves the controller's.
 _LOADER = """
-import sys
-from importlib.machinery import ModuleSpec
+import marshal, sys
+from importlib.machinery import ModuleSpec, PathFinder
 class Finder:
+    def __init__(self, sources):
+        self.sources = sources
     def find_spec(self, name, path=None, target=None):
-        if name in SOURCES:
-            return ModuleSpec(name, self, is_package=name in PACKAGES)
+        if name in self.sources:
+            return ModuleSpec(name, self, is_package=any(other.startswith(name + ".") for other in self.sources))
     def create_module(self, spec):
         return None
     def exec_module(self, module):
         name = module.__spec__.name
-        exec(compile(SOURCES[name], "<" + name + ">", "exec"), module.__dict__)
+        exec(compile(self.sources[name], "<" + name + ">", "exec"), module.__dict__)
     def get_source(self, name):
-        return SOURCES[name]
-sys.meta_path.insert(0, Finder())
+        return self.sources[name].decode()
+def sources():
+    return marshal.loads(zlib.decompress(r(int(r(8)))))
+sys.meta_path.insert(0, Finder(sources()))
+if any(PathFinder.find_spec(name) is None for name in SPARES):
+    os.write(1, b"WINDLASS SPARES%c" % 10)
+    sys.modules["_json"] = None
+    import types
+    if not hasattr(types, "GenericAlias"):
+        types.GenericAlias = lambda origin, _: origin
+    sys.meta_path.append(Finder(sources()))
 from windlass.agent.core.loop import main
 main()
 """
+# What the agent uses of the standard library, in plain Python, that python3-minimal lacks.
+SPARE_MODULES = ("difflib", "hmac", "http", "json", "queue", "secrets", "shlex", "shutil", "tarfile")
+# `http` as older Pythons can read it: theirs may be older than the controller's.
+_HTTP = f"""
+from enum import IntEnum
+class HTTPStatus(IntEnum):
+    def __new__(cls, value, phrase):
+        made = int.__new__(cls, value)
+        made._value_, made.phrase = value, phrase
+        return made
+    {"; ".join(f"{status.name} = {status.value}, {status.phrase!r}" for status in HTTPStatus)}
+"""
+_NOT_NEEDED = ("http.server", "http.cookies", "http.cookiejar", "json.tool", "json.__main__")
+_MARSHAL_VERSION = 2  # which every Python reads
 
 READY = b"WINDLASS READY\n"
+SPARES = b"WINDLASS SPARES\n"
 OLD_PYTHON = b"WINDLASS OLD-PYTHON"
 NO_PYTHON = b"WINDLASS NO-PYTHON"
 
 
 @functools.cache
 def payload() -> bytes:
-    """What follows the start command on stdin: the length in eight digits, then the compressed agent. Made once for all hosts."""
+    """What follows the start command on stdin: an importer and the agent's modules. Made once for all hosts."""
     folder = Path(windlass.agent.__file__).parent
-    sources = {"windlass": ""}
-    packages = {"windlass"}
+    sources = {"windlass": b"", **_sources(folder, "windlass.agent")}
+    return _block(f"SPARES = {SPARE_MODULES!r}\n{_LOADER}".encode()) + _modules(sources)
+
+
+@functools.cache
+def spares() -> bytes:
+    """What follows for a host that asked with SPARES: this Python's own sources of what is missing there."""
+    library = Path(sysconfig.get_path("stdlib"))
+    sources: dict[str, bytes] = {}
+    for name in SPARE_MODULES:
+        if (library / name).is_dir():
+            sources |= _sources(library / name, name)
+        else:
+            sources[name] = (library / f"{name}.py").read_bytes()
+    sources["http"] = _HTTP.encode()
+    sources["hmac"] = sources["hmac"].replace(
+        b"import _hashlib as _hashopenssl", b"raise ImportError"
+    )  # its part in C differs by version
+    return _modules({name: source for name, source in sources.items() if name not in _NOT_NEEDED})
+
+
+def _sources(folder: Path, package: str) -> dict[str, bytes]:
+    sources = {}
     for path in sorted(folder.rglob("*.py")):
-        parts = ["windlass", "agent", *path.relative_to(folder).with_suffix("").parts]
-        if parts[-1] == "__init__":
-            parts.pop()
-            packages.add(".".join(parts))
-        sources[".".join(parts)] = path.read_text(encoding="utf-8")
-    program = f"SOURCES = {sources!r}\nPACKAGES = {packages!r}\n{_LOADER}"
-    compressed = zlib.compress(program.encode(), 6)  # 9 takes twice as long for half a percent
+        parts = [package, *path.relative_to(folder).with_suffix("").parts]
+        sources[".".join(parts).removesuffix(".__init__")] = path.read_bytes()
+    return sources
+
+
+def _modules(sources: dict[str, bytes]) -> bytes:
+    return _block(marshal.dumps(sources, _MARSHAL_VERSION))
+
+
+def _block(content: bytes) -> bytes:
+    """The length in eight digits, then the content compressed: what the stub's `r(int(r(8)))` reads."""
+    compressed = zlib.compress(content, 6)  # 9 takes twice as long for half a percent
     return b"%08d" % len(compressed) + compressed
 
 

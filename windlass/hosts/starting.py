@@ -48,14 +48,29 @@ class Starting:
             self.session.send(payload.payload())
         self.session.wait_at_most(START_LIMIT)
         while payload.READY not in self._heard:
-            try:
-                data = self.session.receive(1 << 18)
-            except TimeoutError:
-                raise lost(self._target, f"it has said nothing for {START_LIMIT:.0f} s") from None
-            except (OSError, EOFError) as error:
-                raise lost(self._target, error) from error
-            self._take(data, "")
-        return self._heard.split(payload.READY, 1)[1]
+            self._take(self._receive(), "")
+        return self._with_spares(self._heard.split(payload.READY, 1)[1])
+
+    def _with_spares(self, said: bytes) -> bytes:
+        """Most hosts go on with the hello; one with python3-minimal first asks for what its standard library lacks."""
+        while len(said) < len(payload.SPARES) and payload.SPARES.startswith(said):
+            data = self._receive()
+            if not data:
+                break
+            said += data
+        if not said.startswith(payload.SPARES):
+            return said
+        with contextlib.suppress(OSError):
+            self.session.send(payload.spares())
+        return said[len(payload.SPARES) :]
+
+    def _receive(self) -> bytes:
+        try:
+            return self.session.receive(1 << 18)
+        except TimeoutError:
+            raise lost(self._target, f"it has said nothing for {START_LIMIT:.0f} s") from None
+        except (OSError, EOFError) as error:
+            raise lost(self._target, error) from error
 
     def _answer_sudo(self, password: str) -> None:
         self.session.wait_at_most(0.1)
@@ -91,9 +106,16 @@ class Starting:
         name, user = self._target.name, self._target.user
         lines = [*self._heard.decode("utf-8", "replace").splitlines(), *complaint.splitlines()][-8:]
         if payload.NO_PYTHON in self._heard:
-            return AgentFailed(f"{name} has no Python", host=name, hint="install it there: apt-get install python3")
+            return AgentFailed(
+                f"{name} has no Python",
+                host=name,
+                hint=f"install it there: invoke bootstrap --limit {name}, or apt-get install python3",
+            )
         if payload.OLD_PYTHON in self._heard:
             message, hint = f"{name} has a Python older than 3.8", "install a newer python3 there"
+        elif "must have a tty" in complaint:
+            message = f"sudo on {name} wants a terminal (requiretty), through which the agent cannot speak"
+            hint = f"write `Defaults:{user} !requiretty` into a file of /etc/sudoers.d there"
         elif "sudo" in complaint:
             message, hint = f"{name} does not let {user} become root", f"let {user} use sudo there"
             if self._target.sudo_password is None:

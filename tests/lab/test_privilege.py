@@ -1,0 +1,137 @@
+"""Becoming root on hosts of every habit, and becoming somebody else from there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.lab.conftest import LabHosts, TestHost
+from windlass.errors import AgentFailed
+from windlass.hosts.channel import Channel
+from windlass.hosts.target import Target
+from windlass.operations.command import Run
+from windlass.operations.directory import Directory
+from windlass.operations.file import File
+from windlass.operations.operation import Operation
+from windlass.operations.wire import Batch
+from windlass.values import Secret
+
+pytestmark = pytest.mark.lab
+
+PASSWORD = Secret("the crocus sleeps")
+USERS = f"""
+for user in careful strict; do
+    useradd --create-home --shell /bin/bash $user
+    echo "$user:{PASSWORD.reveal()}" | chpasswd
+    install -d -m 700 -o $user -g $user /home/$user/.ssh
+    install -m 600 -o $user -g $user /home/deploy/.ssh/authorized_keys /home/$user/.ssh/
+done
+useradd --create-home --shell /usr/sbin/nologin worker
+install -d -m 700 /root/.ssh
+install -m 600 /home/deploy/.ssh/authorized_keys /root/.ssh/
+printf 'PermitRootLogin prohibit-password\\n' > /etc/ssh/sshd_config.d/10-root.conf
+systemctl reload ssh
+"""
+
+
+@pytest.fixture(scope="module")
+def host(lab_hosts: LabHosts) -> TestHost:
+    made = lab_hosts("privilege", ["one"])["one"]
+    made.shell(USERS)
+    return made
+
+
+@pytest.fixture
+def careful(host: TestHost) -> Target:
+    return dataclasses.replace(host.target, user="careful", sudo_password=PASSWORD)
+
+
+def sudoers(host: TestHost, *lines: str) -> None:
+    text = "".join(f"{line}\\n" for line in lines)
+    host.shell(f"printf '{text}' > /etc/sudoers.d/trial; chmod 440 /etc/sudoers.d/trial; visudo -qc")
+
+
+def done(target: Target, *operations: Operation) -> list[str]:
+    """What the operations came to: a command's output, or the status."""
+    channel = Channel(target)
+    try:
+        return [str(result.data.get("output", result.status)).strip() for result in channel.run(Batch(operations))]
+    finally:
+        channel.close()
+
+
+def test_root_may_log_in_itself(host: TestHost) -> None:
+    assert done(dataclasses.replace(host.target, user="root"), Run(command="id -un; echo ${SUDO_USER:-none}")) == ["root\nnone"]
+
+
+@pytest.mark.parametrize(
+    "habits",
+    [
+        "Defaults use_pty",
+        "Defaults pwfeedback, lecture=always",
+        "Defaults passwd_tries=5, timestamp_timeout=0, insults",
+        'Defaults passprompt_override, passprompt="Kennwort: "',
+        "Defaults umask=0077, umask_override",
+        "Defaults use_pty, log_output, !env_reset",
+    ],
+)
+def test_sudo_with_a_password_whatever_its_habits(host: TestHost, careful: Target, habits: str) -> None:
+    sudoers(host, "careful ALL=(ALL) ALL", habits)
+
+    assert done(careful, Run(command="id -un")) == ["root"]
+
+
+def test_a_terminal_that_sudo_insists_on_is_named_with_the_line_that_lifts_it(host: TestHost) -> None:
+    strict = dataclasses.replace(host.target, user="strict")
+    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults requiretty")
+    with pytest.raises(AgentFailed, match=r"sudo on one wants a terminal \(requiretty\)") as caught:
+        done(strict, Run(command="id -un"))
+    assert "Defaults:strict !requiretty" in caught.value.hint
+
+    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults requiretty", "Defaults:strict !requiretty")
+    assert done(strict, Run(command="id -un")) == ["root"]
+
+
+def test_the_password_is_nowhere_on_the_host(host: TestHost, careful: Target) -> None:
+    sudoers(host, "careful ALL=(ALL) ALL")
+    watched = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c 'crocus [s]leeps' || true"
+
+    (found,) = done(careful, Run(command=watched))
+    places = "/var/log /tmp /var/tmp /home /run /etc/sudoers.d /var/lib"
+    left = host.shell(
+        f"journalctl --no-pager | grep -c 'crocus sleeps' || true; grep -rl 'crocus sleeps' {places} 2>/dev/null || true"
+    )
+
+    assert found == "0"
+    assert left.strip() == "0"
+
+
+def test_a_strict_umask_and_a_tmp_without_programs_do_not_matter(host: TestHost) -> None:
+    host.shell("sed -i '1i umask 077' /home/deploy/.bashrc; mount -t tmpfs -o noexec,mode=1777 tmpfs /tmp")
+    try:
+        said = done(
+            host.target,
+            Directory(path="/srv/open", mode="0755"),
+            File(path="/srv/open/file", content="x\n", mode="0644", validate=None),
+            Run(command="umask; touch /srv/open/touched"),
+        )
+        modes = host.shell("stat -c %a /srv/open /srv/open/file /srv/open/touched").split()
+    finally:
+        host.shell("umount /tmp")
+
+    assert said[2] == "0022"
+    assert modes == ["755", "644", "644"]
+
+
+def test_a_part_of_a_batch_is_somebody_else_s(host: TestHost) -> None:
+    said = done(
+        host.target,
+        Run(command="id -un"),
+        Run(command='id -un; id -Gn; echo "$HOME $USER"; cat /etc/shadow 2>/dev/null; pwd', user="worker", folder="/home/worker"),
+        File(path="/home/worker/mine", content="1\n", owner="worker", group="worker"),
+        Run(command="echo 2 >> mine; cat mine; sudo -n true 2>/dev/null || echo not root", user="worker", folder="/home/worker"),
+        Run(command="id -un"),
+    )
+
+    assert said == ["root", "worker\nworker\n/home/worker worker\n/home/worker", "changed", "1\n2\nnot root", "root"]

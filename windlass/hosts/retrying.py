@@ -1,0 +1,43 @@
+"""sshd hangs up on some of many who come at once, before they have logged in (MaxStartups). Come fewer at a time, and again."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
+
+BASTION_LOGINS = 8  # at once; sshd begins to hang up at ten (MaxStartups 10:30:100)
+TRIES = 8
+LONGEST_PAUSE = 3.0  # seconds
+# How ssh and Paramiko put it. Both say the same of a host that is overloaded, where coming again a little later is right as well.
+DROPPED = (
+    r"kex_exchange_identification: (Connection closed|read: Connection reset|banner line)|Error reading SSH protocol banner"
+    r"|Connection (closed|reset) by \S+ port \d+$|Exceeded MaxStartups|Not allowed at this time"
+)
+Value = TypeVar("Value")
+
+
+@lru_cache(maxsize=256)
+def turnstile(_address: str, _port: int) -> threading.BoundedSemaphore:
+    """Whoever wants to log in at this jump host passes here, for as long as the login takes."""
+    return threading.BoundedSemaphore(BASTION_LOGINS)
+
+
+def persistently(work: Callable[[], Value], dropped: Callable[[Exception], bool], limit: float) -> Value:
+    """Try again, after pauses of random length that double, while `dropped` says that nobody was let in far enough to matter.
+
+    limit   seconds after which it is not tried anew: one who waits in vain for a banner is not waiting for a place
+    """
+    deadline = time.monotonic() + limit
+    for number in range(1, TRIES + 1):
+        try:
+            return work()
+        except Exception as error:
+            pause = random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 0.2 * 2**number)  # noqa: S311 - spreads those who were dropped together
+            if number == TRIES or not dropped(error) or time.monotonic() + pause > deadline:
+                raise
+            time.sleep(pause)
+    raise AssertionError("the last try ends above")
