@@ -17,7 +17,7 @@ from windlass.agent.core.known import Known
         ("package.package", "changed", 2),
         ("package.package", "failed", 2),
         ("command.run", "ok", 2),  # whatever it says, it may have done anything
-        ("wait.wait", "ok", 2),  # and this takes its time
+        ("wait.wait_for", "ok", 1),
     ],
 )
 def test_an_answer_lives_until_something_may_have_changed(kind: str, status: str, asked: int) -> None:

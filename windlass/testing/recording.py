@@ -12,7 +12,7 @@ from windlass.agent.core import frames
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.workspace import load_environment
 from windlass.hosts.channel import Channel
-from windlass.hosts.payload import READY
+from windlass.hosts.payload import READY, payload
 from windlass.hosts.target import Target
 from windlass.operations.operation import Operation
 from windlass.plans.topology import HostView
@@ -100,14 +100,12 @@ class _RecordingSession:
         self._host = host
         self._limit = 10.0
         self._coming = b""
-        self._skip = -1  # bytes of the agent's program that are still to come; unknown before its length is
+        self._skip = len(payload())  # bytes of the agent's program that are still to come
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def send(self, data: bytes) -> None:
         self.sent += len(data)
         self._coming += data
-        if self._skip < 0 and len(self._coming) >= 8:
-            self._skip, self._coming = int(self._coming[:8]), self._coming[8:]
         if self._skip > 0:
             taken = min(self._skip, len(self._coming))
             self._skip, self._coming = self._skip - taken, self._coming[taken:]
