@@ -26,6 +26,15 @@ printf 'careful ALL=(ALL) ALL\\n' > /etc/sudoers.d/careful
 install -d -m 700 -o careful -g careful /home/careful/.ssh
 install -m 600 -o careful -g careful /home/deploy/.ssh/authorized_keys /home/careful/.ssh/
 """
+# Whichever test comes first: no Python for a while, and an apt-get that fails.
+AWAY = """
+mkdir /root/away
+for path in /usr/bin/python3*; do if test -e "$path"; then mv "$path" /root/away/; fi; done
+mv /usr/bin/apt-get /root/away/
+printf '#!/bin/sh\\necho E: no way to the mirror; exit 100\\n' > /usr/bin/apt-get
+chmod 755 /usr/bin/apt-get
+"""
+BACK = "mv /root/away/* /usr/bin/"
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +72,8 @@ def test_a_host_without_python_is_told_what_to_type_and_that_helps(bare: TestHos
 
 
 def test_sudo_s_password_is_used_once_and_what_apt_get_says_is_shown(bare: TestHost) -> None:
-    bare.shell(USERS + "chmod 0 /usr/bin/python3.11; mv /etc/apt/sources.list.d /root/; mv /usr/bin/apt-get /usr/bin/apt-get.away")
+    bare.shell(USERS + AWAY)
     careful = dataclasses.replace(bare.target, user="careful", sudo_password=PASSWORD)
-    bare.shell("printf '#!/bin/sh\\necho E: no way to the mirror; exit 100\\n' > /usr/bin/apt-get; chmod 755 /usr/bin/apt-get")
 
     with pytest.raises(AgentFailed, match="could not install python3 on bare") as failed:
         bootstrap_host(careful)
@@ -74,4 +82,5 @@ def test_sudo_s_password_is_used_once_and_what_apt_get_says_is_shown(bare: TestH
     with pytest.raises(AgentFailed, match="does not let careful become root"):
         bootstrap_host(dataclasses.replace(careful, sudo_password=None))
 
+    bare.shell(BACK)
     assert "E: no way to the mirror" in failed.value.last_lines
