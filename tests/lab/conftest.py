@@ -15,7 +15,17 @@ from windlass.testing.plugin import lab_hosts
 __all__ = ["LabHosts", "TestHost", "lab_hosts"]
 
 # The files that take longest begin first, so that no process of the tests is left alone with one of them at the end.
-LONGEST = ("test_operations", "test_demo", "test_deploy", "test_python", "test_broken_runs", "test_s3", "test_twins", "test_firewall", "test_roles")
+LONGEST = (
+    "test_operations",
+    "test_demo",
+    "test_deploy",
+    "test_python",
+    "test_broken_runs",
+    "test_s3",
+    "test_twins",
+    "test_firewall",
+    "test_roles",
+)
 
 
 @pytest.hookimpl(trylast=True)
