@@ -84,12 +84,12 @@ def test_sudo_with_a_password_whatever_its_habits(host: TestHost, careful: Targe
 
 def test_a_terminal_that_sudo_insists_on_is_named_with_the_line_that_lifts_it(host: TestHost) -> None:
     strict = dataclasses.replace(host.target, user="strict")
-    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults requiretty")
+    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults:strict requiretty")
     with pytest.raises(AgentFailed, match=r"sudo on one wants a terminal \(requiretty\)") as caught:
         done(strict, Run(command="id -un"))
     assert "Defaults:strict !requiretty" in caught.value.hint
 
-    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults requiretty", "Defaults:strict !requiretty")
+    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults:strict requiretty", "Defaults:strict !requiretty")
     assert done(strict, Run(command="id -un")) == ["root"]
 
 

@@ -89,7 +89,7 @@ def inside(running: lab.Lab, host: str, *words: str) -> str:
 def test_the_second_run_changes_nothing_and_costs_one_round_trip_after_the_hello(greeting: Path, project: Path) -> None:
     document = setup(project)
 
-    assert document["result"] == {"hosts_done": 3, "hosts_failed": 0, "changed": 0}
+    assert document["result"] == {"hosts_done": 3, "hosts_failed": 0, "hosts_untouched": 0, "changed": 0}
     assert {name: (host["ok"], host["round_trips"]) for name, host in document["hosts"].items()} == {
         "web1": (2, 2),
         "web2": (2, 2),

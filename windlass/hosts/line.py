@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from windlass import events
-from windlass.agent.core import frames
+from windlass.agent.core import frames, relay
 from windlass.errors import AgentFailed, ConnectionFailed, HostError
 from windlass.hosts.session import SILENCE_LIMIT, Opener, Session, lost
 from windlass.hosts.starting import Starting
@@ -224,7 +224,7 @@ class Line:
             starting = Starting(anew, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
-            self._buffer = starting.finish()
+            self._buffer = starting.finish().removeprefix(relay.READY)
             self._shake_hands()
         except HostError as error:
             why = error.message

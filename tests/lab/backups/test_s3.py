@@ -86,8 +86,8 @@ def only(far: Far, kind: str) -> None:
 def test_it_goes_there_straight_and_comes_back_in_every_way(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
     only(far, "moto")
     received: list[int] = []
-    abandon = Channel.abandon
-    monkeypatch.setattr(Channel, "abandon", lambda channel: (received.append(channel.bytes_received), abandon(channel))[1])
+    close = Channel.close
+    monkeypatch.setattr(Channel, "close", lambda channel: (received.append(channel.bytes_received), close(channel))[1])
     off, keys = far.offsite, str(far.identity)
 
     noise = off.backup("noise")

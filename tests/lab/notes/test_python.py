@@ -29,7 +29,11 @@ def upgrade() -> None:
 class Beats:
     """How many of beat ran at once, looked at on the host all the while."""
 
-    COUNT = "pgrep -cf '[c]elery --app notes.tasks beat' || true"
+    # A child that has not become another program yet is still called like its parent: it is no second one.
+    COUNT = (
+        "ps -eo pid=,ppid=,args= | awk '/[c]elery --app notes.tasks beat/ {parent[$1] = $2} "
+        "END {n = 0; for (one in parent) if (!(parent[one] in parent)) n++; print n}'"
+    )
 
     def __init__(self, notes: Notes) -> None:
         self.notes = notes

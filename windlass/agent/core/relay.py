@@ -13,11 +13,13 @@ import time
 from windlass.agent.core import frames
 
 ATTACH = "attach"  # the word that makes the agent's program this one
+READY = b"."  # said before all else, so that the controller knows that nothing more is wanted of the standard library
 SILENCE = 60.0  # seconds without a byte from the controller, which pings every five
 
 
 def relay() -> None:
     """Carry bytes until one side ends."""
+    os.write(1, READY)
     path = b""
     while not path.endswith(b"\n"):
         path += os.read(0, 1) or b"\n"
