@@ -266,7 +266,7 @@ def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(one: Ta
 def test_a_jump_host_that_lets_in_two_at_once_and_hosts_with_one_session_serve_twelve(
     one: Target, two: Target, hosts: dict[str, TestHost], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl reload ssh"
+    narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh"
     hosts["one"].shell(narrow)
     many = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(12)]
     try:
