@@ -60,7 +60,7 @@ def test_a_reset_link_is_taken_up_again(hosts: dict[str, TestHost], impatient: N
     assert output(outcomes["broken"]) == output(outcomes["other"]) == WHOLE
     assert lines(hosts["broken"], "ran") == ["one", "two"]
     assert "attached again after" in "".join(heard.notes("broken"))
-    until(lambda: agents(hosts["broken"]) == [], 10)
+    until(lambda: agents(hosts["broken"]) == [])
 
 
 def test_a_killed_sshd_does_not_end_the_operation(hosts: dict[str, TestHost], impatient: None) -> None:

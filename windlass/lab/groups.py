@@ -81,7 +81,7 @@ def init(machine: str) -> int:
     return 0
 
 
-def end(machine: str, limit: float = 10.0) -> None:
+def end(machine: str, limit: float = 60.0) -> None:
     """Kill whatever is left of a machine and remove its groups. Raises LabError when something cannot be killed."""
     freeze(machine, frozen=False)
     deadline = time.monotonic() + limit

@@ -137,13 +137,13 @@ def test_a_storing_side_that_dies_under_way_fails_the_run_and_the_next_one_works
         place.spare(f"kill -9 $(ss -Hltnp 'sport = :{PORT}' | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u)")
     thread.join()
     after = [each.id for each in off.stored()]
+    wait_for(lambda: place.shell(LEFT) == "")  # the database's host is told, and its lock is free
     again = off.backup()
 
     assert len(errors) == 1
     assert "spare" in (errors[0].host, *str(errors[0]).split())
     assert after == before[1:]
     assert [each.id for each in off.stored()] == [*after, again.id]
-    wait_for(lambda: place.shell(LEFT) == "")
 
 
 def test_a_database_host_that_dies_leaves_nothing_and_only_it_is_let_in(vaulted: Vaulted) -> None:
