@@ -37,6 +37,7 @@ lab-test: prepare
 bench: prepare
 	@$(BIN)/python -m benchmarks
 	@$(ROOT) $(BIN)/python -m benchmarks.peers
+	@$(ROOT) $(BIN)/python -m benchmarks.fanout
 
 bench-backup: prepare
 	@$(ROOT) $(BIN)/python -m benchmarks.backup
