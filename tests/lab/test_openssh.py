@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
+from tests.lab.people import person
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import openssh
@@ -27,19 +28,12 @@ from windlass.values import Secret
 
 pytestmark = pytest.mark.lab
 PASSWORD = Secret("the tulip sleeps")
-CAREFUL = f"""
-useradd --create-home --shell /bin/bash careful
-echo 'careful:{PASSWORD.reveal()}' | chpasswd
-echo 'careful ALL=(ALL) ALL' > /etc/sudoers.d/careful
-install -d -m 700 -o careful -g careful /home/careful/.ssh
-install -m 600 -o careful -g careful /home/deploy/.ssh/authorized_keys /home/careful/.ssh/
-"""
 
 
 @pytest.fixture(scope="module")
 def hosts(lab_hosts: LabHosts) -> dict[str, TestHost]:
     made = lab_hosts("openssh", ["one", "two"])
-    made["one"].shell(CAREFUL)
+    made["one"].shell(person("careful", PASSWORD, "careful ALL=(ALL) ALL"))
     return made
 
 
@@ -197,7 +191,7 @@ def test_an_environment_says_which_way_its_hosts_are_reached(hosts: dict[str, Te
         )
     finally:
         agent.terminate()
-        agent.wait(5)
+        agent.wait(60)
 
     assert json.loads(done.stdout)["exit_code"] == 0, done.stdout
     assert len(list(openssh.sockets_folder().iterdir())) == 1
@@ -207,7 +201,7 @@ def test_an_operation_outlives_the_connection_that_ssh_kept(hosts: dict[str, Tes
     one = hosts["one"]
     told: list[events.Event] = []
     channel = Channel(over_ssh(one), listener=told.append)
-    one.shell("rm -f /srv/ran; (sleep 1; pkill -KILL -f '^sshd: deploy') >/dev/null 2>&1 &")
+    one.shell("rm -f /srv/ran; (until test -s /srv/ran; do sleep 0.1; done; pkill -KILL -f '^sshd: deploy') >/dev/null 2>&1 &")
 
     (result,) = channel.run(Batch((Run(command="echo ran >> /srv/ran; sleep 3; echo done"),)))
     channel.close()
