@@ -92,15 +92,26 @@ def test_a_host_whose_pm2_is_down_is_brought_back(served: Suite) -> None:
     assert json.loads(served.shell("app1", "curl -sf http://localhost:8080/"))["release"] == deployed.release
 
 
-def test_same_bytes_everywhere_built_once(served: Suite) -> None:
-    served.commit(note="same bytes")
-    deployed = served.deploy()
+def test_a_deploy_builds_once_migrates_once_and_status_says_who_serves_what(served: Suite) -> None:
+    def migrations() -> int:
+        return sum(int(served.shell(host, "cat /srv/tiny/shared/migrations.log 2>/dev/null | wc -l")) for host in ("app1", "app2"))
 
+    before = migrations()
+    served.commit(note="built once")
+    deployed = served.deploy()
     marker = f"/srv/tiny/releases/{deployed.release}/.archive-sha256"
     sums = {served.shell(host, f"cat {marker}").split()[0] for host in ("app1", "app2")}
+    with served.workspace.fleet(["app1", "app2"]) as fleet:
+        found = status(served.workspace, served.workspace.environment.application("tiny"), fleet, now=0)
 
-    assert sums == {deployed.artefact}
-    assert deployed.built
+    assert (deployed.built, sums, migrations()) == (True, {deployed.artefact}, before + 1)
+    live = [row for row in found.rows if row.live]
+    assert {row.host for row in live} == {"app1", "app2"}
+    assert {row.release for row in live} == {deployed.release}
+    assert all(row.healthy and row.processes == "2/2" for row in live)
+    assert all(row.healthy and row.processes == "1/2" for row in found.rows if not row.live), "the worker of a warm slot sleeps"
+    assert found.back[0].warm
+    assert found.agree
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,7 @@ def test_same_bytes_everywhere_built_once(served: Suite) -> None:
     [
         ({"kind": "throw"}, "no such module as ./plan-b"),
         ({"kind": "never"}, "still not ready"),
-        ({"kind": "crash", "after": 1}, "out of luck"),
+        ({"kind": "crash", "after": 0.5}, "out of luck"),
         ({"kind": "sick"}, "the database is away"),
     ],
     ids=["throws", "never ready", "crashes in the stability window", "sick"],
@@ -225,23 +236,6 @@ def test_environment_is_private_and_not_in_the_process_list(served: Suite) -> No
     assert served.shell("app1", f"grep -rl {secret} /srv/tiny/.pm2 /var/log/tiny || true") == ""
 
 
-def test_status_says_who_serves_what(served: Suite) -> None:
-    served.commit(note="status")
-    deployed = served.deploy()
-    application = served.workspace.environment.application("tiny")
-
-    with served.workspace.fleet(["app1", "app2"]) as fleet:
-        found = status(served.workspace, application, fleet, now=0)
-
-    live = [row for row in found.rows if row.live]
-    assert {row.host for row in live} == {"app1", "app2"}
-    assert {row.release for row in live} == {deployed.release}
-    assert all(row.healthy and row.processes == "2/2" for row in live)
-    assert all(row.healthy and row.processes == "1/2" for row in found.rows if not row.live), "the worker of a warm slot sleeps"
-    assert found.back[0].warm
-    assert found.agree
-
-
 def test_tcp_slots_switch_by_a_reload(suite: Suite) -> None:
     first = suite.deploy("ported")
     suite.commit(note="ported")
@@ -253,17 +247,6 @@ def test_tcp_slots_switch_by_a_reload(suite: Suite) -> None:
     assert load.figures["lost"] == 0, load.figures
     assert set(load.figures["releases"]) == {first.release, second.release}
     assert back.release == first.release
-
-
-def test_a_migration_runs_once_in_a_deploy(served: Suite) -> None:
-    def runs() -> int:
-        return sum(int(served.shell(host, "cat /srv/tiny/shared/migrations.log 2>/dev/null | wc -l")) for host in ("app1", "app2"))
-
-    before = runs()
-    served.commit(note="migrate")
-    served.deploy()
-
-    assert runs() == before + 1
 
 
 @pytest.fixture
