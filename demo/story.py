@@ -31,7 +31,7 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
 
 
 def tell(project: Path, screen: Screen, *, connections: int) -> dict[str, Any]:
-    """All chapters, with so many connections of visitors; gives the figures. Raises Unexpected when something is not as it is told."""
+    """All chapters, with so many connections of visitors; gives the figures. Raises Unexpected when something is not as told."""
     started = time.monotonic()
     stage = Stage(project, screen, Windlass(project), connections=connections)
     for chapter in CHAPTERS:
