@@ -66,8 +66,9 @@ def windlass(
     name = f"{role}{len(places)}-{places[0].port}{transport[:1]}"
     folder = PROJECT / "inventories" / name
     folder.mkdir(parents=True, exist_ok=True)
+    way = {"private_key": str(ground.key), "known_hosts": str(ground.known_hosts), "transport": transport, "warm_seconds": 0}
     document = {
-        "environment": {"user": places[0].user, "known_hosts": str(ground.known_hosts), "transport": transport, "warm_seconds": 0},
+        "environment": {"user": places[0].user, **way},
         "hosts": {at.name: {"address": at.address, "port": at.port} for at in places},
         "groups": {"all": {"roles": [role]}},
         "variables": dict(variables or {}),
@@ -145,7 +146,7 @@ CONTENDERS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
     "mitogen": mitogen,
     "pyinfra": pyinfra,
     "fabric": fabric,
-    "windlass, openssh": by_openssh,
+    "windlass by openssh": by_openssh,
 }
 FLOORS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
     "OpenSSH true (floor)": openssh_floor,
@@ -154,7 +155,7 @@ FLOORS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
 
 UNCHANGED = {
     "windlass": "nothing had to change",
-    "windlass, openssh": "nothing had to change",
+    "windlass by openssh": "nothing had to change",
     "ansible": "changed=0",
     "mitogen": "changed=0",
 }

@@ -7,7 +7,6 @@ a look at what nginx then serves. Theirs is what their users write: unpack, link
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ import yaml
 
 from benchmarks.peers import converge
 from benchmarks.peers.converge import PROJECT
-from benchmarks.peers.ground import FOLDER, At, Ground
+from benchmarks.peers.ground import FOLDER, At, Ground, seeded
 from benchmarks.peers.installed import programs
 from benchmarks.peers.meter import Job
 
@@ -51,9 +50,8 @@ server.shell(commands=["ls -d /srv/theirs/releases/* | head -n -3 | xargs -r rm 
 def lay_out() -> None:
     """The frontend, built already, in a repository of its own."""
     assets = REPOSITORY / "dist" / "assets"
-    assets.mkdir(parents=True, exist_ok=True)
     for number in range(FILES):
-        (assets / f"{number}.js").write_bytes(os.urandom(10_000))
+        seeded(assets / f"{number}.js", 10_000)
     if not (REPOSITORY / ".git").exists():
         _git("init", "-q", "-b", "main")
     new_version()

@@ -76,6 +76,20 @@ def test_the_known_hosts_of_the_environment_are_those_of_its_targets(project: Pa
     assert target.known_hosts == project / "inventories/staging/known_hosts"
 
 
+def test_a_key_that_the_inventory_names_is_the_one_to_log_in_with(project: Path) -> None:
+    hosts = project / "inventories/staging/hosts.yml"
+    hosts.write_text(hosts.read_text().replace("confirm: false", "private_key: keys/site"))
+    workspace = open_workspace(project, "staging")
+
+    with pytest.raises(UsageError, match=r"there is no key .*/keys/site") as caught:
+        workspace.targets(["web1"])
+    (project / "keys").mkdir()
+    (project / "keys" / "site").touch()
+
+    assert "staging/hosts.yml" in caught.value.hint
+    assert [target.private_key for target in workspace.targets(["web1"])] == [project / "keys/site"]
+
+
 def test_limit_means_some_hosts_and_nothing_means_all(project: Path) -> None:
     workspace = open_workspace(project, "staging")
 

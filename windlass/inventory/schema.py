@@ -147,6 +147,8 @@ class Host(Entry):
     """Port of the SSH server"""
     jump: str = ""
     """Name of the host through which this one is reached"""
+    private_key: str = ""
+    """File with the key to log in with; without it the environment's `private_key`"""
     transport: Transport | None = None
     """What carries the connection; without it the environment's `transport`"""
     labels: Mapping[str, Template] = {}

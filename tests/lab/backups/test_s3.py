@@ -60,7 +60,6 @@ class Far:
 
 @pytest.fixture(scope="module", params=["moto", "s3rver"])
 def far(request: pytest.FixtureRequest, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
-    place.shell("DEBIAN_FRONTEND=noninteractive apt-get install -y -qq age curl >/dev/null")
     folder = tmp_path_factory.mktemp("far")
     recipient = new_key(folder / "identity.txt")
     keys = (KEY, KEY) if request.param == "s3rver" else (secrets.token_hex(10), secrets.token_hex(20))

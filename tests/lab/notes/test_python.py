@@ -133,11 +133,10 @@ def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> 
     ("fault", "said"),
     [
         ({"FAULT": "throw"}, "no such module as notes.plan_b"),
-        ({"FAULT": "never-ready"}, "still not ready"),
         ({"CRASH_WHEN_PID_IN": "/srv/notes/live/run/web-0.pid"}, "web-0 failed after the switch"),
         ({}, "there is no such column as notes.colour"),
     ],
-    ids=["throws", "never ready", "crashes once it is live", "migration fails"],
+    ids=["throws", "crashes once it is live", "migration fails"],
 )
 def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str, str], said: str) -> None:
     before, live = notes.live(), slots(notes)[0]
@@ -211,10 +210,14 @@ def test_a_process_that_was_killed_comes_back_and_so_does_all_of_it_after_a_rebo
 
 
 def test_an_older_release_is_started_anew(notes: Notes) -> None:
+    def cold_ones() -> list[str]:
+        return [each.release for each in overview.releases(notes.workspace, notes.application).back if not each.warm]
+
     for number in range(3):  # after as many, one of them is neither live nor warm
-        notes.commit(f"one more: {number}")
-        assert notes.deploy().changed
-    cold = [each.release for each in overview.releases(notes.workspace, notes.application).back if not each.warm]
+        if not cold_ones():
+            notes.commit(f"one more: {number}")
+            assert notes.deploy().changed
+    cold = cold_ones()
 
     back = notes.rollback(cold[0])
 
