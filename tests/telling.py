@@ -45,7 +45,7 @@ class Telling:
 
 
 def _is_told(report: object) -> TypeGuard[pytest.TestReport]:
-    return isinstance(report, pytest.TestReport) and "lab" in report.keywords
+    return isinstance(report, pytest.TestReport) and report.nodeid.startswith(("tests/lab/", "tests/chaos/"))
 
 
 def _reason(report: pytest.TestReport) -> str:
