@@ -20,6 +20,7 @@ from windlass.plans.rounds import FailurePolicy, OnFailure, halt, rounds
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
+    from windlass.hosts.crew import Crew
     from windlass.inventory import Host
 
 __all__ = ["FailurePolicy", "HostSetup", "OnFailure", "SetupResult", "asserts_first", "batch_for", "on_hosts", "setup"]
@@ -97,34 +98,42 @@ def setup(
 
     policy   how many hosts at once, and after how many failures the rest is left untouched
 
-    What the roles want is worked out for all hosts before the first connection: raises UsageError or InventoryError then.
+    What the roles want is worked out for all hosts before anything is done on the first: raises UsageError or InventoryError then.
     """
-    batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
-    if workspace.journaled and not check:
-        batches = {name: dataclasses.replace(batch, journal=f"{workspace.run}.{name}") for name, batch in batches.items()}
-        remember(workspace.project, Started(workspace.run, workspace.environment.name, tuple(batches), tuple(roles)))
-    return on_hosts(workspace, batches, policy=policy, listener=listener)
+    tally = _Tally(listener)
+    names = tuple(host.name for host in hosts)
+    with workspace.crew(names, tally) as crew:
+        for first in rounds(names, policy)[:1]:
+            crew.call(first)  # logging in takes as long as working out what is wanted
+        batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
+        if workspace.journaled and not check:
+            batches = {name: dataclasses.replace(batch, journal=f"{workspace.run}.{name}") for name, batch in batches.items()}
+            remember(workspace.project, Started(workspace.run, workspace.environment.name, names, tuple(roles)))
+        return _counted(crew, batches, tally, policy, workspace.run)
 
 
 def on_hosts(
-    workspace: Workspace, batches: Mapping[str, Batch], *, step: str = "setup", policy: FailurePolicy, listener: events.Listener
+    workspace: Workspace, batches: Mapping[str, Batch], *, step: str, policy: FailurePolicy, listener: events.Listener
 ) -> SetupResult:
     """Run a batch on each of these hosts and count what it comes to."""
     tally = _Tally(listener, step)
-    halted = ""
     with workspace.crew(batches, tally) as crew:
-        for names in rounds(tuple(batches), policy):
-            if stopped := halt(len(tally.failed), len(batches), policy):
-                halted = stopped.reason
-                break
-            tally.begin(names)
-            tally.failed |= errors_of(crew.run({name: batches[name] for name in names}))
-            tally.end()
-        round_trips = dict(crew.round_trips)
+        return _counted(crew, batches, tally, policy, workspace.run)
+
+
+def _counted(crew: Crew, batches: Mapping[str, Batch], tally: _Tally, policy: FailurePolicy, run: str) -> SetupResult:
+    halted = ""
+    for names in rounds(tuple(batches), policy):
+        if stopped := halt(len(tally.failed), len(batches), policy):
+            halted = stopped.reason
+            break
+        tally.begin(names)
+        tally.failed |= errors_of(crew.run({name: batches[name] for name in names}))
+        tally.end()
     for name, error in tally.failed.items():
         if batches[name].journal and isinstance(error, ConnectionFailed):
-            error.hint = f"{error.hint}; or go on with this run: --resume {workspace.run}"
-    return SetupResult({name: tally.host(name, round_trips.get(name, 0)) for name in batches}, halted)
+            error.hint = f"{error.hint}; or go on with this run: --resume {run}"
+    return SetupResult({name: tally.host(name, crew.round_trips.get(name, 0)) for name in batches}, halted)
 
 
 def batch_for(workspace: Workspace, host: Host, *, check: bool = False, roles: Collection[str] = ()) -> Batch:

@@ -37,6 +37,9 @@ class Crew(Protocol):
     def round_trips(self) -> Mapping[str, int]:
         """How often each host was waited for."""
 
+    def call(self, hosts: Iterable[str]) -> None:
+        """These hosts will be needed soon: a crew that can logs in meanwhile, and no more. What goes wrong is told by `run`."""
+
     def run(self, batches: Mapping[str, Batch]) -> Outcomes[tuple[Result, ...]]:
         """Run a batch on each host at once; a host that fails does not stop the others."""
 

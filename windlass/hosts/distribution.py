@@ -76,6 +76,9 @@ class Distribution:
         self._died: tuple[type[BaseException], ...] = (CancelledError, *workforce.died)
         workforce.hear(self._heard)
 
+    def call(self, hosts: Iterable[str]) -> None:
+        """Nothing: its workers log in, when they are given work."""
+
     def __enter__(self) -> Distribution:
         return self
 

@@ -49,6 +49,7 @@ class Fleet:
         self._opener = opener
         self._confirmer = confirmer
         self._channels: dict[str, Channel] = {}
+        self._called: dict[str, Future[Channel]] = {}
         self._pool = ThreadPoolExecutor(max(1, min(MOST_THREADS, len(self.targets))), thread_name_prefix="host")
         self._pings = ThreadPoolExecutor(len(self.targets) + 1, thread_name_prefix="ping")
         self._pinging: Future[None] | None = None
@@ -72,14 +73,26 @@ class Fleet:
         """How often each host was waited for."""
         return {name: channel.round_trips for name, channel in self._channels.items()}
 
+    def call(self, hosts: Iterable[str]) -> None:
+        """Begin to log in on these hosts. Whoever needs one waits for it, and hears what went wrong."""
+        for host in hosts:
+            if host not in self._channels:
+                self._called[host] = self._pool.submit(self._opened, host)
+
     def channel(self, host: str) -> Channel:
         """The line to one host, opened if it is not yet. Raises ConnectionFailed or AgentFailed."""
-        channel = self._channels.get(host)
-        if channel is None:
-            channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener, self._confirmer)
-            self._keep_pinging()
-            if self._ending.is_set():
-                raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
+        called = self._called.pop(host, None)
+        if called is not None:
+            return called.result()
+        return self._channels.get(host) or self._opened(host)
+
+    def _opened(self, host: str) -> Channel:
+        channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener, self._confirmer)
+        self._keep_pinging()
+        if self._ending.is_set():
+            raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
+        if self._stop.is_set():  # called, and then not needed
+            channel.close()
         return channel
 
     def connect(self, hosts: Iterable[str] | None = None) -> Outcomes[Channel]:
