@@ -196,7 +196,7 @@ time.sleep(600)
 
 
 def test_the_lock_of_a_dead_controller_is_had_at_once(hosts: dict[str, TestHost]) -> None:
-    """Its agent would keep it for a quarter of an hour, in case the line comes back; a later run on the same machine knows that it will not."""
+    """Its agent would keep it for a quarter of an hour in case the line comes back; a later run here knows that it will not."""
     target = hosts["broken"].target
     words = [target.name, target.address, target.user, str(target.private_key), str(target.known_hosts)]
     with subprocess.Popen([sys.executable, "-c", HOLDER, *words], stdout=subprocess.PIPE, cwd=REPOSITORY) as holder:
