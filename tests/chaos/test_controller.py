@@ -188,7 +188,7 @@ from windlass.hosts.target import Target
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 name, address, user, key, known = sys.argv[1:]
-target = Target(name=name, address=address, user=user, private_key=Path(key), known_hosts=Path(known))
+target = Target(name=name, address=address, user=user, private_key=Path(key), known_hosts=Path(known), grace_seconds=900.0)
 Channel(target).run(Batch((Lease(name="chaos", holder="ada", purpose="a drill"),)))
 print("held", flush=True)
 time.sleep(600)
@@ -196,7 +196,7 @@ time.sleep(600)
 
 
 def test_the_lock_of_a_dead_controller_is_had_at_once(hosts: dict[str, TestHost]) -> None:
-    """Its agent would keep it for 45 s, in case the line comes back; a later run on the same machine knows that it will not."""
+    """Its agent would keep it for a quarter of an hour in case the line comes back; a later run here knows that it will not."""
     target = hosts["broken"].target
     words = [target.name, target.address, target.user, str(target.private_key), str(target.known_hosts)]
     with subprocess.Popen([sys.executable, "-c", HOLDER, *words], stdout=subprocess.PIPE, cwd=REPOSITORY) as holder:
@@ -209,4 +209,4 @@ def test_the_lock_of_a_dead_controller_is_had_at_once(hosts: dict[str, TestHost]
     channel.run(Batch((Lease(name="chaos", holder="grace", purpose="the next"),)))
     channel.close()
 
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 600

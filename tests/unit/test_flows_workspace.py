@@ -128,7 +128,7 @@ def test_a_role_that_lacks_a_part_says_which(project: Path) -> None:
     (project / "roles/greeting/defaults.yml").unlink()
 
     with pytest.raises(UsageError) as error:
-        Catalogue(project).schemas()
+        Catalogue(project).schema("greeting")
     assert error.value.message == "the role greeting is not usable: it lacks defaults.yml"
 
 
@@ -136,7 +136,7 @@ def test_a_role_with_a_syntax_error_says_where(project: Path) -> None:
     (project / "roles/greeting/settings.py").write_text("class Settings\n")
 
     with pytest.raises(UsageError) as error:
-        Catalogue(project).schemas()
+        Catalogue(project).schema("greeting")
     assert error.value.last_lines[0].strip() == f'File "{project}/roles/greeting/settings.py", line 1'
 
 
@@ -145,7 +145,7 @@ def test_settings_must_be_a_model(project: Path, text: str) -> None:
     (project / "roles/greeting/settings.py").write_text(text)
 
     with pytest.raises(UsageError, match="no Pydantic model"):
-        Catalogue(project).schemas()
+        Catalogue(project).schema("greeting")
 
 
 def test_a_template_that_is_not_there_says_where_it_was_expected(project: Path) -> None:

@@ -14,6 +14,7 @@ import select
 import shlex
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from windlass.hosts.target import Target
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
+PARTING: Final = 5.0  # seconds that ssh has for its last words
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
 ALIVE: Final = {"ServerAliveInterval": "5", "ServerAliveCountMax": str(int(SILENCE_LIMIT // 5))}
@@ -113,6 +115,7 @@ class Session:
         self._limit = SILENCE_LIMIT
         self._waiting = bytearray()  # what was sent while nothing has come
         self._said = b""  # on standard error, meanwhile
+        self._complaints = b""  # what nobody has asked for yet
         self._deadline = time.monotonic() + target.connect_seconds
         self._tries = 1
         self._place = turnstile(target.jump.address, target.jump.port) if target.jump else None
@@ -180,12 +183,19 @@ class Session:
 
     def errors(self) -> str:
         """What was written to standard error since the last call."""
-        said = b""
-        with contextlib.suppress(BlockingIOError):
-            said = os.read(self._errors, KEPT_ERRORS)
-        if not self.received:
-            self._said = (self._said + said)[-KEPT_ERRORS:]
+        self._listen()
+        said, self._complaints = self._complaints, b""
         return said.decode("utf-8", "replace")
+
+    def _listen(self) -> bytes:
+        """Take what stands on standard error now."""
+        more = b""
+        with contextlib.suppress(BlockingIOError):
+            more = os.read(self._errors, KEPT_ERRORS)
+        self._complaints += more
+        if not self.received:
+            self._said = (self._said + more)[-KEPT_ERRORS:]
+        return more
 
     def close(self) -> None:
         """Hang up; a master stays for the next run."""
@@ -197,10 +207,7 @@ class Session:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
+        threading.Thread(target=_reap, args=(self._process,), name="ssh ends", daemon=True).start()
 
     def _leave_place(self) -> None:
         """Somebody else may log in at the jump host now."""
@@ -219,7 +226,7 @@ class Session:
         self._end()
         time.sleep(wait)
         self._tries += 1
-        self._said = b""
+        self._said = self._complaints = b""
         self._start()
         with contextlib.suppress(OSError):  # it has ended already: that is seen when an answer is waited for
             self._write(bytes(self._waiting))
@@ -236,8 +243,17 @@ class Session:
             self._process.wait(5.0)
         deadline = time.monotonic() + 0.2
         while time.monotonic() < deadline and select.select([self._errors], [], [], 0.05)[0]:
-            if not self.errors():
+            if not self._listen():
                 break
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """ssh has to carry our goodbye; it ends when the agent has. Ended at once, it would leave an agent that waits for us."""
+    try:
+        process.wait(PARTING)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()
 
 
 def was_dropped(complaint: str) -> bool:

@@ -27,5 +27,5 @@ class General(Entry):
     """File with the key to log in with, `~/…` or from the project's folder; without it the SSH agent and your own keys"""
     known_hosts: str = ""
     """File with the hosts' SSH keys, from the project's folder; without it the user's own known_hosts counts"""
-    notify: Notify = Notify()
+    notify: Notify = Field(default_factory=Notify)
     """Who is told when a backup, a drill or a prune fails, and when it works again"""
