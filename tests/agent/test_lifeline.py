@@ -154,3 +154,7 @@ def test_a_pipe_gets_what_fits_at_once_and_whoever_else_has_it_may_still_wait_in
 
     assert got == content
     assert os.get_blocking(sink)
+    line.open(lambda _kind, _body: None, lambda: None)
+    line.end()
+    os.close(sink)
+    assert os.read(source, 1) == b"", "whoever reads it is told of its end"
