@@ -1,7 +1,9 @@
 # The two commands are `make demo` and `make test`; both do all the set-up themselves, from a fresh clone on a bare Debian.
-.PHONY: help demo test check lab-test bench bench-backup clean prepare lock
+.PHONY: help demo test check static quick lab-test bench bench-backup clean prepare lock
 
 BIN := .venv/bin
+# Hundreds of small programs begin in the tests: each may use what the one before it compiled.
+unexport PYTHONDONTWRITEBYTECODE
 # The lab needs root; everything else runs as whoever you are.
 ROOT := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo -E)
 
@@ -19,22 +21,29 @@ prepare:
 demo: prepare
 	@$(BIN)/python -m demo
 
+# Both at once: while types are looked at by one processor, the other one tests.
 check: prepare
+	@$(MAKE) --no-print-directory -j2 static quick
+
+static:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > build-imports.log 2>&1 || { cat build-imports.log; rm -f build-imports.log; exit 1; }; rm -f build-imports.log
+
+quick:
 	@$(BIN)/pytest -q -m "not lab" -n 2
 
 test: check
-	@$(ROOT) $(BIN)/pytest -q -m lab -n 3 --dist loadfile --no-loadscope-reorder
+	@tools/lab-tests
 
 lab-test: prepare
-	@$(ROOT) $(BIN)/pytest -q -m lab -n 3 --dist loadfile --no-loadscope-reorder
+	@tools/lab-tests
 
 bench: prepare
 	@$(BIN)/python -m benchmarks
 	@$(ROOT) $(BIN)/python -m benchmarks.peers
+	@$(ROOT) $(BIN)/python -m benchmarks.fanout
 
 bench-backup: prepare
 	@$(ROOT) $(BIN)/python -m benchmarks.backup

@@ -119,7 +119,8 @@ class Bench:
 
     def windlass(self, *words: str) -> dict[str, Any]:
         """A command as a process of its own, with what it took: seconds, and CPU seconds of the controller's."""
-        return self._program("windlass.tasks.program", *words, "--env", NAME, "--lab", "--json")["result"]
+        result: dict[str, Any] = self._program("windlass.tasks.program", *words, "--env", NAME, "--lab", "--json")["result"]
+        return result
 
     def into_bucket(self, port: int) -> dict[str, Any]:
         """A backup straight into the bucket at that port of the controller's."""
@@ -139,7 +140,7 @@ class Bench:
             )
         )
         assert done[0].returncode == 0, done[0].stdout + done[0].stderr
-        said = json.loads(done[0].stdout)
+        said: dict[str, Any] = json.loads(done[0].stdout)
         said.get("result", said).update(took=took, cpu=cpu() - before)
         return said
 
@@ -173,7 +174,7 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
             ours.append(bench.windlass("backup.run"))
             took["windlass"].append(ours[-1]["took"])
             took[BUCKET].append(bench.into_bucket(port)["took"])
-            for name, script in (OTHERS | STAGES).items():
+            for name, script in {**OTHERS, **STAGES}.items():
                 took[name].append(bench.pipe(script))
             print(
                 f"round {number + 1}: " + ", ".join(f"{name} {values[-1].wall:.1f} s" for name, values in took.items()), flush=True

@@ -1,9 +1,11 @@
 """W2, fan-out: `true` on 1, 8, 32, 100 and 200 hosts, which are addresses of one container with an sshd each.
 
-    sudo -E .venv/bin/python -m benchmarks.fanout
+    sudo -E .venv/bin/python -m benchmarks.fanout                        about ten minutes
+    sudo -E .venv/bin/python -m benchmarks.fanout --hosts 8 --rounds 1 --dry
 
 Contenders take turns in one run: ours (the agent started, one batch), ours by two worker processes, bare Paramiko in as many
-threads as hosts, OpenSSH with curve25519 in parallel, Fabric's ThreadingGroup. Each is a process of its own, its start included.
+threads as hosts, OpenSSH with curve25519 in parallel, Fabric's ThreadingGroup, Ansible's `raw` with a fork for each host up to a
+hundred (nothing runs on the host but the command), pyinfra's `exec`. Each is a process of its own, its start included.
 """
 
 # ruff: noqa: PLC0415 - each contender loads only what it needs: its start counts
@@ -13,21 +15,24 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import merge, spread
+from benchmarks.figures import merge, rewrite, spread
+from benchmarks.peers.installed import programs
 from benchmarks.peers.meter import Job, measure
 from windlass import lab
 
 PROJECT = Path(__file__).resolve().parent.parent
+FIGURES, PAGE = PROJECT / "docs" / "benchmarks.json", PROJECT / "docs" / "benchmarks.md"
 SIZES = (1, 8, 32, 100, 200)
 SAMPLE = 0.05  # seconds between two looks at the memory, in runs of their own
 Given = dict[str, Any]
@@ -104,12 +109,33 @@ def openssh(given: Given) -> None:
     subprocess.run(["xargs", "-P", "32", "-I{}", *words, "{}", "true"], input="\n".join(given["addresses"]), text=True, check=True)
 
 
+def ansible_raw(given: Given) -> None:
+    """The least that Ansible can do: no Python there, connections by curve25519, none to be kept."""
+    inventory = Path(given["folder"]) / f"ansible-{len(given['addresses'])}.ini"
+    own = f"ansible_user=root ansible_ssh_private_key_file={given['key']}"
+    inventory.write_text("".join(f"{each} {own}\n" for each in given["addresses"]))
+    options = f"-F none -o KexAlgorithms=curve25519-sha256 -o IdentitiesOnly=yes -o UserKnownHostsFile={given['known_hosts']}"
+    settings = {"ANSIBLE_FORKS": str(min(len(given["addresses"]), 100)), "ANSIBLE_SSH_ARGS": options, "ANSIBLE_NOCOLOR": "1"}
+    command = [str(programs("ansible") / "ansible"), "all", "-i", str(inventory), "-m", "raw", "-a", "true"]
+    subprocess.run(command, env={**os.environ, **settings}, check=True, stdout=subprocess.DEVNULL)
+
+
+def pyinfra_exec(given: Given) -> None:
+    inventory = Path(given["folder"]) / f"pyinfra_{len(given['addresses'])}.py"
+    own = {"ssh_user": "root", "ssh_key": given["key"], "ssh_known_hosts_file": given["known_hosts"]}
+    inventory.write_text(f"hosts = {[(each, own) for each in given['addresses']]!r}\n")
+    command = [str(programs("pyinfra") / "pyinfra"), "-y", str(inventory), "exec", "--", "true"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 CONTENDERS: dict[str, Callable[[Given], None]] = {
     "windlass": ours,
     "windlass_two_workers": two_workers,
     "paramiko_threads": paramiko_threads,
     "openssh_curve25519": openssh,
     "fabric_threading_group": fabric_group,
+    "ansible_raw": ansible_raw,
+    "pyinfra_exec": pyinfra_exec,
 }
 
 
@@ -154,7 +180,22 @@ def compared(sizes: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
     by_size = sorted((int(size), found["windlass"]["mebibytes"]) for size, found in sizes.items() if "windlass" in found)
     grown = [(more - less) / (hosts - fewer) for (fewer, less), (hosts, more) in itertools.pairwise(by_size)]
-    return {"ratios": ratios, "mebibytes_a_host": round(statistics.median(grown), 2) if grown else None}
+    return {"compared": ratios, "mebibytes_a_host": round(statistics.median(grown), 2) if grown else None}
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """For people: wall time by number of hosts, ours first, and what our processes took."""
+    sizes = found["hosts"]
+    names = [name for name in CONTENDERS if any(name in each for each in sizes.values())]
+    lines = ["| | " + " | ".join(f"{size} host{'s' * (size != '1')}" for size in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
+    for name in names:
+        seconds = [f"{each[name]['seconds']['median']:.2f} s" if name in each else "failed" for each in sizes.values()]
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(seconds) + " |")
+    for what, unit in (("processor_seconds", "s of processor"), ("mebibytes", "MiB at most")):
+        values = [each["windlass"][what] for each in sizes.values()]
+        shown = [f"{value['median']:.2f}" if isinstance(value, dict) else f"{value:.0f}" for value in values]
+        lines.append(f"| windlass, {unit} | " + " | ".join(shown) + " |")
+    return "\n".join(lines) + f"\n\nA further host takes {found['mebibytes_a_host']} MiB of the controller's memory."
 
 
 def measured(sizes: Sequence[int], rounds: int) -> dict[str, Any]:
@@ -169,7 +210,12 @@ def measured(sizes: Sequence[int], rounds: int) -> dict[str, Any]:
                 print(f"{size} hosts", flush=True)
                 plan = root / f"{size}.json"
                 addresses = [host.address for host in hosts[:size]]
-                given = {"addresses": addresses, "key": str(running.private_key), "known_hosts": str(running.known_hosts)}
+                given = {
+                    "addresses": addresses,
+                    "key": str(running.private_key),
+                    "known_hosts": str(running.known_hosts),
+                    "folder": folder,
+                }
                 plan.write_text(json.dumps(given), encoding="utf-8")
                 found[str(size)] = contest(plan, rounds)
         finally:
@@ -181,16 +227,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure `true` on many hosts, ours and others in turn.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hosts", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "benchmarks.json")
+    parser.add_argument("--dry", action="store_true", help="print only, write nothing into docs/")
     parser.add_argument("--contend", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--plan", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.contend:
         CONTENDERS[chosen.contend](json.loads(chosen.plan.read_text(encoding="utf-8")))
         return
-    found = {"fanout": measured(chosen.hosts, chosen.rounds)}
-    merge(chosen.out, found)
-    print(json.dumps(found, indent=1))
+    found = measured(chosen.hosts, chosen.rounds)
+    print(table(found))
+    if not chosen.dry:
+        known = json.loads(FIGURES.read_text(encoding="utf-8")).get("ratios", {})
+        of_ours = {f"W2@{size}": ratios for size, ratios in found["compared"].items()}
+        merge(FIGURES, {"fanout": found, "ratios": dict(sorted({**known, **of_ours}.items()))})
+        rewrite(PAGE, "W2", table(found))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
+from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from windlass.hosts import known_hosts, tuning
 
@@ -35,10 +36,10 @@ class _Anybody(paramiko.ServerInterface):
         return "none"
 
     def check_auth_none(self, _username: str) -> int:
-        return paramiko.AUTH_SUCCESSFUL
+        return AUTH_SUCCESSFUL
 
     def check_channel_request(self, _kind: str, _chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
 
 @contextmanager
@@ -74,13 +75,17 @@ def milliseconds(work: Callable[[], object]) -> float:
 def send(make: Callable[..., paramiko.Transport], size: int) -> float:
     """MiB per second through a channel: the cipher's order."""
     block = os.urandom(1 << 20)
+
+    def send_all() -> None:
+        for _ in range(size >> 20):
+            channel.sendall(block)
+
     with connected(make) as (client, server):
         channel = client.open_session()
         accepted = server.accept(10)
         assert accepted is not None
         began = time.perf_counter()
-        sender = threading.Thread(target=lambda: [channel.sendall(block) for _ in range(size >> 20)], daemon=True)
-        sender.start()
+        threading.Thread(target=send_all, daemon=True).start()
         left = size
         while left > 0:
             left -= len(accepted.recv(1 << 18))

@@ -35,10 +35,11 @@ NEXT = [
 def main() -> int:
     parser = argparse.ArgumentParser(description="Show what Windlass does on real hosts.")
     parser.add_argument("--svg", type=Path, help="also keep a picture of the screen here")
+    parser.add_argument("--connections", type=int, default=50, help="how many visitors ask while releases come and go")
     chosen = parser.parse_args()
     screen = Screen()
     try:
-        figures = tell(PROJECT, screen)
+        figures = tell(PROJECT, screen, connections=chosen.connections)
     except (Unexpected, WindlassError, httpx.HTTPError, subprocess.CalledProcessError) as error:
         screen.bad(f"the story ends here: {error}")
         if isinstance(error, subprocess.CalledProcessError):

@@ -35,6 +35,7 @@ class Stage:
     requests: int = 0
     lost: int = 0
     secret: str = ""
+    connections: int = 50
     lab: Lab = field(init=False)
     site: Site = field(init=False)
     outside: Outside = field(init=False)

@@ -30,10 +30,10 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
 )
 
 
-def tell(project: Path, screen: Screen) -> dict[str, Any]:
-    """All chapters; gives the figures. Raises Unexpected when something is not as it is told."""
+def tell(project: Path, screen: Screen, *, connections: int) -> dict[str, Any]:
+    """All chapters, with so many connections of visitors; gives the figures. Raises Unexpected when something is not as told."""
     started = time.monotonic()
-    stage = Stage(project, screen, Windlass(project))
+    stage = Stage(project, screen, Windlass(project), connections=connections)
     for chapter in CHAPTERS:
         chapter(stage)
     measured = {"requests": stage.requests, "lost": stage.lost, "seconds": stage.windlass.seconds}

@@ -4,5 +4,10 @@ from __future__ import annotations
 
 import signal
 
+from tests.sharing import pytest_xdist_make_scheduler
+from tests.telling import pytest_configure
+
+__all__ = ["pytest_configure", "pytest_xdist_make_scheduler"]
+
 # Started in the background by a shell, this process ignores Ctrl-C, and so would every program that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -51,17 +51,24 @@ def lay_out() -> None:
         (templates / f"t{number}.conf.j2").write_text(TEMPLATE.format(number=number) + options)
     shutil.copytree(WORK / "role", PROJECT / "roles" / "work", dirs_exist_ok=True)
     shutil.copytree(WORK / "carry", PROJECT / "roles" / "carry", dirs_exist_ok=True)
-    for name in ("playbook.yml", "deploy.py", "by_hand.py"):
+    for name in ("playbook.yml", "deploy.py", "by_hand.py", "release_by_hand.py", "bare_paramiko.py"):
         shutil.copy(WORK / name, PROJECT)
 
 
-def windlass(ground: Ground, places: Sequence[At], role: str = "work", variables: Mapping[str, object] | None = None) -> Job:
+def windlass(
+    ground: Ground,
+    places: Sequence[At],
+    role: str = "work",
+    variables: Mapping[str, object] | None = None,
+    transport: str = "paramiko",
+) -> Job:
     """The installed program in a user's project, with an inventory of these hosts."""
-    name = f"{role}{len(places)}-{places[0].port}"
+    name = f"{role}{len(places)}-{places[0].port}{transport[:1]}"
     folder = PROJECT / "inventories" / name
     folder.mkdir(parents=True, exist_ok=True)
+    way = {"private_key": str(ground.key), "known_hosts": str(ground.known_hosts), "transport": transport, "warm_seconds": 0}
     document = {
-        "environment": {"user": places[0].user, "known_hosts": str(ground.known_hosts)},
+        "environment": {"user": places[0].user, **way},
         "hosts": {at.name: {"address": at.address, "port": at.port} for at in places},
         "groups": {"all": {"roles": [role]}},
         "variables": dict(variables or {}),
@@ -69,6 +76,11 @@ def windlass(ground: Ground, places: Sequence[At], role: str = "work", variables
     (folder / "hosts.yml").write_text(yaml.safe_dump(document, sort_keys=False))
     command = [str(Path(sys.executable).parent / "windlass"), "setup", "--env", name]
     return Job(command=command, folder=PROJECT, environment={"HOME": str(FOLDER / "home")})
+
+
+def by_openssh(ground: Ground, places: Sequence[At]) -> Job:
+    """The same with `transport: openssh`; no connection is kept for the next run."""
+    return windlass(ground, places, transport="openssh")
 
 
 def ansible(ground: Ground, places: Sequence[At]) -> Job:
@@ -114,15 +126,39 @@ def fabric(ground: Ground, places: Sequence[At]) -> Job:
     return Job(command=[str(python), "by_hand.py", str(ground.key), str(ground.known_hosts), *names], folder=PROJECT)
 
 
+def openssh_floor(ground: Ground, places: Sequence[At]) -> Job:
+    """What no client is faster than: `true` through OpenSSH on all of them at once."""
+    own = f"-i {ground.key} -o UserKnownHostsFile={ground.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+    calls = [f"ssh -F none {KEX} {own} -p {at.port} {at.user}@{at.address} true &" for at in places]
+    return Job(command=["/bin/sh", "-c", "\n".join([*calls, "wait"])], folder=PROJECT)
+
+
+def paramiko_floor(ground: Ground, places: Sequence[At]) -> Job:
+    """The same through bare Paramiko, a thread for each host."""
+    names = [f"{at.user}@{at.address}:{at.port}" for at in places]
+    python = programs("fabric") / "python"
+    return Job(command=[str(python), "bare_paramiko.py", str(ground.key), str(ground.known_hosts), *names], folder=PROJECT)
+
+
 CONTENDERS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
     "windlass": windlass,
     "ansible": ansible,
     "mitogen": mitogen,
     "pyinfra": pyinfra,
     "fabric": fabric,
+    "windlass by openssh": by_openssh,
+}
+FLOORS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
+    "OpenSSH true (floor)": openssh_floor,
+    "Paramiko true (floor)": paramiko_floor,
 }
 
-UNCHANGED = {"windlass": "nothing had to change", "ansible": "changed=0", "mitogen": "changed=0"}
+UNCHANGED = {
+    "windlass": "nothing had to change",
+    "windlass by openssh": "nothing had to change",
+    "ansible": "changed=0",
+    "mitogen": "changed=0",
+}
 
 
 def contenders(wanted: argparse.Namespace) -> list[str]:
@@ -145,11 +181,11 @@ def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
 def unchanged(ground: Ground, places: Sequence[At], found: Found, who: Sequence[str], rounds: int, case: str) -> None:
     """All take turns, after one run each that does not count; that one has its memory looked at."""
     for contender in who:  # each keeps its cron entry in a place of its own
-        cost = run_one(ground, places, contender, None, case, sample=0.02 if contender == "windlass" else 0.2)
+        cost = run_one(ground, places, contender, None, case, sample=0.02 if contender.startswith("windlass") else 0.2)
         if cost and not cost.status:
             found.memory[case][contender] = cost.mebibytes
     for _ in range(rounds):
-        for contender in who:
+        for contender in (*who, *FLOORS):
             run_one(ground, places, contender, found, case)
 
 
@@ -158,7 +194,7 @@ def run_one(
 ) -> Cost | None:
     """One run of one contender; a peer that cannot even be installed is a failed one."""
     try:
-        job = CONTENDERS[contender](ground, places)
+        job = {**CONTENDERS, **FLOORS}[contender](ground, places)
     except (OSError, subprocess.CalledProcessError) as error:
         if found:
             found.failed[case][contender] = str(error)

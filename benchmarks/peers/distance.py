@@ -1,6 +1,6 @@
-"""W4: the 25 operations, unchanged, over 50 ms of round trip, and how often each contender waits for a host.
+"""W4: the 25 operations, unchanged, and a deploy over 50 ms of round trip, and how often each contender waits for a host.
 
-The floor is what no client can be faster than: OpenSSH that logs in and runs `true`, curve25519, on all hosts at once.
+The floors are what no client can be faster than: OpenSSH and bare Paramiko that log in and run `true` on all hosts at once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.peers import converge
+from benchmarks.peers import converge, deploying
 from benchmarks.peers.ground import ROOT, At, Ground
-from benchmarks.peers.meter import Job
 from benchmarks.peers.meter import measure as cost_of
 from benchmarks.peers.results import Found, Measured
 
@@ -64,26 +63,39 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def floor(ground: Ground, places: Sequence[At]) -> Job:
-    """`true` through OpenSSH on all of them at once."""
-    own = f"-i {ground.key} -o UserKnownHostsFile={ground.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
-    calls = [f"ssh -F none {converge.KEX} {own} -p {at.port} {at.user}@{at.address} true &" for at in places]
-    return Job(command=["/bin/sh", "-c", "\n".join([*calls, "wait"])], folder=converge.PROJECT)
-
-
 def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
-    """All contenders and the floor take turns."""
+    """All contenders and the floors take turns, first at the 25 operations, then at a deploy."""
     hosts = ground.hosts[: min(MOST, max(wanted.hosts))]
-    case = f"unchanged@{len(hosts)}"
     who = converge.contenders(wanted)
     with far_away(ground, hosts) as distant:
-        for contender in who if "W1" not in wanted.only else ():  # after W1 the hosts are as they should be for all of them
-            converge.run_one(ground, distant.places, contender, None, case)
-        for _ in range(wanted.rounds):
-            for contender in who:
-                distant.flights()
-                converge.run_one(ground, distant.places, contender, found, case)
+        _converge(ground, distant, who, wanted, found)
+        _deploy(ground, distant, [name for name in who if name in deploying.CONTENDERS], wanted.rounds, found)
+
+
+def _converge(ground: Ground, distant: Distant, who: Sequence[str], wanted: argparse.Namespace, found: Found) -> None:
+    case = f"unchanged@{len(distant.places)}"
+    for contender in who if "W1" not in wanted.only else ():  # after W1 the hosts are as they should be for all of them
+        converge.run_one(ground, distant.places, contender, None, case)
+    for _ in range(wanted.rounds):
+        for contender in (*who, *converge.FLOORS):
+            distant.flights()
+            converge.run_one(ground, distant.places, contender, found, case)
+            found.trips[case][contender] = round(distant.flights(), 1)
+
+
+def _deploy(ground: Ground, distant: Distant, who: Sequence[str], rounds: int, found: Found) -> None:
+    """A new release each time; the first one, which finds nothing there, does not count."""
+    case = f"deploy@{len(distant.places)}"
+    deploying.lay_out()
+    prepared = cost_of(deploying.windlass(ground, distant.places, "", "setup"))
+    if prepared.status:
+        found.failed[case]["windlass"] = prepared.output[-400:]
+    for number in range(rounds + 1):
+        for contender in who:
+            job = deploying.CONTENDERS[contender](ground, distant.places, deploying.new_version())
+            distant.flights()
+            with ground.counted() as carried:
+                cost = cost_of(job)
+            if number:
+                found.add(case, contender, Measured(cost, *carried))
                 found.trips[case][contender] = round(distant.flights(), 1)
-            cost = cost_of(floor(ground, distant.places))
-            found.add(case, "OpenSSH true (floor)", Measured(cost))
-            found.trips[case]["OpenSSH true (floor)"] = round(distant.flights(), 1)

@@ -39,12 +39,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a command cost. `mebibytes` is the peak of the sum of its processes (PSS), where that was looked at."""
+    """What a command cost. `mebibytes` is the peak of the sum of its processes (PSS), where that was looked at.
+
+    `others` are the processor seconds that this machine spent meanwhile on all else: where nothing else runs, that is the hosts.
+    """
 
     status: int
     seconds: float
     processor: float
     mebibytes: float = 0.0
+    others: float = 0.0
     output: str = ""
 
 
@@ -81,7 +85,7 @@ def _run(job: Job, sample: float, output: int) -> dict[str, float]:
     peak, over = [0.0], threading.Event()
     if sample:
         threading.Thread(target=_watch, args=(sample, peak, over), daemon=True).start()
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), _busy()
     process = subprocess.Popen(job.command, cwd=job.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         status = process.wait(LIMIT) if sample else _wait(process)
@@ -91,7 +95,17 @@ def _run(job: Job, sample: float, output: int) -> dict[str, float]:
     over.set()
     _end_rest()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"status": status, "seconds": seconds, "processor": used.ru_utime + used.ru_stime, "mebibytes": round(peak[0], 1)}
+    processor = used.ru_utime + used.ru_stime
+    others = max(_busy() - busy - processor, 0.0)
+    return {"status": status, "seconds": seconds, "processor": processor, "mebibytes": round(peak[0], 1), "others": others}
+
+
+def _busy() -> float:
+    """Processor seconds that this machine has spent since it started: user, nice, system, interrupts; not idle, not waiting."""
+    user, nice, system, _idle, _waiting, interrupts, soft, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    )
+    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -52,6 +52,7 @@ class Found:
         figures = {
             "seconds": statistics.median(each.cost.seconds for each in runs),
             "processor": statistics.median(each.cost.processor for each in runs),
+            "others": statistics.median(each.cost.others for each in runs),
             "up": statistics.median(each.up for each in runs),
             "down": statistics.median(each.down for each in runs),
         }
@@ -96,11 +97,11 @@ class Found:
         for case in dict.fromkeys([*self.measured, *self.failed]):
             contenders = [who for who, runs in self.measured[case].items() if runs]
             lines = [
-                "| | wall | ratio | controller CPU | peak memory | sent to / received from a host | round trips |",
-                "|---|---|---|---|---|---|---|",
+                "| | wall | ratio | controller CPU | CPU of a host | peak memory | sent to / received from a host | round trips |",
+                "|---|---|---|---|---|---|---|---|",
             ]
             lines += [self._row(case, who) for who in contenders]
-            lines += [f"| {who} | failed | | | | | |" for who in self.failed[case] if who not in contenders]
+            lines += [f"| {who} | failed | | | | | | |" for who in self.failed[case] if who not in contenders]
             parts.append(f"**{self.workload}, {_spoken(case)}**\n\n" + "\n".join(lines))
         return "\n\n".join(parts)
 
@@ -112,7 +113,8 @@ class Found:
         hosts = int(case.rpartition("@")[2]) if "@" in case else 1
         carried = f"{own['up'] / hosts / 1000:.0f} / {own['down'] / hosts / 1000:.0f} kB" if own["up"] else ""
         trips = f"{self.trips[case][who]:.0f}" if who in self.trips[case] else ""
-        return f"| {who} | {own['seconds']:.2f} s | {ratio} | {own['processor']:.2f} s | {memory} | {carried} | {trips} |"
+        cost = f"{own['seconds']:.2f} s | {ratio} | {own['processor']:.2f} s | {own['others'] / hosts:.2f} s"
+        return f"| {who} | {cost} | {memory} | {carried} | {trips} |"
 
 
 def merged_ratios(path: Path, found: Found) -> dict[str, Mapping[str, float]]:

@@ -21,8 +21,8 @@ def first(stage: Stage) -> None:
 
 
 def second(stage: Stage) -> None:
-    stage.screen.chapter("Version 2, blue-green, while 50 connections to both balancers keep asking")
-    with Load(stage.site) as load:
+    stage.screen.chapter(f"Version 2, blue-green, while {stage.connections} connections to both balancers keep asking")
+    with Load(stage.site, connections=stage.connections) as load:
         done = stage.run("deploy version 2", "deploy", *APP, "--ref", TAGS[1])["result"]
     stage.count(load)
     slowest = max(done["switch_milliseconds"].values())
@@ -35,7 +35,7 @@ def second(stage: Stage) -> None:
 def broken(stage: Stage) -> None:
     stage.screen.chapter("Version 3 is broken: it throws when it starts. Does anybody notice?")
     before = stage.version()
-    with Load(stage.site) as load:
+    with Load(stage.site, connections=stage.connections) as load:
         refused = stage.run("refuse version 3", "deploy", *APP, "--ref", TAGS[2], expect=1)["error"]
     stage.count(load)
     stage.screen.bad("refused at the gate, in the application's own words:")
@@ -46,7 +46,7 @@ def broken(stage: Stage) -> None:
 
 def back(stage: Stage) -> None:
     stage.screen.chapter("Three in the morning: back to version 1, no version to look up")
-    with Load(stage.site) as load:
+    with Load(stage.site, connections=stage.connections) as load:
         done = stage.run("rollback", "rollback", *APP)["result"]
     stage.count(load)
     stage.figures["rollback_milliseconds"] = round(done["switched_after"] * 1000)

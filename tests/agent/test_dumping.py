@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from windlass.agent.core import postgres, process
 from windlass.agent.core.dumping import compression
+from windlass.agent.core.postgres import Server
 
 
 @pytest.mark.parametrize(
@@ -22,3 +26,19 @@ def test_from_16_on_pg_dump_compresses_where_it_can(major: int, *, able: bool, o
 
     assert (chosen.option, chosen.inner, level in chosen.squeeze) == (option, inner, True)
     assert "zstd" in chosen.squeeze, "a frame with a checksum in any case, so that all dumps open alike"
+
+
+def test_programs_of_a_dump_get_wide_buffers_where_the_host_can_give_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = Server(150000, "15.0", "/data", {})
+    for program in ("stdbuf", "pg_dump"):
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setattr(postgres, "PLACES", (str(tmp_path),))
+
+    monkeypatch.setattr(process, "PATH", str(tmp_path))
+    wide = server.streaming("pg_dump")
+    monkeypatch.setattr(process, "PATH", "/nowhere")
+    plain = server.streaming("pg_dump")
+
+    assert (wide[0], wide[-1]) == ("stdbuf", str(tmp_path / "pg_dump"))
+    assert plain == [str(tmp_path / "pg_dump")]

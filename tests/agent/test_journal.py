@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,29 @@ def test_journals_are_for_root_alone_and_few_are_kept(folder: Path) -> None:
     names = sorted(path.name for path in folder.iterdir())
     assert (names[0], len(names)) == ("20260102T030410.jsonl", 50)
     assert stat.S_IMODE((folder / names[0]).stat().st_mode) == 0o600
+
+
+def test_two_names_of_one_machine_have_a_journal_each() -> None:
+    first = journal(BLIND, name=f"{RUN}.web1")
+    first.begin(0)
+    first.end(0, CHANGED)
+
+    assert journal(BLIND, name=f"{RUN}.web1-behind.the-bastion").done(0) is None
+
+
+def test_the_last_runs_are_kept_whatever_the_clock_says(folder: Path) -> None:
+    for number in range(8):
+        for host in ("a", "b"):
+            journal(BLIND, name=f"20260102T03040{number}.{host}").close()
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))  # as it was before the clock was set
+
+    journal(BLIND, name="20260102T030500.a").close()
+
+    assert {path.name for path in folder.iterdir()} == {
+        *(f"20260102T03040{number}.{host}.jsonl" for number in range(3, 8) for host in ("a", "b")),
+        "20260102T030500.a.jsonl",
+    }
 
 
 def test_a_check_and_a_batch_without_a_name_write_nothing(folder: Path) -> None:

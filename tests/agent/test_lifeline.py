@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from tests.support import LocalSession
 from windlass import events
 from windlass.agent.core import frames
+from windlass.agent.core.lifeline import Lifeline
 from windlass.errors import ConnectionFailed
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
@@ -136,3 +138,19 @@ def test_an_agent_told_that_its_controller_is_dead_ends_at_once() -> None:
     assert process.wait(10) == 0
     assert time.monotonic() - began < 10
     channel.close()
+
+
+def test_a_pipe_gets_what_fits_at_once_and_whoever_else_has_it_may_still_wait_in_it() -> None:
+    source, sink = os.pipe()
+    line = Lifeline(os.open(os.devnull, os.O_RDONLY), sink, 0.0)
+    content = os.urandom(3_000_000)
+    got = bytearray()
+
+    sender = threading.Thread(target=line.send, args=(content,))
+    sender.start()
+    while len(got) < len(content):
+        got += os.read(source, 1 << 20)
+    sender.join()
+
+    assert got == content
+    assert os.get_blocking(sink)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
-from tests.unit.sample_project import HOSTS, REPOSITORY, surroundings, write_project
+from tests.lab.people import person, project_for
+from tests.unit.sample_project import REPOSITORY, surroundings
 from windlass.errors import AgentFailed
 from windlass.flows.bootstrap import bootstrap_host
 from windlass.hosts.channel import Channel
@@ -19,13 +20,6 @@ from windlass.values import Secret
 pytestmark = pytest.mark.lab
 
 PASSWORD = Secret("the peony sleeps")
-USERS = f"""
-useradd --create-home --shell /bin/bash careful
-echo 'careful:{PASSWORD.reveal()}' | chpasswd
-printf 'careful ALL=(ALL) ALL\\n' > /etc/sudoers.d/careful
-install -d -m 700 -o careful -g careful /home/careful/.ssh
-install -m 600 -o careful -g careful /home/deploy/.ssh/authorized_keys /home/careful/.ssh/
-"""
 # Whichever test comes first: no Python for a while, and an apt-get that fails.
 AWAY = """
 mkdir /root/away
@@ -50,14 +44,7 @@ def test_a_host_without_python_is_told_what_to_type_and_that_helps(bare: TestHos
     assert "invoke bootstrap --limit bare" in caught.value.hint
     bare.shell("(flock -x 9; sleep 4) 9>/var/lib/dpkg/lock-frontend </dev/null >/dev/null 2>&1 &")  # another one is at it
 
-    project = write_project(tmp_path)
-    entry = f"web1: {{address: {bare.target.address}, user: {bare.target.user}}}"
-    text = HOSTS.replace("web1: {address: 127.0.0.1, port: 1}", entry)
-    (project / "inventories/staging/hosts.yml").write_text(
-        text.replace("confirm: false", f"confirm: false, known_hosts: {bare.target.known_hosts}")
-    )
-    (project / ".ssh").mkdir()
-    (project / ".ssh/config").write_text(f"Host *\n IdentityFile {bare.target.private_key}\n")
+    project = project_for(tmp_path, bare.target)
     words = ["bootstrap", "--env", "staging", "--limit", "web1"]
     command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *words]
     runs = [
@@ -72,7 +59,7 @@ def test_a_host_without_python_is_told_what_to_type_and_that_helps(bare: TestHos
 
 
 def test_sudo_s_password_is_used_once_and_what_apt_get_says_is_shown(bare: TestHost) -> None:
-    bare.shell(USERS + AWAY)
+    bare.shell(person("careful", PASSWORD, "careful ALL=(ALL) ALL") + AWAY)
     careful = dataclasses.replace(bare.target, user="careful", sudo_password=PASSWORD)
 
     with pytest.raises(AgentFailed, match="could not install python3 on bare") as failed:

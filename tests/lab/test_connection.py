@@ -17,7 +17,8 @@ import paramiko
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
-from tests.unit.sample_project import HOSTS, REPOSITORY, surroundings, write_project
+from tests.lab.people import person, project_for
+from tests.unit.sample_project import REPOSITORY, surroundings
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import connection as connections
@@ -41,17 +42,7 @@ from windlass.operations.file import File
 def steps(host, settings):
     return [File(path="/etc/telling", content="root says {PASSWORD.reveal()}", owner="root")]
 """
-USERS = f"""
-useradd --create-home --shell /bin/bash careful
-useradd --create-home --shell /bin/bash guest
-echo 'careful:{PASSWORD.reveal()}' | chpasswd
-echo 'guest:{PASSWORD.reveal()}' | chpasswd
-printf 'careful ALL=(ALL) ALL\\nDefaults:careful use_pty\\n' > /etc/sudoers.d/careful
-for user in careful guest; do
-    install -d -m 700 -o $user -g $user /home/$user/.ssh
-    install -m 600 -o $user -g $user /home/deploy/.ssh/authorized_keys /home/$user/.ssh/
-done
-"""
+USERS = person("careful", PASSWORD, "careful ALL=(ALL) ALL", "Defaults:careful use_pty") + person("guest", PASSWORD)
 
 
 @pytest.fixture(scope="module")
@@ -183,14 +174,9 @@ def test_sudo_that_asks_without_a_password_at_hand_says_what_to_give(one: Target
 
 
 def test_the_sudo_password_is_asked_for_and_never_shown(one: Target, tmp_path: Path) -> None:
-    project = write_project(tmp_path)
-    entry = f"web1: {{address: {one.address}, user: careful}}"
-    hosts = HOSTS.replace("web1: {address: 127.0.0.1, port: 1}", entry).replace("confirm: false", f"known_hosts: {one.known_hosts}")
-    (project / "inventories/staging/hosts.yml").write_text(hosts)
+    project = project_for(tmp_path, dataclasses.replace(one, user="careful"))
     (project / "roles/greeting/steps.py").write_text(TELLING)
-    (project / ".ssh").mkdir()
-    (project / ".ssh/config").write_text(f"Host *\n IdentityFile {one.private_key}\n")
-    words = ["setup", "--env", "staging", "--limit", "web1", "--diff", "--yes", "--ask-sudo-password"]
+    words = ["setup", "--env", "staging", "--limit", "web1", "--diff", "--ask-sudo-password"]
     command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *words]
 
     given = f"{PASSWORD.reveal()}\n"
@@ -238,7 +224,7 @@ def test_a_jump_host_leads_there_and_is_hung_up_with_the_rest(one: Target, two: 
     assert said(dataclasses.replace(two, jump=one), "echo $SSH_CONNECTION; hostname").endswith("two")
 
     logins = "ss -Htn state established sport = :22 | wc -l"
-    hosts["one"].shell(f"for try in $(seq 100); do test $({logins}) = 0 && exit; sleep 0.1; done; {logins}; exit 1")
+    hosts["one"].shell(f"for try in $(seq 600); do test $({logins}) = 0 && exit; sleep 0.1; done; {logins}; exit 1")
 
 
 def test_a_jump_host_that_cannot_be_reached_is_named(one: Target, two: Target, tmp_path: Path) -> None:

@@ -127,8 +127,8 @@ def _silent(_line: str) -> None:
 
 
 def test_every_header_is_on_every_answer_whoever_gives_it(site: Site) -> None:
-    site.ask("/429")
-    site.ask("/429")
+    site.ask("/429/more")
+    site.ask("/429/more")
     asked = {
         200: site.ask("/200"),
         301: site.ask("/old"),
@@ -137,7 +137,7 @@ def test_every_header_is_on_every_answer_whoever_gives_it(site: Site) -> None:
         403: site.ask("/403"),
         404: site.ask("/404"),
         413: site.ask("/200", "--data-binary", "x" * 2000),
-        429: site.ask("/429"),
+        429: site.ask("/429/more"),
         500: site.ask("/500"),
     }
     site.shell("systemctl stop answer")
@@ -207,7 +207,17 @@ def test_limits_of_a_path_are_its_own(site: Site) -> None:
 
     assert sizes == {("/200", 900): 200, ("/200", 5000): 413, ("/uploads", 900): 200, ("/uploads", 5000): 200}
     assert {site.ask("/200").status for _ in range(30)} == {200}
-    assert 429 in [site.ask("/429?more").status for _ in range(3)][1:]
+    assert 429 in [site.ask("/429/more").status for _ in range(3)][1:]
+
+
+def test_a_network_of_ipv6_is_one_visitor_and_its_neighbour_another(site: Site) -> None:
+    ours, friends, theirs, server = "2001:db8:0:1::a", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:2::a", "2001:db8:0:ff::1"
+    for address in (ours, friends, theirs, server):
+        site.shell(f"ip -6 address add {address}/128 dev lo")
+    ask = "curl -sk -o /dev/null -w '%{http_code} ' --resolve '" + f"{SHOP}:443:[{server}]' https://{SHOP}/429/visitor --interface "
+    said = site.shell("; ".join(f"{ask} {address}" for address in (ours, friends, ours, friends, theirs, theirs, theirs)))
+
+    assert said.split() == ["429" if late else "200" for late in (0, 0, 1, 1, 0, 0, 1)]
 
 
 def test_a_request_has_a_number_and_the_log_tells_its_story(site: Site) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.lab
 
 SPEC = lab.LabSpec("unit-a", (lab.HostSpec("app1"), lab.HostSpec("db1.example.org", user="admin", port=2222)))
 NAMES = ["app1", "db1.example.org"]
+MOVED = "unit-moved"
 
 
 def silent(_line: str) -> None:
@@ -267,15 +268,21 @@ def test_a_saved_lab_starts_again_as_it_was(tmp_path: Path) -> None:
         kept = inits(second)
         seen.append(inside(lab.up(spec, root=tmp_path, source="setup", say=silent).hosts["app1"], "cat /root/file"))
         same = inits(second) == kept
+        found = lab.saved_as("one")
+        moved = lab.up(replace(spec, name=MOVED), root=tmp_path, source="setup", of=spec.name, say=silent)
+        seen.append(ssh(moved.ssh("app1", "sudo cat /root/file; hostname")).stdout)
         entered = ssh(second.ssh("db1.example.org", "id -un")).stdout
         lab.save(second, "later", say=silent)
         with pytest.raises(LabError, match="does not stem from snapshot setup"):
             lab.up(spec, root=tmp_path, source="setup", say=silent)
         listed = {name: snapshot.fingerprint for name, snapshot in lab.snapshots(spec.name).items()}
     finally:
+        lab.down(MOVED, root=tmp_path, say=silent)
         lab.down(spec.name, root=tmp_path, say=silent, purge=True)
 
-    assert seen == ["saved\nsomeone", "again"]
+    assert seen == ["saved\nsomeone", "again", "saved\napp1\n"]
+    assert found == saved
+    assert moved.subnet != second.subnet
     assert (same, entered, listed) == (True, "admin\n", {"later": "", "setup": "one"})
     assert {name: host.address for name, host in first.hosts.items()} == {name: host.address for name, host in second.hosts.items()}
     assert first.private_key == second.private_key

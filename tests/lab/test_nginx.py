@@ -47,7 +47,7 @@ class Visitors:
     def _ask(self) -> None:
         while not self._stop.is_set():
             try:
-                connection = http.client.HTTPConnection(self.address, self.port, timeout=20)
+                connection = http.client.HTTPConnection(self.address, self.port, timeout=60)
                 connection.request("GET", "/", headers={"Connection": "close"})
                 status = connection.getresponse().status
                 connection.close()
@@ -136,7 +136,7 @@ def test_a_bad_site_is_put_back_and_the_others_never_notice(served: Suite, own: 
     assert served.shell("front", f"cat {KNOWN}") == before
     assert "client_max_body_size 7m;" in served.shell("front", "cat /etc/nginx/sites-enabled/windlass-tiny.balancer.conf")
     served.shell("front", "nginx -t -q")
-    with urllib.request.urlopen(served.url(port=8090), timeout=20) as answer:  # noqa: S310 - a lab host
+    with urllib.request.urlopen(served.url(port=8090), timeout=60) as answer:  # noqa: S310 - a lab host
         assert answer.status == 200
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
+from tests.lab.people import person
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import openssh
 from windlass.hosts.channel import Channel
+from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
@@ -26,19 +28,12 @@ from windlass.values import Secret
 
 pytestmark = pytest.mark.lab
 PASSWORD = Secret("the tulip sleeps")
-CAREFUL = f"""
-useradd --create-home --shell /bin/bash careful
-echo 'careful:{PASSWORD.reveal()}' | chpasswd
-echo 'careful ALL=(ALL) ALL' > /etc/sudoers.d/careful
-install -d -m 700 -o careful -g careful /home/careful/.ssh
-install -m 600 -o careful -g careful /home/deploy/.ssh/authorized_keys /home/careful/.ssh/
-"""
 
 
 @pytest.fixture(scope="module")
 def hosts(lab_hosts: LabHosts) -> dict[str, TestHost]:
     made = lab_hosts("openssh", ["one", "two"])
-    made["one"].shell(CAREFUL)
+    made["one"].shell(person("careful", PASSWORD, "careful ALL=(ALL) ALL"))
     return made
 
 
@@ -152,6 +147,19 @@ def test_the_way_through_another_host_asks_for_its_key_as_well(hosts: dict[str, 
         does(dataclasses.replace(two, jump=dataclasses.replace(one, known_hosts=tmp_path / "known_hosts"), warm_seconds=0))
 
 
+def test_a_jump_host_that_lets_in_two_at_once_serves_eight(hosts: dict[str, TestHost], folder: Path) -> None:
+    """Without a master that they could share: each comes by a login of its own."""
+    one, two = (dataclasses.replace(over_ssh(host), warm_seconds=0, connect_seconds=60) for host in hosts.values())
+    narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh"
+    hosts["one"].shell(narrow)
+    try:
+        with Fleet([dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(8)]) as fleet:
+            outcomes = fleet.connect()
+            assert errors_of(outcomes) == {}
+    finally:
+        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+
+
 def test_a_folder_that_others_may_enter_holds_no_master(hosts: dict[str, TestHost], folder: Path) -> None:
     folder.mkdir(mode=0o755)
 
@@ -183,7 +191,7 @@ def test_an_environment_says_which_way_its_hosts_are_reached(hosts: dict[str, Te
         )
     finally:
         agent.terminate()
-        agent.wait(5)
+        agent.wait(60)
 
     assert json.loads(done.stdout)["exit_code"] == 0, done.stdout
     assert len(list(openssh.sockets_folder().iterdir())) == 1
@@ -193,7 +201,7 @@ def test_an_operation_outlives_the_connection_that_ssh_kept(hosts: dict[str, Tes
     one = hosts["one"]
     told: list[events.Event] = []
     channel = Channel(over_ssh(one), listener=told.append)
-    one.shell("rm -f /srv/ran; (sleep 1; pkill -KILL -f '^sshd: deploy') >/dev/null 2>&1 &")
+    one.shell("rm -f /srv/ran; (until test -s /srv/ran; do sleep 0.1; done; pkill -KILL -f '^sshd: deploy') >/dev/null 2>&1 &")
 
     (result,) = channel.run(Batch((Run(command="echo ran >> /srv/ran; sleep 3; echo done"),)))
     channel.close()

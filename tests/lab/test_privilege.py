@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
-from windlass.errors import AgentFailed
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
-from windlass.operations.operation import Operation
+from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.values import Secret
 
@@ -82,15 +82,27 @@ def test_sudo_with_a_password_whatever_its_habits(host: TestHost, careful: Targe
     assert done(careful, Run(command="id -un")) == ["root"]
 
 
-def test_a_terminal_that_sudo_insists_on_is_named_with_the_line_that_lifts_it(host: TestHost) -> None:
+@pytest.mark.parametrize("more", ["", ", use_pty", ", use_pty, log_output"])
+def test_a_terminal_that_sudo_insists_on_is_given_to_it(host: TestHost, careful: Target, more: str, tmp_path: Path) -> None:
+    """With and without a password; the bytes do not pass through the terminal."""
+    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "careful ALL=(ALL) ALL", f"Defaults requiretty{more}")
     strict = dataclasses.replace(host.target, user="strict")
-    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults:strict requiretty")
-    with pytest.raises(AgentFailed, match=r"sudo on one wants a terminal \(requiretty\)") as caught:
-        done(strict, Run(command="id -un"))
-    assert "Defaults:strict !requiretty" in caught.value.hint
+    binary = File(path="/root/bytes", content=LocalFile.of(odd_bytes(tmp_path)))
+    refused = host.shell("su strict -c 'setsid -w sudo -n true' </dev/null 2>&1 || true")
 
-    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "Defaults:strict requiretty", "Defaults:strict !requiretty")
-    assert done(strict, Run(command="id -un")) == ["root"]
+    said = [done(target, Run(command="id -un"), binary) for target in (strict, careful)]
+
+    assert "must have a tty" in refused
+    assert said == [["root", "changed"], ["root", "ok"]]
+    assert host.shell("sha256sum < /root/bytes").split()[0] == LocalFile.of(odd_bytes(tmp_path)).sha256
+    host.shell("rm /root/bytes; for n in $(seq 100); do pgrep -f 'open[p]ty' >/dev/null || exit 0; sleep 0.1; done; exit 1")
+
+
+def odd_bytes(folder: Path) -> Path:
+    """Every byte, and more of them than a terminal takes at once."""
+    path = folder / "bytes"
+    path.write_bytes(bytes(range(256)) * 4000)
+    return path
 
 
 def test_the_password_is_nowhere_on_the_host(host: TestHost, careful: Target) -> None:

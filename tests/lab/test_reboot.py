@@ -6,12 +6,13 @@ import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
 from windlass import events
-from windlass.errors import ConnectionFailed
+from windlass.errors import ConnectionFailed, OperationFailed
 from windlass.hosts.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.reboot import Reboot
 from windlass.operations.wire import Batch
+from windlass.values import new_run_id
 
 pytestmark = pytest.mark.lab
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
@@ -58,6 +59,34 @@ def test_what_follows_a_reboot_is_done_after_it_and_knows_what_changed_before(ho
     assert notes == ["reboots", "is back"]
     before, after, now = host.shell(f"cat /root/before /root/after; {BOOT_ID}").split()
     assert before != after == now
+
+
+def test_a_journaled_batch_whose_run_ended_after_the_reboot_is_gone_on_with(host: TestHost) -> None:
+    """What was done before it is not done again, the host does not reboot again, and the reload owed from before is paid."""
+    host.shell("touch /root/stop; rm -f /root/paid")
+    setting = File(path="/etc/windlass-owed.conf", content="iris\n")
+    batch = Batch(
+        (
+            Run(command="echo blind >> /root/blind"),
+            setting,
+            Reboot(),
+            Run(command="test ! -e /root/stop"),
+            Run(command="echo paid >> /root/paid", run_on=(setting,)),
+        ),
+        journal=f"{new_run_id()}.one",
+    )
+    before = host.shell(BOOT_ID)
+
+    with Fleet([host.target]) as fleet:
+        broke = fleet.run({"one": batch})["one"]
+    between = host.shell(BOOT_ID)
+    host.shell("rm /root/stop")
+    resumed = run(host, batch)
+
+    assert isinstance(broke, OperationFailed)
+    assert resumed == ["changed", "changed", "ok", "changed", "changed"]
+    assert host.shell("cat /root/blind /root/paid").split() == ["blind", "paid"]
+    assert before != between == host.shell(BOOT_ID)
 
 
 def test_a_reboot_that_is_owed_or_required_is_done(host: TestHost) -> None:

@@ -21,7 +21,11 @@ pytestmark = pytest.mark.lab
 
 FOREVER = "public, max-age=31536000, immutable"
 # The workers of before may take requests for a moment yet; what comes after them is served as is told now.
-RELOAD = "old=$(pgrep -f 'nginx: worker'); systemctl reload nginx; for pid in $old; do while [ -e /proc/$pid ]; do sleep 0.05; done; done"
+RELOAD = """
+old=$(pgrep -f '[n]ginx: worker')
+systemctl reload nginx
+for pid in $old; do while [ -e /proc/$pid ]; do sleep 0.05; done; done
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Answer:
 
 def ask(suite: Suite, path: str, **headers: str) -> Answer:
     """An answer from the balancer, by a connection of its own."""
-    with closing(http.client.HTTPConnection(suite.lab.hosts["front"].address, 8095, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(suite.lab.hosts["front"].address, 8095, timeout=60)) as connection:
         connection.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
         answer = connection.getresponse()
         found = {name.lower(): text for name, text in answer.getheaders()}

@@ -49,7 +49,7 @@ def address(twin: Path, host: str) -> str:
 def ask(url: str, name: str) -> bytes:
     """What a site answers that is asked for by its public name."""
     request = urllib.request.Request(url, headers={"Host": name})  # noqa: S310 - a lab host
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return bytes(answer.read())
 
 

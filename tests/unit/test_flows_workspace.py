@@ -76,6 +76,20 @@ def test_the_known_hosts_of_the_environment_are_those_of_its_targets(project: Pa
     assert target.known_hosts == project / "inventories/staging/known_hosts"
 
 
+def test_a_key_that_the_inventory_names_is_the_one_to_log_in_with(project: Path) -> None:
+    hosts = project / "inventories/staging/hosts.yml"
+    hosts.write_text(hosts.read_text().replace("confirm: false", "private_key: keys/site"))
+    workspace = open_workspace(project, "staging")
+
+    with pytest.raises(UsageError, match=r"there is no key .*/keys/site") as caught:
+        workspace.targets(["web1"])
+    (project / "keys").mkdir()
+    (project / "keys" / "site").touch()
+
+    assert "staging/hosts.yml" in caught.value.hint
+    assert [target.private_key for target in workspace.targets(["web1"])] == [project / "keys/site"]
+
+
 def test_limit_means_some_hosts_and_nothing_means_all(project: Path) -> None:
     workspace = open_workspace(project, "staging")
 
@@ -114,7 +128,7 @@ def test_a_role_that_lacks_a_part_says_which(project: Path) -> None:
     (project / "roles/greeting/defaults.yml").unlink()
 
     with pytest.raises(UsageError) as error:
-        Catalogue(project).schemas()
+        Catalogue(project).schema("greeting")
     assert error.value.message == "the role greeting is not usable: it lacks defaults.yml"
 
 
@@ -122,7 +136,7 @@ def test_a_role_with_a_syntax_error_says_where(project: Path) -> None:
     (project / "roles/greeting/settings.py").write_text("class Settings\n")
 
     with pytest.raises(UsageError) as error:
-        Catalogue(project).schemas()
+        Catalogue(project).schema("greeting")
     assert error.value.last_lines[0].strip() == f'File "{project}/roles/greeting/settings.py", line 1'
 
 
@@ -131,7 +145,7 @@ def test_settings_must_be_a_model(project: Path, text: str) -> None:
     (project / "roles/greeting/settings.py").write_text(text)
 
     with pytest.raises(UsageError, match="no Pydantic model"):
-        Catalogue(project).schemas()
+        Catalogue(project).schema("greeting")
 
 
 def test_a_template_that_is_not_there_says_where_it_was_expected(project: Path) -> None:

@@ -126,6 +126,8 @@ def test_only_the_newest_runs_are_kept_and_none_for_ever(tmp_path: Path) -> None
         history.write(RunRow(run=f"r{number}", task="setup", environment="staging", began=1000.0 * number), [])
 
     assert sorted(history.forget(before=500.0, keep=3)) == ["r2", "r3", "r4"]
+    assert sorted(history.forget(before=1e10, keep=3, spare=2)) == ["r3", "r4"]  # the clock has jumped
+    history.write(RunRow(run="r2", task="setup", environment="staging", began=2000.0), [])
     assert sorted(history.forget(before=3500.0, keep=3)) == ["r4"]
     assert MOST_RUNS == 200
 

@@ -6,8 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.unit.inventory_support import roles_in
 from windlass.inventory.export import schema
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The schema of an inventory with roles of its own; nobody changes it."""
+    return schema(roles_in(tmp_path_factory.mktemp("roles")))
 
 
 def entry(whole: dict[str, Any], name: str) -> dict[str, Any]:
@@ -15,9 +23,7 @@ def entry(whole: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def test_every_key_has_a_description_and_no_entry_has_a_name(tmp_path: Path) -> None:
-    whole = schema(roles_in(tmp_path))
-
+def test_every_key_has_a_description_and_no_entry_has_a_name(whole: dict[str, Any]) -> None:
     without = [
         f"{name}.{key}"
         for name, part in whole["$defs"].items()
@@ -30,9 +36,7 @@ def test_every_key_has_a_description_and_no_entry_has_a_name(tmp_path: Path) -> 
     assert json.loads(json.dumps(whole)) == whole
 
 
-def test_the_file_has_these_sections(tmp_path: Path) -> None:
-    whole = schema(roles_in(tmp_path))
-
+def test_the_file_has_these_sections(whole: dict[str, Any]) -> None:
     assert list(whole["properties"]) == [
         "environment",
         "hosts",
@@ -55,9 +59,7 @@ def test_the_file_has_these_sections(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_role_settings_stand_under_variables_everywhere(tmp_path: Path) -> None:
-    whole = schema(roles_in(tmp_path))
-
+def test_role_settings_stand_under_variables_everywhere(whole: dict[str, Any]) -> None:
     variables = entry(whole, "Variables")["properties"]
     assert list(variables) == ["web", "data", "custom"]
     assert variables["web"]["description"] == "How the web server is set up."

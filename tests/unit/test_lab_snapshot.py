@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from windlass.errors import LabError
+from windlass.lab import image, laboratory, snapshot
 from windlass.lab import record as records
-from windlass.lab import snapshot
 from windlass.lab.description import HostSpec, LabSpec
 from windlass.lab.record import Record
 
@@ -107,3 +107,18 @@ def test_the_newest_image_outlives_its_last_lab(cache: Path, record: Record) -> 
     snapshot.collect(keep_newest_base=False)
 
     assert (kept, list((cache / "base").iterdir())) == (["b1"], [])
+
+
+def test_snapshots_of_all_labs_are_found_by_what_went_into_them(cache: Path, record: Record) -> None:
+    now = replace(record, base=image.fingerprint())
+    (cache / "base" / now.base).mkdir()
+    snapshot.write(now, "setup", "one")
+    snapshot.write(replace(now, name="other"), "setup", "two")
+    snapshot.write(replace(record, name="third"), "setup", "three")
+
+    found = laboratory.saved_as("two")
+
+    assert found is not None
+    assert (found.lab, found.name) == ("other", "setup")
+    assert laboratory.saved_as("three") is None, "it stands on another base image than a new lab would"
+    assert laboratory.saved_as("four") is None

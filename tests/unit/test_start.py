@@ -39,6 +39,37 @@ assert invoke.util.yaml.safe_load("a: 1") == {"a": 1}
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
+def test_versions_are_told_without_all_that_reads_them_and_the_rest_is_there_when_it_is_asked_for() -> None:
+    script = """
+import sys
+import windlass.tasks.program
+import paramiko, windlass.flows.workspace
+assert "email" not in sys.modules
+import importlib.metadata
+assert importlib.metadata.version("fabric") == importlib.metadata.distribution("fabric").version
+assert importlib.metadata.version("paramiko") == paramiko.__version__
+assert "email" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_an_environment_loads_only_the_roles_that_it_has(tmp_path: Path) -> None:
+    (tmp_path / "inventories" / "small").mkdir(parents=True)
+    hosts = "hosts: {web: {address: 192.0.2.1}}\ngroups: {all: {roles: [firewall]}}\n"
+    (tmp_path / "inventories" / "small" / "hosts.yml").write_text(hosts)
+    script = f"""
+import sys
+from pathlib import Path
+from windlass.flows.workspace import open_workspace
+workspace = open_workspace(Path({str(tmp_path)!r}), "small")
+print(sorted(name.split("_")[-1] for name in sys.modules if name.startswith("windlass_role_") and name.endswith(".settings")))
+assert workspace.environment.settings("web", "nginx").gzip
+"""
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout == "['firewall.settings']\n"
+
+
 @pytest.mark.parametrize("arguments", [("--help", "setup"), ("setup", "--help")])
 def test_help_of_one_task_is_found_among_all(arguments: tuple[str, ...]) -> None:
     run = subprocess.run(

@@ -78,7 +78,7 @@ def dump(arguments: Dict[str, Any], context: Context) -> Outcome:
         snapshot = session.ask("SELECT to_json(pg_export_snapshot());")[0]
         way = compression_of(guard, server)
         session.begin(fingerprints.tables_up_to(arguments["hash_bytes"]))
-        command = [server.program("pg_dump"), "--format=custom", way.option, "--snapshot=" + snapshot]
+        command = server.streaming("pg_dump") + ["--format=custom", way.option, "--snapshot=" + snapshot]
         command += ["--lock-wait-timeout=%d" % postgres.LOCK_LIMIT, "--no-password", "--dbname", database]
         source, reader = Stage("pg_dump", command, SUPERUSER, server.environment), _reader(server)
         sent = send(guard, source, reader, dict(arguments, expected_bytes=data["bytes"]), context, way.squeeze)
@@ -108,7 +108,7 @@ def verify_dump(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 def _reader(server: Server) -> Stage:
     """What reads a dump to its end and does nothing with it."""
-    return Stage("pg_restore", [server.program("pg_restore"), "--file=/dev/null"], SUPERUSER)
+    return Stage("pg_restore", server.streaming("pg_restore") + ["--file=/dev/null"], SUPERUSER)
 
 
 def decode(guard: Guard, content: Dict[str, Any], reader: Stage, context: Context) -> int:

@@ -12,7 +12,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -51,9 +51,13 @@ class Catalogue:
             found |= {path.name: path for path in sorted(place.glob("*/")) if _is_role(path)}
         return found
 
-    def schemas(self) -> dict[str, RoleSchema]:
-        """What the inventory needs to know about each role. Raises UsageError for a role that cannot be loaded."""
-        return {name: RoleSchema(name, self.folders[name] / "defaults.yml", self._model(name)) for name in self.folders}
+    def schemas(self) -> Mapping[str, RoleSchema]:
+        """What the inventory needs to know about each role. Raises UsageError when one is asked for that cannot be loaded."""
+        return _Schemas(self)
+
+    def schema(self, role: str) -> RoleSchema:
+        """What the inventory needs to know about one role. Raises UsageError when it cannot be loaded."""
+        return RoleSchema(role, self.folders[role] / "defaults.yml", self._model(role))
 
     def wanted(self, role: str, host: HostView, settings: BaseModel) -> Sequence[Operation]:
         """What a role wants of a host; its steps are loaded when they are first asked for.
@@ -95,6 +99,28 @@ class Catalogue:
             return importlib.import_module(f"{package}.{part}")
         except Exception as error:
             raise _unfit(role, self.folders[role], f"{part}.py cannot be loaded", _tail(error, self.folders[role])) from error
+
+
+class _Schemas(Mapping[str, RoleSchema]):
+    """The schema of each role of a catalogue by its name; most environments have few of all roles."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._loaded: dict[str, RoleSchema] = {}
+
+    def __getitem__(self, role: str) -> RoleSchema:
+        if role not in self._loaded:
+            self._loaded[role] = self._catalogue.schema(role)
+        return self._loaded[role]
+
+    def __contains__(self, role: object) -> bool:
+        return role in self._catalogue.folders
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._catalogue.folders)
+
+    def __len__(self) -> int:
+        return len(self._catalogue.folders)
 
 
 def _is_role(folder: Path) -> bool:

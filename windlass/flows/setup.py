@@ -101,7 +101,7 @@ def setup(
     """
     batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
     if workspace.journaled and not check:
-        batches = {name: dataclasses.replace(batch, journal=workspace.run) for name, batch in batches.items()}
+        batches = {name: dataclasses.replace(batch, journal=f"{workspace.run}.{name}") for name, batch in batches.items()}
         remember(workspace.project, Started(workspace.run, workspace.environment.name, tuple(batches), tuple(roles)))
     return on_hosts(workspace, batches, policy=policy, listener=listener)
 

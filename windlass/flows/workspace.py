@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass import events
+from windlass.errors import UsageError
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.commit import confirmer
 from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secrets
@@ -109,13 +110,23 @@ class Workspace:
             user=host.user or "",
             port=host.port,
             jump=self._target(host.jump) if host.jump else None,
-            private_key=self.lab.private_key if self.lab else None,
+            private_key=self.lab.private_key if self.lab else self._key(host),
             known_hosts=self.environment.known_hosts,
             accept_new=self.accept_new,
             sudo_password=self.sudo_password,
             transport=host.transport or "paramiko",
             warm_seconds=self.environment.warm_seconds,
         )
+
+    def _key(self, host: Host) -> Path | None:
+        """The file that the inventory names. Raises UsageError when it is not there."""
+        if not host.private_key:
+            return None
+        path = self.project / Path(host.private_key).expanduser()
+        if not path.is_file():
+            where = f"`private_key` of {host.name} or of the environment, in {self.environment.folder.name}/hosts.yml"
+            raise UsageError(f"there is no key {path}", hint=f"{where}; leave it out to log in with your agent and your own keys")
+        return path
 
 
 def load_environment(project: Path, name: str) -> Environment:

@@ -107,12 +107,16 @@ class History:
 
         self._with(work)
 
-    def forget(self, before: float, keep: int) -> list[str]:
-        """Forget what began before this moment, or is beyond the newest `keep` runs; gives the ids of those that stay."""
+    def forget(self, before: float, keep: int, spare: int = 0) -> list[str]:
+        """Forget what is beyond the newest `keep` runs, or began before this moment and is not among the newest `spare`.
+
+        Gives the ids of those that stay.
+        """
 
         def work(database: sqlite3.Connection) -> list[str]:
             newest = "SELECT run FROM runs ORDER BY run DESC LIMIT ?"
-            database.execute(f"DELETE FROM runs WHERE began < ? OR run NOT IN ({newest})", (before, keep))  # noqa: S608 - no input
+            old = f"(began < ? AND run NOT IN ({newest}))"
+            database.execute(f"DELETE FROM runs WHERE {old} OR run NOT IN ({newest})", (before, spare, keep))  # noqa: S608 - no input
             return [run for (run,) in database.execute("SELECT run FROM runs")]
 
         return self._with(work)

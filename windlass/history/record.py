@@ -18,6 +18,7 @@ from windlass.history.ledger import Ledger
 
 MOST_RUNS: Final = 200
 LONGEST: Final = 90 * 86400.0  # seconds
+SPARED: Final = 20  # runs that stay however old they seem: the clock may have jumped
 
 _TROUBLE: Final = (OSError, sqlite3.Error, NewerHistory)
 
@@ -71,7 +72,7 @@ class Record:
     def _tidy(self) -> None:
         """Old runs go, from the history and from disk; never one that is under way."""
         before = time.time() - LONGEST
-        kept = set(self._history.forget(before, MOST_RUNS))
+        kept = set(self._history.forget(before, MOST_RUNS, SPARED))
         for folder in sorted((self._folder / "runs").iterdir()):
             just_begun = folder.stat().st_mtime > time.time() - 60
             if folder.name not in kept and not just_begun and not goes_on(folder / LOG):

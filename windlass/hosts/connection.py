@@ -57,12 +57,24 @@ def _known_hosts_of(target: Target) -> Path:
     return (target.known_hosts or USER_KNOWN_HOSTS).expanduser()
 
 
+def _readable_key(target: Target, path: Path) -> paramiko.PKey:
+    """The key that is named for a host. Raises ConnectionFailed for one that cannot be used without asking somebody."""
+    try:
+        return tuning.private_key(path)
+    except (paramiko.PasswordRequiredException, TypeError) as error:  # `cryptography` says it as the second
+        hint = "`ssh-add` it and leave `private_key` out of the inventory, or name a key without one"
+        raise ConnectionFailed(f"the key {path} has a passphrase", host=target.name, hint=hint) from error
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        hint = "`private_key` in the inventory names the private half, as `ssh-keygen` wrote it"
+        raise ConnectionFailed(f"{path} cannot be read as a private key: {error}", host=target.name, hint=hint) from error
+
+
 def _fabric_connection(target: Target, towards: str = "") -> _Connection:
     """Fabric's connection with host keys checked; Fabric itself would accept any key silently. `towards`: where a jump leads."""
     arguments: dict[str, Any] = {"banner_timeout": target.connect_seconds, "auth_timeout": target.connect_seconds}
     arguments["transport_factory"] = tuning.make_transport
     if target.private_key:
-        arguments |= {"pkey": tuning.private_key(target.private_key), "look_for_keys": False, "allow_agent": False}
+        arguments |= {"pkey": _readable_key(target, target.private_key), "look_for_keys": False, "allow_agent": False}
     connection = _Connection(
         target.address,
         user=target.user or None,

@@ -97,6 +97,9 @@ class _DaskPost:
     def interrupted(self) -> bool:
         return bool(self._client.get_events(_stop(self._everything)))
 
+    def at_the_end(self, leave: Callable[[], None]) -> None:
+        """A worker outlives whoever gave it work; that the scheduler lost it is not noticed here."""
+
 
 def _usable_workers(client: Any, url: str) -> int:
     addresses = list(client.scheduler_info(n_workers=-1)["workers"])

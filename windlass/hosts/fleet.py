@@ -22,6 +22,7 @@ from windlass.operations.wire import Batch
 
 PING_EVERY = 5.0  # seconds
 PING_PATIENCE = 0.05  # seconds that the others wait for the ping of a host that takes nothing any more
+PARTING = 2.0  # seconds for a goodbye
 MOST_THREADS = (
     256  # hosts of one process at once: what a host does for minutes must not wait for its turn; more are for `--workers`
 )
@@ -102,6 +103,15 @@ class Fleet:
     def cancel(self) -> None:
         """What Ctrl-C does, from another thread: hosts end the step under way, and none begins any more."""
         self._ending.set()
+
+    def leave(self) -> None:
+        """Say goodbye to all hosts at once, from another thread: they finish what they are at, and wait for nobody."""
+        self._ending.set()
+        partings = [threading.Thread(target=channel.abandon, daemon=True) for channel in list(self._channels.values())]
+        for parting in partings:
+            parting.start()
+        for parting in partings:
+            parting.join(PARTING)
 
     def _journaled(self, host: str, batch: Batch) -> tuple[Result, ...]:
         """Where the host knows what is done, an agent that died is followed by another, once: it does the rest."""

@@ -47,6 +47,7 @@ class Line:
         self._door: dict[str, Any] = {}
         self._held = False
         self._torn = ""  # why the connection is no good any more
+        self._advice = ""  # against what stood in the way back
         self._kept = bytearray()
         self._kept_from = 0
         self._heard = self._told = 0
@@ -55,7 +56,7 @@ class Line:
         starting = Starting(target, opener)
         self._session: Session = starting.session
         try:
-            self._buffer = starting.finish()
+            self._buffer = self._finished(starting)
             self.facts = self._hello()
         except BaseException:
             self.hang_up()
@@ -141,6 +142,12 @@ class Line:
                 hint="run the same again; if it stays so, run the login by hand to see more",
             ) from error
 
+    def _finished(self, starting: Starting) -> bytes:
+        try:
+            return starting.finish()
+        finally:
+            self._session = starting.session
+
     def _hello(self) -> dict[str, Any]:
         self.wait_at_most(SILENCE_LIMIT)
         with self.understood():
@@ -224,10 +231,10 @@ class Line:
             starting = Starting(anew, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
-            self._buffer = starting.finish().removeprefix(relay.READY)
+            self._buffer = self._finished(starting).removeprefix(relay.READY)
             self._shake_hands()
         except HostError as error:
-            why = error.message
+            why, self._advice = error.message, error.hint if isinstance(error, AgentFailed) else ""
         except (OSError, EOFError, ValueError, KeyError, frames.BrokenFrame) as error:
             why = str(error) or type(error).__name__
         else:
@@ -255,7 +262,7 @@ class Line:
         return kind(
             f"{why.message}, and could not be taken up again: {said}",
             host=self.target.name,
-            hint=why.hint,
+            hint=f"{self._advice}; then {why.hint}" if self._advice else why.hint,
         )
 
 

@@ -9,21 +9,25 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import select
 import shlex
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Final
 
 from windlass.errors import ConnectionFailed
+from windlass.hosts.retrying import DROPPED, TRIES, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
 from windlass.hosts.target import Target
 
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
+PARTING: Final = 5.0  # seconds that ssh has for its last words
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
 ALIVE: Final = {"ServerAliveInterval": "5", "ServerAliveCountMax": str(int(SILENCE_LIMIT // 5))}
@@ -35,6 +39,7 @@ WORDS: Final = (  # what ssh writes, and what is to be done about it
     ("Too many authentication failures", "does not let us in: too many keys were tried", "login"),
     ("mux_client", "cannot be reached over the connection that an earlier run left", "again"),
 )
+NOT_DROPPED: Final = r"forwarding failed|[Cc]onnection refused|timed out|Could not resolve|No route to host"
 HINTS: Final = {
     "unknown": "compare the host's key and add it to the known hosts, or run once with --accept-new",
     "changed": "if the host was rebuilt, remove its line from the known hosts; if not, somebody is in between",
@@ -106,11 +111,27 @@ class Session:
         self.sent = 0
         self.received = 0
         self._target = target
+        self._command = command
         self._limit = SILENCE_LIMIT
-        self._complaints = b""
+        self._waiting = bytearray()  # what was sent while nothing has come
+        self._said = b""  # on standard error, meanwhile
+        self._complaints = b""  # what nobody has asked for yet
+        self._deadline = time.monotonic() + target.connect_seconds
+        self._tries = 1
+        self._place = turnstile(target.jump.address, target.jump.port) if target.jump else None
+        if self._place:
+            self._place.acquire()
+        try:
+            self._start()
+        except ConnectionFailed:
+            self._leave_place()
+            raise
+
+    def _start(self) -> None:
+        target = self._target
         try:
             self._process = subprocess.Popen(
-                [*command_line(target), _host(target), command],
+                [*command_line(target), _host(target), self._command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -127,6 +148,11 @@ class Session:
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
+        if not self.received:
+            self._waiting += data
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             if not select.select([], [self._input], [], self._limit)[1]:
@@ -138,13 +164,18 @@ class Session:
 
     def receive(self, most: int) -> bytes:
         """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""
-        if not select.select([self._output], [], [], self._limit)[0]:
-            raise TimeoutError
-        data = os.read(self._output, most)
-        self.received += len(data)
-        if not data and not self.received:
-            self._explain()
-        return data
+        while True:
+            if not select.select([self._output], [], [], self._limit)[0]:
+                raise TimeoutError
+            data = os.read(self._output, most)
+            self.received += len(data)
+            if self.received:
+                self._leave_place()
+                return data
+            if not self._comes_again():
+                self._leave_place()
+                self._explain()
+                return data
 
     def wait_at_most(self, seconds: float) -> None:
         """Set the limit of `receive` and `send`."""
@@ -152,38 +183,83 @@ class Session:
 
     def errors(self) -> str:
         """What was written to standard error since the last call."""
+        self._listen()
         said, self._complaints = self._complaints, b""
-        with contextlib.suppress(BlockingIOError):
-            said += os.read(self._errors, KEPT_ERRORS)
         return said.decode("utf-8", "replace")
+
+    def _listen(self) -> bytes:
+        """Take what stands on standard error now."""
+        more = b""
+        with contextlib.suppress(BlockingIOError):
+            more = os.read(self._errors, KEPT_ERRORS)
+        self._complaints += more
+        if not self.received:
+            self._said = (self._said + more)[-KEPT_ERRORS:]
+        return more
 
     def close(self) -> None:
         """Hang up; a master stays for the next run."""
+        self._leave_place()
+        self._end()
+
+    def _end(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
+        threading.Thread(target=_reap, args=(self._process,), name="ssh ends", daemon=True).start()
+
+    def _leave_place(self) -> None:
+        """Somebody else may log in at the jump host now."""
+        place, self._place = self._place, None
+        if place:
+            place.release()
+
+    def _comes_again(self) -> bool:
+        """Where sshd had too many at its door, start ssh anew after a pause, with what it was sent. Whether it was."""
+        self._collect()
+        wait = pause(self._tries)
+        if self._process.returncode != FAILED or not was_dropped(self._said.decode("utf-8", "replace")):
+            return False
+        if self._tries == TRIES or time.monotonic() + wait > self._deadline or (self._target.sudo_password and self._waiting):
+            return False
+        self._end()
+        time.sleep(wait)
+        self._tries += 1
+        self._said = self._complaints = b""
+        self._start()
+        with contextlib.suppress(OSError):  # it has ended already: that is seen when an answer is waited for
+            self._write(bytes(self._waiting))
+        return True
 
     def _explain(self) -> None:
         """Nothing ever came: say why, if it was ssh that failed and not the command."""
+        if self._process.returncode == FAILED:
+            raise failure(self._target, self._said.decode("utf-8", "replace"))
+
+    def _collect(self) -> None:
+        """Wait for the end of ssh, and read standard error to its end, which a master left behind may never close."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
-        if self._process.returncode == FAILED:
-            raise failure(self._target, self._all_errors())
-
-    def _all_errors(self) -> str:
-        """Up to the end of standard error, which a master left behind may never close."""
-        said, deadline = self.errors(), time.monotonic() + 0.2
+        deadline = time.monotonic() + 0.2
         while time.monotonic() < deadline and select.select([self._errors], [], [], 0.05)[0]:
-            more = self.errors()
-            if not more:
+            if not self._listen():
                 break
-            said += more
-        return said
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """ssh has to carry our goodbye; it ends when the agent has. Ended at once, it would leave an agent that waits for us."""
+    try:
+        process.wait(PARTING)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()
+
+
+def was_dropped(complaint: str) -> bool:
+    """Whether sshd hung up before it let us say who we are. Of a way through a jump host ssh says the same whatever stood in it."""
+    known = any(words in complaint for words, _meaning, _hint in WORDS) or re.search(NOT_DROPPED, complaint)
+    return not known and bool(re.search(DROPPED, complaint, re.MULTILINE))
 
 
 def failure(target: Target, complaint: str) -> ConnectionFailed:

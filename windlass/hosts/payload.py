@@ -29,6 +29,17 @@ _STUB = (
     "exec(compile(zlib.decompress(r(int(r(8)))),'<windlass agent>','exec'))\n"
 )
 
+# Runs what follows with a terminal of its own to be controlled by, as sudo's requiretty wants it; standard input and output stay
+# the connection's. Both ends are held here until it ends: without them it would be hung up on.
+_TERMINAL = (
+    "import fcntl,os,sys,termios\n"
+    "ours,theirs=os.openpty()\n"
+    "child=os.fork()\n"
+    "if not child:os.setsid();fcntl.ioctl(theirs,termios.TIOCSCTTY,0);os.execvp(sys.argv[1],sys.argv[1:])\n"
+    "os.closerange(0,3)\n"
+    "os._exit(os.waitpid(child,0)[1]>>8)\n"
+)
+
 # An importer that serves the agent's modules from memory, each compiled when it is first needed; more come as operations need them.
 # `r`, `os`, `zlib`: the stub's.
 # Where parts of the standard library are missing (Debian's python3-minimal), it asks for them, and serves the controller's.
@@ -125,18 +136,25 @@ def _block(content: bytes) -> bytes:
     return b"%08d" % len(compressed) + compressed
 
 
-def start_command(*, sudo: str, tag: str, words: Sequence[str] = ()) -> str:
+def start_command(*, sudo: str, tag: str, words: Sequence[str] = (), terminal: bool = False) -> str:
     """The command line that finds a Python and starts the agent with it.
 
     sudo   the words that become root, for example `sudo -n`; empty to stay who one is
     tag    who is at work, shown to the host's administrators by `ps`
     words  how many seconds the agent waits for a controller that it lost, and which process that is; or `attach`
+    terminal   give sudo a terminal of its own
     """
-    one_line = _STUB.replace("\n", "~")
-    stub = shlex.quote(f"exec({one_line!r}.replace('~',chr(10)))")
+    first = f'"$p" -I -S -c {_quoted(_TERMINAL)} {sudo}' if terminal else sudo
+    last = f"-I -S -u -c {_quoted(_STUB)} {shlex.join((tag, *words))}"
     script = (
         "for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
-        f'if command -v "$p" >/dev/null 2>&1; then exec {sudo} "$p" -I -S -u -c {stub} {shlex.join((tag, *words))}; fi; done; '
+        f'if command -v "$p" >/dev/null 2>&1; then exec {first} "$p" {last}; fi; done; '
         "echo WINDLASS NO-PYTHON; exit 127"
     )
     return f"exec /bin/sh -c {shlex.quote(script)}"
+
+
+def _quoted(program: str) -> str:
+    """A program as one line and one word of a shell."""
+    one_line = program.replace("\n", "~")
+    return shlex.quote(f"exec({one_line!r}.replace('~',chr(10)))")

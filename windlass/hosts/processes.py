@@ -61,6 +61,9 @@ class _PipePost:
     def interrupted(self) -> bool:
         return _Worker.interrupted.is_set()
 
+    def at_the_end(self, leave: Callable[[], None]) -> None:
+        _Worker.leave = leave
+
 
 class _Worker:
     """What a worker process knows of its parent."""
@@ -68,6 +71,7 @@ class _Worker:
     pipe: Connection[Any, Any]
     sending = threading.Lock()
     interrupted = threading.Event()
+    leave: Callable[[], None] | None = None
 
 
 def _begin(pipe: Connection[Any, Any]) -> None:
@@ -78,12 +82,15 @@ def _begin(pipe: Connection[Any, Any]) -> None:
 
 
 def _obey(pipe: Connection[Any, Any]) -> None:
-    """Without its parent nobody wants a worker's work: it goes as the parent went, and the hosts notice it as they would that."""
+    """Without its parent nobody wants a worker's work: it goes, too, and lets its hosts know, whose agents need not wait then."""
     try:
         while True:
             pipe.recv()
             _Worker.interrupted.set()
     except (EOFError, OSError):
+        with contextlib.suppress(Exception):
+            if _Worker.leave:
+                _Worker.leave()
         os._exit(1)
 
 

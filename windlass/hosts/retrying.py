@@ -36,8 +36,13 @@ def persistently(work: Callable[[], Value], dropped: Callable[[Exception], bool]
         try:
             return work()
         except Exception as error:
-            pause = random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 0.2 * 2**number)  # noqa: S311 - spreads those who were dropped together
-            if number == TRIES or not dropped(error) or time.monotonic() + pause > deadline:
+            wait = pause(number)
+            if number == TRIES or not dropped(error) or time.monotonic() + wait > deadline:
                 raise
-            time.sleep(pause)
+            time.sleep(wait)
     raise AssertionError("the last try ends above")
+
+
+def pause(number: int) -> float:
+    """Seconds to wait after the first, second, … try; by chance, which spreads those who were dropped together."""
+    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 0.2 * float(2**number))  # noqa: S311 - nothing secret

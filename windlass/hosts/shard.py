@@ -52,6 +52,9 @@ class Post(Protocol):
     def interrupted(self) -> bool:
         """Whether a person wants it to end."""
 
+    def at_the_end(self, leave: Callable[[], None]) -> None:
+        """What to do before this process ends because whoever gave the shard away is gone."""
+
 
 class Mailbox(Protocol):
     """The way back to whoever gives shards away. It travels with the shard."""
@@ -114,6 +117,7 @@ def _run(shard: Shard, targets: Sequence[Target], post: Post) -> None:
                     fleet.cancel()
 
         threading.Thread(target=watch, name="interrupted?", daemon=True).start()
+        post.at_the_end(fleet.leave)
         try:
             outcomes = fleet.each(fleet.targets, work)
         finally:

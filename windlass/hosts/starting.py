@@ -19,6 +19,10 @@ from windlass.hosts.target import Target
 MOST_NOISE = 65536  # bytes that a login may print
 
 
+class _NoTerminal(AgentFailed):
+    """sudo does nothing for who has no terminal."""
+
+
 class Starting:
     """One start. `session` carries the command from the beginning; `finish` gives it the agent.
 
@@ -27,21 +31,35 @@ class Starting:
 
     def __init__(self, target: Target, opener: Opener, *, attach: bool = False) -> None:
         self._target = target
+        self._opener = opener
+        self._attach = attach
         self._prompt = secrets.token_hex(12)
         self._heard = b""
-        sudo = ""
+        self.session = self._begun(terminal=False)
+
+    def _begun(self, *, terminal: bool) -> Session:
+        target, sudo = self._target, ""
         if target.sudo and target.user != "root":
             sudo = f"sudo -S -p {self._prompt}" if target.sudo_password else "sudo -n"
         tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
-        words = (ATTACH,) if attach else (f"{target.grace_seconds:g}", identity())
-        self.session: Session = opener(target, payload.start_command(sudo=sudo, tag=tag, words=words))
+        words = (ATTACH,) if self._attach else (f"{target.grace_seconds:g}", identity())
+        return self._opener(target, payload.start_command(sudo=sudo, tag=tag, words=words, terminal=terminal))
 
     def finish(self) -> bytes:
         """Send the agent, skip what a login shell may print up to the mark, and give what came behind it.
 
-        Where sudo may ask for a password, wait to see whether it does; otherwise nothing is waited for. Raises AgentFailed,
-        ConnectionFailed.
+        Where sudo may ask for a password, wait to see whether it does; otherwise nothing is waited for. Where it wants a terminal
+        (requiretty), it is started anew with one: `session` is another one afterwards. Raises AgentFailed, ConnectionFailed.
         """
+        try:
+            return self._finish()
+        except _NoTerminal:
+            self.session.close()
+            self._heard = b""
+            self.session = self._begun(terminal=True)
+            return self._finish()
+
+    def _finish(self) -> bytes:
         if self._target.sudo_password is not None:
             self._answer_sudo(self._target.sudo_password.reveal())
         with contextlib.suppress(OSError):  # it may have ended already, and what it said then tells more
@@ -114,8 +132,11 @@ class Starting:
         if payload.OLD_PYTHON in self._heard:
             message, hint = f"{name} has a Python older than 3.8", "install a newer python3 there"
         elif "must have a tty" in complaint:
-            message = f"sudo on {name} wants a terminal (requiretty), through which the agent cannot speak"
-            hint = f"write `Defaults:{user} !requiretty` into a file of /etc/sudoers.d there"
+            message = f"sudo on {name} wants a terminal (requiretty), and is not content with the one that it was given"
+            return _NoTerminal(message, host=name, hint=f"write `Defaults:{user} !requiretty` into a file of /etc/sudoers.d there")
+        elif len(self._heard) > MOST_NOISE:
+            message = f"the login on {name} prints more than {MOST_NOISE >> 10} KiB before the agent can start"
+            hint = f"let the shell files of {user} there (.bashrc, .profile) print nothing where nobody looks: test -t 1 || return"
         elif "sudo" in complaint:
             message, hint = f"{name} does not let {user} become root", f"let {user} use sudo there"
             if self._target.sudo_password is None:

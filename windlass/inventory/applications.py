@@ -154,7 +154,7 @@ class Process(Entry):
     """It is restarted above this much memory: by PM2, which looks every 30 s, or by the kernel at once, under systemd"""
     stop_seconds: Positive = 30
     """How long it may take to finish its work when it is told to stop; what has not ended by then is killed"""
-    health: Health = Health()
+    health: Health = Field(default_factory=Health)
     """The question that tells whether it serves; only for the process that listens"""
 
     @property
@@ -204,7 +204,7 @@ class Application(Entry):
     """What it is written for: says what the build does by itself, and who supervises"""
     supervisor: Literal["pm2", "systemd"] = "pm2"
     """What starts its processes and keeps them running; with `runtime: python` the default is `systemd`"""
-    build: Build = Build()
+    build: Build = Field(default_factory=Build)
     """How the code becomes an artefact"""
     processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)] = {}
     """Its programs; exactly one of them listens. An application has either these or `static`"""
@@ -225,7 +225,7 @@ class Application(Entry):
     """What the release that serves does at set times"""
     shared: tuple[RelativePath, ...] = ()
     """Folders that all releases share, such as uploads"""
-    gate: Gate = Gate()
+    gate: Gate = Field(default_factory=Gate)
     """What a new release has to show before it gets requests"""
     drain_seconds: NotNegative = 30
     """How long requests that began on the old release may take after the switch"""

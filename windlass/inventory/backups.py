@@ -90,7 +90,7 @@ class Backup(Entry):
     """Names of stores that it goes to, one backup for each; one that fails does not keep the others from theirs"""
     directory: str = ""
     """Instead of `stores`: a folder on the controller; a path that does not begin with / is in the project's folder"""
-    keep: Keep = Keep()
+    keep: Keep = Field(default_factory=Keep)
     """How many are kept; the last good one stays whatever this says"""
     schedule: Annotated[str, AfterValidator(check_schedule)] = "30 2 * * *"
     """When, as cron writes it: minute, hour, day of the month, month, day of the week;

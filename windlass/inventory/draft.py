@@ -92,7 +92,7 @@ def _check_name(name: str, path: KeyPath, form: Any, tree: Tree, faults: Faults)
 def _complete(host: Host, general: General) -> Host:
     completed = {
         "user": host.user or general.user,
-        "transport": host.transport or general.transport,
+        "private_key": host.private_key or general.private_key,
         "private_address": host.private_address or host.address,
     }
     return host.model_copy(update=completed)

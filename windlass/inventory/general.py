@@ -23,7 +23,9 @@ class General(Entry):
     """What carries the connections: Paramiko, or the system's own `ssh` (FIDO keys, GSSAPI, all of ssh_config)"""
     warm_seconds: Annotated[float, Field(ge=0, le=86400)] = 60.0
     """With `transport: openssh`: how long a connection is kept for the next run, in seconds; 0 for none"""
+    private_key: str = ""
+    """File with the key to log in with, `~/…` or from the project's folder; without it the SSH agent and your own keys"""
     known_hosts: str = ""
     """File with the hosts' SSH keys, from the project's folder; without it the user's own known_hosts counts"""
-    notify: Notify = Notify()
+    notify: Notify = Field(default_factory=Notify)
     """Who is told when a backup, a drill or a prune fails, and when it works again"""

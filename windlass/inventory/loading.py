@@ -9,10 +9,11 @@ from windlass.inventory.checks import check
 from windlass.inventory.draft import Draft, draft
 from windlass.inventory.environment import Environment
 from windlass.inventory.faults import MISSING, Faults
-from windlass.inventory.located import Tree, read
+from windlass.inventory.located import Tree
 from windlass.inventory.membership import resolve
 from windlass.inventory.reading import called, read_folder
-from windlass.inventory.schema import Group
+from windlass.inventory.role_defaults import RoleDefaults
+from windlass.inventory.schema import Group, Host, Transport
 from windlass.inventory.variables import Layer, RoleSchema, Variables, check_names, layer_of
 
 PRODUCTION = "production"
@@ -26,20 +27,22 @@ def load(folder: Path, roles: Mapping[str, RoleSchema], *, project: Path) -> Env
     faults = Faults()
     tree, complete = read_folder(folder, project, faults)
     parts = draft(tree, faults)
-    defaults = _read_defaults(roles, project, faults)
+    defaults = RoleDefaults(roles, project, faults)
     if not complete:  # what could not be read would be called missing everywhere else
         faults.raise_any(called(folder, project))
     groups = resolve(parts, faults)
-    variables = _variables(parts, groups, defaults, roles)
+    variables = _variables(parts, groups, defaults.layer(), roles)
     environment = _environment(folder, project, parts, groups, variables)
     _check_variables(environment, parts, defaults, faults)
     check(environment, parts, faults)
     faults.raise_any(called(folder, project))
+    defaults.told()
     return environment
 
 
 def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str, Group], variables: Variables) -> Environment:
     general = parts.general
+    hosts = {name: _reached(host, groups, general.transport) for name, host in parts.hosts.items()}
     return Environment(
         name=folder.name,
         folder=folder,
@@ -49,7 +52,7 @@ def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str,
         user=general.user,
         known_hosts=project / general.known_hosts if general.known_hosts else None,
         warm_seconds=general.warm_seconds,
-        hosts=parts.hosts,
+        hosts=hosts,
         groups=groups,
         applications=parts.applications,
         backups=parts.backups,
@@ -61,16 +64,10 @@ def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str,
     )
 
 
-def _read_defaults(roles: Mapping[str, RoleSchema], project: Path, faults: Faults) -> Layer:
-    """All roles' defaults as one layer."""
-    whole = Tree()
-    for role in roles.values():
-        tree, notes = read(role.defaults, called(role.defaults, project))
-        for note in notes:
-            faults.add(note.place, (role.name, *note.path), note.text)
-        whole.data[role.name] = tree.data
-        whole.places.update({(role.name, *path): place for path, place in tree.places.items()})
-    return Layer("role defaults", whole.data, whole, ())
+def _reached(host: Host, groups: Mapping[str, Group], otherwise: Transport) -> Host:
+    """The host with the transport that it, its last group with one, or the environment says."""
+    said = [group.transport for group in groups.values() if host.name in group.hosts and group.transport]
+    return host.model_copy(update={"transport": host.transport or (said[-1] if said else otherwise)})
 
 
 def _variables(parts: Draft, groups: Mapping[str, Group], defaults: Layer, roles: Mapping[str, RoleSchema]) -> Variables:
@@ -92,9 +89,8 @@ def _layer(kind: str, name: str, tree: Tree) -> Layer:
     return layer_of(f"{kind} {name}", (f"{kind}s", name, "variables"), tree, name if kind == "group" else "")
 
 
-def _check_variables(environment: Environment, parts: Draft, defaults: Layer, faults: Faults) -> None:
+def _check_variables(environment: Environment, parts: Draft, defaults: RoleDefaults, faults: Faults) -> None:
     roles = environment.roles
-    check_names(defaults, roles, faults)
     check_names(layer_of("environment", ("variables",), parts.tree), roles, faults)
     for kind in ("group", "host"):  # those of refused entries too
         for name in parts.names(f"{kind}s"):
@@ -105,6 +101,7 @@ def _check_variables(environment: Environment, parts: Draft, defaults: Layer, fa
             if role in roles:
                 environment.variables.settings(host, role, faults)
     _check_unused(environment, faults)
+    check_names(defaults.layer_so_far(), roles, faults)
 
 
 def _check_unused(environment: Environment, faults: Faults) -> None:

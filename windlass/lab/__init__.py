@@ -2,7 +2,7 @@
 
 from windlass.lab.addresses import spread
 from windlass.lab.description import HostSpec, HostStatus, Lab, LabHost, LabSpec
-from windlass.lab.laboratory import boot, down, list_labs, load, reboot, save, snapshots, status, up
+from windlass.lab.laboratory import boot, down, list_labs, load, reboot, save, saved_as, snapshots, status, up
 from windlass.lab.machine import Answer, cut_link, cut_power, freeze, mend_link, power_off, run_inside, thaw
 from windlass.lab.snapshot import Snapshot
 
@@ -26,6 +26,7 @@ __all__ = [
     "reboot",
     "run_inside",
     "save",
+    "saved_as",
     "snapshots",
     "spread",
     "status",

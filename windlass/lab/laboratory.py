@@ -17,18 +17,20 @@ from windlass.lab.record import Record
 from windlass.lab.snapshot import Snapshot
 
 
-def up(spec: LabSpec, *, root: Path, source: str = "", say: Say) -> Lab:
+def up(spec: LabSpec, *, root: Path, source: str = "", of: str = "", say: Say) -> Lab:
     """The lab runs as specified, its hosts answering. What runs well is left alone, the rest is booted.
 
-    `root` is the folder of the caller's labs; `source` names a snapshot to start from. Raises LabError when the machine
-    cannot do it, a host does not come up, or the lab runs already and does not stem from `source`.
+    `root` is the folder of the caller's labs; `source` names a snapshot to start from, one that lab `of` saved if that is
+    given: then the hosts get addresses of their own, and what was saved may still name the old ones. Raises LabError when the
+    machine cannot do it, a host does not come up, or the lab runs already and does not stem from `source`.
     """
     requirements.refuse_other_than_root()
     description.check_spec(spec)
     owner = root.absolute()
     with locked(records.lab_key(spec.name, owner), say):
         before = records.read(spec.name, owner)
-        record = _changed(before, spec, source) if before else _new(spec, owner, source, say)
+        saved = snapshot.find(of or spec.name, source) if source else None
+        record = _changed(before, spec, saved) if before else _new(spec, owner, saved, say, moved=bool(of))
         return bring_up(record, before.hosts if before else (), say)
 
 
@@ -94,6 +96,13 @@ def snapshots(name: str) -> dict[str, Snapshot]:
     return snapshot.every(name)
 
 
+def saved_as(fingerprint: str) -> Snapshot | None:
+    """What some lab saved with this fingerprint, on the base image of now: `up(…, source=found.name, of=found.lab)`."""
+    wanted = (fingerprint, image.fingerprint())
+    found = (each for each in snapshot.of_all() if (each.fingerprint, each.base) == wanted)
+    return max(found, key=lambda each: each.created, default=None)
+
+
 def boot(lab: Lab, host: str, *, say: Say) -> None:
     """Power one host of the lab on (again); if it runs, it is cut off first, as by a reset button."""
     with locked(records.lab_key(lab.name, lab.directory.parent), say):
@@ -107,9 +116,8 @@ def reboot(lab: Lab, host: str, *, say: Say) -> None:
     boot(lab, host, say=say)
 
 
-def _new(spec: LabSpec, owner: Path, source: str, say: Say) -> Record:
+def _new(spec: LabSpec, owner: Path, saved: Snapshot | None, say: Say, *, moved: bool) -> Record:
     """The record of a lab that was not there: a base image or a snapshot to stand on, and a subnet of its own."""
-    saved = snapshot.find(spec.name, source) if source else None
     if saved:
         snapshot.check_fits(saved, spec)
     requirements.refuse_unfit_machine()
@@ -118,19 +126,19 @@ def _new(spec: LabSpec, owner: Path, source: str, say: Say) -> Record:
     make_for_user(owner / spec.name)
     with locked("cache", say):
         _sweep(say)
-        subnet = _subnet(spec.name, saved)
+        subnet = _subnet(spec.name, None if moved else saved)
         base, layers = (saved.base, saved.layers) if saved else (image.ensure(say), ())
-        record = Record(spec.name, owner, str(subnet), base, layers, source, registry, is_default)
+        record = Record(spec.name, owner, str(subnet), base, layers, saved.name if saved else "", registry, is_default)
         record = records.with_hosts(record, spec.hosts, saved.numbers if saved else {})
         records.write(record)
     return record
 
 
-def _changed(record: Record, spec: LabSpec, source: str) -> Record:
+def _changed(record: Record, spec: LabSpec, saved: Snapshot | None) -> Record:
     """The record of a lab that is there, with the hosts that are wanted now; hosts that are not are discarded."""
     record = snapshot.mend(record)
-    if source and snapshot.find(spec.name, source).layers != record.layers:
-        raise LabError(f"lab {spec.name} is up and does not stem from snapshot {source}", hint="take it down first")
+    if saved and saved.layers != record.layers:
+        raise LabError(f"lab {spec.name} is up and does not stem from snapshot {saved.name}", hint="take it down first")
     if not (cache() / "base" / record.base).is_dir():
         raise LabError(f"the base image under lab {spec.name} was deleted", hint="take the lab down, then up again")
     wanted = {host.name for host in spec.hosts}

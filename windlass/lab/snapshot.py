@@ -39,6 +39,11 @@ def every(lab: str) -> dict[str, Snapshot]:
     return {snapshot.name: snapshot for snapshot in found if _whole(snapshot)}
 
 
+def of_all() -> list[Snapshot]:
+    """The snapshots of all labs."""
+    return [each for folder in sorted((cache() / "snapshots").glob("*")) for each in every(folder.name).values()]
+
+
 def find(lab: str, name: str) -> Snapshot:
     """Raises LabError when there is no such snapshot."""
     snapshots = every(lab)
@@ -106,8 +111,7 @@ def mend(record: Record) -> Record:
 def collect(*, keep_newest_base: bool = True) -> None:
     """Delete the layers and base images that no lab and no snapshot stands on. The caller holds the lock of the cache."""
     labs = records.every()
-    saved = [snapshot for folder in (cache() / "snapshots").glob("*") for snapshot in every(folder.name).values()]
-    owners: list[Record | Snapshot] = [*labs, *saved]
+    owners: list[Record | Snapshot] = [*labs, *of_all()]
     layers = {layer for owner in owners for layer in owner.layers}
     layers |= {name for lab in labs for name in (lab.saving, f"{lab.saving}.partial")}
     bases = {owner.base for owner in owners}

@@ -19,7 +19,7 @@ class Batch:
 
     check   only say what would change
     go_on   a failed operation does not keep the later ones from running
-    journal the run whose journal on the host says what is done already; empty: none is kept
+    journal the run and the host (`run.host`) whose journal there says what is done already; empty: none is kept
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
     before  of the first operations, which an earlier call did: whether each changed something. They are not done again
     until   only the operations before this place are done by this call; all if None

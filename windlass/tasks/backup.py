@@ -10,11 +10,16 @@ from windlass.tasks.backup_options import ID, IDENTITY, NAME, ONE, ONE_STORE, ST
 from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from windlass.events import Listener
+    from windlass.flows.backup import BackedUp
     from windlass.flows.drill import Drilled
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
+
+    Work = Callable[[Workspace, Listener], Outcome]
 
 SHRUNK = "that it is so much smaller than the ones before is right: it counts as good, and is the new measure"
 MISSED = "only those whose last scheduled run never began, because this machine was off; what cron's entries do"
@@ -49,29 +54,29 @@ def run(
     Exit codes: 0 done, 1 failed (nothing was published, older backups are untouched), 2 wrong usage or inventory,
     3 some were backed up and some not (it says which), 4 refused: another run is at these backups.
     """
+    from windlass.tasks.running import run_flow
+
+    options = Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
+    work = _backing_up(name, store, if_missed=if_missed, accept_shrunk=accept_shrunk)
+    run_flow("backup", options, work, changes=False)
+
+
+def _backing_up(name: str, store: str, *, if_missed: bool, accept_shrunk: bool) -> Work:
     from windlass.flows.backup import backup as flow
     from windlass.flows.vault import chosen_places
     from windlass.flows.watch import watched
     from windlass.tasks.backup_words import backed_up
-    from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
+        def one(entry: Backup) -> BackedUp:
+            return flow(workspace, entry, listener, accept_shrunk=accept_shrunk)
+
         entries = chosen_places(workspace.environment, name, store)
         if if_missed:
             entries = _missed(workspace, entries, listener)
-        return backed_up(
-            entries,
-            lambda entry: watched(
-                workspace, entry, "backup", lambda: flow(workspace, entry, listener, accept_shrunk=accept_shrunk), listener
-            ),
-        )
+        return backed_up(entries, lambda entry: watched(workspace, entry, "backup", lambda: one(entry), listener))
 
-    run_flow(
-        "backup",
-        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-        changes=False,
-    )
+    return work
 
 
 def _missed(workspace: Workspace, entries: tuple[Backup, ...], listener: Listener) -> tuple[Backup, ...]:

@@ -74,20 +74,33 @@ def restore(
     Exit codes: 0 done, 1 failed (the live database is as it was), 2 wrong usage or inventory, 4 refused: a name is taken,
     there is no room, another run holds the lock, or it was not confirmed.
     """
-    from windlass.plans.restoration import Wish
-    from windlass.tasks.running import run_flow
-
     options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
     which = _Which(name, store, backup, keys(identity), to)
     if part:
-        work = _of_part(which, _part_wish(part, into, other=bool(table or swap)), explain=explain)
-        run_flow("backup.restore", options, work, changes=not explain)
-        return
-    wish = Wish(into=into, table=table, swap=swap)
-    if swap and not explain:
+        _restore_part(options, which, _part_wish(part, into, other=bool(table or swap)), explain=explain)
+    else:
+        _restore_database(options, which, _wish(into, table, swap=swap), explain=explain)
+
+
+def _restore_part(options: Options, which: _Which, wish: PartWish, *, explain: bool) -> None:
+    from windlass.tasks.running import run_flow
+
+    run_flow("backup.restore", options, _of_part(which, wish, explain=explain), changes=not explain)
+
+
+def _restore_database(options: Options, which: _Which, wish: Wish, *, explain: bool) -> None:
+    from windlass.tasks.running import run_flow
+
+    if wish.swap and not explain:
         _confirm_swap(options, which)
     work = _explaining(which, wish) if explain else _restoring(which, wish)
-    run_flow("backup.restore", options, work, changes=not (swap or explain))
+    run_flow("backup.restore", options, work, changes=not (wish.swap or explain))
+
+
+def _wish(into: str, table: str, *, swap: bool) -> Wish:
+    from windlass.plans.restoration import Wish
+
+    return Wish(into=into, table=table, swap=swap)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ lean.start()
 
 from invoke.exceptions import ParseError  # noqa: E402 - after the line above, which is about it
 from invoke.parser import Parser  # noqa: E402
+from invoke.parser.context import ParserContext  # noqa: E402
 from invoke.program import Program  # noqa: E402
 
 import windlass  # noqa: E402
@@ -47,9 +48,9 @@ class _Windlass(Program):
         """Only the tasks that are named: Invoke copies all that its parser knows, which takes longer than the parsing."""
         named = {*self.core.unparsed, self.args.help.value}
         known = [
-            each
-            for each in self.collection.to_contexts(ignore_unknown_help=self.config.tasks.ignore_unknown_help)
-            if named & {each.name, *each.aliases}
+            ParserContext(name, aliases, self.collection[name].get_arguments())
+            for name, aliases in self.collection.task_names.items()
+            if named & {name, *aliases}
         ]
         return Parser(initial=self.initial_context, contexts=known)
 

@@ -16,7 +16,7 @@ class LocalSession:
     def __init__(self, _target: Target, command: str) -> None:
         self.sent = 0
         self.received = 0
-        self._limit = 10.0
+        self._limit = 60.0
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
@@ -49,7 +49,7 @@ class LocalSession:
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe
             pipe.close()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def local_channel() -> Channel:

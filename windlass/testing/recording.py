@@ -98,7 +98,7 @@ class _RecordingSession:
         self.sent = 0
         self.received = 0
         self._host = host
-        self._limit = 10.0
+        self._limit = 60.0
         self._coming = b""
         self._skip = len(payload())  # bytes of the agent's program that are still to come
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lab.backups.place import INVENTORY, NOISE, TICKETS, Place
+from tests.lab.suite.shelf import stocked
 from windlass import lab
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment, open_workspace
+
+PACKAGES = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql zstd age curl >/dev/null"
 
 
 @pytest.fixture(scope="package")
@@ -17,13 +21,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     project = tmp_path_factory.mktemp("vault")
     (project / "inventories" / "vault").mkdir(parents=True)
     (project / "inventories" / "vault" / "hosts.yml").write_text(INVENTORY)
+
+    def there(running: lab.Lab) -> Place:
+        return Place(project, open_workspace(project, "vault", lab=True), running.hosts["backup"], running.hosts["spare"])
+
+    def fill(running: lab.Lab) -> None:
+        there(running).shell(PACKAGES)
+        there(running).sql(TICKETS + NOISE, "postgres")
+
+    mark = hashlib.sha256((INVENTORY + PACKAGES + TICKETS + NOISE).encode()).hexdigest()[:16]
     try:
         environment = load_environment(project, "vault")
-        running = lab.up(lab_spec(environment), root=labs_folder(project), say=_silent)
-        there = Place(project, open_workspace(project, "vault", lab=True), running.hosts["backup"], running.hosts["spare"])
-        there.shell("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql zstd >/dev/null")
-        there.sql(TICKETS + NOISE, "postgres")
-        yield there
+        running = stocked(lab_spec(environment), labs_folder(project), mark, fill)
+        there(running).shell("until su postgres -c 'psql -c \"select 1\"' >/dev/null 2>&1; do sleep 0.1; done")
+        yield there(running)
     finally:
         lab.down("vault", root=labs_folder(project), say=_silent)
 

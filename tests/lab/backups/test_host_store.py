@@ -63,8 +63,6 @@ def as_real(place: Place, recipient: str) -> Offsite:
 
 @pytest.fixture(scope="module")
 def vaulted(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vaulted]:
-    place.shell("DEBIAN_FRONTEND=noninteractive apt-get install -y -qq age >/dev/null")
-    place.spare("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nftables >/dev/null")
     identity = tmp_path_factory.mktemp("vaulted") / "identity.txt"
     there = Vaulted(place, as_real(place, new_key(identity)), identity)
     environment = there.offsite.workspace.environment

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.lab
 
 PASSWORD = "let-me-in"  # noqa: S105 - of a host that lives for minutes
 SETUP = f"""
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server age >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null
 systemctl stop redis-server
 sed -i 's/^appendonly no/appendonly yes/; s/^# requirepass .*/requirepass {PASSWORD}/' /etc/redis/redis.conf
 printf 'repl-diskless-sync-delay 0\\n' >>/etc/redis/redis.conf

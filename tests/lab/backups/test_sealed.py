@@ -48,7 +48,6 @@ def _key(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def sealed(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Sealed:
-    place.shell("DEBIAN_FRONTEND=noninteractive apt-get install -y -qq age >/dev/null")
     folder = tmp_path_factory.mktemp("keys")
     recipients = (_key(folder / "identity.txt"), _key(folder / "second.txt"))
     _key(folder / "other.txt")

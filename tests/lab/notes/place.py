@@ -69,8 +69,11 @@ class Notes:
         git(repository, "commit", "-q", "--allow-empty", "-m", note)
         return git(repository, "rev-parse", "HEAD")
 
-    def deploy(self) -> Deployed:
-        return deploy(self.workspace, self.application, "")
+    def deploy(self, **commands: str) -> Deployed:
+        """Deploy what was committed last; `commands` take the place of those that the inventory has for processes of that name."""
+        changed = {name: self.application.processes[name].model_copy(update={"command": each}) for name, each in commands.items()}
+        application = self.application.model_copy(update={"processes": {**self.application.processes, **changed}})
+        return deploy(self.workspace, application, "")
 
     def rollback(self, wanted: str = "") -> RolledBack:
         return rollback(self.workspace, self.application, wanted)

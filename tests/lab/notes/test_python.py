@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 
 import pytest
@@ -24,6 +25,17 @@ down_revision = "0002"
 def upgrade() -> None:
     raise RuntimeError("there is no such column as notes.colour")
 """
+
+# Who writes down that a task of such a mark is done waits until its worker has been told to stop.
+HOLD = r"""
+CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END';
+CREATE TRIGGER held BEFORE INSERT ON runs FOR EACH ROW WHEN (NEW.mark LIKE 'held%') EXECUTE FUNCTION held();
+SELECT pg_advisory_lock(7);
+\! until [ $(systemctl is-active windlass-notes@{unit}) = deactivating ]; do sleep 0.1; done
+SELECT pg_advisory_unlock(7);
+DROP FUNCTION held CASCADE;
+"""
+LOCKS = "psql -XAtc \"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND {}\""
 
 
 class Beats:
@@ -59,6 +71,26 @@ def slots(notes: Notes) -> tuple[str, str]:
     return live, "green" if live == "blue" else "blue"
 
 
+def begin(notes: Notes, mark: str) -> None:
+    """The worker is at a task of this mark, and goes on with it until a deploy stops the worker, however late that is."""
+
+    def locks(which: str) -> str:
+        return notes.shell(f"cd / && su postgres -c {shlex.quote(LOCKS.format(which))}").strip()
+
+    script = HOLD.format(unit=f"{slots(notes)[0]}-worker-0")
+    notes.shell(
+        f"cat >/run/hold.sql <<'END'\n{script}\nEND\nsystemd-run -q --uid=postgres psql -Xqo /dev/null -f /run/hold.sql notes"
+    )
+    until(lambda: locks("granted") == "1")
+    notes.ask(f"/work?mark={mark}&seconds=0", "POST")
+    until(lambda: locks("NOT granted") == "1")
+
+
+def in_the_background(notes: Notes) -> set[str]:
+    """The workers that run, whatever slot is theirs."""
+    return {name for name in running(notes) if "-web-" not in name}
+
+
 def test_the_release_runs_as_units_with_an_environment_of_its_own_that_was_moved_there(notes: Notes) -> None:
     release = f"/srv/notes/releases/{notes.live()}"
     number = notes.ask("/notes", "POST", {"text": "three words here"})["id"]
@@ -70,17 +102,18 @@ def test_the_release_runs_as_units_with_an_environment_of_its_own_that_was_moved
     assert notes.shell(f"cd / && su notes -s /bin/sh -c '{release}/.venv/bin/alembic --version'").startswith("alembic ")
     assert notes.shell(f"grep -rlI /srv/notes/build {release}/.venv/bin || true") == ""
     assert notes.shell(f"find {release}/.venv/lib -name '*.py' -path '*/fastapi/*' -newer {release}/.env") == ""
-    shown = notes.shell(f"systemctl show windlass-notes@{slot}-web-0 -p MemoryMax -p TimeoutStopUSec -p User -p NoNewPrivileges")
-    assert set(shown.split()) == {f"MemoryMax={250 << 20}", "TimeoutStopUSec=5s", "User=notes", "NoNewPrivileges=yes"}
+    for name, memory, patience in (("web", 250, "5s"), ("worker", 600, "1min"), ("beat", 200, "30s")):
+        shown = notes.shell(f"systemctl show windlass-notes@{slot}-{name}-0 -p MemoryMax,TimeoutStopUSec,User,NoNewPrivileges")
+        assert dict(line.split("=") for line in shown.splitlines()) == {
+            "MemoryMax": str(memory << 20), "TimeoutStopUSec": patience, "User": "notes", "NoNewPrivileges": "yes",
+        }  # fmt: skip
     assert notes.shell(f"stat -c '%U %G %a' /var/log/notes/{slot}-web-0.log").split() == ["notes", "adm", "660"]
 
 
 def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> None:
     before = notes.live()
     notes.commit("better")
-    notes.ask("/work?mark=long&seconds=12", "POST")
-    log = f"/var/log/notes/{slots(notes)[0]}-worker-0.log"
-    until(lambda: "notes.tasks.work" in notes.shell(f"cat {log}"))
+    begin(notes, "held")
 
     with Load(notes.url, connections=20) as load, Beats(notes) as beats:
         deployed = notes.deploy()
@@ -91,8 +124,7 @@ def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> 
     assert set(load.figures["releases"]) == {before, deployed.release}
     assert (back.release, back.warm) == (before, True)
     assert (beats.most, beats.looks > 100) == (1, True)
-    until(lambda: notes.ask("/runs?mark=long")["count"] > 0)
-    assert notes.ask("/runs?mark=long") == {"count": 1, "releases": [before]}
+    assert notes.ask("/runs?mark=held") == {"count": 1, "releases": [before]}
     live, other = slots(notes)
     assert running(notes) == {*(f"{live}-{name}-0" for name in PROCESSES), f"{other}-web-0"}
 
@@ -101,17 +133,16 @@ def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> 
     ("fault", "said"),
     [
         ({"FAULT": "throw"}, "no such module as notes.plan_b"),
-        ({"FAULT": "never-ready"}, "still not ready"),
         ({"CRASH_WHEN_PID_IN": "/srv/notes/live/run/web-0.pid"}, "web-0 failed after the switch"),
         ({}, "there is no such column as notes.colour"),
     ],
-    ids=["throws", "never ready", "crashes once it is live", "migration fails"],
+    ids=["throws", "crashes once it is live", "migration fails"],
 )
 def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str, str], said: str) -> None:
     before, live = notes.live(), slots(notes)[0]
     notes.commit("broken", {**fault, "FAULT_IN": "web"}, **({} if fault else {"broken": BROKEN_MIGRATION}))
 
-    with Load(notes.url, connections=10) as load, pytest.raises(FlowFailed) as caught:
+    with Load(notes.url, connections=10) as load, Beats(notes) as beats, pytest.raises(FlowFailed) as caught:
         notes.deploy()
 
     assert said in "\n".join((*caught.value.last_lines, caught.value.message))
@@ -120,7 +151,29 @@ def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str
         assert load.figures["lost"] == 0, load.figures
         assert set(load.figures["releases"]) == {before}
     assert {name for name in running(notes) if name.startswith(live)} == {f"{live}-{name}-0" for name in PROCESSES}
+    assert in_the_background(notes) == {f"{live}-worker-0", f"{live}-beat-0"}
+    assert beats.most == 1
     (notes.project / "notes/migrations/versions/broken.py").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("process", ["worker", "beat"])
+def test_a_task_is_done_once_and_the_old_processes_go_on_when_the_next_one_never_begins(notes: Notes, process: str) -> None:
+    before, live = notes.live(), slots(notes)[0]
+    notes.commit(f"its {process} never begins")
+    begin(notes, f"held-{process}")
+
+    with Beats(notes) as beats, pytest.raises(FlowFailed) as caught:
+        notes.deploy(**{process: "false"})
+    done = notes.ask(f"/runs?mark=held-{process}")
+    notes.ask(f"/work?mark=after-{process}&seconds=0", "POST")
+    until(lambda: notes.ask(f"/runs?mark=after-{process}")["count"] > 0)
+
+    assert f"{process}-0" in "\n".join((*caught.value.last_lines, caught.value.message))
+    assert done == {"count": 1, "releases": [before]}
+    assert notes.ask(f"/runs?mark=after-{process}") == {"count": 1, "releases": [before]}
+    assert notes.live() == before
+    assert in_the_background(notes) == {f"{live}-worker-0", f"{live}-beat-0"}
+    assert beats.most == 1
 
 
 def test_a_controller_that_is_killed_after_the_switch_leaves_a_run_that_the_next_one_finishes(notes: Notes) -> None:
@@ -157,10 +210,14 @@ def test_a_process_that_was_killed_comes_back_and_so_does_all_of_it_after_a_rebo
 
 
 def test_an_older_release_is_started_anew(notes: Notes) -> None:
+    def cold_ones() -> list[str]:
+        return [each.release for each in overview.releases(notes.workspace, notes.application).back if not each.warm]
+
     for number in range(3):  # after as many, one of them is neither live nor warm
-        notes.commit(f"one more: {number}")
-        assert notes.deploy().changed
-    cold = [each.release for each in overview.releases(notes.workspace, notes.application).back if not each.warm]
+        if not cold_ones():
+            notes.commit(f"one more: {number}")
+            assert notes.deploy().changed
+    cold = cold_ones()
 
     back = notes.rollback(cold[0])
 

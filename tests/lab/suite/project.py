@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.lab.suite.shelf import stocked
 from windlass import lab
 from windlass.flows.deploy import Deployed, deploy
 from windlass.flows.rollback import RolledBack, rollback
-from windlass.flows.setup import setup
+from windlass.flows.setup import SetupResult, setup
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
+from windlass.hosts.fleet import errors_of
+from windlass.operations.package import Package
+from windlass.operations.wire import Batch
+from windlass.testing.recording import operations_of
 from windlass.values import Command
 
 HERE = Path(__file__).parent
@@ -105,7 +110,7 @@ def make_project(folder: Path) -> None:
 
 def fingerprint(inventory: Path) -> str:
     """Of all that shapes the hosts: a snapshot made from something else is stale."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"packages")
     shaping = (TOP / folder for folder in ("roles", "templates", "windlass/agent", "windlass/operations", "windlass/plans"))
     for folder in (*shaping, inventory):
         for path in sorted(folder.rglob("*")):
@@ -122,21 +127,32 @@ def raise_suite(folder: Path) -> Suite:
 
 
 def stand(folder: Path, name: str) -> tuple[Workspace, lab.Lab]:
-    """An environment's hosts, set up: from a snapshot that fits, else from nothing, and then a snapshot is made."""
-    root, mark = labs_folder(folder), fingerprint(folder / "inventories" / name)
-    environment = load_environment(folder, name)
-    kept = lab.snapshots(name).get("setup")
-    fits = kept is not None and kept.fingerprint == mark
-    running = lab.up(lab_spec(environment), root=root, source="setup" if fits else "", say=_silent)
+    """An environment's hosts, set up. What takes long and knows no addresses was done before by whoever needed it first."""
+    spec, root = lab_spec(load_environment(folder, name)), labs_folder(folder)
+    running = stocked(spec, root, fingerprint(folder / "inventories" / name), lambda _lab: provide(folder, name))
     workspace = open_workspace(folder, name, lab=True)
-    result = setup(workspace, workspace.hosts())
-    error = result.error()
-    if error:
-        raise error
-    if not fits:
-        lab.save(running, "setup", fingerprint=mark, say=_silent)
+    finish(setup(workspace, workspace.hosts()))
     return workspace, running
 
 
-def _silent(_line: str) -> None:
-    """Tests read results, not progress."""
+def provide(folder: Path, name: str) -> None:
+    """Node and PM2, and the packages of all other roles."""
+    workspace = open_workspace(folder, name, lab=True)
+    hosts = workspace.hosts()
+    finish(setup(workspace, hosts, roles=("base", "nodejs")))
+    with workspace.fleet(hosts) as fleet:
+        assert not errors_of(fleet.run({host.name: Batch(packages(workspace, folder, host.name)) for host in hosts}))
+
+
+def packages(workspace: Workspace, folder: Path, host: str) -> tuple[Package, ...]:
+    """What the roles of a host take from Debian; Node comes from elsewhere."""
+    environment = workspace.environment
+    roles = [role for role in environment.roles_of(environment.host(host)) if role != "nodejs"]
+    wanted = operations_of(folder, environment.name, host, roles=roles)
+    return tuple(each for each in wanted if isinstance(each, Package))
+
+
+def finish(result: SetupResult) -> None:
+    """Raises what went wrong."""
+    if error := result.error():
+        raise error

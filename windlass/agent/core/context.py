@@ -167,8 +167,8 @@ class Context:
     def emit(self, stream: int, chunk: bytes) -> None:
         """Send a piece of a stream to the controller; SSH's own window is the brake."""
         self.check_wanted()
-        for start in range(0, len(chunk), frames.CHUNK):
-            self.send(frames.encode_data(stream, chunk[start : start + frames.CHUNK]))
+        for start in range(0, len(chunk), frames.LARGE_CHUNK):
+            self.send(frames.encode_data(stream, chunk[start : start + frames.LARGE_CHUNK]))
 
     def end_stream(self, stream: int) -> None:
         self.send(frames.encode_data(stream, b""))

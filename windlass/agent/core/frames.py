@@ -28,8 +28,7 @@ FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
 ASK, ANSWER, LIVE, LINE, MODULES = b"U", b"V", b"L", b"W", b"M"
 
-CHUNK = 32_000  # one DATA frame fits one SSH packet (32,768 bytes) with its headers
-LARGE_CHUNK = 256_000  # a DATA frame to a host: fewer frames cost both sides less than the packets they are cut into
+LARGE_CHUNK = 256_000  # a DATA frame: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 SQUEEZED_FROM = 1024  # bytes of JSON from which it is compressed

@@ -1,8 +1,10 @@
-"""What a run has begun and finished on this host, on its disk: /var/lib/windlass/runs/<run>.jsonl, for root alone.
+"""What a run has begun and finished on this host, on its disk: /var/lib/windlass/runs/<run>.<host>.jsonl, for root alone.
 
 It bridges what a line cannot: an agent that was killed, a host that rebooted, a controller that ended. The same batch of the same
 run, given again, is answered from here as far as it is finished. An operation that had only begun is done again if it looks before
 it acts, as nearly all do; a command without a condition is not, for nobody knows how it ended.
+
+The host is what the inventory calls it: a machine that is there under two names has two plans.
 
 The first line holds a checksum of each operation with its values, so that a plan that has changed since is noticed. The record of a
 blind command is on the disk before it begins; that of others need only outlive this process.
@@ -14,6 +16,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import time
 from typing import IO, Any, Dict, List, Optional, Set
 
@@ -22,24 +25,27 @@ from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.outcome import OperationError
 
 FOLDER = os.path.join(STATE, "runs")
-MOST = 50  # journals that are kept
+MOST = 50  # runs that are kept
+LAST = 5  # of them, whatever the clock says
 OLDEST = 7 * 86400.0  # seconds
 LET_GO = 60.0  # seconds to wait for the agent of before, which finishes what it is at
 REBOOT = "reboot.reboot"
 DONE = ("ok", "changed", "skipped")
+NAME = re.compile(r"^[A-Za-z0-9-]+(\.[A-Za-z0-9_.-]+)?$")
 CONDITIONS = ("creates", "removes", "unless", "only_if")
 
 
 class Journal:
     """One batch's journal. Without a name, or where there is no disk to write to, it knows nothing and writes nothing.
 
+    name         the run's, a dot, and the host's
     operations   all that is wanted
     differs      the first operation that is not the one of before, if there is any
     """
 
     def __init__(self, name: str, operations: List[Dict[str, Any]], context: Context) -> None:
         self.differs: Optional[int] = None
-        self._name = name
+        self._run = name.partition(".")[0]
         self.operations = operations
         self._finished: Dict[int, Dict[str, Any]] = {}
         self._begun: Set[int] = set()
@@ -69,13 +75,13 @@ class Journal:
             raise self._refusal
         if self.differs == index:
             raise OperationError(
-                "this is not what run %s wanted here: the plan or a value has changed since" % self._name,
+                "this is not what run %s wanted here: the plan or a value has changed since" % self._run,
                 hint="run setup anew, without --resume: what is done is left alone",
             )
         blind = is_blind(self.operations[index])
         if index in self._begun and blind:
             raise OperationError(
-                "it was begun in run %s, and nobody knows how it ended" % self._name,
+                "it was begun in run %s, and nobody knows how it ended" % self._run,
                 hint="look at what it does on this host; then run setup anew, without --resume, which runs it again",
             )
         self._write({"begun": index}, firm=blind)
@@ -145,7 +151,7 @@ def digest(operation: Dict[str, Any]) -> str:
 
 
 def _opened(name: str) -> IO[str]:
-    if not name.replace("-", "").isalnum():
+    if not NAME.match(name):
         raise OSError("not a run's name")
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
     path = os.path.join(FOLDER, name + ".jsonl")
@@ -190,12 +196,18 @@ def _record(line: str) -> Optional[Dict[str, Any]]:
 
 
 def _prune() -> None:
-    """Names sort by time."""
-    names = sorted(name for name in os.listdir(FOLDER) if name.endswith(".jsonl"))
-    for number, name in enumerate(reversed(names)):
-        path = os.path.join(FOLDER, name)
+    """Runs sort by time. The last ones stay however old they seem to be: the clock may have jumped."""
+    names = [name for name in os.listdir(FOLDER) if name.endswith(".jsonl")]
+    runs = sorted({_run_of(name) for name in names}, reverse=True)
+    places = {run: place for place, run in enumerate(runs)}
+    for name in names:
+        path, place = os.path.join(FOLDER, name), places[_run_of(name)]
         try:
-            if number >= MOST - 1 or time.time() - os.stat(path).st_mtime > OLDEST:
+            if place >= MOST - 1 or (place >= LAST and time.time() - os.stat(path).st_mtime > OLDEST):
                 os.unlink(path)
         except FileNotFoundError:
             pass
+
+
+def _run_of(name: str) -> str:
+    return name.partition(".")[0]

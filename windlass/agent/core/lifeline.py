@@ -14,14 +14,16 @@ import os
 import select
 import signal
 import socket
+import stat
 import threading
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from windlass.agent.core import frames
 
 IDLE_LIMIT = 30.0  # seconds without a frame after which nobody seems to be there; pings come every five
 MOST_KEPT = 4 * 1024 * 1024  # bytes that may be unheard before who sends has to wait
+AT_ONCE = 256 * 1024  # bytes that are offered to a pipe which takes what fits
 HEAR_EVERY = 256 * 1024  # bytes after which the other side is told what was heard
 NOBODY_COMES = signal.SIGUSR1  # from another agent that needs our lock and knows that our controller is dead
 Take = Callable[[bytes, bytes], None]
@@ -40,7 +42,8 @@ class Lifeline:
         self._on_trial = on_trial
         self._token = os.urandom(16).hex()
         self._path = ""
-        self._source, self._sink = source, sink
+        self._source = source
+        self._sink, self._at_once = _impatient(sink)
         self._connection: Optional[socket.socket] = None
         self._writing = threading.Lock()
         self._turn = threading.Condition()  # guards all that follows
@@ -151,7 +154,10 @@ class Lifeline:
     def _write(self) -> None:
         begin = self._written - self._kept_from
         try:
-            self._written += os.write(self._sink, self._kept[begin : begin + select.PIPE_BUF])
+            with memoryview(self._kept) as kept:
+                self._written += os.write(self._sink, kept[begin : begin + self._at_once])
+        except BlockingIOError:  # it has less room than a page
+            return
         except OSError:
             self._lost()
             return
@@ -234,7 +240,7 @@ class Lifeline:
             connection.settimeout(None)
             if self._connection:
                 self._connection.shutdown(socket.SHUT_RDWR)
-            self._connection, self._sink = connection, connection.fileno()
+            self._connection, self._sink, self._at_once = connection, connection.fileno(), select.PIPE_BUF
             self._generation += 1
             self.forget(said["heard"])
             self._written, self._told = said["heard"], self._heard
@@ -243,6 +249,17 @@ class Lifeline:
             self._begin(self._read, self._generation, connection.fileno())
         with self._writing:
             self._pump()
+
+
+def _impatient(sink: int) -> Tuple[int, int]:
+    """A pipe opened anew, so that writing to it waits for nothing while others that have it may still wait, and how many bytes to
+    write at once. What is no pipe stays as it is, and gets what fits for sure when it takes anything."""
+    try:
+        if stat.S_ISFIFO(os.fstat(sink).st_mode):
+            return os.open("/proc/self/fd/%d" % sink, os.O_WRONLY | os.O_NONBLOCK), AT_ONCE
+    except OSError:
+        pass
+    return sink, select.PIPE_BUF
 
 
 def private_folder() -> str:

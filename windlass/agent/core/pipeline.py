@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from typing import IO, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from windlass.agent.core import process
@@ -17,6 +18,7 @@ from windlass.agent.core.outcome import OperationError
 PIECE = 1 << 18  # bytes
 WIDE = 1 << 20  # bytes that a pipe holds, if the kernel lets it: fewer times that a program waits for the other
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, which Python knows by name since 3.10
+GATHER = 0.002  # seconds that a pipe may fill before it is emptied again: it is worth more to be woken once than for each page
 LINES = 12  # of each program's last words
 
 
@@ -106,6 +108,7 @@ class Pipeline:
             if not chunk:
                 return
             yield chunk
+            _gather(len(chunk))
 
     def finish(self) -> None:
         """Wait for all programs. Raises OperationError if one of them failed, with the last words of each that did."""
@@ -145,6 +148,7 @@ class Pipeline:
             if number in self._taps:
                 self._taps[number](chunk)
             _write(sink, chunk)
+            _gather(len(chunk))
 
     def _splice(self, number: int, source: "IO[bytes]", sink: "IO[bytes]") -> None:
         """The same, where nobody looks at the bytes: the kernel moves them, and they are only counted here."""
@@ -153,6 +157,12 @@ class Pipeline:
             if not moved:
                 return
             self.passed[number] += moved
+            _gather(moved)
+
+
+def _gather(moved: int) -> None:
+    if moved < PIECE:
+        time.sleep(GATHER)
 
 
 def _widen(*ends: "Optional[IO[bytes]]") -> None:

@@ -1,0 +1,226 @@
+"""Hosts of bad habits among good ones: each says what stands in the way and what to do, and the others are done."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from tests.chaos.conftest import Heard, agents, lines, until, waiting
+from tests.lab.conftest import TestHost
+from windlass import lab
+from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
+from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.target import Target
+from windlass.operations.command import Run
+from windlass.operations.package import Package
+from windlass.operations.wire import Batch
+from windlass.values import Secret
+
+pytestmark = pytest.mark.lab
+
+PASSWORD = Secret("the cyclamen sleeps")
+USERS = f"""
+for user in noisy endless guest leaving careful; do
+    id $user >/dev/null 2>&1 || useradd --create-home --shell /bin/bash $user
+    install -d -m 700 -o $user -g $user /home/$user/.ssh
+    install -m 600 -o $user -g $user /home/deploy/.ssh/authorized_keys /home/$user/.ssh/
+done
+echo 'careful:{PASSWORD.reveal()}' | chpasswd
+printf 'echo welcome\nhead -c 20000 /dev/zero\necho oops >&2\n' > /home/noisy/.bashrc
+echo 'yes welcome' > /home/endless/.bashrc
+printf 'noisy,leaving ALL=(ALL) NOPASSWD: ALL\nendless ALL=(ALL) NOPASSWD: ALL\ncareful ALL=(ALL) ALL\n' > /etc/sudoers.d/habits
+"""
+NARROW = "/etc/ssh/sshd_config.d/narrow.conf"
+DONE = Run(command="echo done >> /root/chaos/ran")
+FOREVER = "while ! test -e /root/chaos/go; do sleep 0.1; done"
+SESSION = "pkill -KILL -f '^sshd: .*@notty' || true"
+
+
+@pytest.fixture
+def broken(hosts: dict[str, TestHost]) -> TestHost:
+    hosts["broken"].shell(USERS)
+    return hosts["broken"]
+
+
+@pytest.fixture
+def narrow(broken: TestHost) -> Iterator[None]:
+    """A connection carries one session."""
+    broken.shell(f"echo MaxSessions 1 > {NARROW}; systemctl reload ssh")
+    yield
+    broken.shell(f"rm {NARROW}; systemctl reload ssh")
+
+
+WORDS = {
+    "rebuilt": ("another host key than before", "if the host was rebuilt, remove its line"),
+    "locked": ("does not let us in", "check the user and key in the inventory"),
+    "shut": ("cannot be reached", "check that the host is up, and its address and port"),
+    "guest": ("guest does not let guest become root", "let guest use sudo there without a password, or give the password"),
+    "endless": ("the login on endless prints more than 64 KiB", "test -t 1 || return"),
+}
+
+
+def entries(broken: Target, other: Target, known_hosts: Path) -> list[Target]:
+    """One machine under many names, each with a habit of its own, and another one."""
+    key = paramiko.RSAKey.generate(1024)
+    known_hosts.write_text(f"{broken.address} {key.get_name()} {key.get_base64()}\n")
+    of = {
+        "rebuilt": dataclasses.replace(broken, known_hosts=known_hosts),
+        "locked": dataclasses.replace(broken, user="nobody"),
+        "shut": dataclasses.replace(broken, port=9),
+        **{user: dataclasses.replace(broken, user=user) for user in ("guest", "endless", "noisy")},
+        "other": other,
+    }
+    return [dataclasses.replace(target, name=name) for name, target in of.items()]
+
+
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_who_cannot_be_entered_says_why_and_what_to_do_and_the_others_are_done(
+    transport: str, broken: TestHost, hosts: dict[str, TestHost], narrow: None, tmp_path: Path
+) -> None:
+    made = entries(broken.target, hosts["other"].target, tmp_path / "known_hosts")
+    targets = [dataclasses.replace(each, transport=transport, warm_seconds=0) for each in made]
+
+    with Fleet(targets) as fleet:
+        outcomes = fleet.run({target.name: Batch((DONE,)) for target in targets})
+
+    failed = errors_of(outcomes)
+    assert set(failed) == set(WORDS), failed
+    for name, (message, hint) in WORDS.items():
+        assert (failed[name].host, message in failed[name].message, hint in failed[name].hint) == (name, True, True), failed[name]
+    assert [lines(host, "ran") for host in hosts.values()] == [["done"]] * 2  # on the broken one it was `noisy`
+    until(lambda: agents(broken) == [])
+
+
+def run(targets: list[Target], batch: Batch, heard: Heard) -> dict[str, object]:
+    with Fleet(targets, heard) as fleet:
+        return dict(fleet.run({target.name: batch for target in targets}))
+
+
+def test_rights_that_are_lost_half_way_matter_to_who_comes_in_anew(broken: TestHost, hosts: dict[str, TestHost]) -> None:
+    """The batch that takes them away is done to its end; the next login is refused with what to do; the others are done."""
+    leaving = dataclasses.replace(broken.target, user="leaving", name="broken")
+    lose = Run(command="test $(hostname) = other || sed -i s/,leaving// /etc/sudoers.d/habits")
+
+    first = run([leaving, hosts["other"].target], Batch((lose, DONE)), Heard())
+    second = run([leaving, hosts["other"].target], Batch((DONE,)), Heard())
+
+    assert errors_of(first) == {}
+    failed = errors_of(second)
+    assert list(failed) == ["broken"]
+    assert isinstance(failed["broken"], AgentFailed)
+    assert "broken does not let leaving become root" in failed["broken"].message
+    assert "let leaving use sudo there" in failed["broken"].hint
+    assert [lines(host, "ran") for host in (broken, hosts["other"])] == [["done"], ["done", "done"]]
+
+
+def test_rights_that_are_lost_together_with_the_line_end_that_host_alone(broken: TestHost, hosts: dict[str, TestHost]) -> None:
+    """There is no way back to the agent: it ends by itself, and the message says what to mend and to type."""
+    leaving = dataclasses.replace(broken.target, user="leaving", name="broken", grace_seconds=4.0, connect_seconds=3.0)
+    script = f"test $(hostname) = other || {{ sed -i s/,leaving// /etc/sudoers.d/habits; {SESSION}; sleep 2; }}"
+
+    outcomes = run(
+        [leaving, hosts["other"].target], Batch((Run(command=f"echo begun >> /root/chaos/ran; {script}"), DONE)), Heard()
+    )
+
+    failed = errors_of(outcomes)
+    assert list(failed) == ["broken"]
+    assert isinstance(failed["broken"], ConnectionFailed)
+    assert "could not be taken up again: broken does not let leaving become root" in failed["broken"].message
+    assert "let leaving use sudo there" in failed["broken"].hint
+    assert "run the same again" in failed["broken"].hint
+    until(lambda: agents(broken) == [])
+    assert [lines(host, "ran") for host in (broken, hosts["other"])] == [["begun"], ["begun", "done"]]
+
+
+def test_a_password_is_given_again_when_what_sudo_remembers_has_ended(broken: TestHost) -> None:
+    careful = dataclasses.replace(waiting(broken, 20.0), user="careful", sudo_password=PASSWORD)
+    heard = Heard()
+
+    outcomes = run([careful], Batch((Run(command=f"{SESSION}; sudo -K; rm -rf /run/sudo/ts; sleep 1"), DONE)), heard)
+
+    assert errors_of(outcomes) == {}
+    assert "attached again after" in "".join(heard.notes("broken"))
+    assert lines(broken, "ran") == ["done"]
+
+
+DEBS = f"""
+cd /root/chaos
+for name in windlass-quick windlass-slow; do
+    mkdir -p $name/DEBIAN
+    printf 'Package: %s\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: a test\n' $name > $name/DEBIAN/control
+done
+printf '#!/bin/sh\ntouch /root/chaos/held\n{FOREVER}\n' > windlass-slow/DEBIAN/preinst
+chmod 755 windlass-slow/DEBIAN/preinst
+for name in windlass-quick windlass-slow; do dpkg-deb --build $name >/dev/null; done
+dpkg -i windlass-quick.deb >/dev/null
+(apt-get install -y ./windlass-slow.deb >/dev/null 2>&1 &) </dev/null >/dev/null 2>&1
+while ! test -e held; do sleep 0.1; done
+"""
+
+
+def test_an_apt_that_somebody_else_runs_is_waited_for_and_named(broken: TestHost, hosts: dict[str, TestHost]) -> None:
+    """First it takes too long, which fails that host alone; then it ends, and the operation is done."""
+    broken.shell(DEBS)
+    both = [broken.target, hosts["other"].target]
+    heard = Heard()
+
+    def remove(seconds: int) -> Batch:
+        return Batch((Package(names=("windlass-quick",), absent=True, lock_seconds=seconds), DONE))
+
+    outcomes = run(both, remove(1), Heard())
+    releasing = threading.Thread(target=lambda: (until(lambda: bool(heard.notes("broken"))), broken.shell("touch /root/chaos/go")))
+    releasing.start()
+    again = run(both, remove(300), heard)
+    releasing.join()
+
+    failed = errors_of(outcomes)
+    assert list(failed) == ["broken"]
+    assert isinstance(failed["broken"], OperationFailed)
+    assert "apt-get (process " in failed["broken"].message
+    assert "still holds /var/lib/dpkg/lock-frontend after 1 s" in failed["broken"].message
+    assert "then run again" in failed["broken"].hint
+    assert errors_of(again) == {}
+    assert "which holds /var/lib/dpkg/lock" in heard.notes("broken")[0]
+    assert broken.shell("dpkg-query -W -f '${Package} ' 'windlass-*'").split() == ["windlass-slow"]
+    broken.shell("dpkg --purge windlass-slow >/dev/null")
+
+
+def stopped_and_continued(host: lab.LabHost, over: threading.Event, pauses: Iterator[tuple[float, float]]) -> None:
+    """Stopped for so long, going for so long, in turn."""
+    for stopped, going in pauses:
+        lab.freeze(host)
+        time.sleep(stopped)
+        lab.thaw(host)
+        if over.wait(going):
+            return
+
+
+@pytest.mark.parametrize(
+    "pauses",
+    [pytest.param(((5.0, 0.1),), id="stopped once"), pytest.param(((0.2, 0.05),) * 400, id="a fifth of a processor")],
+)
+def test_a_slow_host_is_waited_for(
+    pauses: tuple[tuple[float, float], ...], broken: TestHost, hosts: dict[str, TestHost], impatient: None
+) -> None:
+    """Longer than silence may last, or all the time: everything is done once."""
+    slow = Batch((Run(command="echo first >> /root/chaos/ran; sleep 0.5"), *(dataclasses.replace(DONE) for _ in range(3))))
+    over = threading.Event()
+    heard = Heard()
+    starving = threading.Thread(target=stopped_and_continued, args=(broken.machine, over, itertools.chain(pauses)))
+    heard.upon("broken", starving.start)
+    try:
+        outcomes = run([waiting(broken, 20.0), hosts["other"].target], slow, heard)
+    finally:
+        over.set()
+        starving.join()
+        lab.thaw(broken.machine)
+
+    assert errors_of(outcomes) == {}
+    assert [lines(host, "ran") for host in hosts.values()] == [["first", "done", "done", "done"]] * 2

@@ -1,0 +1,1 @@
+"""Certificates on real hosts, from a real authority."""
