@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -178,6 +179,34 @@ def test_a_plan_that_changed_is_not_gone_on_with(hosts: dict[str, TestHost], inv
     assert re.search("echo four.*failed on .*: this is not what run .* wanted here", errors)
     assert "run setup anew, without --resume" in errors
     assert "four" not in lines(hosts["broken"], "ran")
+
+
+def told(tmp_path: Path, run: str) -> dict[str, list[tuple[str, ...]]]:
+    """What a run's event log says of each host, without what differs from run to run."""
+    by_host: dict[str, list[tuple[str, ...]]] = {}
+    for line in (tmp_path / f".windlass/runs/{run}/events.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        if event.get("host"):
+            said = tuple(str(event.get(name, "")) for name in ("event", "operation", "status", "summary", "diff"))
+            by_host.setdefault(event["host"], []).append(said)
+    return by_host
+
+
+def test_workers_tell_of_each_host_what_one_process_tells(hosts: dict[str, TestHost], invoke: Invoke, tmp_path: Path) -> None:
+    """Also where one host fails: the same events in the same order, the same exit code, the same end."""
+    outcomes = []
+    for words in ((), ("--workers", "2")):
+        hosts["other"].shell("rm -rf /root/chaos; mkdir /root/chaos; touch /root/chaos/go")
+        hosts["broken"].shell("rm -rf /root/chaos; touch /root/chaos")
+        process = invoke("--json", *words)
+        document = json.loads(process.communicate(timeout=120)[0])
+        states = {name: host["state"] for name, host in document["hosts"].items()}
+        outcomes.append((process.returncode, document["error"]["message"], states, told(tmp_path, document["run"])))
+    hosts["broken"].shell("rm /root/chaos")
+
+    alone, shared = outcomes
+    assert shared == alone
+    assert alone[0] == 3
 
 
 HOLDER = """
