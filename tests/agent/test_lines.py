@@ -16,7 +16,7 @@ import pytest
 from tests.support import LocalSession, local_channel
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts import connection, payload
+from windlass.hosts import agent_modules, connection, payload
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
 from windlass.operations.build import SendFile
@@ -146,7 +146,8 @@ def take(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
 
 
 def call(*operations: SendFile | Run) -> bytes:
-    return frames.encode(frames.CALL, encode(Batch(tuple(operations))).body)
+    modules = agent_modules.frame(agent_modules.for_operations(frozenset(each.kind() for each in operations)))
+    return modules + frames.encode(frames.CALL, encode(Batch(tuple(operations))).body)
 
 
 def release(process: subprocess.Popen[bytes], *, wait: bool = True) -> None:

@@ -16,15 +16,20 @@ __all__ = ["LabHosts", "TestHost", "lab_hosts"]
 
 # The files that take longest begin first, so that no process of the tests is left alone with one of them at the end.
 LONGEST = (
-    "test_operations",
     "test_demo",
+    "test_operations",
     "test_deploy",
     "test_python",
     "test_broken_runs",
-    "test_s3",
     "test_twins",
-    "test_firewall",
     "test_roles",
+    "test_certificates",
+    "test_answers",
+    "test_grade",
+    "test_firewall",
+    "test_s3",
+    "test_host_store",
+    "test_planted_secret",
 )
 
 

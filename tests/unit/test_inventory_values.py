@@ -67,6 +67,24 @@ def test_hosts_know_their_names_and_take_what_is_not_said_from_around_them(tmp_p
     assert environment.description == "for the tests"
 
 
+def test_the_way_in_is_the_host_s_or_its_last_group_s_or_the_environment_s(tmp_path: Path) -> None:
+    written = {
+        "h.yml": HOSTS.replace("db1: {", "db1: {transport: paramiko, "),
+        "g.yml": "groups:\n  all: {transport: openssh}\n  app: {hosts: [app1], children: [inner]}\n"
+        "  inner: {hosts: [app2], transport: paramiko}\n",
+    }
+    plain = environment_in(tmp_path / "plain", {"h.yml": HOSTS})
+    mixed = environment_in(tmp_path / "mixed", written)
+
+    assert {host.transport for host in plain.hosts.values()} == {"paramiko"}
+    assert {name: host.transport for name, host in mixed.hosts.items()} == {
+        "bastion": "openssh",
+        "app1": "openssh",
+        "app2": "paramiko",
+        "db1": "paramiko",
+    }
+
+
 def test_only_production_asks_for_its_name_unless_told_otherwise(tmp_path: Path) -> None:
     one = "hosts: {web1: {address: 192.0.2.1}}\n"
 

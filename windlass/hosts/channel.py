@@ -13,6 +13,7 @@ from typing import Any, Final
 from windlass import events
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed
+from windlass.hosts import agent_modules
 from windlass.hosts.controller import is_dead
 from windlass.hosts.line import Line
 from windlass.hosts.results import Result, asked, complete, harmless, output, raise_first_failure, result_of
@@ -83,6 +84,7 @@ class Channel:
         self._listener = listener
         began = time.monotonic()
         self._line = Line(target, listener, opener)
+        self._taught: frozenset[str] = frozenset()
         self.facts = self._line.facts
         self.round_trips = 1
         listener(events.HostConnected(target.name, time.monotonic() - began, *self._figures()))
@@ -132,7 +134,7 @@ class Channel:
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
-                self._line.send(frames.encode(frames.CALL, encoded.body))
+                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, encoded.body))
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
         except BaseException as error:
@@ -148,6 +150,13 @@ class Channel:
         if not batch.go_on:
             raise_first_failure(self.target.name, results)
         return tuple(results)
+
+    def _teaching(self, batch: Batch) -> bytes:
+        """The modules that this batch needs and the agent does not have yet."""
+        kinds = frozenset(operation.kind() for operation in batch.asked)
+        new = agent_modules.for_operations(kinds) - self._taught
+        self._taught |= new
+        return agent_modules.frame(new) if new else b""
 
     def _results(self, batch: Batch, uploads: Uploads, sink: Sink | None, answer: Answerer) -> list[Result]:
         results: list[Result] = []
@@ -214,9 +223,12 @@ class Channel:
 
 
 def _of_us(question: Mapping[str, Any]) -> dict[str, Any]:
-    """What can be said here of a controller that some agent waits for, and of YAML, which Python cannot read without a library."""
+    """What can be said here of a controller that some agent waits for, of YAML, which Python cannot read without a library, and of
+    the agent's own modules."""
     if question.get("want") == "yaml":
         from windlass.hosts import yaml_text  # noqa: PLC0415 - loaded only when a host asks
 
         return yaml_text.answer(question)
+    if question.get("want") == "modules":
+        return {"modules": agent_modules.texts(agent_modules.beyond_the_loop(str(question.get("name"))))}
     return {"dead": is_dead(str(question["controller"]))} if "controller" in question else {}

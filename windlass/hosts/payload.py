@@ -1,4 +1,4 @@
-"""The agent's source as one compressed program, and the one-liner that starts it on any host."""
+"""The agent's loop as one compressed program, and the one-liner that starts it on any host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-import windlass.agent
+from windlass.hosts import agent_modules
 
 # No backslashes and only these quotes: what a login shell such as fish or csh makes of them differs.
 # Reads the payload's length (eight digits) and the payload from stdin, and not a byte of the frames that follow.
@@ -40,7 +40,8 @@ _TERMINAL = (
     "os._exit(os.waitpid(child,0)[1]>>8)\n"
 )
 
-# An importer that serves the agent's modules from memory, each compiled when it is first needed. `r`, `os`, `zlib`: the stub's.
+# An importer that serves the agent's modules from memory, each compiled when it is first needed; more come as operations need them.
+# `r`, `os`, `zlib`: the stub's.
 # Where parts of the standard library are missing (Debian's python3-minimal), it asks for them, and serves the controller's.
 _LOADER = """
 import marshal, sys
@@ -94,9 +95,9 @@ NO_PYTHON = b"WINDLASS NO-PYTHON"
 
 @functools.cache
 def payload() -> bytes:
-    """What follows the start command on stdin: an importer and the agent's modules. Made once for all hosts."""
-    folder = Path(windlass.agent.__file__).parent
-    sources = {"windlass": b"", **_sources(folder, "windlass.agent")}
+    """What follows the start command on stdin: an importer and the modules of the loop. Made once for all hosts."""
+    loop = {name: agent_modules.source(name) or b"" for name in sorted(agent_modules.needed(agent_modules.LOOP))}
+    sources = {"windlass": b"", **loop}
     return _block(f"SPARES = {SPARE_MODULES!r}\n{_LOADER}".encode()) + _modules(sources)
 
 

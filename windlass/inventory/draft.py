@@ -93,7 +93,6 @@ def _complete(host: Host, general: General) -> Host:
     completed = {
         "user": host.user or general.user,
         "private_key": host.private_key or general.private_key,
-        "transport": host.transport or general.transport,
         "private_address": host.private_address or host.address,
     }
     return host.model_copy(update=completed)

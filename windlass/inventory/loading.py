@@ -13,7 +13,7 @@ from windlass.inventory.located import Tree
 from windlass.inventory.membership import resolve
 from windlass.inventory.reading import called, read_folder
 from windlass.inventory.role_defaults import RoleDefaults
-from windlass.inventory.schema import Group
+from windlass.inventory.schema import Group, Host, Transport
 from windlass.inventory.variables import Layer, RoleSchema, Variables, check_names, layer_of
 
 PRODUCTION = "production"
@@ -42,6 +42,7 @@ def load(folder: Path, roles: Mapping[str, RoleSchema], *, project: Path) -> Env
 
 def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str, Group], variables: Variables) -> Environment:
     general = parts.general
+    hosts = {name: _reached(host, groups, general.transport) for name, host in parts.hosts.items()}
     return Environment(
         name=folder.name,
         folder=folder,
@@ -51,7 +52,7 @@ def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str,
         user=general.user,
         known_hosts=project / general.known_hosts if general.known_hosts else None,
         warm_seconds=general.warm_seconds,
-        hosts=parts.hosts,
+        hosts=hosts,
         groups=groups,
         applications=parts.applications,
         backups=parts.backups,
@@ -61,6 +62,12 @@ def _environment(folder: Path, project: Path, parts: Draft, groups: Mapping[str,
         variables=variables,
         tree=parts.tree,
     )
+
+
+def _reached(host: Host, groups: Mapping[str, Group], otherwise: Transport) -> Host:
+    """The host with the transport that it, its last group with one, or the environment says."""
+    said = [group.transport for group in groups.values() if host.name in group.hosts and group.transport]
+    return host.model_copy(update={"transport": host.transport or (said[-1] if said else otherwise)})
 
 
 def _variables(parts: Draft, groups: Mapping[str, Group], defaults: Layer, roles: Mapping[str, RoleSchema]) -> Variables:

@@ -150,7 +150,7 @@ class Host(Entry):
     private_key: str = ""
     """File with the key to log in with; without it the environment's `private_key`"""
     transport: Transport | None = None
-    """What carries the connection; without it the environment's `transport`"""
+    """What carries the connection; without it that of the host's groups, else the environment's `transport`"""
     labels: Mapping[str, Template] = {}
     """Free words about the host for templates and people, such as `zone: fra1`"""
     variables: Mapping[str, Mapping[str, Any] | None] = {}
@@ -167,6 +167,8 @@ class Group(Entry):
     """Groups that are part of this one; what they set counts more than what this one sets"""
     roles: tuple[str, ...] = ()
     """Roles that these hosts have, in the order in which they are set up"""
+    transport: Transport | None = None
+    """What carries the connections to these hosts; of several groups the later one counts, children after their parents"""
     variables: Mapping[str, Mapping[str, Any] | None] = {}
     """Role settings for these hosts: `role: {setting: value}`"""
 

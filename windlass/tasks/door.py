@@ -86,10 +86,15 @@ def leave(run: Run, work: Callable[[], Outcome]) -> None:
     _for_machines(run, error)
     try:
         _show(run, outcome, error, code)
-    except BrokenPipeError:  # whoever read our output has seen enough: `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        stop_telling()
     if code != DONE:
         raise Exit(code=code)
+
+
+def stop_telling() -> None:
+    """Whoever read our output has seen enough, as `| head` has: what is still to be said goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _remember(run: Run, error: WindlassError | None, code: int) -> None:

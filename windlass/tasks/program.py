@@ -65,7 +65,15 @@ class _Windlass(Program):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tasks named on the command line."""
     program = _Windlass(name="windlass", binary="windlass", namespace=namespace(), version=windlass.__version__)
-    program.run(list(arguments) if arguments is not None else None)
+    try:
+        try:
+            program.run(list(arguments) if arguments is not None else None)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # a list of tasks, or the help of one
+        from windlass.tasks.door import stop_telling
+
+        stop_telling()
 
 
 if __name__ == "__main__":

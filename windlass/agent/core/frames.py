@@ -1,9 +1,11 @@
 """The frames on the wire between controller and agent, spoken by both sides.
 
 A frame is a header of five bytes (length of the body as unsigned 32 bit big endian, one letter for the kind) and a body.
-Bodies are JSON objects, but for DATA, whose body is a stream number (unsigned 32 bit) and raw bytes; no bytes end the stream.
+Bodies are JSON objects, long ones compressed, but for DATA, whose body is a stream number (unsigned 32 bit) and raw bytes; no
+bytes end the stream.
 
-    controller -> agent   CALL batch of operations   DATA content asked for   ANSWER to a question   PING   CANCEL the batch   BYE
+    controller -> agent   MODULES of the agent that operations need   CALL batch of operations   DATA content asked for
+                          ANSWER to a question   PING   CANCEL the batch   BYE
     agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
                           DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
                           FATAL the agent broke
@@ -18,16 +20,19 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from typing import Any, Callable, Dict, Tuple
 
 HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
-ASK, ANSWER, LIVE, LINE = b"U", b"V", b"L", b"W"
+ASK, ANSWER, LIVE, LINE, MODULES = b"U", b"V", b"L", b"W", b"M"
 
 LARGE_CHUNK = 256_000  # a DATA frame: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
+SQUEEZED_FROM = 1024  # bytes of JSON from which it is compressed
+_SQUEEZED = b"x"  # what zlib begins with; JSON objects begin with a brace
 
 # What a body must hold for its reader not to stumble; the other side is not to be trusted with more than bytes.
 _NUMBER = (int, float)
@@ -69,6 +74,8 @@ class BrokenFrame(Exception):  # noqa: N818 - reads as what happened
 
 def encode(kind: bytes, body: Dict[str, Any]) -> bytes:
     payload = json.dumps(body, separators=(",", ":")).encode()
+    if len(payload) >= SQUEEZED_FROM:
+        payload = zlib.compress(payload, 6)
     return _HEADER.pack(len(payload), kind) + payload
 
 
@@ -88,8 +95,8 @@ def read(read_exactly: Callable[[int], bytes]) -> Tuple[bytes, bytes]:
 def decode(body: bytes, kind: bytes = b"") -> Dict[str, Any]:
     """The body of a frame; of this kind if one is given, with all that its reader counts on then. Raises BrokenFrame."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        value = json.loads(_spread(body) if body[:1] == _SQUEEZED else body)
+    except (ValueError, RecursionError, zlib.error) as error:
         raise BrokenFrame("not JSON: %r" % body[:80]) from error
     if not isinstance(value, dict):
         raise BrokenFrame("not an object: %r" % body[:80])
@@ -100,6 +107,15 @@ def decode(body: bytes, kind: bytes = b"") -> Dict[str, Any]:
         if name in value and not isinstance(value[name], types):
             raise BrokenFrame("%s is not what it should be: %r" % (name, body[:80]))
     return value
+
+
+def _spread(body: bytes) -> bytes:
+    """What was compressed, if it is whole and not longer than any frame may be. Raises ValueError, zlib.error."""
+    squeezed = zlib.decompressobj()
+    text = squeezed.decompress(body, LARGEST)
+    if not squeezed.eof:
+        raise ValueError("not the end")
+    return text
 
 
 def decode_data(body: bytes) -> Tuple[int, bytes]:

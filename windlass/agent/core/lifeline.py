@@ -43,7 +43,8 @@ class Lifeline:
         self._token = os.urandom(16).hex()
         self._path = ""
         self._source = source
-        self._sink, self._at_once = _impatient(sink)
+        self._own, self._at_once = _impatient(sink)
+        self._sink = sink if self._own is None else self._own
         self._connection: Optional[socket.socket] = None
         self._writing = threading.Lock()
         self._turn = threading.Condition()  # guards all that follows
@@ -86,7 +87,7 @@ class Lifeline:
             return False
         try:
             with self._turn:
-                fits = self._said - self._kept_from < MOST_KEPT // 2
+                fits = not self.ended.is_set() and self._said - self._kept_from < MOST_KEPT // 2
                 if not self._away:
                     fits = fits and self._written == self._said and bool(select.select([], [self._sink], [], 0)[1])
                 if fits:
@@ -126,6 +127,8 @@ class Lifeline:
         with self._turn:
             first = not self.ended.is_set()
             self.ended.set()
+            if first and self._own is not None:
+                os.close(self._own)  # whoever reads the pipe waits for its end
             self._turn.notify_all()
         if first:
             if self._path:
@@ -146,9 +149,12 @@ class Lifeline:
                 if self._away or self._written == self._said:
                     return
                 sink, generation = self._sink, self._generation
-            ready = select.select([], [sink], [], 1.0)[1]
+            try:
+                ready = select.select([], [sink], [], 1.0)[1]
+            except (OSError, ValueError):  # closed meanwhile: this was the end
+                continue
             with self._turn:
-                if ready and generation == self._generation:
+                if ready and generation == self._generation and not self.ended.is_set():
                     self._write()
 
     def _write(self) -> None:
@@ -251,15 +257,15 @@ class Lifeline:
             self._pump()
 
 
-def _impatient(sink: int) -> Tuple[int, int]:
+def _impatient(sink: int) -> Tuple[Optional[int], int]:
     """A pipe opened anew, so that writing to it waits for nothing while others that have it may still wait, and how many bytes to
-    write at once. What is no pipe stays as it is, and gets what fits for sure when it takes anything."""
+    write at once. What is no pipe is not, and gets what fits for sure when it takes anything."""
     try:
         if stat.S_ISFIFO(os.fstat(sink).st_mode):
             return os.open("/proc/self/fd/%d" % sink, os.O_WRONLY | os.O_NONBLOCK), AT_ONCE
     except OSError:
         pass
-    return sink, select.PIPE_BUF
+    return None, select.PIPE_BUF
 
 
 def private_folder() -> str:

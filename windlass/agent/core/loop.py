@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import calls, frames, listening, owed, trouble
+from windlass.agent.core import calls, frames, listening, modules, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.foresight import Foresight
@@ -61,15 +61,10 @@ class Loop:
         self._calls.put(None)
 
     def _take(self, kind: bytes, body: bytes) -> None:
-        if kind == frames.CALL:
-            if not self._context.gone.is_set():
-                self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
-            self._calls.put(calls.read(body))
+        if kind in (frames.MODULES, frames.CALL, frames.ANSWER):
+            self._told(kind, body)
         elif kind == frames.DATA:
             self._context.arrived(*frames.decode_data(body))
-        elif kind == frames.ANSWER:
-            answer = frames.decode(body, kind)
-            self._context.answered(answer["number"], answer["answer"])
         elif kind == frames.PING:
             self._line.forget(frames.decode(body, kind).get("heard", 0))
             self._pinged.set()
@@ -77,6 +72,17 @@ class Loop:
             self._context.cancelled.set()
         if self._line.has_news():
             self._pinged.set()
+
+    def _told(self, kind: bytes, body: bytes) -> None:
+        if kind == frames.MODULES:
+            modules.learn(frames.decode(body, kind))
+        elif kind == frames.CALL:
+            if not self._context.gone.is_set():
+                self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
+            self._calls.put(calls.read(body))
+        else:
+            answer = frames.decode(body, kind)
+            self._context.answered(answer["number"], answer["answer"])
 
     def _answer(self) -> None:
         """Answers to pings wait for room on the wire; who reads frames must not, or a slow reader would look like none."""
@@ -173,7 +179,9 @@ def _wanted(operation: Dict[str, Any], changed: List[bool]) -> bool:
 
 def _run(operation: Dict[str, Any], context: Context, changed: List[bool]) -> Outcome:
     family, name = operation["kind"].split(".")
-    function: Callable[[Dict[str, Any], Context], Outcome] = getattr(importlib.import_module("windlass.agent." + family), name)
+    module = "windlass.agent." + family
+    modules.have(module, context)
+    function: Callable[[Dict[str, Any], Context], Outcome] = getattr(importlib.import_module(module), name)
     watched = operation["notified_by"]
     if not watched:
         return function(operation["arguments"], context)

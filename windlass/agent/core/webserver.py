@@ -10,7 +10,7 @@ from windlass.agent.core import process
 
 LOGS = "/var/log/nginx"
 PID = "/run/nginx.pid"
-TAKES = 10.0  # seconds until a reload shows in new workers
+TAKES = 30.0  # seconds until a reload shows in new workers
 # nginx calls this a warning and goes on with the site that it read first: the other one is never asked.
 SHADOWED = "conflicting server name"
 

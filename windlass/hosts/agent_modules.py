@@ -1,0 +1,80 @@
+"""Which of the agent's modules a host needs: those of the loop at once, those of an operation's family before the operation.
+
+What a module imports is read from its text: parsing all of them would take longer than sending them. A test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import windlass.agent
+from windlass.agent.core import frames
+
+PACKAGE: Final = "windlass.agent"
+LOOP: Final = f"{PACKAGE}.core.loop"
+_FOLDER: Final = Path(windlass.agent.__file__).parent
+_IMPORT: Final = re.compile(
+    r"^[ \t]*from (windlass\.agent[.\w]*) import (?:\(([^)]*)\)|([^\n#]*))|^[ \t]*import (windlass\.agent[.\w]*)", re.MULTILINE
+)
+
+
+@cache
+def source(name: str) -> bytes | None:
+    """The text of a module; None if there is none of this name."""
+    if name != PACKAGE and not re.fullmatch(rf"{re.escape(PACKAGE)}(\.[a-z]\w*)+", name):
+        return None
+    place = _FOLDER.joinpath(*name.split(".")[2:])
+    for path in (place / "__init__.py", place.with_suffix(".py")):
+        if path.is_file():
+            return path.read_bytes()
+    return None
+
+
+@cache
+def needed(name: str) -> frozenset[str]:
+    """A module, the packages around it, and all that any of them imports, at once or later."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        at = waiting.pop()
+        if at in found or at == "windlass" or source(at) is None:
+            continue
+        found.add(at)
+        waiting += [at.rpartition(".")[0], *_imports(at)]
+    return frozenset(found)
+
+
+@cache
+def for_operations(kinds: frozenset[str]) -> frozenset[str]:
+    """What operations of these kinds need beyond the loop."""
+    families = {kind.partition(".")[0] for kind in kinds}
+    return frozenset().union(*(beyond_the_loop(f"{PACKAGE}.{family}") for family in families))
+
+
+def beyond_the_loop(name: str) -> frozenset[str]:
+    """What a module needs that the agent did not begin with."""
+    return needed(name) - needed(LOOP)
+
+
+@cache
+def frame(names: frozenset[str]) -> bytes:
+    """These modules as they travel; the same bytes for all hosts."""
+    return frames.encode(frames.MODULES, texts(names))
+
+
+def texts(names: Iterable[str]) -> dict[str, Any]:
+    """Modules by name."""
+    return {name: (source(name) or b"").decode() for name in sorted(names)}
+
+
+def _imports(name: str) -> list[str]:
+    """What a module's text may import: modules, and names in them, of which only some are modules."""
+    found = []
+    for package, many, few, module in _IMPORT.findall((source(name) or b"").decode()):
+        names = [word.split()[0] for word in (many or few).split(",") if word.strip()]
+        found += [module or package, *(f"{package}.{each}" for each in names)]
+    return found
