@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ from windlass.report.masking import Mask
 from windlass.tasks.common import confirm, project_folder
 from windlass.tasks.door import Outcome, Run, guard, leave
 from windlass.values import Secret
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """A run that was interrupted hears no further Ctrl-C; the next test does."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def raising(error: BaseException) -> Callable[[], Outcome]:

@@ -163,7 +163,7 @@ def test_an_unknown_policy_is_wrong_usage(project: Path) -> None:
     assert run_tasks(project, "setup", "--env", "staging", "--on-failure", "pause").returncode == 2
 
 
-def test_a_fault_in_a_role_is_told_with_its_file_and_line_before_any_connection(project: Path) -> None:
+def test_a_fault_in_a_role_is_told_with_its_file_and_line_before_anything_is_done(project: Path) -> None:
     (project / "roles/greeting/steps.py").write_text("def steps(host, settings):\n    return settings.nothing\n")
 
     done = run_tasks(project, "setup", "--env", "staging")
@@ -184,8 +184,9 @@ def test_ctrl_c_twice_ends_at_once_with_130_and_says_what_is_true(project: Path)
             command, cwd=project, env=surroundings(project), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             connection, _ = server.accept()
-            process.send_signal(signal.SIGINT)
             assert process.stderr
+            assert any("setup on" in line for line in process.stderr)
+            process.send_signal(signal.SIGINT)
             assert any("Ctrl-C again leaves at once" in line for line in process.stderr)
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate()

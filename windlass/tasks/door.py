@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -154,10 +156,17 @@ def _attempt(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassEr
     except (Exit, SystemExit):
         raise
     except KeyboardInterrupt as interrupt:
+        _hear_no_further()
         return Outcome(), _interrupted(run, interrupt), INTERRUPTED
     except Exception as fault:  # the last resort: a fault of ours becomes a file and a short message
         return Outcome(), _crashed(run, fault), WindlassError.exit_code
     return outcome, outcome.error, DONE
+
+
+def _hear_no_further() -> None:
+    """It is over: another Ctrl-C must not cut off the words that say how. The process does not wait for threads then."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupted(run: Run, interrupt: KeyboardInterrupt) -> WindlassError:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,5 +79,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stop_telling()
 
 
+def command() -> None:
+    """What `windlass` on a shell is: `main`, and the end of the process."""
+    code = 0
+    try:
+        main()
+    except SystemExit as leaving:
+        if not isinstance(leaving.code, int | None):
+            raise
+        code = leaving.code or 0
+    _end(code)
+
+
+def _end(code: int) -> None:
+    """Leave as soon as threads and exit handlers have had their turn, in the order of Python's own multiprocessing: to take down
+    all that is in memory takes longer than many a command, and the kernel does it anyway."""
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing ends its processes
+    atexit._run_exitfuncs()  # noqa: SLF001
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    main()
+    command()
