@@ -132,9 +132,6 @@ def stand(folder: Path, name: str) -> tuple[Workspace, lab.Lab]:
     running = stocked(spec, root, fingerprint(folder / "inventories" / name), lambda _lab: provide(folder, name))
     workspace = open_workspace(folder, name, lab=True)
     finish(setup(workspace, workspace.hosts()))
-    for host in running.hosts.values():
-        # As after a boot: an nginx that began with Debian's configuration tells the journal nothing of a reload that fails.
-        lab.run_inside(host, Command.of("systemctl", "restart", "nginx"))
     return workspace, running
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from typing import List, Set, Tuple
+from typing import List, NamedTuple, Set, Tuple
 
 from windlass.agent.core import process
 
 LOGS = "/var/log/nginx"
+ERRORS = LOGS + "/error.log"
 PID = "/run/nginx.pid"
 TAKES = 30.0  # seconds until a reload shows in new workers
 # nginx calls this a warning and goes on with the site that it read first: the other one is never asked.
 SHADOWED = "conflicting server name"
+_WHO = re.compile(r"^\d+#\d+: ")  # process and thread, which the log has and the journal may not have
 
 
 def kind() -> str:
@@ -41,7 +44,7 @@ def refused(path: str = "") -> List[str]:
 def load() -> List[str]:
     """Start nginx, or have it load what is on the disk; its words if it did not, and then it goes on as before.
 
-    `nginx -s reload` is only a signal: that it worked shows in new workers, that it did not in the journal.
+    `nginx -s reload` is only a signal: that it worked shows in new workers, that it did not in the journal or the error log.
     """
     before = _workers()
     mark = _mark()
@@ -81,15 +84,35 @@ def _takes_requests(worker: int) -> bool:
     return bool(title) and b"shutting down" not in title
 
 
-def _mark() -> str:
-    """Where nginx's journal ends now."""
+class _Mark(NamedTuple):
+    """Where the journal and the error log of nginx end."""
+
+    cursor: str
+    size: int
+
+
+def _mark() -> _Mark:
     shown = process.run(["journalctl", "--unit", "nginx", "--lines", "0", "--show-cursor", "--quiet"], limit=30).text
-    return shown.partition("-- cursor: ")[2].strip()
+    size = os.stat(ERRORS).st_size if os.path.exists(ERRORS) else 0
+    return _Mark(shown.partition("-- cursor: ")[2].strip(), size)
 
 
-def _said_since(mark: str) -> List[str]:
-    """What kept it from loading its configuration. A port that is taken is tried again for a while, and may yet be had."""
-    after = ["--after-cursor", mark] if mark else []
-    said = process.run(["journalctl", "--unit", "nginx", "--output", "cat", "--quiet", *after], limit=30).text.splitlines()
-    words = list(dict.fromkeys(line.partition("] ")[2] or line for line in said if "[emerg]" in line))
+def _said_since(mark: _Mark) -> List[str]:
+    """What kept it from loading its configuration. A port that is taken is tried again for a while, and may yet be had.
+
+    An nginx that was started by systemd with an error log of its own tells that log alone what a reload came to.
+    """
+    after = ["--after-cursor", mark.cursor] if mark.cursor else []
+    journal = process.run(["journalctl", "--unit", "nginx", "--output", "cat", "--quiet", *after], limit=30).text.splitlines()
+    said = [line.partition("[emerg] ")[2] for line in [*journal, *_logged_since(mark.size)] if "[emerg]" in line]
+    words = list(dict.fromkeys(_WHO.sub("", line) for line in said))
     return words if any("bind() to" not in line for line in words) else []
+
+
+def _logged_since(size: int) -> List[str]:
+    try:
+        with open(ERRORS, "rb") as log:
+            log.seek(size if os.fstat(log.fileno()).st_size >= size else 0)  # from the start where it was rotated
+            return log.read(1 << 16).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
