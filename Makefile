@@ -32,13 +32,13 @@ static:
 	@$(BIN)/lint-imports --no-cache > build-imports.log 2>&1 || { cat build-imports.log; rm -f build-imports.log; exit 1; }; rm -f build-imports.log
 
 quick:
-	@$(BIN)/pytest -q -m "not lab" -n 2
+	@tools/run-tests quick
 
 test: check
-	@tools/lab-tests
+	@tools/run-tests lab
 
 lab-test: prepare
-	@tools/lab-tests
+	@tools/run-tests lab
 
 bench: prepare
 	@$(BIN)/python -m benchmarks

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import HealthCheck, settings
+
 from tests.sharing import pytest_xdist_make_scheduler
 from tests.telling import pytest_configure
 
@@ -11,3 +13,7 @@ __all__ = ["pytest_configure", "pytest_xdist_make_scheduler"]
 
 # Started in the background by a shell, this process ignores Ctrl-C, and so would every program that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test fails for how slow the machine is just now.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")

@@ -65,7 +65,7 @@ def test_extremes(tmp_path: Path, new: bytes) -> None:
     travelled(tmp_path, CONTENT[:300_000], new)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 9_000), st.binary(max_size=40)), max_size=6))
 def test_any_edits_are_put_together_right(tmp_path: Path, edits: list[tuple[int, int, bytes]]) -> None:
     old = CONTENT[:30_000] + bytes(10_000) + CONTENT[:20_000]

@@ -94,7 +94,7 @@ CHARACTERS = st.one_of(
 
 
 @given(values=st.lists(st.text(CHARACTERS, max_size=12).filter(fits), max_size=6))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_value_that_fits_reads_back_equal(tmp_path: Path, node: Reader, values: list[str]) -> None:
     file, named = write(tmp_path, values)
 
