@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import BackupError, HostError, OperationFailed, RefusedError, UsageError
-from windlass.flows.steps import Timer, all_of
+from windlass.flows.steps import LOCK_WAIT, Timer, all_of
 from windlass.flows.store_opening import open_store
 from windlass.hosts.channel import no_answer
 from windlass.operations.lease import Lease
@@ -66,7 +66,7 @@ class Vault:
 
     def hold(self, purpose: str) -> None:
         """Keep others from these backups until the vault is closed. Raises RefusedError if somebody is at them already."""
-        lease = Lease(name=f"backup-{self.entry.name}", holder=self.workspace.operator, purpose=purpose)
+        lease = Lease(name=f"backup-{self.entry.name}", holder=self.workspace.operator, purpose=purpose, wait_seconds=LOCK_WAIT)
         try:
             self.run(lease)
         except OperationFailed as error:
