@@ -116,6 +116,7 @@ class Fleet:
     def cancel(self) -> None:
         """What Ctrl-C does, from another thread: hosts end the step under way, and none begins any more."""
         self._ending.set()
+        self._tell_to_end()
 
     def leave(self) -> None:
         """Say goodbye to all hosts at once, from another thread: they finish what they are at, and wait for nobody."""
@@ -190,8 +191,11 @@ class Fleet:
         while waiting:
             waiting = wait(waiting, timeout=0.5).not_done
             if self._ending.is_set():
-                for channel in list(self._channels.values()):
-                    channel.cancel()
+                self._tell_to_end()
+
+    def _tell_to_end(self) -> None:
+        for channel in list(self._channels.values()):
+            channel.cancel()
 
     def drop(self, host: str) -> None:
         """Hang up on a host at once; it is called anew when it is next used."""
@@ -203,8 +207,7 @@ class Fleet:
         """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning."""
         waiting = {future for future in futures if not future.cancel()}
         while waiting:
-            for channel in list(self._channels.values()):
-                channel.cancel()
+            self._tell_to_end()
             waiting = wait(waiting, timeout=0.5).not_done
 
     def _keep_pinging(self) -> None:
