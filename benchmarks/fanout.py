@@ -59,7 +59,10 @@ def by_hands(given: Given, workers: int) -> None:
     targets = [Target(name=each, address=each, user="root", private_key=key, known_hosts=known) for each in given["addresses"]]
     batch = Batch((Run(command="true", changed=False),))
     with crew_of(Hands(workers=workers), targets, lambda _event: None, confirmer) as crew:
-        assert not errors_of(crew.run({target.name: batch for target in targets}))
+        failed = errors_of(crew.run({target.name: batch for target in targets}))
+    for name, error in list(failed.items())[:3]:
+        print(f"{name}: {error.message}; {error.hint} {error.last_lines}")
+    assert not failed, f"{len(failed)} of {len(targets)}"
 
 
 def paramiko_threads(given: Given) -> None:
