@@ -113,7 +113,8 @@ class Found:
         hosts = int(case.rpartition("@")[2]) if "@" in case else 1
         carried = f"{own['up'] / hosts / 1000:.0f} / {own['down'] / hosts / 1000:.0f} kB" if own["up"] else ""
         trips = f"{self.trips[case][who]:.0f}" if who in self.trips[case] else ""
-        cost = f"{own['seconds']:.2f} s | {ratio} | {own['processor']:.2f} s | {own['others'] / hosts:.2f} s"
+        others = f"{own['others'] / hosts:.2f} s" if own["others"] else ""
+        cost = f"{own['seconds']:.2f} s | {ratio} | {own['processor']:.2f} s | {others}"
         return f"| {who} | {cost} | {memory} | {carried} | {trips} |"
 
 
