@@ -195,7 +195,7 @@ def table(found: Mapping[str, Any]) -> str:
         seconds = [f"{each[name]['seconds']['median']:.2f} s" if name in each else "failed" for each in sizes.values()]
         lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(seconds) + " |")
     for what, unit in (("processor_seconds", "s of processor"), ("mebibytes", "MiB at most")):
-        values = [each["windlass"][what] for each in sizes.values()]
+        values = [each["windlass"][what] for each in sizes.values() if "windlass" in each]
         shown = [f"{value['median']:.2f}" if isinstance(value, dict) else f"{value:.0f}" for value in values]
         lines.append(f"| windlass, {unit} | " + " | ".join(shown) + " |")
     return "\n".join(lines) + f"\n\nA further host takes {found['mebibytes_a_host']} MiB of the controller's memory."
