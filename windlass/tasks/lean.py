@@ -3,8 +3,8 @@
 Invoke loads `unittest.mock` (with asyncio and ssl behind it) for a class that only its users' tests need, and its copy of a YAML
 reader for configuration files that most people do not have. Both are loaded here when they are first used. Pydantic looks through
 all installed packages for plugins of its own, and Windlass has none; Paramiko asks for its own version, and all of `email` is
-loaded to read it. Pydantic's core describes its schemas with ninety TypedDicts whose thousand fields Python compiles one by one, for
-type checkers that read them elsewhere: they are plain classes here.
+loaded to read it. Pydantic's core describes its schemas with ninety TypedDicts whose thousand fields Python compiles one by one,
+for type checkers that read them elsewhere: they are plain classes here.
 """
 
 from __future__ import annotations
