@@ -5,7 +5,8 @@
 
 Contenders take turns in one run: ours (the agent started, one batch), ours by two worker processes, bare Paramiko in as many
 threads as hosts, OpenSSH with curve25519 in parallel, Fabric's ThreadingGroup, Ansible's `raw` with a fork for each host up to a
-hundred (nothing runs on the host but the command), pyinfra's `exec`. Each is a process of its own, its start included.
+hundred (nothing runs on the host but the command), the same with Mitogen, pyinfra's `exec`. Each is a process of its own, its start
+included.
 """
 
 # ruff: noqa: PLC0415 - each contender loads only what it needs: its start counts
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import merge, rewrite, spread
-from benchmarks.peers.installed import programs
+from benchmarks.peers.installed import mitogen_settings, programs
 from benchmarks.peers.meter import Job, measure
 from windlass import lab
 
@@ -112,15 +113,25 @@ def openssh(given: Given) -> None:
     subprocess.run(["xargs", "-P", "32", "-I{}", *words, "{}", "true"], input="\n".join(given["addresses"]), text=True, check=True)
 
 
-def ansible_raw(given: Given) -> None:
+def ansible_raw(given: Given, **more: str) -> None:
     """The least that Ansible can do: no Python there, connections by curve25519, none to be kept."""
     inventory = Path(given["folder"]) / f"ansible-{len(given['addresses'])}.ini"
     own = f"ansible_user=root ansible_ssh_private_key_file={given['key']}"
     inventory.write_text("".join(f"{each} {own}\n" for each in given["addresses"]))
     options = f"-F none -o KexAlgorithms=curve25519-sha256 -o IdentitiesOnly=yes -o UserKnownHostsFile={given['known_hosts']}"
-    settings = {"ANSIBLE_FORKS": str(min(len(given["addresses"]), 100)), "ANSIBLE_SSH_ARGS": options, "ANSIBLE_NOCOLOR": "1"}
+    settings = {
+        "ANSIBLE_FORKS": str(min(len(given["addresses"]), 100)),
+        "ANSIBLE_SSH_ARGS": options,
+        "ANSIBLE_NOCOLOR": "1",
+        **more,
+    }
     command = [str(programs("ansible") / "ansible"), "all", "-i", str(inventory), "-m", "raw", "-a", "true"]
     subprocess.run(command, env={**os.environ, **settings}, check=True, stdout=subprocess.DEVNULL)
+
+
+def mitogen_raw(given: Given) -> None:
+    """The same by Mitogen's strategy, which starts a Python there."""
+    ansible_raw(given, **mitogen_settings())
 
 
 def pyinfra_exec(given: Given) -> None:
@@ -138,6 +149,7 @@ CONTENDERS: dict[str, Callable[[Given], None]] = {
     "openssh_curve25519": openssh,
     "fabric_threading_group": fabric_group,
     "ansible_raw": ansible_raw,
+    "mitogen_raw": mitogen_raw,
     "pyinfra_exec": pyinfra_exec,
 }
 

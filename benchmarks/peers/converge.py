@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.peers.ground import FOLDER, At, Ground, seeded
-from benchmarks.peers.installed import programs
+from benchmarks.peers.installed import mitogen_settings, programs
 from benchmarks.peers.meter import Cost, Job
 from benchmarks.peers.meter import measure as measured_cost
 from benchmarks.peers.results import Found, Measured
@@ -105,9 +105,7 @@ def ansible(ground: Ground, places: Sequence[At]) -> Job:
 def mitogen(ground: Ground, places: Sequence[At]) -> Job:
     """The same with Mitogen's strategy."""
     plain = ansible(ground, places)
-    plugins = next((programs("ansible").parent / "lib").glob("python3*/site-packages/ansible_mitogen/plugins/strategy"))
-    extra = {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
-    return Job(command=plain.command, folder=PROJECT, environment={**plain.environment, **extra})
+    return Job(command=plain.command, folder=PROJECT, environment={**plain.environment, **mitogen_settings()})
 
 
 def pyinfra(ground: Ground, places: Sequence[At]) -> Job:

@@ -51,3 +51,9 @@ def _python() -> str:
             if subprocess.run([place, "-c", "import ssl, venv"], capture_output=True, check=False).returncode == 0:
                 return place
     return sys.executable
+
+
+def mitogen_settings() -> dict[str, str]:
+    """What makes Ansible run by Mitogen's strategy."""
+    (plugins,) = (programs("ansible").parent / "lib").glob("python3*/site-packages/ansible_mitogen/plugins/strategy")
+    return {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}

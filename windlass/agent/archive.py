@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import tempfile
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, process, tar
+from windlass.agent.core import atomic, process, tar, unpacked
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.directory import want_owner_below
 from windlass.agent.file import metadata, need_folder, received, sha256_of
 
+MOST_LINES = 20  # of a diff
+
 
 def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A directory with what an archive holds."""
-    path, owner, group = arguments["path"], arguments["owner"], arguments["group"]
-    changes = Changes()
+    path, changes = arguments["path"], Changes()
     wanted = _wanted(arguments["content"], context)
-    has = atomic.read_or_none(os.path.join(path, arguments["marker"])) if os.path.isdir(path) else None
-    if wanted is not None and has is not None and has.decode("ascii", "replace").strip() == wanted:
-        metadata(changes, path, owner, group, "")
-        if changes:
-            want_owner_below(changes, path, owner, group)
+    note = unpacked.parsed(atomic.read_or_none(os.path.join(path, arguments["marker"]))) if os.path.isdir(path) else None
+    if wanted is not None and note is not None and note.is_of(wanted, _how(arguments)):
+        _want_as_it_was(changes, note, arguments, context)
         return changes.outcome(context.check)
     _check_place(path, arguments["replace"])
     need_folder(changes, path, context)
@@ -32,6 +33,10 @@ def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     changes.unknown = changes.unknown or wanted is None
     context.expect("tree", path)
     return changes.outcome(context.check)
+
+
+def _how(arguments: Dict[str, Any]) -> List[Any]:
+    return [arguments["strip"], arguments["include"], arguments["exclude"]]
 
 
 def _wanted(content: Any, context: Context) -> Optional[str]:
@@ -45,6 +50,22 @@ def _wanted(content: Any, context: Context) -> Optional[str]:
     raise OperationError("there is no archive %s" % content, hint="add a Download or a File for it before this operation")
 
 
+def _want_as_it_was(changes: Changes, note: unpacked.Note, arguments: Dict[str, Any], context: Context) -> None:
+    """The owner, and what has been deleted or changed since it was unpacked."""
+    path, owner, group = arguments["path"], arguments["owner"], arguments["group"]
+    metadata(changes, path, owner, group, "")
+    if changes:
+        want_owner_below(changes, path, owner, group)
+    wrong = note.differing(path) if arguments["compare"] else []
+    if not wrong:
+        return
+    shown = ["%s/%s: as in the archive" % (path, name) for name in wrong[:MOST_LINES]]
+    if len(wrong) > MOST_LINES:
+        shown.append("and %d more" % (len(wrong) - MOST_LINES))
+    text = "put back %s" % (wrong[0] if len(wrong) == 1 else "%d files and folders" % len(wrong))
+    changes.add(text, lambda: _repair(arguments, wrong, context), "\n".join(shown))
+
+
 def _check_place(path: str, replace: bool) -> None:
     if not os.path.lexists(path):
         return
@@ -54,13 +75,12 @@ def _check_place(path: str, replace: bool) -> None:
         raise OperationError("%s holds something else" % path, hint="give replace to put the archive in its place, or another path")
 
 
-def _install(arguments: Dict[str, Any], context: Context) -> None:
-    """Fetch, unpack under a partial name, write the marker, make it durable, and give it its name."""
+@contextlib.contextmanager
+def _beside(arguments: Dict[str, Any], context: Context) -> Iterator[Tuple[str, str]]:
+    """A folder to work in, and in it the archive unpacked, with its note, and on the disk."""
     path, content = arguments["path"], arguments["content"]
-    folder = os.path.dirname(path) or "/"
-    owner = (arguments["owner"], arguments["group"])
-    ids = atomic.owner_ids(*owner)
-    work = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=folder)
+    ids = atomic.owner_ids(arguments["owner"], arguments["group"])
+    work = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=os.path.dirname(path) or "/")
     try:
         source = content
         if isinstance(content, dict):
@@ -68,13 +88,38 @@ def _install(arguments: Dict[str, Any], context: Context) -> None:
             atomic.write(source, received(content, context), 0o600)
         tree = os.path.join(work, "tree")
         os.mkdir(tree, 0o755)
-        tar.unpack(source, tree, arguments["strip"], ids)
-        atomic.write(os.path.join(tree, arguments["marker"]), [(sha256_of(source) + "\n").encode()], 0o644, *owner)
+        tar.unpack(source, tree, _selection(arguments), ids)
+        _write_note(tree, sha256_of(source), arguments)
         os.chown(tree, *ids)
         process.must(["sync", "--file-system", tree])
+        yield work, tree
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _selection(arguments: Dict[str, Any]) -> tar.Selection:
+    include, exclude = (re.compile(arguments[each]) if arguments[each] else None for each in ("include", "exclude"))
+    return tar.Selection(arguments["strip"], include, exclude)
+
+
+def _write_note(tree: str, sha256: str, arguments: Dict[str, Any]) -> None:
+    entries = unpacked.entries_of(tree) if arguments["compare"] else {}
+    entries.pop(arguments["marker"], None)
+    text = unpacked.Note(sha256, _how(arguments), entries).text()
+    atomic.write(os.path.join(tree, arguments["marker"]), [text], 0o644, arguments["owner"], arguments["group"])
+
+
+def _install(arguments: Dict[str, Any], context: Context) -> None:
+    """Give the whole directory its name."""
+    path = arguments["path"]
+    with _beside(arguments, context) as (work, tree):
         if os.path.isdir(path) and os.listdir(path):
             os.rename(path, os.path.join(work, "old"))
         os.rename(tree, path)
-        atomic.sync_folder(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        atomic.sync_folder(os.path.dirname(path) or "/")
+
+
+def _repair(arguments: Dict[str, Any], wrong: List[str], context: Context) -> None:
+    """Put back what is wrong, and nothing else: others may have put something into the directory."""
+    with _beside(arguments, context) as (_work, tree):
+        unpacked.put_back(tree, arguments["path"], [*wrong, arguments["marker"]])

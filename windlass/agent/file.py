@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from windlass.agent.core import atomic, delta, process
+from windlass.agent.core import atomic, attributes, delta, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -32,7 +32,8 @@ def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> 
     if content is None and not os.path.lexists(path):
         content = ""
     if content is not None and not _holds(path, content):
-        changes.add("content", _writer(arguments, content, context), _diff(arguments, content, context))
+        text = "content" + attributes.other_names(path)
+        changes.add(text, _writer(arguments, content, context), _diff(arguments, content, context))
     elif os.path.lexists(path):
         metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"])
     if changes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
+import tempfile
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import atomic, process
-from windlass.agent.core.context import Context
+from windlass.agent.core import atomic, mounted, process
+from windlass.agent.core.context import RUN, Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 FSTAB = "/etc/fstab"
@@ -19,22 +19,49 @@ UNSEEN = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "
 def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A line of fstab and what is mounted."""
     path, changes = arguments["path"], Changes()
-    line = arguments["line"]
-    is_mounted = _options_of(path) is not None
-    if (arguments["absent"] or arguments["mounted"] is False) and is_mounted:
-        changes.add("unmount", lambda: _do(["umount", "--", path], "it is in use: see fuser -vm %s" % path), "-mounted %s" % path)
+    found = mounted.on(path)
+    is_another = bool(found and arguments["mounted"] and not arguments["absent"] and _is_another(found, arguments))
+    if found and is_another:
+        changes.add("unmount %s" % found.source, lambda: _make_room(arguments), "-mounted %s: %s" % (path, found.source))
+    elif found and (arguments["absent"] or arguments["mounted"] is False):
+        changes.add("unmount", lambda: _unmount(path), "-mounted %s" % path)
     elif not arguments["absent"] and not os.path.isdir(path):
         changes.add("make folder", lambda: os.makedirs(path, exist_ok=True), "+%s/" % path)
         context.expect("tree", path)
-    differs = _want_line(changes, path, None if arguments["absent"] else line)
+    differs = _want_line(changes, path, None if arguments["absent"] else arguments["line"])
     if arguments["mounted"] and not arguments["absent"]:
-        if not is_mounted:
+        if not found or is_another:
             changes.add("mount", lambda: _do(["mount", "--", path], "see dmesg"), "+mounted %s" % path)
-        elif differs or _lacks(path, arguments["options"]):
+        elif differs or _lacks(found.options, arguments["options"]):
             changes.add(
                 "remount", lambda: _do(["mount", "-o", "remount", "--", path], "unmount it, and run again"), "remount %s" % path
             )
     return changes.outcome(context.check)
+
+
+def _is_another(found: mounted.Mounted, arguments: Dict[str, Any]) -> bool:
+    wanted = mounted.Mounted(arguments["source"], arguments["filesystem"], arguments["options"])
+    return mounted.is_another(found, arguments["path"], wanted)
+
+
+def _make_room(arguments: Dict[str, Any]) -> None:
+    """What is mounted goes only when the other one could be mounted, which is tried out in a folder of its own."""
+    os.makedirs(RUN, mode=0o755, exist_ok=True)
+    place = tempfile.mkdtemp(prefix="mount-", dir=RUN)
+    try:
+        options = ",".join(arguments["options"])
+        tried = process.run(["mount", "-t", arguments["filesystem"], "-o", options, "--", arguments["source"], place], limit=LIMIT)
+        if tried.status != 0:
+            words = "%s cannot be mounted, so what is mounted on %s stays" % (arguments["source"], arguments["path"])
+            raise OperationError(words, hint="see dmesg", last_lines=tried.last_lines(6))
+        _do(["umount", "--", place], "see findmnt")
+        _unmount(arguments["path"])
+    finally:
+        os.rmdir(place)
+
+
+def _unmount(path: str) -> None:
+    _do(["umount", "--", path], "it is in use: see fuser -vm %s; nothing was changed" % path)
 
 
 def _do(command: List[str], hint: str) -> None:
@@ -44,20 +71,8 @@ def _do(command: List[str], hint: str) -> None:
         raise OperationError(words, hint=hint, last_lines=completed.last_lines(6))
 
 
-def _options_of(path: str) -> Optional[List[str]]:
-    """With what options something is mounted on this path, the last one on top; None where nothing is."""
-    found = None
-    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as handle:
-        for line in handle:
-            fields = line.split(" ")
-            if re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[1]) == path:
-                found = fields[3].split(",")
-    return found
-
-
-def _lacks(path: str, wanted: List[str]) -> bool:
+def _lacks(has: List[str], wanted: List[str]) -> bool:
     """Whether a simple option that is wanted does not hold. Values that the kernel shows in its own words are not compared."""
-    has = _options_of(path) or []
     plain = [option for option in wanted if "=" not in option and not option.startswith(UNSEEN)]
     return any(option not in has for option in plain if option in ("ro", "rw", "noexec", "nosuid", "nodev", "noatime"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
@@ -24,6 +25,7 @@ QUIET = {
     "NEEDRESTART_MODE": "l",
     "NEEDRESTART_SUSPEND": "1",
 }
+PATTERN = re.compile(r"[*?[]")
 OPTIONS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 
 
@@ -52,10 +54,10 @@ class _Installed:
             self.broken.append(names[0])
 
     def satisfies(self, wanted: str) -> bool:
-        """Whether `name` or `name=version` is there; without a version another package that provides the name will do."""
+        """Whether `name`, `name=version` or `name=1.*` is there; without a version a package that provides it will do."""
         name, _, version = wanted.partition("=")
         if version:
-            return self.versions.get(name) == version
+            return fnmatch.fnmatchcase(self.versions.get(name, ""), version)
         return name in self.versions or name in self.provided
 
 
@@ -86,15 +88,28 @@ def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, 
         return
     if installed.broken:
         changes.add("configure what was left half installed", lambda: _configure(arguments, context), "\n".join(installed.broken))
-    diff = "\n".join("+%s%s" % (name, _instead_of(name, installed)) for name in missing)
+    foreseen = _foreseen(missing, arguments)
+    diff = "\n".join("+%s%s" % (name, _instead_of(name, installed, foreseen)) for name in missing)
     changes.add("install %s" % ", ".join(missing), lambda: _install(missing, arguments, context), diff)
     for name in missing:
         context.expect("package", name.partition("=")[0])
 
 
-def _instead_of(wanted: str, installed: _Installed) -> str:
-    has = installed.versions.get(wanted.partition("=")[0])
-    return " (now %s)" % has if has else ""
+def _foreseen(missing: List[str], arguments: Dict[str, Any]) -> Dict[str, str]:
+    """Which versions apt takes for those with a star, by the list of packages that is there; none where it cannot tell."""
+    starred = [name for name in missing if PATTERN.search(name.partition("=")[2])]
+    if not starred:
+        return {}
+    command = ["apt-get", "--simulate", "--quiet=2", "--no-install-recommends", "--allow-downgrades", "install", "--"]
+    shown = process.run(command + starred, extra=QUIET, limit=float(arguments["limit_seconds"]))
+    return dict(re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", shown.text, re.MULTILINE)) if shown.status == 0 else {}
+
+
+def _instead_of(wanted: str, installed: _Installed, foreseen: Dict[str, str]) -> str:
+    name, _, version = wanted.partition("=")
+    will, has = foreseen.get(name, "") if PATTERN.search(version) else "", installed.versions.get(name)
+    words = (["%s by the present list" % will] if will else []) + (["now %s" % has] if has else [])
+    return " (%s)" % ", ".join(words) if words else ""
 
 
 def _configure(arguments: Dict[str, Any], context: Context) -> None:

@@ -128,7 +128,8 @@ def _own_variables(deployment: Deployment, process: Process) -> dict[str, str]:
 def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
     """The release's folder: the artefact, and what makes it a release of this host."""
     user = deployment.application.user
-    archive = Archive(content=content, path=deployment.folder, owner=user, group=user)
+    # What follows changes files of it, and puts links in the place of folders.
+    archive = Archive(content=content, path=deployment.folder, owner=user, group=user, compare=False)
     return (archive, *_joined(deployment), *dress(deployment))
 
 

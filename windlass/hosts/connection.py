@@ -252,7 +252,7 @@ def open_session(target: Target, command: str) -> Session:
         transport = connection.transport
         transport.set_keepalive(15)
         tuning.rest(transport)
-        channel = transport.open_session(timeout=target.connect_seconds)
+        channel = transport.open_session(timeout=max(START_LIMIT, target.connect_seconds))  # sshd is there, if slow
         with _at_most(START_LIMIT, connection.hang_up):  # Paramiko waits for the answer without a limit
             channel.exec_command(command)
         undo.pop_all()

@@ -23,6 +23,7 @@ from typing import Final
 from windlass.errors import ConnectionFailed
 from windlass.hosts.retrying import DROPPED, TRIES, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
+from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
 
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
@@ -89,9 +90,17 @@ def _sharing(target: Target) -> dict[str, str]:
     """Where the master of this very target listens; another user, port, key or way to it is another master."""
     if target.warm_seconds <= 0:
         return {"ControlMaster": "no", "ControlPath": "none"}
+    return {"ControlMaster": "auto", "ControlPath": f'"{_socket(target)}"', "ControlPersist": str(round(target.warm_seconds))}
+
+
+def _socket(target: Target) -> Path:
     known_by = repr((target.address, target.user, target.port, target.private_key, target.known_hosts, target.jump))
-    socket = sockets_folder() / hashlib.sha256(known_by.encode()).hexdigest()[:20]
-    return {"ControlMaster": "auto", "ControlPath": f'"{socket}"', "ControlPersist": str(round(target.warm_seconds))}
+    return sockets_folder() / hashlib.sha256(known_by.encode()).hexdigest()[:20]
+
+
+def _is_warm(target: Target) -> bool:
+    """Whether an earlier run has left a connection: then nobody logs in."""
+    return target.warm_seconds > 0 and _socket(target).exists()
 
 
 def sockets_folder() -> Path:
@@ -120,9 +129,9 @@ class Session:
         self._complaints = b""  # what nobody has asked for yet
         self._deadline = time.monotonic() + target.connect_seconds
         self._tries = 1
-        self._place = turnstile(target.jump.address, target.jump.port) if target.jump else None
-        if self._place:
-            self._place.acquire()
+        self._places = contextlib.ExitStack()  # at the doors of the jump hosts
+        for place in () if _is_warm(target) else sorted(set(jumps(target))):  # in one order, or two would wait for each other
+            self._places.enter_context(turnstile(*place))
         try:
             self._start()
         except ConnectionFailed:
@@ -213,10 +222,8 @@ class Session:
         threading.Thread(target=_reap, args=(self._process,), name="ssh ends", daemon=True).start()
 
     def _leave_place(self) -> None:
-        """Somebody else may log in at the jump host now."""
-        place, self._place = self._place, None
-        if place:
-            place.release()
+        """Somebody else may log in at the jump hosts now."""
+        self._places.close()
 
     def _comes_again(self) -> bool:
         """Where sshd had too many at its door, start ssh anew after a pause, with what it was sent. Whether it was."""

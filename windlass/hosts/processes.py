@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -148,8 +149,9 @@ class _Slot:
     def end(self) -> None:
         if self._reader.ident:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        with contextlib.suppress(OSError):
-            self._pipe.close()
+            _hang_up(self._pipe)
+            self._reader.join(JOIN_LIMIT)  # whoever closes a pipe under its reader leaves it reading from anything
+        self._pipe.close()
 
     def _settle(self, inner: Future[Any], outer: Future[Any]) -> None:
         error = inner.exception() if not inner.cancelled() else BrokenProcessPool("it was ended")
@@ -165,3 +167,9 @@ class _Slot:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 self._heard(self._pipe.recv())
+
+
+def _hang_up(pipe: Connection[Any, Any]) -> None:
+    """Both who read it, here and in the worker, see its end at once. (`multiprocessing` has two-way pipes of sockets.)"""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(pipe.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import paramiko
@@ -18,6 +20,18 @@ FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 IDLE_TICK = 5.0  # seconds between two wake-ups of a connection where nothing comes; Paramiko has 0.1
 REKEY_BYTES = 1 << 34  # new keys after 16 GiB instead of 0.5: AES may have 64 GiB, and all stands still meanwhile
 REKEY_PACKETS = 1 << 31  # and before the packets' numbers begin anew
+
+
+def _count_steadily() -> None:
+    """Paramiko counts its limits by the time of day: a clock that went back would make it wait for years, one that went on would
+    end every wait at once. It is given the clock that does not jump."""
+    steady = ModuleType("time")
+    vars(steady).update(vars(time), time=time.monotonic)
+    for module in (paramiko.auth_handler, paramiko.buffered_pipe, paramiko.channel, paramiko.packet, paramiko.transport):
+        vars(module)["time"] = steady
+
+
+_count_steadily()
 
 
 def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from windlass.operations.local_tree import regular_expression
 from windlass.operations.operation import LocalFile, Operation
 
 
@@ -14,12 +16,16 @@ class Archive(Operation):
     on the host).
 
     It is unpacked beside its place and renamed, so the directory is there whole or not at all. The archive's checksum is
-    kept in `marker`: as long as it agrees nothing is fetched or unpacked. Members that would leave the directory, devices and
-    setuid bits are refused or dropped.
+    kept in `marker`, and with it what was unpacked: as long as both agree nothing is fetched. A file that was deleted or
+    changed since (size, time of change, mode, a link's target) is put back, and only that; what others put there stays.
+    Members that would leave the directory, devices and setuid bits are refused or dropped.
 
     content       a local file, or the path of an archive on the host
     path          the directory
     strip         how many leading folders to take off the members' names (1 for most releases of programs)
+    include       only files that match one of these patterns, which are those of `LocalTree` and see names without `strip`
+    exclude       not what matches one of these, nor what is below
+    compare       False: only the archive's checksum counts, for a directory in which others change files
     owner, group  of everything
     replace       a directory that holds another archive, or none of ours, is replaced; otherwise it is an error
     marker        name of the file in the directory that holds the checksum
@@ -30,6 +36,9 @@ class Archive(Operation):
     content: LocalFile | str
     path: str
     strip: int = 0
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    compare: bool = True
     owner: str = "root"
     group: str = "root"
     replace: bool = False
@@ -38,3 +47,10 @@ class Archive(Operation):
     def title(self) -> str:
         source = self.content.path.name if isinstance(self.content, LocalFile) else self.content
         return f"archive {source} in {self.path}"
+
+    def arguments(self) -> Mapping[str, object]:
+        patterns = {"include": self.include, "exclude": self.exclude}
+        return {
+            **Operation.arguments(self),
+            **{name: regular_expression(given) if given else "" for name, given in patterns.items()},
+        }

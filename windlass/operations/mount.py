@@ -16,7 +16,8 @@ class Mount(Operation):
     """A line of /etc/fstab, and the file system mounted as it says. Other lines stay as they are.
 
     path         where; made if it is not there
-    source       what: a device, "UUID=…", "host:/export", "tmpfs"
+    source       what: a device, "UUID=…", "host:/export", "tmpfs"; where another one is mounted it is unmounted, when the
+                 wanted one has proved that it can be mounted
     filesystem   "ext4", "xfs", "nfs4", "tmpfs", "none" for a bind mount
     options      as in fstab; changed ones are remounted
     dump         fstab's fifth field
@@ -49,7 +50,7 @@ class Mount(Operation):
         fields = [self.source, self.path, self.filesystem, ",".join(self.options)]
         line = "\t".join([*map(_escaped, fields), str(self.dump), str(self.check_order)])
         values = {"path": self.path, "line": "" if self.absent else line, "mounted": self.mounted, "absent": self.absent}
-        return values | {"options": list(self.options)}
+        return values | {"source": self.source, "filesystem": self.filesystem, "options": list(self.options)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

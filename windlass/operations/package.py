@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from windlass.errors import InventoryError
 from windlass.operations.operation import Operation
 
 
@@ -15,7 +17,8 @@ class Package(Operation):
     The list of packages is fetched only when something is missing and the list is old, empty, or older than the
     files that name the package sources. A lock that another apt or dpkg holds is waited for.
 
-    names               package names; `name=version` asks for this very version
+    names               package names; `name=version` asks for this very version, `name=1.24.*` for
+                        one of these: whichever is there stays, else it is the newest that apt has
     absent              the packages should not be installed
     purge               with `absent`: their configuration goes too
     update_after_hours  how old the list of packages may be when something is to be installed
@@ -33,6 +36,15 @@ class Package(Operation):
     recommends: bool = False
     lock_seconds: float = 300.0
     limit_seconds: float = 1800.0
+
+    def __post_init__(self) -> None:
+        version = "" if self.absent else r"(=\S+)?"
+        for name in self.names:
+            if not re.fullmatch(rf"[a-z0-9][a-z0-9.+-]*[a-z0-9.+](:[a-z0-9-]+)?{version}", name):
+                raise InventoryError(
+                    f"{name!r} cannot name a Debian package{' that is to go' if self.absent else ''}",
+                    hint="a plain name" if self.absent else "a plain name, name=version, or name=1.24.*",
+                )
 
     def title(self) -> str:
         return f"{'no ' if self.absent else ''}package {', '.join(self.names)}"

@@ -32,12 +32,7 @@ def processes(
     from windlass.tasks.processes import listing
     from windlass.tasks.running import run_flow
 
-    run_flow(
-        "app.processes",
-        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        listing(app, limit),
-        changes=False,
-    )
+    run_flow("app.processes", Options.of(locals()), listing(app, limit), changes=False)
 
 
 @command(app=APP, process=PROCESS)
@@ -68,11 +63,7 @@ def restart(
     from windlass.tasks.processes import restarting
     from windlass.tasks.running import run_flow
 
-    run_flow(
-        "app.restart",
-        Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        restarting(app, process, limit),
-    )
+    run_flow("app.restart", Options.of(locals()), restarting(app, process, limit))
 
 
 @command(app=APP)
@@ -101,8 +92,7 @@ def reload(
     from windlass.tasks.processes import reloading
     from windlass.tasks.running import run_flow
 
-    options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
-    run_flow("app.reload", options, reloading(app))
+    run_flow("app.reload", Options.of(locals()), reloading(app))
 
 
 @command(app=APP, process=PROCESS, lines="how many lines of each log")
@@ -131,9 +121,4 @@ def logs(
     from windlass.tasks.processes import reading_logs
     from windlass.tasks.running import run_flow
 
-    run_flow(
-        "app.logs",
-        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        reading_logs(app, process, lines, limit),
-        changes=False,
-    )
+    run_flow("app.logs", Options.of(locals()), reading_logs(app, process, lines, limit), changes=False)

@@ -56,7 +56,7 @@ def run(
     """
     from windlass.tasks.running import run_flow
 
-    options = Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
+    options = Options.of(locals())
     work = _backing_up(name, store, if_missed=if_missed, accept_shrunk=accept_shrunk)
     run_flow("backup", options, work, changes=False)
 
@@ -128,12 +128,7 @@ def verify(
         entry = chosen_backup(workspace.environment, name, store)
         return verified(flow(workspace, entry, backup, listener, identity=keys(identity)))
 
-    run_flow(
-        "backup.verify",
-        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-        changes=False,
-    )
+    run_flow("backup.verify", Options.of(locals()), work, changes=False)
 
 
 @command(name=NAME, store=STORE, backup=ID, identity=IDENTITY)
@@ -176,12 +171,7 @@ def drill(
         entries = chosen_places(workspace.environment, name, store)
         return drilled(entries, lambda entry: watched(workspace, entry, "drill", lambda: one(entry), listener))
 
-    run_flow(
-        "backup.drill",
-        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-        changes=False,
-    )
+    run_flow("backup.drill", Options.of(locals()), work, changes=False)
 
 
 run.is_default = True  # so that plain `invoke backup` is one

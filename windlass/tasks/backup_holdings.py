@@ -60,7 +60,7 @@ def list_(
         found = [holding(workspace, entry) for entry in chosen_places(workspace.environment, name, store)]
         return listed(found, datetime.now(UTC), limit, reasons=check)
 
-    run_flow("backup.list", Options(env=env, json=json, lab=lab), work, changes=False)
+    run_flow("backup.list", Options.of(locals(), check=False), work, changes=False)
 
 
 @command(name=NAME, store=STORE, check="only say what would go")
@@ -104,11 +104,7 @@ def prune(
         entries = chosen_places(workspace.environment, name, store)
         return pruned({label(each.name, each.store): one(workspace, each, listener) for each in entries}, check=check)
 
-    run_flow(
-        "backup.prune",
-        Options(env=env, check=check, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-    )
+    run_flow("backup.prune", Options.of(locals()), work)
 
 
 @command(name=ONE, store=ONE_STORE, backup=ITS_ID, reason="why it shall stay; backup.list --check shows it")
@@ -132,7 +128,7 @@ def pin(
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
     """
-    _pin(Options(env=env, json=json, lab=lab), (name, store), backup, reason=reason)
+    _pin(Options.of(locals()), (name, store), backup, reason=reason)
 
 
 @command(name=ONE, store=ONE_STORE, backup=ITS_ID)
@@ -148,7 +144,7 @@ def unpin(
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
     """
-    _pin(Options(env=env, json=json, lab=lab), (name, store), backup, off=True)
+    _pin(Options.of(locals()), (name, store), backup, off=True)
 
 
 def _pin(options: Options, which: tuple[str, str], backup: str, *, reason: str = "", off: bool = False) -> None:

@@ -74,7 +74,7 @@ def restore(
     Exit codes: 0 done, 1 failed (the live database is as it was), 2 wrong usage or inventory, 4 refused: a name is taken,
     there is no room, another run holds the lock, or it was not confirmed.
     """
-    options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
+    options = Options.of(locals())
     which = _Which(name, store, backup, keys(identity), to)
     if part:
         _restore_part(options, which, _part_wish(part, into, other=bool(table or swap)), explain=explain)

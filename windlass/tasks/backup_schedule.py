@@ -58,7 +58,7 @@ def schedule(
         entries = chosen_backups(workspace.environment)
         return scheduled(flow(workspace, entries, by, remove=remove, check=check), check=check)
 
-    run_flow("backup.schedule", Options(env=env, check=check, json=json, lab=lab), work, changes=False)
+    run_flow("backup.schedule", Options.of(locals()), work, changes=False)
 
 
 def _by(word: str) -> By:

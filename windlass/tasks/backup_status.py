@@ -49,4 +49,4 @@ def status(
             words.metrics(found, workspace.environment.name, Path(metrics), now)
         return words.stood(found)
 
-    run_flow("backup.status", Options(env=env, json=json, lab=lab), work, changes=False)
+    run_flow("backup.status", Options.of(locals()), work, changes=False)

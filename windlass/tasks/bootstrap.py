@@ -50,5 +50,4 @@ def bootstrap(
             error=error,
         )
 
-    options = Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
-    run_flow("bootstrap", options, work)
+    run_flow("bootstrap", Options.of(locals()), work)

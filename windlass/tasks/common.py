@@ -56,6 +56,12 @@ class Options:
     accept_new: bool = False
     ask_sudo_password: bool = False
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any], **fixed: Any) -> Options:
+        """Those among a task's own parameters, `Options.of(locals())`, and what the task itself decides."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: given[name] for name in names if name in given} | fixed)
+
 
 def command(**own_help: str) -> Callable[[Body], Task[Body]]:
     """An Invoke task that leaves through the door. Shared options get their help by name, a task's own are given here.

@@ -57,9 +57,7 @@ def deploy(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _deployed(flow(workspace, chosen(workspace.environment, app), ref, force=force, listener=listener))
 
-    run_flow(
-        "deploy", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
-    )
+    run_flow("deploy", Options.of(locals()), work)
 
 
 def _deployed(done: Deployed) -> Outcome:
@@ -117,9 +115,7 @@ def rollback(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _rolled_back(flow(workspace, chosen(workspace.environment, app), to, listener=listener))
 
-    run_flow(
-        "rollback", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
-    )
+    run_flow("rollback", Options.of(locals()), work)
 
 
 def _rolled_back(done: RolledBack) -> Outcome:
@@ -168,12 +164,7 @@ def releases(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _releases(flow(workspace, chosen(workspace.environment, app), listener=listener))
 
-    run_flow(
-        "releases",
-        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-        changes=False,
-    )
+    run_flow("releases", Options.of(locals()), work, changes=False)
 
 
 def _releases(found: Releases) -> Outcome:
@@ -233,9 +224,4 @@ def status(
             fleet.connect()
             return shown([flow(workspace, each, fleet, now=time.time()) for each in chosen], processes=processes)
 
-    run_flow(
-        "status",
-        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-        changes=False,
-    )
+    run_flow("status", Options.of(locals()), work, changes=False)

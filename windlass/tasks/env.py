@@ -42,8 +42,7 @@ def diff(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _outcome(environment_diff(workspace, chosen(workspace.environment, app), listener=listener))
 
-    options = Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
-    run_flow("env.diff", options, work, changes=False)
+    run_flow("env.diff", Options.of(locals()), work, changes=False)
 
 
 def _outcome(found: EnvironmentDiff) -> Outcome:

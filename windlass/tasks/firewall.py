@@ -29,7 +29,7 @@ def plan(
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts.
     """
-    options = Options(env=env, limit=limit, check=True, diff=True, json=json, lab=lab, accept_new=accept_new)
+    options = Options.of(locals(), check=True, diff=True)
     _set_up("firewall.plan", options, "continue")
 
 
@@ -55,7 +55,7 @@ def apply(
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
     """
-    options = Options(env=env, limit=limit, diff=diff, json=json, yes=yes, lab=lab, accept_new=accept_new)
+    options = Options.of(locals())
     _set_up("firewall.apply", options, on_failure)
 
 
@@ -106,7 +106,7 @@ def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = F
             text += f"\n{', '.join(bare)}: no firewall (not the role firewall)"
         return Outcome(result={"openings": {name: _plain(opened) for name, opened in doors.items()}, "without": bare}, text=text)
 
-    run_flow("firewall.explain", Options(env=env, limit=limit, json=json, lab=lab), work, changes=False)
+    run_flow("firewall.explain", Options.of(locals()), work, changes=False)
 
 
 @command(
@@ -145,8 +145,7 @@ def check(
         found = flow(workspace, workspace.hosts(limit), ports=_ports(ports), viewers=_viewers(from_), listener=listener)
         return _compared(found)
 
-    options = Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new)
-    run_flow("firewall.check", options, work, changes=False)
+    run_flow("firewall.check", Options.of(locals()), work, changes=False)
 
 
 def _ports(text: str) -> Ports:

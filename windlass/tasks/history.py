@@ -48,7 +48,7 @@ def list_(_context: Context, *, env: str = "", host: str = "", task: str = "", l
         result = {"runs": [run_object(run, hosts, states[run.run]) for run, hosts in found]}
         return Outcome(result=result, text=runs_table(found, states) if found else "no run is known here yet")
 
-    run_alone("history.list", Options(env=env, json=json), work)
+    run_alone("history.list", Options.of(locals()), work)
 
 
 list_.is_default = True  # so that plain `invoke history` is it
@@ -82,7 +82,7 @@ def show(_context: Context, run: str, *, json: bool = False) -> None:
         result = run_object(row, hosts, state) | {"operations": [operation_object(each) for each in operations]}
         return Outcome(result=result, text=shown(row, hosts, operations, state))
 
-    run_alone("history.show", Options(json=json), work)
+    run_alone("history.show", Options.of(locals()), work)
 
 
 def _reading(work: Callable[[History], Value]) -> Value:

@@ -29,7 +29,7 @@ def explain(_context: Context, host: str, *, env: str = "", json: bool = False) 
     from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_alone
 
-    options = Options(env=env, json=json)
+    options = Options.of(locals())
 
     def work() -> Outcome:
         settings = _environment(options).explain(host)
@@ -58,7 +58,7 @@ def check(_context: Context, *, env: str = "", json: bool = False) -> None:
         good, faulty = _checked(names)
         return Outcome(result={"environments": good}, text=_good(good), error=faulty)
 
-    run_alone("inventory.check", Options(env=env, json=json), work)
+    run_alone("inventory.check", Options.of(locals()), work)
 
 
 @command()
@@ -75,7 +75,7 @@ def hosts(_context: Context, *, env: str = "", limit: str = "", json: bool = Fal
     from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_alone
 
-    options = Options(env=env, limit=limit, json=json)
+    options = Options.of(locals())
 
     def work() -> Outcome:
         environment = _environment(options)

@@ -34,7 +34,7 @@ def up(_context: Context, *, env: str = "", from_: str = "", json: bool = False)
     """
     from windlass.tasks.running import run_alone
 
-    options = Options(env=env, json=json)
+    options = Options.of(locals())
 
     def work() -> Outcome:
         from windlass import lab
@@ -62,7 +62,7 @@ def down(_context: Context, *, env: str = "", purge: bool = False, json: bool = 
     """
     from windlass.tasks.running import run_alone
 
-    options = Options(env=env, json=json)
+    options = Options.of(locals())
 
     def work() -> Outcome:
         from windlass import lab
@@ -104,7 +104,7 @@ def status(_context: Context, *, env: str = "", json: bool = False) -> None:
             text="\n\n".join(one.text for one in found) or "no lab is up: invoke lab.up --env lab",
         )
 
-    run_alone("lab.status", Options(env=env, json=json), work)
+    run_alone("lab.status", Options.of(locals()), work)
 
 
 @command(host="the host to log in to; may be left out where there is only one")
@@ -123,7 +123,7 @@ def shell(_context: Context, *, env: str = "", host: str = "") -> None:
     from windlass.flows.twin import labs_folder
     from windlass.tasks.common import chosen_environment, project_folder
 
-    name = chosen_environment(Options(env=env), project_folder())
+    name = chosen_environment(Options.of(locals()), project_folder())
     running = lab.load(name, root=labs_folder(project_folder()))
     chosen = host or (next(iter(running.hosts)) if len(running.hosts) == 1 else "")
     if chosen not in running.hosts:
@@ -145,7 +145,7 @@ def save(_context: Context, as_: str, *, env: str = "", json: bool = False) -> N
     """
     from windlass.tasks.running import run_alone
 
-    options = Options(env=env, json=json)
+    options = Options.of(locals())
 
     def work() -> Outcome:
         from windlass import lab

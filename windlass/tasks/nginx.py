@@ -46,10 +46,7 @@ def check(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _outcome(flow(workspace, serving(workspace, limit, site), check=True, listener=listener), check=True)
 
-    options = Options(
-        env=env, limit=limit, check=True, diff=diff, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password
-    )
-    run_flow("nginx.check", options, work, changes=False)
+    run_flow("nginx.check", Options.of(locals(), check=True), work, changes=False)
 
 
 @command(site=SITE)
@@ -84,10 +81,7 @@ def apply(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _outcome(flow(workspace, serving(workspace, limit, site), listener=listener), check=False)
 
-    options = Options(
-        env=env, limit=limit, diff=diff, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password
-    )
-    run_flow("nginx.apply", options, work)
+    run_flow("nginx.apply", Options.of(locals()), work)
 
 
 @command()
@@ -121,8 +115,7 @@ def reload(
         flow(workspace, hosts, listener=listener)
         return Outcome(result={"reloaded": hosts}, text=f"reloaded on {', '.join(hosts)}")
 
-    options = Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
-    run_flow("nginx.reload", options, work)
+    run_flow("nginx.reload", Options.of(locals()), work)
 
 
 def _outcome(found: Sites, *, check: bool) -> Outcome:

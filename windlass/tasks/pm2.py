@@ -32,12 +32,7 @@ def status(
     from windlass.tasks.processes import listing
     from windlass.tasks.running import run_flow
 
-    run_flow(
-        "pm2.status",
-        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        listing(app, limit, only="pm2"),
-        changes=False,
-    )
+    run_flow("pm2.status", Options.of(locals()), listing(app, limit, only="pm2"), changes=False)
 
 
 @command(app=APP, process=PROCESS)
@@ -68,11 +63,7 @@ def restart(
     from windlass.tasks.processes import restarting
     from windlass.tasks.running import run_flow
 
-    run_flow(
-        "pm2.restart",
-        Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        restarting(app, process, limit, only="pm2"),
-    )
+    run_flow("pm2.restart", Options.of(locals()), restarting(app, process, limit, only="pm2"))
 
 
 @command(app=APP, process=PROCESS, lines="how many lines of each log")
@@ -101,9 +92,4 @@ def logs(
     from windlass.tasks.processes import reading_logs
     from windlass.tasks.running import run_flow
 
-    run_flow(
-        "pm2.logs",
-        Options(env=env, limit=limit, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        reading_logs(app, process, lines, limit, only="pm2"),
-        changes=False,
-    )
+    run_flow("pm2.logs", Options.of(locals()), reading_logs(app, process, lines, limit, only="pm2"), changes=False)

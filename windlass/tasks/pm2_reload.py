@@ -41,8 +41,7 @@ def reload(
     from windlass.tasks.processes import reloading
     from windlass.tasks.running import run_flow
 
-    options = Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
-    run_flow("pm2.reload", options, reloading(app, only="pm2"))
+    run_flow("pm2.reload", Options.of(locals()), reloading(app, only="pm2"))
 
 
 @command(app=APP)
@@ -81,8 +80,4 @@ def save(
         text = "\n".join(f"{host}: a boot brings back {', '.join(names) or 'nothing'}" for host, names in saved.items())
         return Outcome(result={"saved": {host: list(names) for host, names in saved.items()}}, text=text)
 
-    run_flow(
-        "pm2.save",
-        Options(env=env, limit=limit, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-    )
+    run_flow("pm2.save", Options.of(locals()), work)

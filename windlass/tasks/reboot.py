@@ -49,16 +49,7 @@ def reboot(
     from windlass.tasks.running import run_flow
     from windlass.values import seconds
 
-    options = Options(
-        env=env,
-        limit=limit,
-        check=check,
-        json=json,
-        yes=yes,
-        lab=lab,
-        accept_new=accept_new,
-        ask_sudo_password=ask_sudo_password,
-    )
+    options = Options.of(locals())
     operation = Reboot(when_required=when_required, limit_seconds=seconds(wait))
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:

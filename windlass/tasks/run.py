@@ -61,16 +61,7 @@ def run(
     from windlass.tasks.running import run_flow
     from windlass.tasks.setup import policy_of, with_hands
 
-    options = Options(
-        env=env,
-        limit=limit,
-        check=check,
-        json=json,
-        yes=yes,
-        lab=lab,
-        accept_new=accept_new,
-        ask_sudo_password=ask_sudo_password,
-    )
+    options = Options.of(locals())
     operation = Run(command=command, user=as_user, limit_seconds=limit_seconds)
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:

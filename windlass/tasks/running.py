@@ -38,7 +38,7 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
                 done = flow(workspace, ref, listener=listener)
                 return Outcome(result={"release": done.release}, text=f"{done.release} serves")
 
-            run_flow("deploy", Options(env=env, json=json, yes=yes), work)
+            run_flow("deploy", Options.of(locals()), work)
     """
     project = project_folder()
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())

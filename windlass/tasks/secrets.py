@@ -37,7 +37,7 @@ def set_(_context: Context, name: str, *, env: str = "", json: bool = False) -> 
         text = f"{name} is set: commit secrets.sops.yml" if changed else f"{name} has this value already"
         return Outcome(result={"name": name, "changed": changed}, text=text)
 
-    _run("secrets.set", Options(env=env, json=json), work)
+    _run("secrets.set", Options.of(locals()), work)
 
 
 @command(name="the secret")
@@ -67,7 +67,7 @@ def get(_context: Context, name: str, *, env: str = "", yes: bool = False) -> No
             )
         return Outcome(text=secrets.get(name).reveal())
 
-    _run("secrets.get", Options(env=env, yes=yes), work)
+    _run("secrets.get", Options.of(locals()), work)
 
 
 @command()
@@ -90,7 +90,7 @@ def list_(_context: Context, *, env: str = "", json: bool = False) -> None:
         rows = listing(environment)
         return Outcome(result={"secrets": [asdict(row) for row in rows]}, text=_listed(rows))
 
-    _run("secrets.list", Options(env=env, json=json), work)
+    _run("secrets.list", Options.of(locals()), work)
 
 
 @command()
@@ -113,7 +113,7 @@ def edit(_context: Context, *, env: str = "") -> None:
         changed = flow(environment, os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi", _again)
         return Outcome(text=f"changed: {', '.join(changed)}" if changed else "nothing was changed")
 
-    _run("secrets.edit", Options(env=env), work)
+    _run("secrets.edit", Options.of(locals()), work)
 
 
 @command()
@@ -135,7 +135,7 @@ def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
         said = "who could read them before may know them still: change what must not be known where it comes from"
         return Outcome(result={"values": count}, text=f"{count} values encrypted under a new key; {said}")
 
-    _run("secrets.rotate", Options(env=env, json=json), work)
+    _run("secrets.rotate", Options.of(locals()), work)
 
 
 @command(
@@ -169,7 +169,7 @@ def people(_context: Context, *, env: str = "", add: str = "", recipient: str = 
         found = secret_file.people(environment)
         return Outcome(result={"people": dict(found.named), "unnamed": list(found.unnamed)}, text=_people(found, remove))
 
-    _run("secrets.people", Options(env=env, json=json), work)
+    _run("secrets.people", Options.of(locals()), work)
 
 
 @command()
@@ -201,7 +201,7 @@ def scan(_context: Context, *, env: str = "", json: bool = False) -> None:
         )
         return Outcome(result=_scanned(scanned), text="" if found else _clean(scanned), error=error if found else None)
 
-    run_alone("secrets.scan", Options(env=env, json=json), work)
+    run_alone("secrets.scan", Options.of(locals()), work)
 
 
 def _run(task: str, options: Options, work: Any) -> None:

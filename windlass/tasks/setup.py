@@ -63,30 +63,17 @@ def setup(
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
-    options = Options(
-        env=env,
-        limit=limit,
-        check=check,
-        diff=diff,
-        json=json,
-        yes=yes,
-        lab=lab,
-        accept_new=accept_new,
-        ask_sudo_password=ask_sudo_password,
-    )
-
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         policy = policy_of(on_failure, serial, max_failed)
         if resume and (check or limit):
             raise UsageError("--resume takes the hosts of the run that broke off, and changes them: not with --limit or --check")
         started = recall(workspace.project, resume, workspace.environment.name) if resume else None
         hosts = workspace.hosts(",".join(started.hosts) if started else limit)
-        roles = started.roles if started else ()
         named = dataclasses.replace(with_hands(workspace, workers, executor), run=resume or workspace.run, journaled=True)
-        done = flow(named, hosts, check=check, policy=policy, listener=listener, roles=roles)
-        return outcome_of(done, check=check)
+        roles = started.roles if started else ()
+        return outcome_of(flow(named, hosts, check=check, policy=policy, listener=listener, roles=roles), check=check)
 
-    run_flow("setup", options, work)
+    run_flow("setup", Options.of(locals()), work)
 
 
 def with_hands(workspace: Workspace, workers: int, executor: str) -> Workspace:

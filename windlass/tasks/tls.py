@@ -51,9 +51,7 @@ def issue(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _served(flow(workspace, chosen(workspace, app), listener=listener))
 
-    run_flow(
-        "tls.issue", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
-    )
+    run_flow("tls.issue", Options.of(locals()), work)
 
 
 @command(app=APP, force="renew what is not yet to be renewed, too; authorities count how often")
@@ -87,9 +85,7 @@ def renew(
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         return _served(flow(workspace, chosen(workspace, app), force=force, listener=listener))
 
-    run_flow(
-        "tls.renew", Options(env=env, json=json, yes=yes, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password), work
-    )
+    run_flow("tls.renew", Options.of(locals()), work)
 
 
 @command(app=APP)
@@ -121,12 +117,7 @@ def status(
         found = flow(workspace, chosen(workspace, app), listener=listener)
         return Outcome(result={"certificates": _grouped(found)}, text=_table(found), error=error_of(found))
 
-    run_flow(
-        "tls.status",
-        Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password),
-        work,
-        changes=False,
-    )
+    run_flow("tls.status", Options.of(locals()), work, changes=False)
 
 
 def _served(served: Served) -> Outcome:

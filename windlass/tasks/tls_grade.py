@@ -55,8 +55,7 @@ def grade(
         found = grades(workspace, chosen(workspace, app), listener=listener)
         return Outcome(result={"listeners": [_plain(each) for each in found]}, text=_text(found), error=error_of(found, at_least))
 
-    options = Options(env=env, json=json, lab=lab, accept_new=accept_new, ask_sudo_password=ask_sudo_password)
-    run_flow("tls.grade", options, work, changes=False)
+    run_flow("tls.grade", Options.of(locals()), work, changes=False)
 
 
 def _text(found: Sequence[Graded]) -> str:

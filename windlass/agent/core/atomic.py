@@ -11,6 +11,7 @@ import tempfile
 import threading
 from typing import BinaryIO, Callable, Iterable, Optional, Tuple
 
+from windlass.agent.core import attributes
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
 
@@ -49,7 +50,7 @@ def write(
 ) -> None:
     """Write a file under a temporary name in the same folder, then fsync, chown, chmod, validate, and rename it into place.
 
-    An empty owner or group is that of the file that is replaced, if there is one.
+    An empty owner or group is that of the file that is replaced, if there is one; its access control list and attributes stay.
     `validate` gets the temporary path and raises if the new content must not be installed; the old file then stays.
     """
     folder = os.path.dirname(path) or "/"
@@ -59,6 +60,7 @@ def write(
         with os.fdopen(descriptor, "wb") as handle:
             _write_out(handle, chunks, temporary)
             os.fchown(handle.fileno(), user_id, group_id)
+            attributes.carry_over(path, handle.fileno(), mode)
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
         if validate:

@@ -7,7 +7,7 @@ import re
 import stat
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from windlass.agent.core import atomic
+from windlass.agent.core import atomic, attributes
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import need_folder, validator
@@ -32,7 +32,7 @@ def edit(arguments: Dict[str, Any], context: Context, change: Change, secret: bo
     if what:
         new = after.encode("utf-8", "surrogateescape")
         diff = "%s: the change is not shown" % path if secret else atomic.text_diff(before, new, path)
-        changes.add(what, lambda: _write(path, new, arguments), diff)
+        changes.add(what + attributes.other_names(path), lambda: _write(path, new, arguments), diff)
         context.expect("path", path)
     return changes.outcome(context.check)
 

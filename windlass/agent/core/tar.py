@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tarfile
 import zlib
-from typing import Iterator, Tuple, Union
+from typing import Iterator, NamedTuple, Optional, Pattern, Tuple, Union
 
 from windlass.agent.core import process
 from windlass.agent.core.outcome import OperationError
@@ -21,19 +21,30 @@ Ids = Tuple[int, int]
 Archive = Union[tarfile.TarFile, ZipArchive]
 
 
-def unpack(source: str, root: str, strip: int, ids: Ids) -> None:
+class Selection(NamedTuple):
+    """What of an archive is wanted: members without their first `strip` folders, by patterns that are searched in what is left."""
+
+    strip: int = 0
+    include: Optional[Pattern[str]] = None
+    exclude: Optional[Pattern[str]] = None
+
+    def takes(self, name: str, is_folder: bool) -> bool:
+        """Of folders only those that nothing is included by name come for themselves; others come with what is in them."""
+        if not name or (self.exclude and self.exclude.search(name)):
+            return False
+        return not self.include or (not is_folder and bool(self.include.search(name)))
+
+
+def unpack(source: str, root: str, wanted: Selection, ids: Ids) -> None:
     """Unpack an archive into an empty directory, its members given to this user and group (-1: whoever runs).
 
-    Leading folders are stripped; members without a name left are skipped. Raises OperationError for a damaged archive and for
-    members that would leave the directory or are devices; the directory is then of no use.
+    Leading folders are stripped; members without a name left are skipped. Raises OperationError for a damaged archive, for
+    members that would leave the directory or are devices, and if nothing is left of it; the directory is then of no use.
     """
     root = os.path.realpath(root)
     try:
         with _opened(source) as archive:
-            for member in archive:
-                name = _stripped(member.name, strip)
-                if name:
-                    _place(archive, member, (root, name, strip), ids)
+            _unpack_members(archive, root, wanted, ids)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise OperationError("unpacking failed: %s" % error) from error
@@ -41,6 +52,20 @@ def unpack(source: str, root: str, strip: int, ids: Ids) -> None:
             "the archive is damaged or of an unknown kind: %s" % error, hint="tar, plain or compressed, and zip are known"
         ) from error
     _check_links(root)
+
+
+def _unpack_members(archive: Archive, root: str, wanted: Selection, ids: Ids) -> None:
+    left_out = False
+    for member in archive:
+        name = _stripped(member.name, wanted.strip)
+        if wanted.takes(name, member.isdir()):
+            _place(archive, member, (root, name, wanted.strip), ids)
+        else:
+            left_out = left_out or bool(_stripped(member.name, 0))
+    if left_out and not os.listdir(root):
+        raise OperationError(
+            "nothing of the archive is left to unpack", hint="look at strip, include and exclude: tar -tf shows names"
+        )
 
 
 @contextlib.contextmanager
@@ -150,6 +175,8 @@ def _hard_link(member: tarfile.TarInfo, path: str, root: str, strip: int) -> Non
     target = os.path.join(root, _stripped(posixpath.normpath(member.linkname), strip))
     if not _inside(os.path.realpath(os.path.dirname(target)), root):
         raise _leaves(member.name)
+    if not os.path.lexists(target):
+        raise OperationError("the archive's member %s is a hard link to %s, which is not unpacked" % (member.name, member.linkname))
     os.link(target, path, follow_symlinks=False)
 
 
