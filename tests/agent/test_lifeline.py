@@ -48,7 +48,7 @@ class Breaking(LocalSession):
             raise ConnectionResetError("reset by peer")
         return super().receive(min(most, left))
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         left = self.most_out * self.number - self.sent
         if len(data) > left:
             super().send(data[: max(0, left)])

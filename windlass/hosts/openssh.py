@@ -7,6 +7,7 @@ checked as strictly as on the other way, and nothing is ever asked of a person i
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -28,6 +29,7 @@ from windlass.hosts.target import Target
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
+ROOM: Final = 1 << 20  # bytes of a pipe: what the kernel lets anybody have
 PARTING: Final = 5.0  # seconds that ssh has for its last words
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
@@ -154,14 +156,15 @@ class Session:
         self._input, self._output, self._errors = (pipe.fileno() for pipe in pipes if pipe is not None)
         for descriptor in (self._input, self._errors):
             os.set_blocking(descriptor, False)
+        _widen(self._input)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
         if not self.received:
             self._waiting += data
         self._write(data)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         view = memoryview(data)
         while view:
             if not select.select([], [self._input], [], self._limit)[1]:
@@ -252,6 +255,12 @@ class Session:
         while time.monotonic() < deadline and select.select([self._errors], [], [], 0.05)[0]:
             if not self._listen():
                 break
+
+
+def _widen(pipe: int) -> None:
+    """Let it hold more than the usual 64 KiB: content then costs us and ssh fewer turns."""
+    with contextlib.suppress(OSError, AttributeError):  # this user has too many of them; a Mac has one size
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM)
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:

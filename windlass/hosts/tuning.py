@@ -12,6 +12,7 @@ from typing import Any
 
 import paramiko
 
+from windlass.hosts.packets import Packets
 from windlass.hosts.session import SILENCE_LIMIT
 
 # One call of OpenSSL encrypts and authenticates; Paramiko's own order begins with a cipher whose checksum is computed apart.
@@ -36,7 +37,7 @@ _count_steadily()
 def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:
     """What SSHClient is to use: the socket set before the first byte, the quick ciphers first."""
     _set_socket(sock)
-    transport = paramiko.Transport(sock, **arguments)
+    transport = paramiko.Transport(sock, packetizer_class=Packets, **arguments)
     options = transport.get_security_options()
     first = [cipher for cipher in FIRST_CIPHERS if cipher in options.ciphers]
     options.ciphers = (*first, *(cipher for cipher in options.ciphers if cipher not in first))
