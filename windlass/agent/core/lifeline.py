@@ -113,8 +113,12 @@ class Lifeline:
         return self._heard - self._told >= HEAR_EVERY
 
     def wait_for_somebody(self) -> None:
-        """Return when a controller is there, or none will come any more."""
+        """Return when a controller is there, or none will come any more.
+
+        Silence is looked at here as well: who was stopped in the middle wakes up before whoever watches has had a look.
+        """
         with self._turn:
+            self._notice_silence()
             while self._away and not self.ended.is_set():
                 self._turn.wait(1.0)
 
@@ -203,14 +207,21 @@ class Lifeline:
             self.end()
 
     def _watch(self) -> None:
-        idle = min(IDLE_LIMIT, self.grace * 2 / 3) or IDLE_LIMIT
-        while not self.ended.wait(min(1.0, idle / 4)):
+        while not self.ended.wait(min(1.0, self._idle() / 4)):
             with self._turn:
-                quiet = time.monotonic() - self._last_heard
-                if quiet > idle and not self._away:
-                    self._lost()
+                quiet = self._notice_silence()
                 if self._away and quiet > self.grace:
                     self.end()
+
+    def _idle(self) -> float:
+        return min(IDLE_LIMIT, self.grace * 2 / 3) or IDLE_LIMIT
+
+    def _notice_silence(self) -> float:
+        """How many seconds nothing was heard; beyond the limit the controller is away."""
+        quiet = time.monotonic() - self._last_heard
+        if quiet > self._idle() and not self._away and not self.ended.is_set():
+            self._lost()
+        return quiet
 
     def _open_door(self) -> None:
         """Where no door can be made, the line lives as long as its connection."""
