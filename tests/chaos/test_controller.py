@@ -39,6 +39,15 @@ def left_of(process: subprocess.Popen[str]) -> list[str]:
     return found
 
 
+def until_told_to_end(hosts: dict[str, TestHost]) -> None:
+    """Until each agent has read something three times: an interrupted controller tells it twice a second, and pings every five."""
+    ask = "cat $(pgrep -f '^[^ ]*python3 .*windlass for' | sed 's,.*,/proc/&/io,') | grep ^rchar"
+    for host in hosts.values():
+        for _time in range(3):
+            before = host.shell(ask)
+            until(lambda host=host, before=before: host.shell(ask) != before)  # type: ignore[misc]
+
+
 @ways
 def test_a_killed_controller_s_run_is_gone_on_with(
     words: tuple[str, ...], hosts: dict[str, TestHost], invoke: Invoke, tmp_path: Path
@@ -74,7 +83,7 @@ def test_ctrl_c_ends_the_step_under_way_and_the_rest_can_be_done_later(
     assert process.stderr
     while "Ctrl-C again" not in process.stderr.readline():
         pass
-    time.sleep(3)  # what a host was told does not show there, and workers hear of it after the person does
+    until_told_to_end(hosts)
     let_go(hosts)
     _output, errors = process.communicate(timeout=120)
 
