@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.agent.debian_python import PLACE
 from tests.support import LocalSession
 from windlass.hosts.channel import Channel
 from windlass.hosts.payload import SPARE_MODULES
 from windlass.hosts.target import Target
+from windlass.lab.folders import cache as lab_cache
 
 OLDEST = (3, 8)
-PLACES = ("/usr/bin/python3", "/usr/local/bin/python3", "~/.pyenv/versions/*/bin/python3", "/opt/python*/bin/python3")
+PLACES = (
+    "/usr/bin/python3",
+    "/usr/local/bin/python3",
+    "~/.pyenv/versions/*/bin/python3",
+    "/opt/python*/bin/python3",
+    f"{lab_cache()}/{PLACE}/usr/bin/python3",
+)
 COMPILED = ("_json", "resource")  # parts in C that come with the standard library, not with the interpreter
 
 
@@ -29,14 +37,19 @@ class Interpreter:
 @cache
 def interpreters() -> tuple[Interpreter, ...]:
     """One of each version that there is."""
-    found = {}
+    found: dict[tuple[int, int], Interpreter] = {}
     for place in PLACES:
         for path in sorted(Path("/").glob(str(Path(place).expanduser())[1:])):
-            asked = "import os, sys; print(*sys.version_info[:2], sys.executable, os.path.dirname(os.__file__))"
-            said = subprocess.run([path, "-I", "-S", "-c", asked], capture_output=True, text=True, check=False).stdout.split()
-            if len(said) == 4 and (version := (int(said[0]), int(said[1]))) >= OLDEST:
-                found.setdefault(version, Interpreter(version, Path(said[2]).resolve(), Path(said[3])))
+            if (each := interpreter_at(path)) and each.version >= OLDEST:
+                found.setdefault(each.version, each)
     return tuple(found[version] for version in sorted(found))
+
+
+def interpreter_at(path: Path) -> Interpreter | None:
+    """What a Python says of itself; None for what is no Python."""
+    asked = "import os, sys; print(*sys.version_info[:2], sys.executable, os.path.dirname(os.__file__))"
+    said = subprocess.run([path, "-I", "-S", "-c", asked], capture_output=True, text=True, check=False).stdout.split()
+    return Interpreter((int(said[0]), int(said[1])), Path(said[2]).resolve(), Path(said[3])) if len(said) == 4 else None
 
 
 def channel_with(interpreter: Interpreter, folder: Path, *, minimal: bool = False) -> Channel:

@@ -33,7 +33,7 @@ class Stuck(LocalSession):
         self.waits = threading.Event()
         self.free = threading.Event()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         if self.full.is_set():
             self.waits.set()
             self.free.wait()
@@ -77,7 +77,7 @@ def test_ctrl_c_ends_what_runs_and_starts_no_host_that_waits_for_a_thread(tmp_pa
             os.kill(os.getpid(), signal.SIGINT)
 
     class Cancelled(LocalSession):
-        def send(self, data: bytes) -> None:
+        def send(self, data: bytes | bytearray) -> None:
             super().send(data)
             if data[4:5] == frames.CANCEL:
                 gate.touch()

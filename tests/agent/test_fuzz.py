@@ -99,7 +99,7 @@ class Said:
         self.sent = self.received = 0
         self._answer = answer
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         self.sent += len(data)
 
     def receive(self, most: int) -> bytes:

@@ -1,7 +1,7 @@
 """The agent under every Python that this machine has, 3.8 and later, with and without the whole standard library.
 
-All cases of operations that need no root run under the oldest, with and without, and the newest without, beside the lab's tests.
-On a machine with one Python that one is tried; the ids say which ran.
+All cases of operations that need no root run beside the lab's tests: under the oldest, with and without, and under the newest that
+Debian has, which is fetched for that, without. Of the others a machine with one Python tries that one; the ids say which ran.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.interpreters import Interpreter, channel_with, interpreters
+from tests.agent.debian_python import NEWEST, newest
+from tests.agent.interpreters import Interpreter, channel_with, interpreter_at, interpreters
 from tests.cases.case import Place, cases, go_through
 from windlass.operations.file import File
 from windlass.operations.wire import Batch
@@ -28,8 +29,18 @@ def _name(each: Interpreter, minimal: bool) -> str:  # noqa: FBT001
     return "{}.{}".format(*each.version) + (" minimal" if minimal else "")
 
 
-@pytest.mark.parametrize(("interpreter", "minimal"), ways())
-def test_the_agent_starts_and_works(interpreter: Interpreter, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
+def known(interpreter: Interpreter | None) -> Interpreter:
+    """This one, or the newest that Debian has."""
+    found = interpreter or interpreter_at(newest())
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "minimal"), [*ways(), pytest.param(None, False, id=f"Debian's {NEWEST}", marks=pytest.mark.lab)]
+)
+def test_the_agent_starts_and_works(interpreter: Interpreter | None, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
+    interpreter = known(interpreter)
     (tmp_path / "python").mkdir()
     path = tmp_path / "file"
     channel = channel_with(interpreter, tmp_path / "python", minimal=minimal)
@@ -46,8 +57,9 @@ def shell(script: str) -> str:
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize(("interpreter", "minimal"), [*ways()[:2], ways()[-1]])
-def test_all_operations(interpreter: Interpreter, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
+@pytest.mark.parametrize(("interpreter", "minimal"), [*ways()[:2], pytest.param(None, True, id=f"Debian's {NEWEST} minimal")])
+def test_all_operations(interpreter: Interpreter | None, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
+    interpreter = known(interpreter)
     (tmp_path / "python").mkdir()
     channel = channel_with(interpreter, tmp_path / "python", minimal=minimal)
     for number, case in enumerate(case for case in cases() if not case.values[0].get("only", "")):

@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ class Breaking(LocalSession):
             raise ConnectionResetError("reset by peer")
         return super().receive(min(most, left))
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         left = self.most_out * self.number - self.sent
         if len(data) > left:
             super().send(data[: max(0, left)])
@@ -135,6 +137,29 @@ def test_an_agent_told_that_its_controller_is_dead_ends_at_once() -> None:
 
     assert process.wait(120) == 0, "of 300 s in which it would wait for its controller"
     channel.close()
+
+
+def test_an_agent_that_was_stopped_for_long_begins_nothing_more_when_it_wakes(tmp_path: Path) -> None:
+    """As a host that was suspended: what was under way has ended meanwhile, and nobody has been heard for longer than one waits."""
+    channel = Channel(dataclasses.replace(HERE, grace_seconds=1.5), opener=LocalSession)
+    process = channel._line._session.process  # type: ignore[attr-defined]
+    first = Run(
+        command=f"echo $PPID > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/agent; until test -e {tmp_path}/go; do sleep 0.01; done"
+    )
+    second = Run(command=f"touch {tmp_path}/second")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(channel.run, Batch((first, second)))
+        while not (tmp_path / "agent").exists():
+            time.sleep(0.01)
+        os.kill(int((tmp_path / "agent").read_text()), signal.SIGSTOP)
+        (tmp_path / "go").touch()
+        time.sleep(1.2)  # longer than it waits for a frame, at least
+        os.kill(int((tmp_path / "agent").read_text()), signal.SIGCONT)
+        with pytest.raises(ConnectionFailed):
+            running.result()
+
+    assert process.wait(120) == 0
+    assert not (tmp_path / "second").exists()
 
 
 def test_a_pipe_gets_what_fits_at_once_and_whoever_else_has_it_may_still_wait_in_it() -> None:

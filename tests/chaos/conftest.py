@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.chaos.controllers import Invoke, controller
 from tests.lab.conftest import TestHost, _silent, lab_hosts
 from windlass import events, lab
 from windlass.hosts import fleet, line
@@ -44,6 +46,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as it is, only shorter."""
     monkeypatch.setattr(line, "SILENCE_LIMIT", 3.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.3)
+
+
+@pytest.fixture
+def invoke(hosts: dict[str, TestHost], tmp_path: Path) -> Invoke:
+    """Begins `setup` of both hosts, each time that it is called."""
+    return controller(hosts, tmp_path)
 
 
 def waiting(host: TestHost, seconds: float) -> Target:
@@ -92,4 +100,15 @@ def lines(host: TestHost, name: str) -> list[str]:
     return host.shell(f"cat /root/chaos/{name} 2>/dev/null || true").split()
 
 
-__all__ = ["Heard", "agents", "lab_hosts", "lines", "until", "waiting"]
+def until_they_wait(hosts: dict[str, TestHost]) -> None:
+    """Until the operation is under way on both that waits to be let go."""
+    until(lambda: all(lines(host, "ran") == ["one", "two"] for host in hosts.values()))
+
+
+def let_go(hosts: dict[str, TestHost]) -> None:
+    """Have both go on."""
+    for host in hosts.values():
+        host.shell("touch /root/chaos/go")
+
+
+__all__ = ["Heard", "agents", "lab_hosts", "let_go", "lines", "until", "until_they_wait", "waiting"]

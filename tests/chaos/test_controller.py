@@ -9,67 +9,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import agents, lines, until
+from tests.chaos.conftest import agents, let_go, lines, until, until_they_wait
+from tests.chaos.controllers import STEPS, Invoke, run_of
 from tests.lab.conftest import TestHost
-from tests.unit.sample_project import REPOSITORY, surroundings, write_project
+from tests.unit.sample_project import REPOSITORY
 from windlass.hosts.channel import Channel
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
 
-STEPS = """\
-from windlass.operations.command import Run
-
-
-def steps(host, settings):
-    return [
-        Run(command="echo one >> /root/chaos/ran"),
-        Run(
-            command="echo two >> /root/chaos/ran; while ! test -e /root/chaos/go; do sleep 0.1; done",
-            creates="/root/chaos/go",
-        ),
-        Run(command="echo three >> /root/chaos/ran"),
-    ]
-"""
-Invoke = Callable[..., "subprocess.Popen[str]"]
 ways = pytest.mark.parametrize("words", [(), ("--workers", "2")], ids=["one process", "two workers"])
-
-
-@pytest.fixture
-def invoke(hosts: dict[str, TestHost], tmp_path: Path) -> Invoke:
-    """`invoke("--resume", run)` begins `setup` of both hosts."""
-    project = write_project(tmp_path)
-    target = hosts["broken"].target
-    entries = "".join(f"  {name}: {{address: {host.target.address}}}\n" for name, host in hosts.items())
-    environment = f"environment: {{user: {target.user}, confirm: false, known_hosts: {target.known_hosts}}}\n"
-    groups = "groups:\n  all: {roles: [greeting]}\n"
-    (project / "inventories/staging/hosts.yml").write_text(f"{environment}hosts:\n{entries}{groups}")
-    (project / "roles/greeting/steps.py").write_text(STEPS)
-    (project / ".ssh").mkdir()
-    (project / ".ssh/config").write_text(f"Host *\n IdentityFile {target.private_key}\n")
-
-    def begin(*words: str, **more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), "setup", "--env", "staging", *words]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        around = surroundings(project) | more
-        return subprocess.Popen(command, cwd=project, env=around, text=True, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
-
-    return begin
-
-
-def until_they_wait(hosts: dict[str, TestHost]) -> None:
-    until(lambda: all(lines(host, "ran") == ["one", "two"] for host in hosts.values()))
-
-
-def let_go(hosts: dict[str, TestHost]) -> None:
-    for host in hosts.values():
-        host.shell("touch /root/chaos/go")
 
 
 def left_of(process: subprocess.Popen[str]) -> list[str]:
@@ -85,9 +39,13 @@ def left_of(process: subprocess.Popen[str]) -> list[str]:
     return found
 
 
-def run_of(tmp_path: Path) -> str:
-    (path,) = (tmp_path / ".windlass/resume").iterdir()
-    return path.stem
+def until_told_to_end(hosts: dict[str, TestHost]) -> None:
+    """Until each agent has read something three times: an interrupted controller tells it twice a second, and pings every five."""
+    ask = "cat $(pgrep -f '^[^ ]*python3 .*windlass for' | sed 's,.*,/proc/&/io,') | grep ^rchar"
+    for host in hosts.values():
+        for _time in range(3):
+            before = host.shell(ask)
+            until(lambda host=host, before=before: host.shell(ask) != before)  # type: ignore[misc]
 
 
 @ways
@@ -125,7 +83,7 @@ def test_ctrl_c_ends_the_step_under_way_and_the_rest_can_be_done_later(
     assert process.stderr
     while "Ctrl-C again" not in process.stderr.readline():
         pass
-    time.sleep(3)  # what a host was told does not show there, and workers hear of it after the person does
+    until_told_to_end(hosts)
     let_go(hosts)
     _output, errors = process.communicate(timeout=120)
 

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from tests.chaos.conftest import Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed, OperationFailed
+from windlass.hosts.channel import open_over_ssh
 from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.session import Session
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile, Operation
@@ -23,8 +26,9 @@ from windlass.values import new_run_id
 pytestmark = pytest.mark.lab
 
 FIRST = Run(command="echo first >> /root/chaos/ran")
-LOOKING = Run(command="echo looking >> /root/chaos/ran; sleep 2; touch /root/chaos/made", creates="/root/chaos/made")
-BLIND = Run(command="echo blind >> /root/chaos/ran; sleep 2")
+GO = "until test -e /root/chaos/go; do sleep 0.05; done"
+LOOKING = Run(command=f"echo looking >> /root/chaos/ran; {GO}; touch /root/chaos/made", creates="/root/chaos/made")
+BLIND = Run(command=f"echo blind >> /root/chaos/ran; {GO}")
 LAST = Run(command="echo last >> /root/chaos/ran")
 KILL = "kill -KILL $(pgrep -f '^[^ ]*python3 .*windlass for' | head -1)"
 
@@ -32,8 +36,9 @@ KILL = "kill -KILL $(pgrep -f '^[^ ]*python3 .*windlass for' | head -1)"
 def run(
     hosts: dict[str, TestHost], deed: Callable[[], object], *operations: Operation, grace: float = 20.0
 ) -> tuple[dict[str, object], Heard]:
-    """The same journaled batch on both hosts; the deed is done while the second operation of one of them runs."""
+    """The same journaled batch on both hosts; the deed is done while the second operation of one of them runs, and waits for go."""
     heard = Heard()
+    hosts["other"].shell("touch /root/chaos/go")
 
     def when_it_runs() -> None:
         until(lambda: len(lines(hosts["broken"], "ran")) == 2)
@@ -49,10 +54,15 @@ def test_an_agent_that_is_killed_is_followed_by_another(hosts: dict[str, TestHos
     """What was finished is not done again; what looks first is; each operation is told once."""
     broken = hosts["broken"]
 
-    outcomes, heard = run(hosts, lambda: broken.shell(KILL), FIRST, LOOKING, LAST)
+    def kill() -> None:
+        broken.shell(KILL)
+        until(lambda: lines(broken, "ran").count("looking") == 2)
+        broken.shell("touch /root/chaos/go")
+
+    outcomes, heard = run(hosts, kill, FIRST, LOOKING, LAST)
 
     assert errors_of(outcomes) == {}
-    assert lines(broken, "ran") in (["first", "looking", "last"], ["first", "looking", "looking", "last"])
+    assert lines(broken, "ran") == ["first", "looking", "looking", "last"]
     assert "its agent is gone; another one goes on with what is not done" in "".join(heard.notes("broken"))
     assert heard.ended("broken") == ["changed"] * 3
 
@@ -61,7 +71,7 @@ def test_a_blind_command_whose_end_nobody_saw_is_not_run_again(hosts: dict[str, 
     """The host fails with what was begun and what to type; nothing after it is done; the other host is through."""
     broken = hosts["broken"]
 
-    outcomes, _heard = run(hosts, lambda: broken.shell(KILL), FIRST, BLIND, LAST)
+    outcomes, _heard = run(hosts, lambda: broken.shell(f"{KILL}; touch /root/chaos/go"), FIRST, BLIND, LAST)
 
     failed = errors_of(outcomes)
     assert list(failed) == ["broken"]
@@ -81,6 +91,7 @@ def test_a_host_that_loses_its_power_goes_on_after_its_boot(
     def pull_the_plug() -> None:
         lab.cut_power(broken.machine)
         lab.boot(laboratory, "broken", say=lambda _line: None)
+        broken.shell("touch /root/chaos/go")
 
     outcomes, heard = run(hosts, pull_the_plug, FIRST, LOOKING, LAST, grace=45.0)
 
@@ -96,6 +107,7 @@ def test_a_frozen_host_fails_alone_and_does_nothing_more_when_it_wakes(hosts: di
         outcomes, _heard = run(hosts, lambda: lab.freeze(broken.machine), FIRST, LOOKING, LAST, grace=6.0)
     finally:
         lab.thaw(broken.machine)
+        broken.shell("touch /root/chaos/go")
 
     failed = errors_of(outcomes)
     assert list(failed) == ["broken"]
@@ -119,19 +131,39 @@ def test_a_hundred_megabytes_of_output_are_no_burden(hosts: dict[str, TestHost],
     assert lines(hosts["broken"], "ran") == ["last"]
 
 
+class Torn:
+    """A session that ends in the middle of a frame, when some was sent: half of it goes out, the deed is done, the rest is lost."""
+
+    def __init__(self, session: Session, deeds: list[Callable[[], object]]) -> None:
+        self._session = session
+        self._deeds = deeds
+
+    def send(self, data: bytes | bytearray) -> None:
+        if self._session.sent > 8 << 20 and self._deeds:
+            half = len(data) // 2
+            self._session.send(data[:half])
+            self._deeds.pop()()
+            data = data[half:]
+        self._session.send(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
 def test_a_torn_file_is_no_half_file(hosts: dict[str, TestHost], impatient: None, tmp_path: Path) -> None:
     """sshd dies while a file is on its way, in the middle of a frame: it is taken up again, and the file arrives whole."""
     broken = hosts["broken"]
     source = tmp_path / "source"
-    source.write_bytes(os.urandom(1 << 20) * 80)
+    source.write_bytes(os.urandom(1 << 20) * 24)
     content = LocalFile.of(source)
     heard = Heard()
-    heard.upon("broken", threading.Thread(target=lambda: broken.shell("kill -KILL $(pgrep -f '^sshd: .*@notty')")).start)
+    deeds: list[Callable[[], object]] = [lambda: broken.shell("kill -KILL $(pgrep -f '^sshd: .*@notty')")]
 
-    with Fleet([waiting(broken, 20.0)], heard) as fleet:
+    with Fleet([waiting(broken, 20.0)], heard, lambda target, command: Torn(open_over_ssh(target, command), deeds)) as fleet:
         outcomes = fleet.run({"broken": Batch((File(path="/root/chaos/file", content=content), LAST))})
 
     assert errors_of(outcomes) == {}
+    assert deeds == []
     assert broken.shell("sha256sum < /root/chaos/file").split()[0] == content.sha256
     assert broken.shell("ls -A /root/chaos").split() == ["file", "ran"]
     assert lines(broken, "ran") == ["last"]

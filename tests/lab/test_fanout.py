@@ -6,22 +6,17 @@ import multiprocessing
 import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.lab.clusters import Protocol, dask_cluster
 from windlass import events, lab
-from windlass.errors import UsageError
 from windlass.flows.commit import confirmer
 from windlass.hosts.crew import Hands, crew_of
-from windlass.hosts.dask_workers import DaskWorkers
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.target import Target
 from windlass.operations.command import Run
@@ -30,7 +25,7 @@ from windlass.values import Command, new_run_id
 
 pytestmark = pytest.mark.lab
 
-MANY = 60
+MANY = 200
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +40,16 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[lab.LabH
 
 
 def target_of(running: lab.Lab, host: lab.LabHost) -> Target:
+    """Whoever has two hundred logins handled by one busy machine has patience."""
     known = Path(running.known_hosts)
     return Target(
-        name=host.name, address=host.address, user=host.user, port=host.port, private_key=running.private_key, known_hosts=known
+        name=host.name,
+        address=host.address,
+        user=host.user,
+        port=host.port,
+        private_key=running.private_key,
+        known_hosts=known,
+        connect_seconds=120.0,
     )
 
 
@@ -141,64 +143,6 @@ class Once:
         return set(re.findall(r"windlass for \S+ pid (\d+)", inside(self.host, f"cat {self.folder}/*")))
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A Dask scheduler with two workers, as processes of this machine."""
-
-    url: str
-    workers: tuple[subprocess.Popen[bytes], ...]
-
-
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[Cluster]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    common = ["--host", "127.0.0.1", "--no-dashboard"]
-    surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-
-    def start(*words: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", *words, *common],
-            cwd=tmp_path,
-            env=surroundings,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    running = [start("distributed.cli.dask_scheduler", "--port", str(port))]
-    try:
-        wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
-        running += [
-            start("distributed.cli.dask_worker", f"tcp://127.0.0.1:{port}", "--no-nanny", "--nthreads", "2") for _ in range(2)
-        ]
-        wait_for(lambda: two_workers(f"dask://127.0.0.1:{port}"))
-        yield Cluster(f"dask://127.0.0.1:{port}", tuple(running[1:]))
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-
-
-def two_workers(url: str) -> None:
-    workers = DaskWorkers(url)
-    try:
-        assert workers.workers == 2
-    finally:
-        workers.close()
-
-
-def wait_for(attempt: Callable[[], None]) -> None:
-    """Try until it does not fail any more, for a minute."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return attempt()
-        except (OSError, AssertionError, UsageError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
 def test_processes_share_the_hosts(machine: tuple[lab.LabHost, tuple[Target, ...]]) -> None:
     host, targets = machine
     once, told = Once(host, targets[:8], "/srv/shared"), Heard()
@@ -240,15 +184,19 @@ def test_ctrl_c_ends_what_worker_processes_are_at_and_begins_nothing_more(
     assert "too-far" not in inside(host, "ls /srv")
 
 
+@pytest.mark.parametrize(("cluster", "count"), [("tls", MANY), ("tcp", 8)])
 def test_a_dask_worker_that_is_killed_is_followed_by_another_and_each_host_is_done_once(
-    machine: tuple[lab.LabHost, tuple[Target, ...]], dask: Cluster
+    machine: tuple[lab.LabHost, tuple[Target, ...]], cluster: Protocol, count: int, tmp_path: Path
 ) -> None:
+    """Over TLS as Dask is configured for it, and over plain TCP within this machine."""
     host, targets = machine
-    once = Once(host, targets, "/srv/dask")
-    told = Heard(dask.workers[0].kill)
-    with crew_of(Hands(executor=dask.url), once.targets, told, confirmer) as crew:
-        outcomes = crew.run(once.batches())
+    once = Once(host, targets[:count], f"/srv/dask-{cluster}")
+    with dask_cluster(tmp_path, cluster) as dask:
+        told = Heard(dask.workers[0].kill)
+        with crew_of(Hands(executor=dask.url), once.targets, told, confirmer) as crew:
+            outcomes = crew.run(once.batches())
 
     assert not errors_of(outcomes)
     assert once.lines() == {target.name: 1 for target in once.targets}
     assert told.ended == set(once.lines())
+    assert told.operations == dict.fromkeys(once.lines(), 1)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
+from windlass.errors import AgentFailed
 from windlass.hosts.channel import Channel
+from windlass.hosts.openssh import command_line
 from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
@@ -96,6 +100,40 @@ def test_a_terminal_that_sudo_insists_on_is_given_to_it(host: TestHost, careful:
     assert said == [["root", "changed"], ["root", "ok"]]
     assert host.shell("sha256sum < /root/bytes").split()[0] == LocalFile.of(odd_bytes(tmp_path)).sha256
     host.shell("rm /root/bytes; for n in $(seq 100); do pgrep -f 'open[p]ty' >/dev/null || exit 0; sleep 0.1; done; exit 1")
+
+
+@pytest.fixture
+def german(host: TestHost) -> Iterator[None]:
+    """Logins speak German, as far as programs can; a locale's language is its name."""
+    host.shell("cp -r /usr/lib/locale/C.utf8 /usr/lib/locale/de_DE.utf8")
+    host.shell("cp /etc/default/locale /root/locale; printf 'LANG=de_DE.UTF-8\\nLANGUAGE=de\\n' > /etc/default/locale")
+    yield
+    host.shell("mv /root/locale /etc/default/locale; rm -r /usr/lib/locale/de_DE.utf8")
+
+
+def in_its_own_words(target: Target) -> str:
+    """What sudo says there to whoever logs in as everybody does."""
+    plain = dataclasses.replace(target, warm_seconds=0)
+    words = [*command_line(plain), f"{target.user}@{target.address}", "sudo -n true"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stderr
+
+
+def test_sudo_is_understood_in_a_language_that_nobody_here_speaks(host: TestHost, careful: Target, german: None) -> None:
+    strict = dataclasses.replace(host.target, user="strict")
+    sudoers(host, "strict ALL=(ALL) NOPASSWD: ALL", "careful ALL=(ALL) ALL", "Defaults:strict requiretty")
+
+    spoken = [in_its_own_words(target) for target in (strict, careful)]
+    got_in = [done(target, Run(command="id -un; printf 'ä' | wc -m")) for target in (strict, careful)]
+    with pytest.raises(AgentFailed, match="does not let careful become root") as without:
+        done(dataclasses.replace(careful, sudo_password=None))
+    with pytest.raises(AgentFailed, match="did not take the password"):
+        done(dataclasses.replace(careful, sudo_password=Secret("a guess")))
+
+    assert "TTY" in spoken[0]
+    assert "Passwort" in spoken[1]
+    assert got_in == [["root\n1"]] * 2
+    assert "--ask-sudo-password" in without.value.hint
+    assert "a password is required" in "".join(without.value.last_lines)
 
 
 def odd_bytes(folder: Path) -> Path:

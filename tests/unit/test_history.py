@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -217,3 +218,33 @@ def test_a_run_that_is_not_known_is_wrong_usage(tmp_path: Path) -> None:
     done = run_tasks(write_project(tmp_path), "history.show", "x")
 
     assert (done.returncode, done.stderr) == (2, "error: run x is not known here\nhint: invoke history lists them\n")
+
+
+def test_a_run_is_as_new_as_its_beginning_whatever_the_clock_said_then(tmp_path: Path) -> None:
+    """A clock that was ahead of its time for one run, and behind for another."""
+    history = History(tmp_path)
+
+    def written(run: str, **more: Any) -> None:
+        history.write(RunRow(run=run, task="setup", environment="staging", **more), [])
+
+    for name in ("20360101T000000-aaaaaa", "20260101T000000-bbbbbb", "19700101T000000-cccccc"):
+        written(name, began=2e9)
+    written("20360101T000000-aaaaaa", began=2e9, status="done")
+
+    assert [run.run[:4] for run, _hosts in history.runs()] == ["1970", "2026", "2036"]
+    assert history.find("")[0].startswith("1970")
+    assert sorted(history.forget(before=1.0, keep=2)) == ["19700101T000000-cccccc", "20260101T000000-bbbbbb"]
+
+
+def test_a_run_that_began_before_its_time_is_still_told_of_when_the_clock_is_right(tmp_path: Path) -> None:
+    record = Record(tmp_path, RunRow(run="19700101T000000-cccccc", task="setup", environment="staging"))
+    record._run = dataclasses.replace(record._run, began=0.0)
+    for number in range(30):
+        recorded(tmp_path, f"20260101T0000{number:02}-aaaaaa")
+    for event in STORY:
+        record(event)
+
+    record.end(5.0, "failed", 1, FAILED)
+
+    assert History(tmp_path).runs()[0][0].status == "failed"
+    assert (tmp_path / "runs/19700101T000000-cccccc/events.jsonl").exists()

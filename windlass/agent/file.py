@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from windlass.agent.core import atomic, attributes, delta, process
 from windlass.agent.core.context import Context
+from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 
@@ -102,7 +103,7 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
     return write
 
 
-def received(content: Dict[str, Any], context: Context, old: str = "") -> Iterator[bytes]:
+def received(content: Dict[str, Any], context: Context, old: str = "") -> Iterator[Bytes]:
     """The offered content, checked against its checksum at the end. Of a large one only what the `old` file lacks travels."""
     digest = hashlib.sha256()
     for chunk in _arriving(content, context, old):
@@ -112,7 +113,7 @@ def received(content: Dict[str, Any], context: Context, old: str = "") -> Iterat
         raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
 
 
-def _arriving(content: Dict[str, Any], context: Context, old: str) -> Iterator[bytes]:
+def _arriving(content: Dict[str, Any], context: Context, old: str) -> Iterator[Bytes]:
     if int(content["size"]) < delta.WORTHWHILE or not delta.is_worthwhile(old):
         return context.fetch(content["sha256"])
     return delta.put_together(old, context.fetch(content["sha256"], delta=delta.signature(old)))

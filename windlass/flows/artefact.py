@@ -56,7 +56,7 @@ def obtain(environment: Environment, application: Application, source: Source, *
     built = _build(application, source, channel, runtime.recipe(environment, application, builder))
     content = _bring(channel, built, path)
     record.write_text(json.dumps({"sha256": content.sha256, "size": content.size, "commit": source.commit}), encoding="utf-8")
-    _forget_old(folder)
+    _forget_old(folder, path)
     return Artefact(source, content, built=True, cached_dependencies=built["cached"], seconds=built["seconds"])
 
 
@@ -100,8 +100,9 @@ def _bring(channel: Channel, built: Mapping[str, Any], path: Path) -> LocalFile:
     return LocalFile(path, built["sha256"], built["size"])
 
 
-def _forget_old(folder: Path) -> None:
-    kept = sorted(folder.glob("*.tar.zst"), key=lambda path: path.stat().st_mtime)
-    for path in kept[:-KEPT]:
+def _forget_old(folder: Path, newest: Path) -> None:
+    """`newest` stays, also where the clock has gone back and the others seem newer."""
+    others = sorted((path for path in folder.glob("*.tar.zst") if path != newest), key=lambda path: path.stat().st_mtime)
+    for path in others[: -KEPT + 1]:
         path.unlink()
         path.with_name(path.name.removesuffix(".tar.zst") + ".json").unlink(missing_ok=True)

@@ -106,6 +106,8 @@ def setup(
         for first in rounds(names, policy)[:1]:
             crew.call(first)  # logging in takes as long as working out what is wanted
         batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
+        for operation in {id(each): each for batch in batches.values() for each in batch.operations}.values():
+            operation.get_ready()
         if workspace.journaled and not check:
             batches = {name: dataclasses.replace(batch, journal=f"{workspace.run}.{name}") for name, batch in batches.items()}
             remember(workspace.project, Started(workspace.run, workspace.environment.name, names, tuple(roles)))

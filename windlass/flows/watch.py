@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def watched(
     What `work` gives or raises is what this gives or raises: a message that does not arrive is told as a warning. `wrong`
     says what failed of work that came to something nevertheless.
     """
-    watch = _Watch(workspace, entry, what, listener, datetime.now(UTC))
+    watch = _Watch(workspace, entry, what, listener, datetime.now(UTC), time.monotonic())
     watch.begins()
     try:
         with _ended_by_signal():
@@ -76,6 +77,7 @@ class _Watch:
     what: What
     listener: events.Listener
     started: datetime
+    began: float  # by the clock that does not jump
 
     def begins(self) -> None:
         self._note(Attempt(started=self.started, failing=self._failing()))
@@ -85,7 +87,7 @@ class _Watch:
         now, failing = datetime.now(UTC), self._failing()
         self._note(Attempt(started=self.started, ended=now))
         notice = self._notice("recovered", now, failing) if failing else None
-        body = f"{self._subject()}: done in {human_seconds((now - self.started).total_seconds())}"
+        body = f"{self._subject()}: done in {human_seconds(time.monotonic() - self.began)}"
         others = self._other_stores_that_fail()
         self._send(notice, "fail" if others else "", "\n".join([body, *others]))
 

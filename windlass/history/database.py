@@ -18,6 +18,7 @@ VERSION: Final = 1
 NAME: Final = "history.sqlite"
 PATIENCE: Final = 10.0  # seconds that one run waits for another to have written
 SLOWEST: Final = 5  # operations of each host that are kept for having taken long, besides those that changed something or failed
+_ORDER: Final = "rowid DESC"  # the one that began last first: names tell the time, which may have gone back
 _BROKEN: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TABLES: Final = """
 CREATE TABLE runs (run TEXT PRIMARY KEY, task TEXT, environment TEXT, command TEXT, operator TEXT, checked INTEGER, began REAL,
@@ -100,8 +101,8 @@ class History:
         """Enter a run, or what is known of it by now."""
 
         def work(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM runs WHERE run = ?", (run.run,))
-            _insert(database, "runs", {field.name: getattr(run, field.name) for field in fields(run)})
+            database.execute("DELETE FROM hosts WHERE run = ?", (run.run,))
+            _enter(database, run)
             for host in hosts:
                 _insert_host(database, run.run, host)
 
@@ -114,7 +115,7 @@ class History:
         """
 
         def work(database: sqlite3.Connection) -> list[str]:
-            newest = "SELECT run FROM runs ORDER BY run DESC LIMIT ?"
+            newest = f"SELECT run FROM runs ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - no input
             old = f"(began < ? AND run NOT IN ({newest}))"
             database.execute(f"DELETE FROM runs WHERE {old} OR run NOT IN ({newest})", (before, spare, keep))  # noqa: S608 - no input
             return [run for (run,) in database.execute("SELECT run FROM runs")]
@@ -125,7 +126,7 @@ class History:
         """The newest runs, the newest first, each with its hosts."""
         wanted = "(? = '' OR environment = ?) AND (? = '' OR task = ?)"
         on_host = "(? = '' OR run IN (SELECT run FROM hosts WHERE host = ?))"
-        statement = f"SELECT * FROM runs WHERE {wanted} AND {on_host} ORDER BY run DESC LIMIT ?"  # noqa: S608 - no input
+        statement = f"SELECT * FROM runs WHERE {wanted} AND {on_host} ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - no input
 
         def work(database: sqlite3.Connection) -> list[tuple[RunRow, list[HostRow]]]:
             rows = database.execute(statement, (environment, environment, task, task, host, host, last)).fetchall()
@@ -135,7 +136,7 @@ class History:
 
     def find(self, name: str) -> list[str]:
         """The ids of the runs that begin like this, the newest first."""
-        statement = "SELECT run FROM runs WHERE substr(run, 1, length(?)) = ? ORDER BY run DESC"
+        statement = f"SELECT run FROM runs WHERE substr(run, 1, length(?)) = ? ORDER BY {_ORDER}"  # noqa: S608 - no input
         return self._with(lambda database: [row["run"] for row in database.execute(statement, (name, name))])
 
     def show(self, run: str) -> tuple[RunRow, list[HostRow], list[OperationRow]]:
@@ -213,9 +214,16 @@ def _prepare(database: sqlite3.Connection) -> None:
         database.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _insert(database: sqlite3.Connection, table: str, row: dict[str, object]) -> None:
+def _enter(database: sqlite3.Connection, run: RunRow) -> None:
+    """A run keeps the place that it was given when it began."""
+    row = {field.name: getattr(run, field.name) for field in fields(run)}
+    changes = ", ".join(f"{name} = excluded.{name}" for name in row)
+    _insert(database, "runs", row, f" ON CONFLICT (run) DO UPDATE SET {changes}")
+
+
+def _insert(database: sqlite3.Connection, table: str, row: dict[str, object], otherwise: str = "") -> None:
     places = ", ".join("?" for _name in row)
-    database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))  # noqa: S608 - names of ours
+    database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places}){otherwise}", tuple(row.values()))  # noqa: S608 - names of ours
 
 
 def _insert_host(database: sqlite3.Connection, run: str, host: HostBooks) -> None:

@@ -23,6 +23,7 @@ from fabric.connection import derive_shorthand
 from windlass.errors import ConnectionFailed
 from windlass.hosts import tuning
 from windlass.hosts.known_hosts import host_keys
+from windlass.hosts.packets import send_content
 from windlass.hosts.retrying import DROPPED, persistently, turnstile
 from windlass.hosts.session import SILENCE_LIMIT, START_LIMIT
 from windlass.hosts.target import Target
@@ -209,12 +210,12 @@ class Session:
         self.sent = 0
         self.received = 0
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the connection is gone."""
         view = memoryview(data)
         while view:
             with _as_os_error():
-                count = self._channel.send(view)  # type: ignore[arg-type]  # any buffer will do
+                count = send_content(self._channel, view)
             if count == 0:
                 raise OSError("the channel is closed")
             self.sent += count

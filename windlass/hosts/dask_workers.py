@@ -29,11 +29,12 @@ TLS_HINT = (
 
 def scheduler_address(url: str) -> str:
     """Dask's address for `dask://host:port`. Shards hold secrets, so that anything but this machine is asked with TLS;
-    `dask+tcp://` says that the network is trusted. Raises UsageError."""
+    `dask+tcp://` says that the network is trusted, `tls://`, as Dask itself writes it, that there is TLS here as well.
+    Raises UsageError."""
     parts = urlsplit(url)
-    if parts.scheme not in ("dask", "dask+tcp") or not parts.hostname or not parts.port:
-        raise UsageError(f"--executor {url}: an executor is written dask://scheduler:8786")
-    plain = parts.scheme == "dask+tcp" or _is_here(parts.hostname)
+    if parts.scheme not in ("dask", "dask+tcp", "tls") or not parts.hostname or not parts.port:
+        raise UsageError(f"--executor {url}: an executor is written dask://scheduler:8786, or tls://scheduler:8786")
+    plain = parts.scheme == "dask+tcp" or (parts.scheme == "dask" and _is_here(parts.hostname))
     return f"{'tcp' if plain else 'tls'}://{parts.hostname}:{parts.port}"
 
 

@@ -21,7 +21,7 @@ from windlass.values import counted
 
 MOST_HOSTS = 200  # of one shard
 MOST_TRIES = 3  # workers that may die of one shard
-STRAGGLING = 15.0  # seconds that what a worker told may arrive after its last word
+STRAGGLING = 60.0  # seconds that what a worker told may arrive after its last word
 
 
 class Workforce(Protocol):

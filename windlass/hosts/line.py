@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
 
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
-HEAR_EVERY: Final = 256 * 1024  # bytes after which the agent is told what was heard
+HEAR_EVERY: Final = 1024 * 1024  # bytes after which the agent is told what was heard
 FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each further one waits twice as long
 AGENT_GONE: Final = "its agent is gone"
 
@@ -48,7 +49,7 @@ class Line:
         self._held = False
         self._torn = ""  # why the connection is no good any more
         self._advice = ""  # against what stood in the way back
-        self._kept = bytearray()
+        self._kept: deque[bytes | bytearray] = deque()
         self._kept_from = 0
         self._heard = self._told = 0
         self._last_heard = time.monotonic()
@@ -56,7 +57,7 @@ class Line:
         starting = Starting(target, opener)
         self._session: Session = starting.session
         try:
-            self._buffer = self._finished(starting)
+            self._buffer = bytearray(self._finished(starting))
             self.facts = self._hello()
         except BaseException:
             self.hang_up()
@@ -84,13 +85,13 @@ class Line:
         """While held, a lost connection is the end of the line: somebody has to come in anew."""
         self._held = held
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes | bytearray) -> None:
         """Raises ConnectionFailed when the line is over; a connection that dies is noticed by whoever reads."""
         with self._sending:
             if self._over:
                 raise lost(self.target, self._over)
             if self._door:
-                self._kept += frame
+                self._kept.append(frame)
             if not self._torn:
                 self._write(frame)
 
@@ -170,13 +171,16 @@ class Line:
 
     def _forget(self, heard: int) -> None:
         with self._sending:
-            if self._kept_from < heard <= self._kept_from + len(self._kept):
-                del self._kept[: heard - self._kept_from]
-                self._kept_from = heard
+            while self._kept and self._kept_from < heard:
+                first = self._kept.popleft()
+                taken = min(heard - self._kept_from, len(first))
+                self._kept_from += taken
+                if taken < len(first):  # several frames were sent as one, and not all of them were heard
+                    self._kept.appendleft(first[taken:])
 
     def _write(self, data: bytes | bytearray) -> None:
         try:
-            self._session.send(bytes(data))
+            self._session.send(data)
         except (OSError, EOFError) as error:
             if not self._door:
                 raise lost(self.target, error) from error
@@ -185,7 +189,8 @@ class Line:
     def _read_exactly(self, length: int) -> bytes:
         while len(self._buffer) < length:
             self._buffer += self._receive()
-        data, self._buffer = self._buffer[:length], self._buffer[length:]
+        data = bytes(memoryview(self._buffer)[:length])
+        del self._buffer[:length]
         return data
 
     def _receive(self) -> bytes:
@@ -231,7 +236,7 @@ class Line:
             starting = Starting(anew, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
-            self._buffer = self._finished(starting).removeprefix(relay.READY)
+            self._buffer = bytearray(self._finished(starting).removeprefix(relay.READY))
             self._shake_hands()
         except HostError as error:
             why, self._advice = error.message, error.hint if isinstance(error, AgentFailed) else ""
@@ -255,7 +260,8 @@ class Line:
             raise ConnectionFailed(AGENT_GONE, host=self.target.name)
         self._forget(theirs["heard"])
         self._told = self._heard
-        self._session.send(bytes(self._kept))
+        for frame in self._kept:
+            self._session.send(frame)
 
     def _given_up(self, why: ConnectionFailed, said: str) -> ConnectionFailed:
         kind = AgentGone if said == AGENT_GONE else ConnectionFailed

@@ -7,6 +7,7 @@ checked as strictly as on the other way, and nothing is ever asked of a person i
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -22,11 +23,13 @@ from typing import Final
 from windlass.errors import ConnectionFailed
 from windlass.hosts.retrying import DROPPED, TRIES, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
+from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
 
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
+ROOM: Final = 1 << 20  # bytes of a pipe: what the kernel lets anybody have
 PARTING: Final = 5.0  # seconds that ssh has for its last words
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
@@ -87,9 +90,17 @@ def _sharing(target: Target) -> dict[str, str]:
     """Where the master of this very target listens; another user, port, key or way to it is another master."""
     if target.warm_seconds <= 0:
         return {"ControlMaster": "no", "ControlPath": "none"}
+    return {"ControlMaster": "auto", "ControlPath": f'"{_socket(target)}"', "ControlPersist": str(round(target.warm_seconds))}
+
+
+def _socket(target: Target) -> Path:
     known_by = repr((target.address, target.user, target.port, target.private_key, target.known_hosts, target.jump))
-    socket = sockets_folder() / hashlib.sha256(known_by.encode()).hexdigest()[:20]
-    return {"ControlMaster": "auto", "ControlPath": f'"{socket}"', "ControlPersist": str(round(target.warm_seconds))}
+    return sockets_folder() / hashlib.sha256(known_by.encode()).hexdigest()[:20]
+
+
+def _is_warm(target: Target) -> bool:
+    """Whether an earlier run has left a connection: then nobody logs in."""
+    return target.warm_seconds > 0 and _socket(target).exists()
 
 
 def sockets_folder() -> Path:
@@ -118,9 +129,9 @@ class Session:
         self._complaints = b""  # what nobody has asked for yet
         self._deadline = time.monotonic() + target.connect_seconds
         self._tries = 1
-        self._place = turnstile(target.jump.address, target.jump.port) if target.jump else None
-        if self._place:
-            self._place.acquire()
+        self._places = contextlib.ExitStack()  # at the doors of the jump hosts
+        for place in () if _is_warm(target) else sorted(set(jumps(target))):  # in one order, or two would wait for each other
+            self._places.enter_context(turnstile(*place))
         try:
             self._start()
         except ConnectionFailed:
@@ -145,14 +156,15 @@ class Session:
         self._input, self._output, self._errors = (pipe.fileno() for pipe in pipes if pipe is not None)
         for descriptor in (self._input, self._errors):
             os.set_blocking(descriptor, False)
+        _widen(self._input)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
         if not self.received:
             self._waiting += data
         self._write(data)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         view = memoryview(data)
         while view:
             if not select.select([], [self._input], [], self._limit)[1]:
@@ -210,10 +222,8 @@ class Session:
         threading.Thread(target=_reap, args=(self._process,), name="ssh ends", daemon=True).start()
 
     def _leave_place(self) -> None:
-        """Somebody else may log in at the jump host now."""
-        place, self._place = self._place, None
-        if place:
-            place.release()
+        """Somebody else may log in at the jump hosts now."""
+        self._places.close()
 
     def _comes_again(self) -> bool:
         """Where sshd had too many at its door, start ssh anew after a pause, with what it was sent. Whether it was."""
@@ -245,6 +255,12 @@ class Session:
         while time.monotonic() < deadline and select.select([self._errors], [], [], 0.05)[0]:
             if not self._listen():
                 break
+
+
+def _widen(pipe: int) -> None:
+    """Let it hold more than the usual 64 KiB: content then costs us and ssh fewer turns."""
+    with contextlib.suppress(OSError, AttributeError):  # this user has too many of them; a Mac has one size
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM)
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:

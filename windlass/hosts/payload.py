@@ -144,10 +144,12 @@ def start_command(*, sudo: str, tag: str, words: Sequence[str] = (), terminal: b
     words  how many seconds the agent waits for a controller that it lost, and which process that is; or `attach`
     terminal   give sudo a terminal of its own
     """
+    # Whatever language the host speaks, sudo's refusals are told in the one that is understood here, and file names are UTF-8.
+    plain = "LC_ALL=C; export LC_ALL; "
     first = f'"$p" -I -S -c {_quoted(_TERMINAL)} {sudo}' if terminal else sudo
     last = f"-I -S -u -c {_quoted(_STUB)} {shlex.join((tag, *words))}"
     script = (
-        "for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
+        f"{plain}for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
         f'if command -v "$p" >/dev/null 2>&1; then exec {first} "$p" {last}; fi; done; '
         "echo WINDLASS NO-PYTHON; exit 127"
     )

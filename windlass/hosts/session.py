@@ -18,7 +18,7 @@ class Session(Protocol):
     sent: int
     received: int
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the line is dead."""
 
     def receive(self, most: int) -> bytes:

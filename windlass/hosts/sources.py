@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -19,32 +20,54 @@ AGAIN = "it was there a moment ago; run the same again"
 class Source(Protocol):
     """Something to be read from its beginning to its end, once."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Put the next bytes there, as many as there are and fit, and say how many; none at the end."""
 
     def close(self) -> None: ...
 
 
-class Gathered:
-    """Pieces of any length, read in equal ones."""
+class Whole:
+    """A file from its beginning to its end."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = bytearray()
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _readable(path):
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
-    def read(self, size: int) -> bytes:
-        while len(self._rest) < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            self._rest += piece
-        taken = bytes(self._rest[:size])
-        del self._rest[:size]
-        return taken
+    def readinto(self, buffer: memoryview) -> int:
+        with _readable(self._path):
+            return os.readv(self._descriptor, [buffer])
 
     def close(self) -> None:
-        close: Callable[[], None] | None = getattr(self._pieces, "close", None)
-        if close:
-            close()
+        os.close(self._descriptor)
+
+
+class Gathered:
+    """Pieces of any length, one after the other."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = filter(None, pieces)
+        self._close: Callable[[], None] = getattr(pieces, "close", _nothing)
+        self._rest = memoryview(b"")
+
+    def readinto(self, buffer: memoryview) -> int:
+        filled = 0
+        while filled < len(buffer):
+            self._rest = self._rest or memoryview(next(self._pieces, b""))
+            piece = self._rest[: len(buffer) - filled]
+            if not piece:
+                break
+            buffer[filled : filled + len(piece)] = piece
+            self._rest = self._rest[len(piece) :]
+            filled += len(piece)
+        return filled
+
+    def close(self) -> None:
+        self._close()
+
+
+def _nothing() -> None:
+    """What has no end of its own needs none."""
 
 
 def source(content: Path | LocalTree, wish: Mapping[str, Any]) -> Source:
@@ -53,22 +76,20 @@ def source(content: Path | LocalTree, wish: Mapping[str, Any]) -> Source:
         return _of_tree(content, wish)
     if "delta" in wish:
         return Gathered(_changed(content, wish["delta"]))
-    return opened(content)
+    return Whole(content)
 
 
-def opened(path: Path) -> Source:
+@contextlib.contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
     try:
-        return path.open("rb")
+        yield
     except OSError as error:
         raise OperationFailed(f"{path} cannot be sent: {error.strerror}", tried=f"send {path}", hint=AGAIN) from error
 
 
 def _changed(path: Path, described: Mapping[str, Any]) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as handle:
-            yield from delta.instructions(handle, described)
-    except OSError as error:
-        raise OperationFailed(f"{path} cannot be sent: {error.strerror}", tried=f"send {path}", hint=AGAIN) from error
+    with _readable(path), path.open("rb") as handle:
+        yield from delta.instructions(handle, described)
 
 
 def _of_tree(tree: LocalTree, wish: Mapping[str, Any]) -> Source:
@@ -77,29 +98,31 @@ def _of_tree(tree: LocalTree, wish: Mapping[str, Any]) -> Source:
         wanted = [entry for first, end in wish["want"] for entry in tree.entries[first:end] if entry.kind == "f"]
     except (KeyError, TypeError, ValueError) as error:
         raise frames.BrokenFrame("it asks for files of a tree, and not which") from error
+    root = os.fspath(tree.root)
     if "delta" in wish and wanted:
-        return Gathered(_changed(_local(tree, wanted[0]), wish["delta"]))
-    pieces = (piece for entry in wanted for piece in _content(_local(tree, entry), entry.size))
+        return Gathered(_changed(Path(_local(root, wanted[0])), wish["delta"]))
+    pieces = (piece for entry in wanted for piece in _content(_local(root, entry), entry.size))
     return Gathered(_squeezed(pieces) if wish.get("squeeze") else pieces)
 
 
-def _local(tree: LocalTree, entry: TreeEntry) -> Path:
-    return tree.root / os.fsdecode(entry.path.encode("utf-8", "surrogateescape"))
+def _local(root: str, entry: TreeEntry) -> str:
+    return f"{root}/{os.fsdecode(entry.path.encode('utf-8', 'surrogateescape'))}"
 
 
-def _content(path: Path, size: int) -> Iterator[bytes]:
+def _content(path: str, size: int) -> Iterator[bytes]:
     """Exactly so many bytes: where each file begins in the stream is known by their sizes alone."""
-    handle = opened(path)
+    left = size
+    with _readable(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # without Python's own files: there are thousands
     try:
-        left = size
         while left:
-            piece = handle.read(min(left, frames.LARGE_CHUNK))
+            piece = os.read(descriptor, min(left, frames.LARGE_CHUNK))
             if not piece:
                 raise OperationFailed(f"{path} became shorter while it was sent", tried=f"send {path}", hint="run the same again")
             left -= len(piece)
             yield piece
     finally:
-        handle.close()
+        os.close(descriptor)
 
 
 def _squeezed(pieces: Iterator[bytes]) -> Iterator[bytes]:

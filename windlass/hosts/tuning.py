@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import paramiko
 
+from windlass.hosts.packets import Packets
 from windlass.hosts.session import SILENCE_LIMIT
 
 # One call of OpenSSL encrypts and authenticates; Paramiko's own order begins with a cipher whose checksum is computed apart.
@@ -19,10 +22,22 @@ REKEY_BYTES = 1 << 34  # new keys after 16 GiB instead of 0.5: AES may have 64 G
 REKEY_PACKETS = 1 << 31  # and before the packets' numbers begin anew
 
 
+def _count_steadily() -> None:
+    """Paramiko counts its limits by the time of day: a clock that went back would make it wait for years, one that went on would
+    end every wait at once. It is given the clock that does not jump."""
+    steady = ModuleType("time")
+    vars(steady).update(vars(time), time=time.monotonic)
+    for module in (paramiko.auth_handler, paramiko.buffered_pipe, paramiko.channel, paramiko.packet, paramiko.transport):
+        vars(module)["time"] = steady
+
+
+_count_steadily()
+
+
 def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:
     """What SSHClient is to use: the socket set before the first byte, the quick ciphers first."""
     _set_socket(sock)
-    transport = paramiko.Transport(sock, **arguments)
+    transport = paramiko.Transport(sock, packetizer_class=Packets, **arguments)
     options = transport.get_security_options()
     first = [cipher for cipher in FIRST_CIPHERS if cipher in options.ciphers]
     options.ciphers = (*first, *(cipher for cipher in options.ciphers if cipher not in first))

@@ -18,7 +18,7 @@ class Uploads:
     Leaving it closes the files that a host did not want to the end.
     """
 
-    def __init__(self, files: Mapping[str, Path | LocalTree], send: Callable[[bytes], None]) -> None:
+    def __init__(self, files: Mapping[str, Path | LocalTree], send: Callable[[bytes | bytearray], None]) -> None:
         self._files = files
         self._send = send
         self._open: dict[int, Source] = {}
@@ -49,10 +49,11 @@ class Uploads:
     def _pump(self, stream: int) -> None:
         handle = self._open.get(stream)
         while handle is not None and self._credit[stream] > 0:
-            chunk = handle.read(min(frames.LARGE_CHUNK, self._credit[stream]))
-            self._send(frames.encode_data(stream, chunk))
-            self._credit[stream] -= len(chunk)
-            if not chunk:
+            frame = frames.data_frame(stream, min(frames.LARGE_CHUNK, self._credit[stream]), handle.readinto)
+            self._send(frame)
+            count = len(frame) - frames.DATA_HEADER
+            self._credit[stream] -= count
+            if not count:
                 handle.close()
                 del self._open[stream], self._credit[stream]
                 return

@@ -26,6 +26,18 @@ CONFIGURATION = {
     }
 }
 QUARTER = 90 * 86400
+# What Python 3.13 and later miss in an authority that does not say it.
+_MAY_SIGN = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 # Debian 12's Pebble gives certificates of five years and says nothing of renewals (ARI). That of Debian 13 runs here as well.
 START = """
 mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list.d | head -n 1)
@@ -61,8 +73,12 @@ def _signed(subject: str, key: ec.EllipticCurvePrivateKey, by: ec.EllipticCurveP
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=dns is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
     )
-    if dns:
+    if dns is None:
+        builder = builder.add_extension(_MAY_SIGN, critical=True)
+    else:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(dns), x509.DNSName("localhost")]), critical=False)
     return builder.sign(by, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 

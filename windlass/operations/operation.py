@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import re
 from collections.abc import Mapping
@@ -21,9 +22,15 @@ class LocalFile:
 
     @classmethod
     def of(cls, path: Path) -> LocalFile:
-        """Describe a file that is there now, reading it once for its checksum."""
-        with path.open("rb") as handle:
-            return cls(path, hashlib.file_digest(handle, "sha256").hexdigest(), path.stat().st_size)
+        """Describe a file that is there now. It is read once for its checksum, however many hosts get it, as long as it stays."""
+        is_now = path.stat()
+        return cls(path, _checksum(path, (is_now.st_ino, is_now.st_size, is_now.st_mtime_ns, is_now.st_ctime_ns)), is_now.st_size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _checksum(path: Path, _version: tuple[int, ...]) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,9 @@ class Operation:
     def kind(cls) -> str:
         """`family.function`: the module and the function of the agent that do this operation."""
         return f"{cls.family}.{_snake(cls.__name__)}"
+
+    def get_ready(self) -> None:
+        """Do now what takes long and is the same for many hosts. Raises InventoryError for what can be seen to be wrong."""
 
     def title(self) -> str:
         """What it is, in a few words, for the screen."""

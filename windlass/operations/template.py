@@ -13,6 +13,9 @@ from windlass.values import Command, Secret
 
 if TYPE_CHECKING:
     from jinja2 import Environment, TemplateError
+    from jinja2 import Template as JinjaTemplate
+
+MOST_TEXTS = 512  # templates that are kept as they were understood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,15 @@ class Template(Operation):
     def title(self) -> str:
         return f"file {self.path} from template {self.name or 'text'}"
 
+    def get_ready(self) -> None:
+        """Understand the text. Raises InventoryError with its name and line if it is none."""
+        from jinja2 import TemplateError  # noqa: PLC0415 - loaded when a template is rendered, not to print a list of tasks
+
+        try:
+            _compiled(self.source)
+        except TemplateError as error:
+            self._refuse(error)
+
     def content(self) -> str | Secret:
         """The rendered text. Raises InventoryError with the template's name and line if it cannot be rendered."""
         text = self._render()
@@ -69,18 +81,21 @@ class Template(Operation):
         from jinja2 import TemplateError  # noqa: PLC0415 - loaded when a template is rendered, not to print a list of tasks
 
         try:
-            return _environment().from_string(self.source).render(_revealed(self.values))
+            return _compiled(self.source).render(_revealed(self.values))
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
             self._refuse(error)
 
     def _used_secrets(self) -> tuple[Secret, ...]:
-        from jinja2 import TemplateError, meta  # noqa: PLC0415
+        from jinja2 import TemplateError  # noqa: PLC0415
 
+        held = {key: found for key, value in self.values.items() if (found := _secrets(value))}
+        if not held:
+            return ()
         try:
-            used = meta.find_undeclared_variables(_environment().parse(self.source))
+            used = _used_names(self.source)
         except TemplateError as error:
             self._refuse(error)
-        return tuple(secret for key in sorted(used & set(self.values)) for secret in _secrets(self.values[key]))
+        return tuple(secret for key in sorted(used & set(held)) for secret in held[key])
 
     def _refuse(self, error: TemplateError | Exception) -> Never:
         line = getattr(error, "lineno", None) or _line_of(error)
@@ -103,6 +118,20 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701
     )
+
+
+@functools.lru_cache(maxsize=MOST_TEXTS)
+def _compiled(source: str) -> JinjaTemplate:
+    """A template's text is understood once, however many hosts it is rendered for: that takes ten times as long as rendering it."""
+    return _environment().from_string(source)
+
+
+@functools.lru_cache(maxsize=MOST_TEXTS)
+def _used_names(source: str) -> frozenset[str]:
+    """What a template's text asks its values for."""
+    from jinja2 import meta  # noqa: PLC0415
+
+    return frozenset(meta.find_undeclared_variables(_environment().parse(source)))
 
 
 def _revealed(value: object) -> Any:

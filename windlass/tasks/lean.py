@@ -3,7 +3,8 @@
 Invoke loads `unittest.mock` (with asyncio and ssl behind it) for a class that only its users' tests need, and its copy of a YAML
 reader for configuration files that most people do not have. Both are loaded here when they are first used. Pydantic looks through
 all installed packages for plugins of its own, and Windlass has none; Paramiko asks for its own version, and all of `email` is
-loaded to read it.
+loaded to read it. Pydantic's core describes its schemas with ninety TypedDicts whose thousand fields Python compiles one by one,
+for type checkers that read them elsewhere: they are plain classes here.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 INFO = ".dist-info"
+CORE_SCHEMA = "pydantic_core.core_schema"
 ROOMY = 50_000  # objects until Python looks for garbage: what a start makes stays anyway
 
 
@@ -39,6 +43,41 @@ class _Metadata(_Later):
         return found
 
 
+class _Described:
+    """Stands for a TypedDict: called, it makes a dict."""
+
+    def __new__(cls, **items: Any) -> dict[str, Any]:  # type: ignore[misc]  # as TypedDict does
+        return items
+
+    def __init_subclass__(cls, *, total: bool = True) -> None:
+        """Whether all fields have to be there is for type checkers."""
+
+
+class _Undescribed(SourceFileLoader):
+    """Loads a module without looking into its TypedDicts."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        source = importlib.import_module("typing" if sys.version_info >= (3, 12) else "typing_extensions")
+        real = source.TypedDict
+        source.TypedDict = _Described  # type: ignore[attr-defined]
+        try:
+            super().exec_module(module)
+        finally:
+            source.TypedDict = real  # type: ignore[attr-defined]
+
+
+class _Undescribing:
+    """Finds the one module that this is worth it for."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != CORE_SCHEMA:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Undescribed(spec.loader.name, spec.loader.path)
+        return spec
+
+
 def _real(stand_in: ModuleType) -> ModuleType:
     if sys.modules.get(stand_in.__name__) is stand_in:
         del sys.modules[stand_in.__name__]
@@ -49,6 +88,8 @@ def start() -> None:
     """Import Invoke without what nobody needs. It does nothing where somebody has imported these modules already."""
     gc.set_threshold(ROOMY, 20, 20)
     _without_plugins()
+    if CORE_SCHEMA not in sys.modules:
+        sys.meta_path.insert(0, _Undescribing())
     if "importlib.metadata" not in sys.modules:
         importlib.metadata = sys.modules["importlib.metadata"] = _Metadata("importlib.metadata")
     if "invoke" in sys.modules or "unittest.mock" in sys.modules:

@@ -21,7 +21,7 @@ class LocalSession:
             ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         assert self.process.stdin is not None
         view = memoryview(data)
         while view:

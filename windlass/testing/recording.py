@@ -103,7 +103,7 @@ class _RecordingSession:
         self._skip = len(payload())  # bytes of the agent's program that are still to come
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         self.sent += len(data)
         self._coming += data
         if self._skip > 0:

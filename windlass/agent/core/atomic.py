@@ -12,6 +12,7 @@ import threading
 from typing import BinaryIO, Callable, Iterable, Optional, Tuple
 
 from windlass.agent.core import attributes
+from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
 
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
@@ -41,7 +42,7 @@ def owner_ids(owner: str, group: str) -> Tuple[int, int]:
 
 def write(
     path: str,
-    chunks: Iterable[bytes],
+    chunks: Iterable[Bytes],
     mode: int,
     owner: str = "",
     group: str = "",
@@ -71,7 +72,7 @@ def write(
     sync_folder(folder)
 
 
-def _write_out(handle: BinaryIO, chunks: Iterable[bytes], path: str) -> None:
+def _write_out(handle: BinaryIO, chunks: Iterable[Bytes], path: str) -> None:
     """Write all of it. Of much, the disk gets the first bytes while the last ones are still on their way."""
     waiting, ahead = 0, threading.Thread()
     for chunk in chunks:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Union
 
 from windlass.agent.core.frames import CALL, BrokenFrame, decode
 
 FIELDS = {"kind": str, "arguments": dict, "only_after": list, "notified_by": dict, "notifies": list, "identity": str}
 
 
-def read(body: bytes) -> Dict[str, Any]:
+def read(body: Union[bytes, bytearray]) -> Dict[str, Any]:
     """A call whose operations have all fields and refer to earlier ones only. Raises BrokenFrame."""
     call = decode(body, CALL)
     for index, operation in enumerate(call["operations"]):

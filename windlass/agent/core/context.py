@@ -38,7 +38,7 @@ class Context:
         self.on_trial = False
         self.kept: Dict[str, Any] = {}
         self.known = Known()
-        self.streams: Dict[int, "queue.Queue[bytes]"] = {}
+        self.streams: Dict[int, "queue.Queue[memoryview]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
         self._next_stream = 1
         self.answers: Dict[int, "queue.Queue[Dict[str, Any]]"] = {}
@@ -107,13 +107,13 @@ class Context:
         if self.cancelled.is_set():
             raise OperationError("the controller went away" if self.gone.is_set() else "interrupted")
 
-    def fetch(self, sha256: str, **wish: Any) -> Iterator[bytes]:
+    def fetch(self, sha256: str, **wish: Any) -> Iterator[memoryview]:
         """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off.
 
         A wish narrows it: `want` which files of a tree, from and to, `squeeze` them with zlib; or `delta`, what an old file has.
         """
         stream, self._next_stream = self._next_stream, self._next_stream + 1
-        incoming: "queue.Queue[bytes]" = queue.Queue()
+        incoming: "queue.Queue[memoryview]" = queue.Queue()
         self.streams[stream] = incoming
         self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, sha256=sha256, window=frames.WINDOW)))
         taken = 0
@@ -131,7 +131,7 @@ class Context:
         finally:
             del self.streams[stream]
 
-    def _next_chunk(self, incoming: "queue.Queue[bytes]") -> bytes:
+    def _next_chunk(self, incoming: "queue.Queue[memoryview]") -> memoryview:
         while True:
             try:
                 return incoming.get(timeout=1.0)
@@ -159,7 +159,7 @@ class Context:
         if waiting is not None:
             waiting.put(answer)
 
-    def arrived(self, stream: int, chunk: bytes) -> None:
+    def arrived(self, stream: int, chunk: memoryview) -> None:
         """A piece of content came, in the same way."""
         incoming = self.streams.get(stream)
         if incoming is not None:

@@ -12,6 +12,7 @@ import os
 import struct
 from typing import Any, Dict, Iterator
 
+from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
 
 WORTHWHILE = 256 * 1024  # bytes of either version: less travels whole
@@ -49,7 +50,7 @@ def signature(path: str) -> Dict[str, Any]:
     return {"block": block, "blocks": base64.b64encode(described).decode()}
 
 
-def put_together(path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def put_together(path: str, chunks: Iterator[Bytes]) -> Iterator[bytes]:
     """The new version, from the old file at `path` and the instructions. Raises OperationError if they make no sense."""
     incoming = Incoming(chunks)
     with open(path, "rb") as old:
@@ -78,7 +79,7 @@ def _part_of(descriptor: int, offset: int, length: int) -> Iterator[bytes]:
 class Incoming:
     """A stream of chunks, taken by exact lengths."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[Bytes]) -> None:
         self._chunks = chunks
         self._rest = memoryview(b"")
 

@@ -21,7 +21,10 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple, TypeVar, Union
+
+Bytes = Union[bytes, bytearray, memoryview]
+Read = TypeVar("Read", bytes, bytearray, memoryview)
 
 HELLO, CALL, START, RESULT, DONE = b"H", b"C", b"S", b"R", b"E"
 FETCH, CREDIT, DATA = b"F", b"K", b"D"
@@ -66,6 +69,7 @@ OPTIONAL: Dict[bytes, Dict[str, Any]] = {
 _HEADER = struct.Struct("!Ic")
 HEADER_SIZE = _HEADER.size
 _STREAM = struct.Struct("!I")
+DATA_HEADER = _HEADER.size + _STREAM.size
 
 
 class BrokenFrame(Exception):  # noqa: N818 - reads as what happened
@@ -84,7 +88,18 @@ def encode_data(stream: int, chunk: bytes) -> bytes:
     return _HEADER.pack(_STREAM.size + len(chunk), DATA) + _STREAM.pack(stream) + chunk
 
 
-def read(read_exactly: Callable[[int], bytes]) -> Tuple[bytes, bytes]:
+def data_frame(stream: int, most: int, fill: Callable[[memoryview], int]) -> bytearray:
+    """A piece of a stream of at most so many bytes, which `fill` puts where they are to stand and counts."""
+    frame = bytearray(DATA_HEADER + most)
+    with memoryview(frame) as view:
+        count = fill(view[DATA_HEADER:])
+    del frame[DATA_HEADER + count :]
+    _HEADER.pack_into(frame, 0, _STREAM.size + count, DATA)
+    _STREAM.pack_into(frame, _HEADER.size, stream)
+    return frame
+
+
+def read(read_exactly: Callable[[int], Read]) -> Tuple[bytes, Read]:
     """The next frame as (kind, raw body). `read_exactly` raises EOFError at the end of the stream."""
     length, kind = _HEADER.unpack(read_exactly(_HEADER.size))
     if length > LARGEST:
@@ -92,7 +107,7 @@ def read(read_exactly: Callable[[int], bytes]) -> Tuple[bytes, bytes]:
     return kind, read_exactly(length)
 
 
-def decode(body: bytes, kind: bytes = b"") -> Dict[str, Any]:
+def decode(body: Union[bytes, bytearray], kind: bytes = b"") -> Dict[str, Any]:
     """The body of a frame; of this kind if one is given, with all that its reader counts on then. Raises BrokenFrame."""
     try:
         value = json.loads(_spread(body) if body[:1] == _SQUEEZED else body)
@@ -109,7 +124,7 @@ def decode(body: bytes, kind: bytes = b"") -> Dict[str, Any]:
     return value
 
 
-def _spread(body: bytes) -> bytes:
+def _spread(body: Union[bytes, bytearray]) -> bytes:
     """What was compressed, if it is whole and not longer than any frame may be. Raises ValueError, zlib.error."""
     squeezed = zlib.decompressobj()
     text = squeezed.decompress(body, LARGEST)
@@ -118,7 +133,7 @@ def _spread(body: bytes) -> bytes:
     return text
 
 
-def decode_data(body: bytes) -> Tuple[int, bytes]:
+def decode_data(body: Read) -> Tuple[int, Read]:
     if len(body) < _STREAM.size:
         raise BrokenFrame("data without a stream")
     return _STREAM.unpack_from(body)[0], body[_STREAM.size :]

@@ -9,6 +9,7 @@ With no grace (0 s) nothing is kept and the end of the connection is the end of 
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import os
 import select
@@ -24,9 +25,11 @@ from windlass.agent.core import frames
 IDLE_LIMIT = 30.0  # seconds without a frame after which nobody seems to be there; pings come every five
 MOST_KEPT = 4 * 1024 * 1024  # bytes that may be unheard before who sends has to wait
 AT_ONCE = 256 * 1024  # bytes that are offered to a pipe which takes what fits
-HEAR_EVERY = 256 * 1024  # bytes after which the other side is told what was heard
+HEAR_EVERY = 1024 * 1024  # bytes after which the other side is told what was heard
+ROOM = 1024 * 1024  # bytes of a pipe: what the kernel lets anybody have
+F_SETPIPE_SZ = 1031  # which Python's fcntl has since 3.10
 NOBODY_COMES = signal.SIGUSR1  # from another agent that needs our lock and knows that our controller is dead
-Take = Callable[[bytes, bytes], None]
+Take = Callable[[bytes, bytearray], None]
 
 
 class Lifeline:
@@ -66,6 +69,7 @@ class Lifeline:
 
     def listen(self) -> None:
         """Read what comes; call it when the hello is out."""
+        _widen(self._source)
         self._begin(self._read, self._generation, self._source)
 
     def send(self, frame: bytes) -> None:
@@ -109,8 +113,12 @@ class Lifeline:
         return self._heard - self._told >= HEAR_EVERY
 
     def wait_for_somebody(self) -> None:
-        """Return when a controller is there, or none will come any more."""
+        """Return when a controller is there, or none will come any more.
+
+        Silence is looked at here as well: who was stopped in the middle wakes up before whoever watches has had a look.
+        """
         with self._turn:
+            self._notice_silence()
             while self._away and not self.ended.is_set():
                 self._turn.wait(1.0)
 
@@ -199,14 +207,21 @@ class Lifeline:
             self.end()
 
     def _watch(self) -> None:
-        idle = min(IDLE_LIMIT, self.grace * 2 / 3) or IDLE_LIMIT
-        while not self.ended.wait(min(1.0, idle / 4)):
+        while not self.ended.wait(min(1.0, self._idle() / 4)):
             with self._turn:
-                quiet = time.monotonic() - self._last_heard
-                if quiet > idle and not self._away:
-                    self._lost()
+                quiet = self._notice_silence()
                 if self._away and quiet > self.grace:
                     self.end()
+
+    def _idle(self) -> float:
+        return min(IDLE_LIMIT, self.grace * 2 / 3) or IDLE_LIMIT
+
+    def _notice_silence(self) -> float:
+        """How many seconds nothing was heard; beyond the limit the controller is away."""
+        quiet = time.monotonic() - self._last_heard
+        if quiet > self._idle() and not self._away and not self.ended.is_set():
+            self._lost()
+        return quiet
 
     def _open_door(self) -> None:
         """Where no door can be made, the line lives as long as its connection."""
@@ -268,6 +283,14 @@ def _impatient(sink: int) -> Tuple[Optional[int], int]:
     return None, select.PIPE_BUF
 
 
+def _widen(source: int) -> None:
+    """Let a pipe hold more than the usual 64 KiB: each filling of it is a turn of sshd, of us, and a word to the controller."""
+    try:
+        fcntl.fcntl(source, F_SETPIPE_SZ, ROOM)
+    except OSError:  # it is no pipe, or this user has too many of them
+        pass
+
+
 def private_folder() -> str:
     """A folder for sockets that nobody else can look into; whoever came before us at its name is not trusted. Raises OSError."""
     user = os.geteuid()
@@ -290,15 +313,16 @@ def _clear(folder: str) -> None:
             _remove(os.path.join(folder, name))
 
 
-def _exactly(source: int, length: int) -> bytes:
-    pieces = []
-    while length:
-        piece = os.read(source, min(length, 1 << 20))
-        if not piece:
+def _exactly(source: int, length: int) -> bytearray:
+    """So many bytes, read to where they stay."""
+    whole = bytearray(length)
+    rest = memoryview(whole)
+    while rest:
+        count = os.readv(source, [rest])
+        if not count:
             raise EOFError
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)
+        rest = rest[count:]
+    return whole
 
 
 def _received(connection: socket.socket, length: int) -> bytes:

@@ -60,11 +60,11 @@ class Loop:
         self._context.cancelled.set()
         self._calls.put(None)
 
-    def _take(self, kind: bytes, body: bytes) -> None:
+    def _take(self, kind: bytes, body: bytearray) -> None:
         if kind in (frames.MODULES, frames.CALL, frames.ANSWER):
             self._told(kind, body)
         elif kind == frames.DATA:
-            self._context.arrived(*frames.decode_data(body))
+            self._context.arrived(*frames.decode_data(memoryview(body)))
         elif kind == frames.PING:
             self._line.forget(frames.decode(body, kind).get("heard", 0))
             self._pinged.set()
@@ -73,7 +73,7 @@ class Loop:
         if self._line.has_news():
             self._pinged.set()
 
-    def _told(self, kind: bytes, body: bytes) -> None:
+    def _told(self, kind: bytes, body: bytearray) -> None:
         if kind == frames.MODULES:
             modules.learn(frames.decode(body, kind))
         elif kind == frames.CALL:

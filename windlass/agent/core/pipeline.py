@@ -12,6 +12,7 @@ import time
 from typing import IO, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from windlass.agent.core import process
+from windlass.agent.core.frames import Bytes
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError
 
@@ -78,7 +79,7 @@ class Pipeline:
         for relay in self._relays:
             relay.start()
 
-    def feed(self, chunks: Iterable[bytes]) -> None:
+    def feed(self, chunks: Iterable[Bytes]) -> None:
         """Give the first program its input. If it ends early the rest is not read; `finish` then says why."""
         sink = _input_of(self._programs[0])
         try:
@@ -180,7 +181,7 @@ def _input_of(program: "subprocess.Popen[bytes]") -> "IO[bytes]":
     return program.stdin
 
 
-def _write(sink: "IO[bytes]", chunk: bytes) -> None:
+def _write(sink: "IO[bytes]", chunk: Bytes) -> None:
     """All of it at once, past Python's own buffer, in which it might wait for more."""
     view = memoryview(chunk)
     while view:

@@ -15,11 +15,12 @@ import os
 import shutil
 import tempfile
 import zlib
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 from windlass.agent.core import atomic, delta, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.delta import Incoming
+from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.tree_difference import STAGING, Difference
 from windlass.agent.core.tree_manifest import Entry, Wanted
@@ -156,7 +157,7 @@ class _Stage:
                 self._write(entry, incoming.pieces(entry.size))
             incoming.take(1, may_end=True)
 
-    def _write(self, entry: Entry, pieces: "Iterable[Union[bytes, memoryview]]") -> None:
+    def _write(self, entry: Entry, pieces: Iterable[Bytes]) -> None:
         digest = hashlib.sha256()
         descriptor = os.open(self._place(entry), os.O_WRONLY | os.O_CREAT | os.O_EXCL, entry.mode)
         try:
@@ -207,7 +208,7 @@ def _ranges(entries: List[Entry]) -> List[List[int]]:
     return ranges
 
 
-def _unsqueezed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _unsqueezed(chunks: Iterator[Bytes]) -> Iterator[bytes]:
     loosener = zlib.decompressobj()
     for chunk in chunks:
         piece = loosener.decompress(chunk)
