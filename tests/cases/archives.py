@@ -58,6 +58,13 @@ def tar_of(members: list[tarfile.TarInfo]) -> bytes:
     return buffer.getvalue()
 
 
+def without_dates(raw: bytes) -> bytes:
+    """As programs make it that know no time: month and day are nought."""
+    dated = zip_member("", 0).date_time
+    packed = ((dated[0] - 1980) << 9 | dated[1] << 5 | dated[2]).to_bytes(2, "little")
+    return raw.replace(packed, b"\0\0")
+
+
 def zip_of(*, link: str = "run", damaged: bool = False) -> bytes:
     """As `zip -y` makes it: a link is a file with its target as content."""
     buffer = io.BytesIO()
@@ -81,7 +88,8 @@ def zip_member(name: str, mode: int) -> zipfile.ZipInfo:
 
 def content(kind: str) -> bytes:
     if kind.startswith("zip"):
-        return zip_of(link="../../../etc" if kind == "zip-link" else "run", damaged=kind == "zip-damaged")
+        made = zip_of(link="../../../etc" if kind == "zip-link" else "run", damaged=kind == "zip-damaged")
+        return without_dates(made) if kind == "zip-undated" else made
     plain = tar_of(honest())
     if kind == "setuid":
         return tar_of([member("run", mode=0o4755), member("shared", tarfile.DIRTYPE, mode=0o2755)])

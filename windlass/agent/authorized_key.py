@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from windlass.agent.core import atomic
 from windlass.agent.core.context import Context
+from windlass.agent.core.editing import lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import metadata
 
@@ -59,11 +60,16 @@ def _edit(user: str, edit: Callable[[List[str]], List[str]], context: Context) -
     path = os.path.join(folder, "authorized_keys")
     _refuse_links(folder, path)
     before = atomic.read_or_none(path)
-    lines = (before or b"").decode("utf-8", "replace").splitlines()
+    lines = [line.rstrip("\r") for line in lines_of((before or b"").decode("utf-8", "surrogateescape"))[0]]
     wanted = edit(lines)
     if before is None and not wanted:
         return changes.outcome(context.check)
-    _want_file(changes, account, folder, (before, wanted != lines, "".join(line + "\n" for line in wanted).encode()))
+    _want_file(
+        changes,
+        account,
+        folder,
+        (before, wanted != lines, "".join(line + "\n" for line in wanted).encode("utf-8", "surrogateescape")),
+    )
     return changes.outcome(context.check)
 
 

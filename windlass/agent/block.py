@@ -24,7 +24,7 @@ def _edited(text: str, arguments: Dict[str, Any]) -> Tuple[str, str]:
             return text, ""
         del lines[found[0] : found[1]]
         return "".join(each + end for each in lines), "block removed"
-    wanted = [arguments["begin"], *text_of(arguments["block"]).splitlines(), arguments["end"]]
+    wanted = [arguments["begin"], *_lines(text_of(arguments["block"])), arguments["end"]]
     if found is not None:
         if lines[found[0] : found[1]] == wanted:
             return text, ""
@@ -35,10 +35,15 @@ def _edited(text: str, arguments: Dict[str, Any]) -> Tuple[str, str]:
     return "".join(each + end for each in lines), "block added"
 
 
+def _lines(text: str) -> List[str]:
+    """Only ends of lines end them; other separators that Python knows are text."""
+    return [line.rstrip("\r") for line in lines_of(text)[0]]
+
+
 def _found(lines: List[str], arguments: Dict[str, Any]) -> Optional[Tuple[int, int]]:
     """From the first marker to behind the last one. Raises OperationError where they do not make one pair."""
-    begins = [index for index, each in enumerate(lines) if each == arguments["begin"]]
-    ends = [index for index, each in enumerate(lines) if each == arguments["end"]]
+    begins = [index for index, each in enumerate(lines) if each.rstrip("\r") == arguments["begin"]]
+    ends = [index for index, each in enumerate(lines) if each.rstrip("\r") == arguments["end"]]
     if not begins and not ends:
         return None
     if len(begins) != 1 or len(ends) != 1 or begins[0] > ends[0]:

@@ -6,7 +6,7 @@ import re
 from typing import Any, Dict, List, Tuple
 
 from windlass.agent.core.context import Context
-from windlass.agent.core.editing import edit, last_match, lines_of, place_for
+from windlass.agent.core.editing import edit, lines_of, place_for
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.file import text_of
 
@@ -33,13 +33,12 @@ def _remove(lines: List[str], arguments: Dict[str, Any]) -> str:
 
 def _set(lines: List[str], arguments: Dict[str, Any]) -> str:
     wanted = text_of(arguments["line"])
-    place = last_match(lines, arguments["match"])
-    if place is not None:
-        if lines[place] == wanted:
+    match = arguments["match"]
+    places = [index for index, each in enumerate(lines) if each == wanted or (match is not None and re.search(match, each))]
+    if places:
+        if lines[places[-1]] == wanted:
             return ""
-        lines[place] = wanted
+        lines[places[-1]] = wanted
         return "line replaced"
-    if wanted in lines:
-        return ""
     lines.insert(place_for(lines, arguments["after"], arguments["before"]), wanted)
     return "line added"

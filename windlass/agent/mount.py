@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from windlass.agent.core import atomic, mounted, process
 from windlass.agent.core.context import RUN, Context
+from windlass.agent.core.editing import lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 FSTAB = "/etc/fstab"
@@ -80,7 +81,7 @@ def _lacks(has: List[str], wanted: List[str]) -> bool:
 def _want_line(changes: Changes, field: str, line: Optional[str], column: int = 1) -> bool:
     """Have this line (None: no line) for what a field of fstab names; whether anything differs."""
     before = atomic.read_or_none(FSTAB) or b""
-    lines = before.decode("utf-8", "surrogateescape").splitlines()
+    lines, _end = lines_of(before.decode("utf-8", "surrogateescape"))
     name = field.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
     mine = [
         index

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from windlass.errors import InventoryError
 from windlass.operations.line import check_expression
-from windlass.operations.operation import Operation
+from windlass.operations.operation import Operation, check_place
 from windlass.values import Command, Secret
 
 
@@ -40,6 +40,7 @@ class Block(Operation):
     sensitive: bool = False
 
     def __post_init__(self) -> None:
+        check_place(self.path)
         if not self.name or "\n" in "".join((self.name, *self.comment)):
             raise InventoryError(
                 f"a block of {self.path} needs a name of one line", hint="the name tells the blocks of a file apart"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from windlass.operations.operation import Operation
+from windlass.operations.operation import Operation, check_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,9 @@ class Directory(Operation):
     mode: str = "0755"
     recursive: bool = False
     absent: bool = False
+
+    def __post_init__(self) -> None:
+        check_place(self.path, self.mode)
 
     def title(self) -> str:
         return f"{'no ' if self.absent else ''}directory {self.path}"

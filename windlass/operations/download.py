@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from windlass.errors import InventoryError
-from windlass.operations.operation import Operation
+from windlass.operations.operation import Operation, check_place
 
 _LENGTHS: Final = {"sha256": 64, "sha512": 128}
 
@@ -38,6 +38,7 @@ class Download(Operation):
     limit_seconds: float = 900.0
 
     def __post_init__(self) -> None:
+        check_place(self.path, self.mode)
         if not self.url.startswith(("http://", "https://", "file://")):
             raise InventoryError(f"{self.url!r} is not an address to download from", hint="http, https and file are known")
         parsed_checksum(self.checksum)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.operation import LocalFile, Operation, check_place
 from windlass.values import Command, Secret
 
 
@@ -31,6 +31,9 @@ class File(Operation):
     validate: Command | None = None
     sensitive: bool = False
     absent: bool = False
+
+    def __post_init__(self) -> None:
+        check_place(self.path, self.mode)
 
     def title(self) -> str:
         return f"file {self.path}"

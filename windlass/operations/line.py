@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windlass.errors import InventoryError
-from windlass.operations.operation import Operation
+from windlass.operations.operation import Operation, check_place
 from windlass.values import Command, Secret
 
 
@@ -40,6 +40,7 @@ class Line(Operation):
     sensitive: bool = False
 
     def __post_init__(self) -> None:
+        check_place(self.path)
         text = self.line.reveal() if isinstance(self.line, Secret) else self.line
         if "\n" in text:
             raise InventoryError(f"the line for {self.path} has more than one line", hint="give one Line for each")
@@ -54,7 +55,9 @@ class Line(Operation):
 
 
 def check_expression(expression: str | None, path: str) -> None:
-    """Raises InventoryError for what is no regular expression."""
+    """Raises InventoryError for what is no regular expression, and for an empty one."""
+    if expression == "":
+        raise InventoryError(f"an empty regular expression (for {path}) matches every line", hint="leave it out, or say which line")
     try:
         re.compile(expression or "")
     except re.error as error:

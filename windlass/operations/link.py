@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from windlass.operations.operation import Operation
+from windlass.errors import InventoryError
+from windlass.operations.operation import Operation, check_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,11 @@ class Link(Operation):
     target: str = ""
     force: bool = False
     absent: bool = False
+
+    def __post_init__(self) -> None:
+        check_place(self.path)
+        if not self.target and not self.absent:
+            raise InventoryError(f"the link {self.path} points nowhere", hint="give its target")
 
     def title(self) -> str:
         return f"no link {self.path}" if self.absent else f"link {self.path} to {self.target}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from windlass.errors import InventoryError
+
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
@@ -67,6 +69,14 @@ class Operation:
         The agent's function finds the reactions that are due in its argument `notified`.
         """
         return {}
+
+
+def check_place(path: str, mode: str = "") -> None:
+    """Raises InventoryError for a path that is not a whole one, and for a mode that is not octal text."""
+    if not path.startswith("/") or "\0" in path:
+        raise InventoryError(f"{path!r} is not a whole path on a host", hint="it begins with a slash; ~ is not known there")
+    if mode and not (isinstance(mode, str) and re.fullmatch("0?[0-7]{3,4}", mode)):
+        raise InventoryError(f"{path} cannot have the mode {mode!r}", hint='octal text, in quotes: "0644"')
 
 
 def _snake(name: str) -> str:

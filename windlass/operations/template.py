@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 from windlass.errors import InventoryError
-from windlass.operations.operation import Operation
+from windlass.operations.operation import Operation, check_place
 from windlass.values import Command, Secret
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Template(Operation):
 
     def arguments(self) -> Mapping[str, object]:
         """Those of a `File`. The secrets travel by themselves too, so that not every line of the file counts as one."""
+        check_place(self.path, self.mode)  # not earlier: without a path it is good for its content
         secrets = self._used_secrets()
         return {
             "path": self.path,

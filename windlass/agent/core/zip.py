@@ -40,7 +40,7 @@ class ZipArchive:
         bits = info.external_attr >> 16  # none where the archive comes from a system without them
         member.offset, member.size = index, info.file_size
         member.mode = stat.S_IMODE(bits) or (0o755 if info.is_dir() else 0o644)
-        member.mtime = calendar.timegm(info.date_time + (0, 0, 0))
+        member.mtime = _time(info)
         member.type = tarfile.DIRTYPE if info.is_dir() else tarfile.REGTYPE
         if stat.S_ISLNK(bits):
             member.type = tarfile.SYMTYPE
@@ -48,6 +48,14 @@ class ZipArchive:
         elif stat.S_IFMT(bits) not in (0, stat.S_IFREG, stat.S_IFDIR):
             member.type = tarfile.CHRTYPE
         return member
+
+
+def _time(info: zipfile.ZipInfo) -> int:
+    """Some programs write none: the zeroth month is not in any calendar."""
+    try:
+        return calendar.timegm(info.date_time + (0, 0, 0))
+    except ValueError:
+        return 0
 
 
 class _Checked:
