@@ -9,7 +9,8 @@ from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.operation import Operation
 from windlass.operations.package import Package
-from windlass.operations.postgresql import PostgresDatabase, PostgresRole
+from windlass.operations.postgres_role import PostgresRole
+from windlass.operations.postgresql import PostgresDatabase
 from windlass.operations.service import Service
 from windlass.operations.template import Template
 from windlass.plans.firewall import clients, family, private_addresses

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.roles_sample import BALANCED, WORD, environment, steps, text
 from windlass.errors import InventoryError
 from windlass.operations.operation import Operation
-from windlass.operations.postgresql import PostgresDatabase, PostgresRole
+from windlass.operations.postgres_role import PostgresRole
+from windlass.operations.postgresql import PostgresDatabase
 from windlass.operations.service import Service
 from windlass.operations.template import Template
 from windlass.operations.wire import Batch, encode

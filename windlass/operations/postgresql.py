@@ -1,4 +1,4 @@
-"""Roles, databases, extensions and settings of a PostgreSQL server on the host."""
+"""Databases, schemas, extensions and settings of a PostgreSQL server on the host."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import ClassVar, Final
 
 from windlass.errors import InventoryError
 from windlass.operations.operation import Operation
-from windlass.values import Secret
 
 # A single text with commas would be one name for these, quotes and all.
-_LISTS: Final = (
+LISTS: Final = (
     "shared_preload_libraries",
     "session_preload_libraries",
     "local_preload_libraries",
@@ -20,32 +19,7 @@ _LISTS: Final = (
     "temp_tablespaces",
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostgresRole(Operation):
-    """A role that may log in with this password. A role that is no owner of anything needs no more.
-
-    The password itself never reaches the server: its SCRAM verifier is made here and compared with the one that is there.
-
-    password  printable ASCII
-    port      of the server's unix socket
-    """
-
-    family: ClassVar[str] = "postgresql"
-
-    name: str
-    password: Secret
-    port: int = 5432
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\x20-\x7e]+", self.password.reveal()):
-            raise InventoryError(
-                f"the password of the PostgreSQL role {self.name} is empty or has characters other than printable ASCII",
-                hint="choose one of letters, digits and signs that every keyboard has",
-            )
-
-    def title(self) -> str:
-        return f"PostgreSQL role {self.name}"
+Value = str | float | bool | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +39,26 @@ class PostgresDatabase(Operation):
 
     def title(self) -> str:
         return f"PostgreSQL database {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresSchema(Operation):
+    """A schema in a database. Nothing in it is ever dropped.
+
+    database  in which
+    owner     whose it is
+    port      of the server's unix socket
+    """
+
+    family: ClassVar[str] = "postgresql"
+
+    name: str
+    database: str
+    owner: str
+    port: int = 5432
+
+    def title(self) -> str:
+        return f"PostgreSQL schema {self.name} in {self.database}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,27 +99,34 @@ class PostgresSetting(Operation):
     family: ClassVar[str] = "postgresql"
 
     name: str
-    value: str | float | bool | tuple[str, ...] = ""
+    value: Value = ""
     absent: bool = False
     port: int = 5432
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?", self.name):
-            raise InventoryError(f"{self.name!r} cannot name a setting of PostgreSQL", hint='for example "shared_buffers"')
-        if self.name in _LISTS and isinstance(self.value, str) and "," in self.value:
-            raise InventoryError(f"{self.name} is a list", hint='give several texts: value=("pg_stat_statements", "auto_explain")')
+        check_setting(self.name, self.value)
 
     def title(self) -> str:
         return f"PostgreSQL setting {self.name}{' as configured' if self.absent else f' = {self.words()}'}"
 
     def words(self) -> str:
         """The value as PostgreSQL shows it."""
-        return ", ".join(self._values())
+        return ", ".join(texts_of(self.value))
 
     def arguments(self) -> Mapping[str, object]:
-        return {"name": self.name.lower(), "values": self._values(), "absent": self.absent, "port": self.port}
+        return {"name": self.name.lower(), "values": texts_of(self.value), "lists": LISTS, "absent": self.absent, "port": self.port}
 
-    def _values(self) -> tuple[str, ...]:
-        if isinstance(self.value, tuple):
-            return self.value
-        return ({True: "on", False: "off"}[self.value] if isinstance(self.value, bool) else str(self.value),)
+
+def check_setting(name: str, value: object) -> None:
+    """Raises InventoryError for what names no setting, and for a list in one text."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?", name):
+        raise InventoryError(f"{name!r} cannot name a setting of PostgreSQL", hint='for example "shared_buffers"')
+    if name in LISTS and isinstance(value, str) and "," in value:
+        raise InventoryError(f"{name} is a list", hint='give several texts: ("pg_stat_statements", "auto_explain")')
+
+
+def texts_of(value: Value) -> tuple[str, ...]:
+    """A setting's value as PostgreSQL writes it, one text for each element of a list."""
+    if isinstance(value, tuple):
+        return value
+    return ({True: "on", False: "off"}[value] if isinstance(value, bool) else str(value),)

@@ -47,7 +47,8 @@ class Context:
     def expect(self, kind: str, name: str) -> None:
         """Remember what this batch makes, for later operations, above all those of a check.
 
-        The kinds are `user`, `group`, `package`, `path`, `tree` (a folder with whatever is in it) and `command` (anything at all).
+        The kinds are `user`, `group`, `package`, `path`, `tree` (a folder with whatever is in it), `command` (anything at
+        all), and of PostgreSQL `postgres role`, `postgres revoke`, `database` and `schema`.
         """
         self._expected.add((kind, name))
 
