@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.conftest import Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
-from windlass import lab
+from windlass import events, lab
 from windlass.errors import ConnectionFailed, OperationFailed
 from windlass.hosts.channel import open_over_ssh
 from windlass.hosts.fleet import Fleet, errors_of
@@ -121,13 +121,16 @@ def test_a_hundred_megabytes_of_output_are_no_burden(hosts: dict[str, TestHost],
     """The result carries the end of it; the line stays fit for the next operation."""
     flood = Run(command="yes 'a line of a program that says too much' | head -c 100000000; echo the end")
 
-    with Fleet([waiting(hosts["broken"], 20.0)]) as fleet:
+    heard = Heard()
+
+    with Fleet([waiting(hosts["broken"], 20.0)], heard) as fleet:
         outcomes = fleet.run({"broken": Batch((flood, LAST))})
 
     results = outcomes["broken"]
     assert isinstance(results, tuple)
     assert results[0].data["output"].endswith("the end\n")
     assert len(results[0].data["output"]) <= 65536
+    assert sum(event.bytes_received for event in heard.events if isinstance(event, events.BatchEnded)) < 10_000_000
     assert lines(hosts["broken"], "ran") == ["last"]
 
 

@@ -122,7 +122,7 @@ def test_rights_that_are_lost_half_way_matter_to_who_comes_in_anew(broken: TestH
 
 def test_rights_that_are_lost_together_with_the_line_end_that_host_alone(broken: TestHost, hosts: dict[str, TestHost]) -> None:
     """There is no way back to the agent: it ends by itself, and the message says what to mend and to type."""
-    leaving = dataclasses.replace(broken.target, user="leaving", name="broken", grace_seconds=4.0, connect_seconds=3.0)
+    leaving = dataclasses.replace(broken.target, user="leaving", name="broken", grace_seconds=4.0, connect_seconds=6.0)
     script = f"test $(hostname) = other || {{ sed -i s/,leaving// /etc/sudoers.d/habits; {SESSION}; sleep 2; }}"
 
     outcomes = run(

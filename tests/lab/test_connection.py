@@ -249,16 +249,17 @@ def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(one: Ta
     assert errors_of(outcomes) == {}
 
 
-def test_a_jump_host_that_lets_in_two_at_once_and_hosts_with_one_session_serve_twelve(
+def test_an_sshd_that_lets_in_two_at_once_serves_twelve_behind_it_and_six_of_its_own(
     one: Target, two: Target, hosts: dict[str, TestHost], capfd: pytest.CaptureFixture[str]
 ) -> None:
     narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh"
     hosts["one"].shell(narrow)
-    many = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(12)]
+    behind = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(12)]
+    straight = [dataclasses.replace(one, name=f"one-{number}", connect_seconds=60.0) for number in range(6)]
     try:
-        with Fleet(many) as all_of_them:
-            outcomes = all_of_them.connect()
-            assert errors_of(outcomes) == {}
+        for many in (behind, straight):
+            with Fleet(many) as all_of_them:
+                assert errors_of(all_of_them.connect()) == {}
     finally:
         hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl reload ssh")
 
