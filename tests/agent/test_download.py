@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,10 @@ from tests.support import local_channel
 from windlass.hosts.results import Result
 from windlass.operations.download import Download
 from windlass.operations.wire import Batch
+from windlass.values import Secret
 
 CONTENT = b"tulips\n" * 100_000
+NONE: Mapping[str, Secret] = {}
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -27,6 +29,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str] = []
+        self.allowed: list[str | None] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,6 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         words = self.path.partition("?")[0].strip("/").split("-")
         word = words[min(len(self.server.asked), len(words) - 1)]
         self.server.asked.append(self.path)
+        self.server.allowed.append(self.headers["Authorization"])
         self.send_response({"404": 404, "503": 503, "moved": 302}.get(word, 200))
         body = CONTENT if word in ("ok", "cut") else b""
         if word == "moved":
@@ -57,11 +61,11 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def fetch(server: Server, plan: str, path: Path, checksum: str = SHA256) -> Result:
+def fetch(server: Server, plan: str, path: Path, checksum: str = SHA256, headers: Mapping[str, Secret] = NONE) -> Result:
     url = f"http://127.0.0.1:{server.server_address[1]}/{plan}"
     channel = local_channel()
     try:
-        operation = Download(url=url, path=str(path), checksum=f"sha256:{checksum}", owner="", group="")
+        operation = Download(url=url, path=str(path), checksum=f"sha256:{checksum}", headers=headers, owner="", group="")
         return channel.run(Batch((operation,), go_on=True))[0]
     finally:
         channel.close()
@@ -74,6 +78,14 @@ def test_what_was_wanted_arrives_whole(server: Server, tmp_path: Path, plan: str
     assert (result.status, result.message) == ("changed", "")
     assert (tmp_path / "f").read_bytes() == CONTENT
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_headers_go_to_the_address_alone_and_not_where_it_redirects_to(server: Server, tmp_path: Path) -> None:
+    result = fetch(server, "moved-ok", tmp_path / "f", headers={"Authorization": Secret("Bearer tulip-84")})
+
+    assert result.status == "changed"
+    assert server.allowed == ["Bearer tulip-84", None]
+    assert "tulip" not in repr(result)
 
 
 def test_an_answer_that_will_not_change_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator
 from windlass.agent.core import atomic
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
-from windlass.agent.file import metadata, need_folder
+from windlass.agent.file import metadata, need_folder, text_of
 
 ATTEMPTS = 3
 QUIET_LIMIT = 30.0  # seconds without a byte
@@ -86,6 +86,8 @@ def _checked(arguments: Dict[str, Any], deadline: float) -> Iterator[bytes]:
     digest, length, promised = hashlib.new(arguments["algorithm"]), 0, None
     headers = {"User-Agent": "windlass", "Accept-Encoding": "identity"}
     request = urllib.request.Request(arguments["url"], headers=headers)  # noqa: S310 - the operation allows http, https and file
+    for name, value in arguments["headers"].items():
+        request.add_unredirected_header(name, text_of(value))
     with _opener().open(request, timeout=QUIET_LIMIT) as response:
         promised = response.headers.get("Content-Length")
         for chunk in iter(lambda: response.read(1 << 18), b""):

@@ -18,6 +18,11 @@ def file(arguments: Dict[str, Any], context: Context) -> Outcome:
     if arguments["absent"]:
         return _absent(arguments["path"], context)
     changes = Changes()
+    if arguments.get("once"):
+        if os.path.lexists(arguments["path"]):
+            arguments = dict(arguments, content=None)
+        else:
+            changes.unknown = context.expects_surprises()  # a package may bring it, which then stays
     want_file(changes, arguments, context)
     return changes.outcome(context.check)
 

@@ -75,6 +75,29 @@ def package(arguments: Dict[str, Any], context: Context) -> Outcome:
     return changes.outcome(context.check)
 
 
+def package_file(arguments: Dict[str, Any], context: Context) -> Outcome:
+    """A package from a file on the host."""
+    path, changes = arguments["path"], Changes()
+    if not os.path.isfile(path):
+        if not (context.check and (context.expects_path(path) or context.expects_surprises())):
+            raise OperationError("there is no file %s" % path, hint="add a Download for it before this operation")
+        context.expect("package", path)
+        return Outcome(True, "install %s" % os.path.basename(path), unknown=True)
+    name, version = process.must(["dpkg-deb", "--show", "--showformat=${Package}\n${Version}", path], limit=60).text.split("\n")
+    has = context.known.ask("dpkg", _Installed).versions.get(name, "")
+    if has == version or (has and not arguments["downgrade"] and _is_newer(has, version)):
+        return Outcome(False)
+    wanted = dict(arguments, recommends=False, update_after_hours=float("inf"))
+    text = "install %s %s" % (name, version)
+    changes.add(text, lambda: _install([path], wanted, context), "+%s %s%s" % (name, version, " (now %s)" % has if has else ""))
+    context.expect("package", name)
+    return changes.outcome(context.check)
+
+
+def _is_newer(version: str, other: str) -> bool:
+    return process.run(["dpkg", "--compare-versions", version, "gt", other], limit=60).status == 0
+
+
 def _want_absent(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:
     gone = [name for name in arguments["names"] if name in installed.versions]
     if arguments["purge"]:
@@ -145,7 +168,7 @@ def _must(completed: process.Completed, complaint: List[str]) -> None:
 def _apt(verb: str, names: List[str], arguments: Dict[str, Any], context: Context) -> process.Completed:
     _wait_for_locks(arguments, context)
     recommends = "--install-recommends" if arguments["recommends"] else "--no-install-recommends"
-    pinned = ["--allow-downgrades"] if any("=" in name for name in names) else []
+    pinned = ["--allow-downgrades"] if any("=" in name for name in names) or arguments.get("downgrade") else []
     wait = ["-o", "DPkg::Lock::Timeout=%d" % arguments["lock_seconds"]]
     command = ["apt-get", "--yes", "--quiet=2", recommends] + pinned + OPTIONS + wait + [verb, "--"] + names
     return process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))

@@ -86,7 +86,8 @@ def _change(changes: Changes, has: pwd.struct_passwd, arguments: Dict[str, Any],
     differs("shell", has.pw_shell, "--shell", arguments["shell"] or None)
     differs("comment", has.pw_gecos, "--comment", arguments["comment"])
     _change_groups(changes, has.pw_name, arguments, context)
-    password = arguments["password_hash"] is not None and not _has_password(has.pw_name, arguments)
+    given = arguments["password_hash"] is not None and not arguments["password_once"]
+    password = given and not _has_password(has.pw_name, arguments)
     if password:
         changes.add("password", lambda: _set_password(arguments, context), "user %s: the password changes" % has.pw_name)
     if arguments["locked"] is not None or arguments["expires"]:

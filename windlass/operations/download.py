@@ -6,11 +6,12 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from windlass.errors import InventoryError
 from windlass.operations.operation import Operation, check_place
+from windlass.values import Secret
 
 _LENGTHS: Final = {"sha256": 64, "sha512": 128}
 
@@ -23,6 +24,7 @@ class Download(Operation):
 
     url            http, https or file
     checksum       "sha256:<hex>", "sha512:<hex>", or as npm writes it: "sha512-<base64>"
+    headers        of the request, such as {"Authorization": Secret("Bearer …")}; not for where it redirects to
     mode           permission bits as octal text, "0644"
     limit_seconds  how long all of it may take
     """
@@ -32,6 +34,7 @@ class Download(Operation):
     url: str
     path: str
     checksum: str
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
     owner: str = "root"
     group: str = "root"
     mode: str = "0644"
@@ -41,6 +44,10 @@ class Download(Operation):
         check_place(self.path, self.mode)
         if not self.url.startswith(("http://", "https://", "file://")):
             raise InventoryError(f"{self.url!r} is not an address to download from", hint="http, https and file are known")
+        if "@" in self.url.split("/")[2]:
+            raise InventoryError(
+                f"the address for {self.path} holds who logs in", hint='give headers: {"Authorization": Secret("Basic …")}'
+            )
         parsed_checksum(self.checksum)
 
     def title(self) -> str:
@@ -51,6 +58,7 @@ class Download(Operation):
         return {
             "url": self.url,
             "path": self.path,
+            "headers": self.headers,
             "algorithm": algorithm,
             "digest": digest,
             "owner": self.owner,

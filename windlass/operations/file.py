@@ -18,6 +18,7 @@ class File(Operation):
     mode       permission bits as octal text, "0644"; empty leaves them as they are
     validate   a command that must succeed before the file is installed; `%s` in it stands for the temporary file
     sensitive  never show the content in a diff (implied by a secret content)
+    once       the content is for a new file; one that is there keeps its own, and gets owner and mode alone
     absent     the file should not be there
     """
 
@@ -30,6 +31,7 @@ class File(Operation):
     mode: str = "0644"
     validate: Command | None = None
     sensitive: bool = False
+    once: bool = False
     absent: bool = False
 
     def __post_init__(self) -> None:

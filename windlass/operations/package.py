@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windlass.errors import InventoryError
-from windlass.operations.operation import Operation
+from windlass.operations.operation import Operation, check_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +48,31 @@ class Package(Operation):
 
     def title(self) -> str:
         return f"{'no ' if self.absent else ''}package {', '.join(self.names)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageFile(Operation):
+    """A package from a file on the host, which a `Download` or a `File` brought; what it depends on comes from apt's sources.
+
+    Right is a host that has the name and the version which are in the file, or a newer one.
+
+    path           of the file, ending in .deb
+    downgrade      a newer version that is there is replaced, too
+    lock_seconds   how long to wait for another apt or dpkg
+    limit_seconds  how long apt-get may take
+    """
+
+    family: ClassVar[str] = "package"
+
+    path: str
+    downgrade: bool = False
+    lock_seconds: float = 300.0
+    limit_seconds: float = 1800.0
+
+    def __post_init__(self) -> None:
+        check_place(self.path)
+        if not self.path.endswith(".deb"):
+            raise InventoryError(f"{self.path} is not the name of a Debian package's file", hint="it ends in .deb")
+
+    def title(self) -> str:
+        return f"package from {self.path}"

@@ -31,6 +31,7 @@ class Template(Operation):
     mode       permission bits as octal text, "0644"
     validate   a command that must succeed before the file is installed; `%s` in it stands for the temporary file
     sensitive  never show the content in a diff (implied by a secret)
+    once       the content is for a new file; one that is there keeps its own
     """
 
     family: ClassVar[str] = "template"
@@ -44,6 +45,7 @@ class Template(Operation):
     mode: str = "0644"
     validate: Command | None = None
     sensitive: bool = False
+    once: bool = False
 
     def title(self) -> str:
         return f"file {self.path} from template {self.name or 'text'}"
@@ -75,6 +77,7 @@ class Template(Operation):
             "validate": self.validate,
             "sensitive": self.sensitive or bool(secrets),
             "secrets": secrets,
+            "once": self.once,
             "absent": False,
         }
 

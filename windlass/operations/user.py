@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from windlass.errors import InventoryError
 from windlass.operations.operation import Operation
 from windlass.values import Secret
+
+# As crypt(5) makes them, locked or not; or what no password fits.
+_HASH: Final = re.compile(r"[!*]*(\$[0-9a-z]+\$[^\s:]+|[./0-9A-Za-z]{13})|[!*]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,7 @@ class User(Operation):
     system         a new account gets a number of the system's range
     create_home    make the home directory if it is missing
     password_hash  as in /etc/shadow (`openssl passwd -6`); a new account without one can log in by key only
+    password_once  the hash is for a new account; whoever changes their password keeps it
     locked         no password logs in any more (keys still do); False lets the password count again
     expires        the last day of the account, "2027-06-30"; "never" takes an end away; keys are refused afterwards, too
     absent         there should be no such account
@@ -45,6 +50,7 @@ class User(Operation):
     system: bool = False
     create_home: bool = True
     password_hash: Secret | None = None
+    password_once: bool = False
     locked: bool | None = None
     expires: str = ""
     absent: bool = False
@@ -57,6 +63,11 @@ class User(Operation):
             raise InventoryError(
                 f"user {self.name} cannot expire on {self.expires!r}", hint='write "2027-06-30", or "never"'
             ) from None
+        if self.password_hash is not None and not _HASH.fullmatch(self.password_hash.reveal()):
+            raise InventoryError(
+                f"what user {self.name} is to have as a password hash is none: it would be kept as it is, for all programs to read",
+                hint="openssl passwd -6 makes one of a password",
+            )
 
     def arguments(self) -> Mapping[str, object]:
         return {**Operation.arguments(self), "expires_days": self._days()}
