@@ -116,6 +116,33 @@ def test_a_flow_may_say_itself_what_is_true_after_an_interruption(capsys: pytest
     assert capsys.readouterr().err == "error: interrupted: the old release serves\n"
 
 
+def test_a_second_interruption_does_not_cut_off_what_the_first_had_to_say(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> Outcome:
+        try:
+            raise KeyboardInterrupt("the old release serves")
+        finally:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Exit):
+        leave(Run("deploy"), work)
+
+    assert capsys.readouterr().err == "error: interrupted: the old release serves\n"
+
+
+def test_an_interruption_that_comes_late_knows_that_hosts_were_touched(capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run("setup")
+    run.progress(HostEnded("web1"))
+
+    def body() -> None:
+        leave(run, Outcome)
+        raise KeyboardInterrupt
+
+    with pytest.raises(Exit):
+        guard(Run("setup"), body)
+
+    assert capsys.readouterr().err.splitlines()[0] == "error: interrupted: what was done stays done"
+
+
 def test_the_outer_door_is_silent_when_the_inner_one_has_spoken(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Exit) as end:
         guard(Run("setup"), lambda: leave(Run("setup", as_json=True), raising(UsageError("no"))))

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,12 @@ class Run:
     record: Record | None = None
 
 
+_UNDER_WAY: ContextVar[Run] = ContextVar("under way")  # whose hosts an interruption speaks of, wherever it arrives
+
+
 def leave(run: Run, work: Callable[[], Outcome]) -> None:
     """Do the work, show what it came to, and raise invoke's Exit with the code unless all went well."""
+    _UNDER_WAY.set(run)
     outcome, error, code = _attempt(run, work)
     if error is not None:
         code = error.exit_code
@@ -142,6 +147,7 @@ def guard(run: Run, body: Callable[[], None]) -> None:
         body()
         return Outcome()
 
+    _UNDER_WAY.set(run)
     outcome, error, code = _attempt(run, work)
     if error is not None:
         _show(run, outcome, error, code)
@@ -150,6 +156,14 @@ def guard(run: Run, body: Callable[[], None]) -> None:
 
 def _attempt(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassError | None, int]:
     try:
+        return _once(run, work)
+    except KeyboardInterrupt as interrupt:  # a second one, before the first was heard of
+        _hear_no_further()
+        return Outcome(), _interrupted(_UNDER_WAY.get(run), interrupt), INTERRUPTED
+
+
+def _once(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassError | None, int]:
+    try:
         outcome = work()
     except WindlassError as error:
         return Outcome(), error, error.exit_code
@@ -157,7 +171,7 @@ def _attempt(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassEr
         raise
     except KeyboardInterrupt as interrupt:
         _hear_no_further()
-        return Outcome(), _interrupted(run, interrupt), INTERRUPTED
+        return Outcome(), _interrupted(_UNDER_WAY.get(run), interrupt), INTERRUPTED
     except Exception as fault:  # the last resort: a fault of ours becomes a file and a short message
         return Outcome(), _crashed(run, fault), WindlassError.exit_code
     return outcome, outcome.error, DONE
@@ -173,7 +187,8 @@ def _interrupted(run: Run, interrupt: KeyboardInterrupt) -> WindlassError:
     """A flow that knows what is true now raises KeyboardInterrupt with that sentence; otherwise say where each host was."""
     with run.progress.lock:
         at_work = [f"{host.name} was at: {host.current}" for host in run.progress.hosts.values() if host.current]
-    state = str(interrupt) or ("what was done stays done" if run.progress.hosts else "nothing was touched on any host")
+    told = str(interrupt) or (str(interrupt.__context__) if isinstance(interrupt.__context__, KeyboardInterrupt) else "")
+    state = told or ("what was done stays done" if run.progress.hosts else "nothing was touched on any host")
     hint = "the same command again goes on where this one stopped" if run.progress.hosts else ""
     error = WindlassError(f"interrupted: {state}", last_lines=at_work, hint=hint)
     error.exit_code = INTERRUPTED
