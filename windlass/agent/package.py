@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Set, Tuple
 
 from windlass.agent.core import locks, process
 from windlass.agent.core.context import STATE, Context
+from windlass.agent.core.dpkg import Status
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 LISTS = "/var/lib/apt/lists"
@@ -83,8 +84,10 @@ def _automatic(own: str) -> Set[str]:
 
 def package(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Packages that are installed, or are not."""
-    installed = context.known.ask("dpkg", _Installed)
     changes = Changes()
+    if not arguments["absent"] and context.known.ask("dpkg's file", Status).surely_has(arguments["names"]):
+        return changes.outcome(context.check)
+    installed = context.known.ask("dpkg", _Installed)
     if arguments["absent"]:
         _want_absent(changes, installed, arguments, context)
     else:
