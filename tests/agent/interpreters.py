@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.agent.debian_python import PLACE
+from tests.agent.debian_python import NEW
 from tests.support import LocalSession
 from windlass.hosts.channel import Channel
 from windlass.hosts.payload import SPARE_MODULES
 from windlass.hosts.target import Target
-from windlass.lab.folders import cache as lab_cache
 
 OLDEST = (3, 8)
 PLACES = (
@@ -20,7 +19,7 @@ PLACES = (
     "/usr/local/bin/python3",
     "~/.pyenv/versions/*/bin/python3",
     "/opt/python*/bin/python3",
-    f"{lab_cache()}/{PLACE}/usr/bin/python3",
+    str(NEW.program),
 )
 COMPILED = ("_json", "resource")  # parts in C that come with the standard library, not with the interpreter
 

@@ -1,17 +1,18 @@
 """The agent under every Python that this machine has, 3.8 and later, with and without the whole standard library.
 
-All cases of operations that need no root run beside the lab's tests: under the oldest, with and without, and under the newest that
-Debian has, which is fetched for that, without. Of the others a machine with one Python tries that one; the ids say which ran.
+All cases of operations that need no root run beside the lab's tests: under the oldest without, under one as old as 3.9 with, and
+under the newest without. What a machine lacks of these is fetched from Debian; of the others it tries those that it has.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.agent.debian_python import NEWEST, newest
+from tests.agent.debian_python import NEW, OLD, Debian, fetched
 from tests.agent.interpreters import Interpreter, channel_with, interpreter_at, interpreters
 from tests.cases.case import Place, cases, go_through
 from windlass.operations.file import File
@@ -22,25 +23,39 @@ def ways() -> list[object]:
     """Every version whole, the oldest and the newest minimal."""
     found = interpreters()
     wanted = [(found[0], True), *((each, False) for each in found), (found[-1], True)]
-    return [pytest.param(each, minimal, id=_name(each, minimal)) for each, minimal in dict.fromkeys(wanted)]
+    return [pytest.param(each, minimal, id=_name(each, minimal=minimal)) for each, minimal in dict.fromkeys(wanted)]
 
 
-def _name(each: Interpreter, minimal: bool) -> str:  # noqa: FBT001
+def _name(each: Interpreter, *, minimal: bool) -> str:
     return "{}.{}".format(*each.version) + (" minimal" if minimal else "")
 
 
-def known(interpreter: Interpreter | None) -> Interpreter:
-    """This one, or the newest that Debian has."""
-    found = interpreter or interpreter_at(newest())
+def known(python: Interpreter | Debian) -> Interpreter:
+    """One that this machine has, or has now."""
+    if not isinstance(python, Debian):
+        return python
+    found = interpreter_at(fetched(python))
     assert found
-    return found
+    return dataclasses.replace(found, executable=python.program)
 
 
-@pytest.mark.parametrize(
-    ("interpreter", "minimal"), [*ways(), pytest.param(None, False, id=f"Debian's {NEWEST}", marks=pytest.mark.lab)]
-)
-def test_the_agent_starts_and_works(interpreter: Interpreter | None, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
-    interpreter = known(interpreter)
+def of_debian(python: Debian, *, minimal: bool) -> object:
+    """Fetched for the test, which is the lab's then."""
+    name = f"Debian's {python.said}" + (" minimal" if minimal else "")
+    return pytest.param(python, minimal, id=name, marks=pytest.mark.lab)
+
+
+def an_old_one() -> object:
+    """This machine's oldest, whole, where that is old."""
+    oldest = interpreters()[0]
+    if oldest.version > OLD.version:
+        return of_debian(OLD, minimal=False)
+    return pytest.param(oldest, False, id=_name(oldest, minimal=False))
+
+
+@pytest.mark.parametrize(("python", "minimal"), [*ways(), of_debian(NEW, minimal=False)])
+def test_the_agent_starts_and_works(python: Interpreter | Debian, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
+    interpreter = known(python)
     (tmp_path / "python").mkdir()
     path = tmp_path / "file"
     channel = channel_with(interpreter, tmp_path / "python", minimal=minimal)
@@ -57,9 +72,9 @@ def shell(script: str) -> str:
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize(("interpreter", "minimal"), [*ways()[:2], pytest.param(None, True, id=f"Debian's {NEWEST} minimal")])
-def test_all_operations(interpreter: Interpreter | None, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
-    interpreter = known(interpreter)
+@pytest.mark.parametrize(("python", "minimal"), [ways()[0], an_old_one(), of_debian(NEW, minimal=True)])
+def test_all_operations(python: Interpreter | Debian, minimal: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's
+    interpreter = known(python)
     (tmp_path / "python").mkdir()
     channel = channel_with(interpreter, tmp_path / "python", minimal=minimal)
     for number, case in enumerate(case for case in cases() if not case.values[0].get("only", "")):

@@ -37,9 +37,11 @@ def channel(host: TestHost) -> Iterator[Channel]:
 
 
 def test_an_unchanged_host_is_asked_twice_for_any_number_of_packages_and_services(host: TestHost, channel: Channel) -> None:
+    """What is installed stands in dpkg's file; what is not, and for what reason, dpkg is asked."""
     host.shell(COUNTERS)
     operations = (
         *(Package(names=(name,)) for name in ("cron", "sudo", "procps")),
+        *(Package(names=(name,), absent=True) for name in ("telnetd", "rsh-server")),
         *(Service(name=name) for name in ("cron", "ssh", "dbus")),
     )
 

@@ -22,6 +22,8 @@ from windlass import lab
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
+from windlass.operations.npm import NpmPackage
+from windlass.operations.wire import Batch
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab
@@ -427,6 +429,17 @@ def test_a_setting_that_needs_no_restart_causes_none(site: Site) -> None:
     finally:
         variables.write_text(before)
         site.setup()
+
+
+def test_packages_of_npm_come_in_their_version_and_go(site: Site) -> None:
+    older, newer = (NpmPackage(names=(f"is-number@{version}",)) for version in ("6", "7.0.0"))
+    gone = NpmPackage(names=("is-number",), absent=True)
+    with site.workspace.fleet(["app1"]) as fleet:
+        results = fleet.channel("app1").run(Batch((older, older, newer, newer, gone, gone), go_on=True))
+
+    summaries = ["install is-number@6", "", "install is-number@7.0.0", "", "remove is-number", ""]
+    assert [(result.summary, result.message) for result in results] == [(summary, "") for summary in summaries]
+    assert results[2].diff == "+is-number@7.0.0 (now 6.0.0)"
 
 
 def test_logs_are_rotated_without_a_word_to_the_processes(site: Site) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any, Dict, Iterator, List
 
 from windlass.agent.core import atomic
@@ -91,6 +90,8 @@ def _absent(path: str, context: Context) -> Outcome:
     mounted = _mounted_below(os.path.realpath(path))
     if mounted:
         raise OperationError("a file system is mounted at %s" % mounted[0], hint="unmount it first; nothing was removed")
+    import shutil  # noqa: PLC0415 - for what has to go
+
     changes.add("remove", lambda: shutil.rmtree(path), "-%s/ (%d entries)" % (path, sum(1 for _entry in _below(path))))
     return changes.outcome(context.check)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shutil
 from typing import Any, Dict, List, Optional
 
 from windlass.agent.core.accounts import change_accounts
@@ -160,6 +159,8 @@ def _set_password(arguments: Dict[str, Any], context: Context) -> None:
 
 def _make_home(name: str, home: str) -> None:
     account = pwd.getpwnam(name)
+    import shutil  # noqa: PLC0415 - for a user who is new
+
     shutil.copytree("/etc/skel", home, symlinks=True)
     for folder, folders, files in os.walk(home):
         for entry in [folder] + [os.path.join(folder, each) for each in folders + files]:

@@ -90,8 +90,12 @@ def _post(address: str, body: bytes, kind: str) -> None:
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         address, data=body, headers={"Content-Type": kind, "User-Agent": "windlass"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=LIMIT) as answer:  # noqa: S310
-        answer.read(PING_BYTES)
+    try:
+        with urllib.request.urlopen(request, timeout=LIMIT) as answer:  # noqa: S310
+            answer.read(PING_BYTES)
+    except urllib.error.HTTPError as refusal:
+        refusal.close()  # it is an answer, too
+        raise
 
 
 def _reason(error: Exception) -> str:

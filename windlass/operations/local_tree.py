@@ -106,7 +106,7 @@ def _entry(found: os.DirEntry[str], path: str) -> TreeEntry:
     status = found.stat(follow_symlinks=False)
     mode = stat.S_IMODE(status.st_mode) & 0o777
     if stat.S_ISREG(status.st_mode):
-        size, sha256 = _measured(found.path)
+        size, sha256 = _measured(found.path, status.st_size)
         return TreeEntry(path, "f", mode, size, sha256)
     if stat.S_ISDIR(status.st_mode):
         return TreeEntry(path, "d", mode)
@@ -122,14 +122,19 @@ def _text(name: str | Path) -> str:
     return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
-def _measured(path: str) -> tuple[int, str]:
-    """Size and SHA-256, of the very bytes that were read."""
-    digest, size = hashlib.sha256(), 0
-    with open(path, "rb", buffering=0) as handle:  # noqa: PTH123 - thousands of files: a Path for each takes as long as the rest
-        while piece := handle.read(_PIECE):
+def _measured(path: str, size: int) -> tuple[int, str]:
+    """Size and SHA-256, of the very bytes that were read. A file of about this `size`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # thousands of files: a Python file for each takes as long as the rest
+    try:
+        piece = os.read(descriptor, min(size + 1, _PIECE))
+        digest, read = hashlib.sha256(piece), len(piece)
+        while piece and read != size:  # a large one, or one that grows
+            piece = os.read(descriptor, _PIECE)
             digest.update(piece)
-            size += len(piece)
-    return size, digest.hexdigest()
+            read += len(piece)
+        return read, digest.hexdigest()
+    finally:
+        os.close(descriptor)
 
 
 def _is_taken(entry: TreeEntry, include: Sequence[str], taken: re.Pattern[str]) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import grp
 import os
 import pwd
 import stat
-import tempfile
 import threading
 from typing import BinaryIO, Callable, Iterable, Optional, Tuple
 
@@ -53,6 +51,8 @@ def write(
     An empty owner or group is that of the file that is replaced, if there is one; its access control list and attributes stay.
     `validate` gets the temporary path and raises if the new content must not be installed; the old file then stays.
     """
+    import tempfile  # noqa: PLC0415 - what need not be changed needs none
+
     folder = os.path.dirname(path) or "/"
     user_id, group_id = _kept_ids(path, owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
@@ -164,5 +164,7 @@ def text_diff(before: Optional[bytes], after: Optional[bytes], path: str) -> str
         old_lines, new_lines = old.decode().splitlines(), new.decode().splitlines()
     except UnicodeDecodeError:
         return "%s: binary, %d bytes become %d bytes" % (path, len(old), len(new))
+    import difflib  # noqa: PLC0415 - what is as it should be has no diff
+
     names = ("/dev/null" if before is None else path, "/dev/null" if after is None else path)
     return "\n".join(difflib.unified_diff(old_lines, new_lines, names[0], names[1], lineterm=""))

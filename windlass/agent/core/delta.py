@@ -6,7 +6,6 @@ length of eight bytes each, to be taken from the old file.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import struct
@@ -38,6 +37,8 @@ def block_size(size: int) -> int:
 
 def signature(path: str) -> Dict[str, Any]:
     """The whole blocks of a file: how long they are, and for each its strong hash and its first bytes."""
+    import base64  # noqa: PLC0415 - for large files that changed
+
     block = block_size(os.path.getsize(path))
     described = bytearray()
     with open(path, "rb", buffering=0) as handle:

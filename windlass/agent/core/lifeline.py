@@ -10,7 +10,6 @@ With no grace (0 s) nothing is kept and the end of the connection is the end of 
 from __future__ import annotations
 
 import fcntl
-import hmac
 import os
 import select
 import signal
@@ -252,6 +251,8 @@ class Lifeline:
         """Somebody knocks: who knows the token takes the line over, and hears what it has not heard yet."""
         kind, body = frames.read(lambda length: _received(connection, length))
         said = frames.decode(body, kind)
+        import hmac  # noqa: PLC0415 - few lines break
+
         if kind != frames.LINE or not hmac.compare_digest(str(said["token"]), self._token):
             raise ValueError("not the line's token")
         with self._turn:

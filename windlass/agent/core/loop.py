@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from windlass.agent.core import calls, frames, listening, modules, owed, trouble
@@ -139,7 +138,7 @@ class Loop:
             result = self._failure(str(error), error.hint, error.last_lines, error.data)
         except Exception as error:
             message, hint = trouble.explained(error)
-            result = self._failure(message, hint, [] if hint else traceback.format_exc().splitlines()[-12:], {})
+            result = self._failure(message, hint, [] if hint else trouble.trace().splitlines()[-12:], {})
         self._context.known.after(operation["kind"], result["status"])
         result["seconds"] = round(time.monotonic() - started, 6)
         return result
@@ -217,7 +216,7 @@ def main() -> None:
     try:
         loop.run()
     except BaseException:
-        loop.break_down(traceback.format_exc())
+        loop.break_down(trouble.trace())
         raise
     sys.stderr.flush()
     os._exit(0)  # the reader thread may hang in read(2) for ever

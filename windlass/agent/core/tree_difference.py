@@ -11,6 +11,7 @@ from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.tree_manifest import Entry, Wanted
 
 STAGING = ".windlass-tree-"  # names of directories in which files wait; none of them is part of a tree
+PIECE = 1 << 18  # bytes that are read at once
 KINDS = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l"}
 
 
@@ -37,7 +38,7 @@ class Difference:
         return bool(self.made or self.replaced or self.marked or self.surplus)
 
     def place(self, path: str) -> str:
-        return os.path.join(self.root, path) if path else self.root
+        return self.root + "/" + path if path else self.root
 
     def kind(self, path: str) -> str:
         """`f`, `d`, `l`, or nothing for what is none of these or not there."""
@@ -47,12 +48,19 @@ class Difference:
     def sha256(self, path: str) -> str:
         """Of a file that is there; each is read once."""
         if path not in self._sums:
-            digest = hashlib.sha256()
-            with open(self.place(path), "rb", buffering=0) as handle:
-                for piece in iter(lambda: handle.read(1 << 20), b""):
-                    digest.update(piece)
-            self._sums[path] = digest.hexdigest()
+            self._sums[path] = _sha256(self.place(path))
         return self._sums[path]
+
+
+def _sha256(path: str) -> str:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # without Python's own files: there are thousands
+    try:
+        digest = hashlib.sha256()
+        for piece in iter(lambda: os.read(descriptor, PIECE), b""):
+            digest.update(piece)
+        return digest.hexdigest()
+    finally:
+        os.close(descriptor)
 
 
 def between(root: str, wanted: Wanted) -> Difference:

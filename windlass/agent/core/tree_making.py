@@ -60,7 +60,7 @@ def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], cont
             if entry.kind == "d" and entry.path:
                 os.mkdir(os.path.join(staging, entry.path), 0o700)
         contents = [entry for entry in difference.made if entry.kind != "d"]
-        stage = _Stage(lambda entry: os.path.join(staging, entry.path), difference, wanted, ids)
+        stage = _Stage(lambda entry: staging + "/" + entry.path, difference, wanted, ids)
         stage.fill(contents, {}, context)
         _mark(_directories(difference), staging, ids)
         _sync(staging)
@@ -159,15 +159,16 @@ class _Stage:
 
     def _write(self, entry: Entry, pieces: Iterable[Bytes]) -> None:
         digest = hashlib.sha256()
+        ids = self._kept_ids(entry)
         descriptor = os.open(self._place(entry), os.O_WRONLY | os.O_CREAT | os.O_EXCL, entry.mode)
         try:
             for piece in pieces:
                 digest.update(piece)
-                view = memoryview(piece)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-            if self._kept_ids(entry) != self._own_ids:  # a system call for each of thousands of files is worth leaving out
-                os.fchown(descriptor, *self._kept_ids(entry))
+                written = os.write(descriptor, piece)
+                while written < len(piece):
+                    written += os.write(descriptor, memoryview(piece)[written:])
+            if ids != self._own_ids:  # a system call for each of thousands of files is worth leaving out
+                os.fchown(descriptor, *ids)
             if entry.mode & 0o022:  # the rest is given already when the file is made
                 os.fchmod(descriptor, entry.mode)
         finally:
@@ -188,7 +189,7 @@ class _Stage:
 
 
 def _waiting(folder: str, entry: Entry) -> str:
-    return os.path.join(folder, str(entry.index))
+    return "%s/%d" % (folder, entry.index)
 
 
 def _pieces(path: str) -> Iterator[bytes]:

@@ -20,6 +20,13 @@ HINTS = {
 REPLACED = "Python was replaced on this host while the agent was at work; run the same again"
 
 
+def trace() -> str:
+    """Where the error that is dealt with now came from."""
+    import traceback  # noqa: PLC0415 - nothing of it is needed where all goes well, and it brings much along
+
+    return traceback.format_exc()
+
+
 def explained(error: Exception) -> Tuple[str, str]:
     """Message and hint for what an operation did not expect; no hint if it is nothing that a host's administrator can mend."""
     if isinstance(error, OSError) and error.errno in HINTS:

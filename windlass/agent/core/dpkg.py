@@ -1,0 +1,49 @@
+"""dpkg's own file of what is installed, for the usual answer: all of it is. Whatever this cannot say for sure, dpkg is asked.
+
+dpkg replaces the file as a whole. What it has not put into it yet lies in a folder beside it, for as long as dpkg is at work.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Iterable
+
+STATUS = "/var/lib/dpkg/status"
+PENDING = "/var/lib/dpkg/updates"
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+
+
+class Status:
+    """The file as it was when it was read; it knows of nothing while dpkg is at work, or where there is none."""
+
+    def __init__(self, status: str = STATUS, pending: str = PENDING) -> None:
+        self._text = b""
+        try:
+            if not os.listdir(pending):
+                with open(status, "rb") as handle:
+                    self._text = b"\n\n" + handle.read() + b"\n"
+        except OSError:
+            pass
+
+    def surely_has(self, wanted: Iterable[str]) -> bool:
+        """Whether each `name` or `name=version` is installed, beyond doubt."""
+        return all(self._has(*each.partition("=")[::2]) for each in wanted)
+
+    def _has(self, name: str, version: str) -> bool:
+        if not NAME.fullmatch(name):
+            return False  # of one architecture, say
+        head = b"\n\nPackage: %s\n" % name.encode()
+        at = self._text.find(head)
+        while at >= 0:
+            fields = self._text[at + 2 : self._text.find(b"\n\n", at + 2) + 1 or None]
+            if _is_installed(fields, version.encode()):
+                return True
+            at = self._text.find(head, at + 2)
+        return False
+
+
+def _is_installed(fields: bytes, version: bytes) -> bool:
+    if not re.search(rb"^Status: \S+ ok installed$", fields, re.MULTILINE):
+        return False
+    return not version or b"\nVersion: %s\n" % version in fields
