@@ -12,10 +12,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-import yaml
 
 import windlass.agent
-from tests.cases.case import FOLDER, operation_classes
+from tests.cases.case import FOLDER, operation_classes, read_cases
 
 AGENT = Path(windlass.agent.__file__).parent
 CLASSES = operation_classes()
@@ -63,7 +62,7 @@ def test_operation_has_its_function_on_the_host(name: str) -> None:
 
 @pytest.mark.parametrize("name", DESCRIBED)
 def test_operation_has_cases(name: str) -> None:
-    cases = yaml.safe_load((FOLDER / f"{CLASSES[name].family}.yml").read_text())
+    cases = read_cases(FOLDER / f"{CLASSES[name].family}.yml")
 
     kinds = [case["operation"]["kind"] for case in cases]
 

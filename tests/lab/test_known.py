@@ -69,3 +69,30 @@ def test_what_a_command_changes_is_seen_by_what_comes_after_it(channel: Channel)
     results = channel.run(Batch(operations))
 
     assert [result.status for result in results] == ["ok", "changed", "changed", "ok", "changed", "ok"]
+
+
+def test_what_the_agent_keeps_of_itself_is_trusted_only_when_it_is_just_so(host: TestHost) -> None:
+    """Its modules as this host compiled them, until the next boot."""
+
+    def cron() -> str:
+        opened = Channel(host.target)
+        try:
+            return opened.run(Batch((Service(name="cron"),)))[0].status
+        finally:
+            opened.close()
+
+    garbage = "cd /run/windlass/code && for each in *; do echo garbage >$each; done"
+    spoiled = "grep -lx garbage /run/windlass/code/* | wc -l"
+
+    assert cron() == "ok"
+    assert host.shell("stat -c '%a %U' /run/windlass/code").strip() == "700 root"
+    assert int(host.shell("ls /run/windlass/code | wc -l")) > 15
+    host.shell(garbage)
+    assert cron() == "ok"
+    assert int(host.shell(spoiled)) < int(host.shell("ls /run/windlass/code | wc -l"))  # made anew, as far as it was needed
+
+    host.shell(garbage + "; chmod 755 .")
+    assert cron() == "ok"
+    assert host.shell(spoiled) == host.shell("ls /run/windlass/code | wc -l")  # not even looked at
+    host.shell("rm -r /run/windlass/code")
+    assert cron() == "ok"

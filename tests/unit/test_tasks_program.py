@@ -17,7 +17,7 @@ import pytest
 
 from tests.unit.commands_reference import PAGE, rewritten
 from tests.unit.sample_project import HOSTS, REPOSITORY, run_tasks, surroundings, write_project
-from windlass.tasks.program import namespace
+from windlass.tasks.program import namespace, namespace_of
 
 
 @pytest.fixture
@@ -265,3 +265,21 @@ def test_listing_the_tasks_loads_nothing_heavy() -> None:
 
     heavy = {"rich", "pydantic", "jinja2", "paramiko", "fabric", "cryptography", "sqlite3", "windlass.hosts"}
     assert heavy & set(done.stdout.split()) == set()
+
+
+def test_a_command_line_finds_each_task_without_the_others() -> None:
+    everything = namespace()
+    for name in everything.task_names:
+        found = namespace_of([name, "--env", "staging"])
+        assert name in found.task_names, name
+        assert found[name].__doc__ == everything[name].__doc__
+        assert len(found.task_names) < len(everything.task_names)
+
+
+@pytest.mark.parametrize("words", [[], ["--list"], ["--help", "setup"], ["setpu"], ["setpu", "setup"], ["backup-list"]])
+def test_what_does_not_begin_with_a_task_finds_all(words: list[str]) -> None:
+    assert namespace_of(words).task_names == namespace().task_names
+
+
+def test_several_tasks_are_found_together() -> None:
+    assert {"setup", "deploy", "backup.run"} <= set(namespace_of(["setup", "deploy", "--env", "lab", "backup.run"]).task_names)

@@ -7,7 +7,7 @@ import glob
 import os
 import re
 import time
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 from windlass.agent.core import locks, process
 from windlass.agent.core.context import STATE, Context
@@ -15,6 +15,7 @@ from windlass.agent.core.dpkg import Status
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 LISTS = "/var/lib/apt/lists"
+STATES = "/var/lib/apt/extended_states"
 SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/sources.list.d/*")
 STAMP = os.path.join(STATE, "apt-updated")
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
@@ -34,15 +35,20 @@ class _Installed:
     """What dpkg knows, asked once for all operations of a batch as long as none changes anything."""
 
     def __init__(self) -> None:
-        form = "${Package}\t${Architecture}\t${Version}\t${db:Status-Abbrev}\t${Provides}\n"
+        form = "${Package}\t${Architecture}\t${Version}\t${db:Status-Abbrev}\t${Essential}\t${Provides}\n"
         shown = process.must(["dpkg-query", "--show", "--showformat=" + form], limit=60)
         self.versions: Dict[str, str] = {}
         self.provided: Dict[str, str] = {}
         self.leftovers: List[str] = []
         self.broken: List[str] = []
+        self.essential: Set[str] = set()
+        own = ""
         for line in shown.text.splitlines():
-            name, architecture, version, status, provides = line.split("\t")
+            name, architecture, version, status, essential, provides = line.split("\t")
+            own = architecture if name == "dpkg" else own
+            self.essential.update([name] if essential == "yes" else ())
             self._add((name, "%s:%s" % (name, architecture)), version, status, provides)
+        self.automatic = _automatic(own)
 
     def _add(self, names: Tuple[str, str], version: str, status: str, provides: str) -> None:
         state = status[1:2]
@@ -54,12 +60,26 @@ class _Installed:
         elif state != "n":
             self.broken.append(names[0])
 
+    def is_automatic(self, name: str) -> bool:
+        """Whether it is there for others that need it alone, so that apt may remove it with them."""
+        return name in self.versions and name not in self.essential and name in self.automatic
+
     def satisfies(self, wanted: str) -> bool:
         """Whether `name`, `name=version` or `name=1.*` is there; without a version a package that provides it will do."""
         name, _, version = wanted.partition("=")
         if version:
             return fnmatch.fnmatchcase(self.versions.get(name, ""), version)
         return name in self.versions or name in self.provided
+
+
+def _automatic(own: str) -> Set[str]:
+    """What apt notes as installed for the sake of others; a bare name is one of the machine's own architecture."""
+    try:
+        with open(STATES, encoding="utf-8") as handle:
+            blocks = re.findall(r"^Package: (\S+)\nArchitecture: (\S+)\nAuto-Installed: 1$", handle.read(), re.MULTILINE)
+    except OSError:
+        return set()
+    return {name for name, architecture in blocks if architecture == own} | {"%s:%s" % block for block in blocks}
 
 
 def package(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -110,6 +130,11 @@ def _want_absent(changes: Changes, installed: _Installed, arguments: Dict[str, A
 
 def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:
     missing = [name for name in arguments["names"] if not installed.satisfies(name)]
+    bare = [name.partition("=")[0] for name in arguments["names"] if name not in missing]
+    kept = [name for name in bare if installed.is_automatic(name)]
+    if kept:
+        diff = "\n".join("%s: stays when nothing needs it any more" % name for name in kept)
+        changes.add("keep %s" % ", ".join(kept), lambda: process.must(["apt-mark", "manual", "--", *kept], limit=60), diff)
     if not missing:
         return
     if installed.broken:

@@ -42,10 +42,56 @@ _TERMINAL = (
 
 # An importer that serves the agent's modules from memory, each compiled when it is first needed; more come as operations need them.
 # `r`, `os`, `zlib`: the stub's.
+# Compiling is a quarter of what an unchanged host computes, so root keeps the outcome until the next boot, in a folder that nobody
+# else may look into, by the checksum of text and Python, with a checksum of its own; what is not just so is compiled anew.
 # Where parts of the standard library are missing (Debian's python3-minimal), it asks for them, and serves the controller's.
 _LOADER = """
-import marshal, sys
+import hashlib, marshal, sys
 from importlib.machinery import ModuleSpec, PathFinder
+def keeps():
+    if os.geteuid():
+        return False
+    os.umask(0o022)
+    try:
+        os.makedirs(os.path.dirname(KEPT), 0o755, exist_ok=True)
+        if not os.path.lexists(KEPT):
+            os.mkdir(KEPT, 0o700)
+        found = os.lstat(KEPT)
+        if found.st_uid or found.st_mode & 0o170077 != 0o040000:
+            return False
+        names = os.listdir(KEPT)
+        for name in names if len(names) > MOST_KEPT else ():
+            forget(KEPT + "/" + name)
+    except OSError:
+        return False
+    return True
+def compiled(name, source):
+    if not KEEPS:
+        return compile(source, "<" + name + ">", "exec")
+    path = KEPT + "/" + hashlib.sha256(("%s %s " % (name, sys.version)).encode() + source).hexdigest()
+    try:
+        with open(path, "rb") as handle:
+            kept = handle.read()
+        if hashlib.sha256(kept[32:]).digest() == kept[:32]:
+            return marshal.loads(kept[32:])
+    except OSError:
+        pass
+    code = compile(source, "<" + name + ">", "exec")
+    body = marshal.dumps(code)
+    made = "%s.%d" % (path, os.getpid())
+    try:
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+            handle.write(hashlib.sha256(body).digest() + body)
+        os.rename(made, path)
+    except OSError:
+        forget(made)
+    return code
+def forget(path):
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+KEEPS = keeps()
 class Finder:
     def __init__(self, sources):
         self.sources = sources
@@ -56,7 +102,7 @@ class Finder:
         return None
     def exec_module(self, module):
         name = module.__spec__.name
-        exec(compile(self.sources[name], "<" + name + ">", "exec"), module.__dict__)
+        exec(compiled(name, self.sources[name]), module.__dict__)
     def get_source(self, name):
         return self.sources[name].decode()
 def sources():
@@ -87,6 +133,9 @@ class HTTPStatus(IntEnum):
 _NOT_NEEDED = ("http.server", "http.cookies", "http.cookiejar", "json.tool", "json.__main__")
 _MARSHAL_VERSION = 2  # which every Python reads
 
+KEPT = "/run/windlass/code"  # on hosts
+MOST_KEPT = 400  # modules there, of one or two versions of this program; more are let go
+
 READY = b"WINDLASS READY\n"
 SPARES = b"WINDLASS SPARES\n"
 OLD_PYTHON = b"WINDLASS OLD-PYTHON"
@@ -98,7 +147,8 @@ def payload() -> bytes:
     """What follows the start command on stdin: an importer and the modules of the loop. Made once for all hosts."""
     loop = {name: agent_modules.source(name) or b"" for name in sorted(agent_modules.needed(agent_modules.LOOP))}
     sources = {"windlass": b"", **loop}
-    return _block(f"SPARES = {SPARE_MODULES!r}\n{_LOADER}".encode()) + _modules(sources)
+    given = f"SPARES, KEPT, MOST_KEPT = {SPARE_MODULES!r}, {KEPT!r}, {MOST_KEPT}\n"
+    return _block((given + _LOADER).encode()) + _modules(sources)
 
 
 @functools.cache

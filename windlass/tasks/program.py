@@ -9,9 +9,9 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from windlass.tasks import lean
+from windlass.tasks import chosen, lean
 
 lean.start()
 
@@ -32,15 +32,33 @@ def namespace() -> Collection:
 
     A project's own `tasks.py` may begin with `ns = namespace()` and add its own tasks to it.
     """
-    package = Path(windlass.__file__).parent
-    bundled = package / "bundled" / "tasks.py"
-    path = bundled if bundled.exists() else package.parent / "tasks.py"
+    path = _contents()
     spec = importlib.util.spec_from_file_location("windlass_tasks", path)
     assert spec is not None  # noqa: S101 - a path that ends in .py always has a loader
     assert spec.loader is not None  # noqa: S101
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found: Collection = module.namespace
+    return found
+
+
+def _contents() -> Path:
+    """The playbook's table of contents."""
+    package = Path(windlass.__file__).parent
+    bundled = package / "bundled" / "tasks.py"
+    return bundled if bundled.exists() else package.parent / "tasks.py"
+
+
+def namespace_of(words: Sequence[str]) -> Collection:
+    """The same, but only what these words of a command line can mean, where they begin with a task: a start need not read the
+    modules of tasks that nobody has named."""
+    source = _contents().read_text(encoding="utf-8")
+    pruned = chosen.only(source, words) if words and not words[0].startswith("-") else None
+    if pruned is None:
+        return namespace()
+    made: dict[str, Any] = {"__name__": "windlass_tasks"}
+    exec(compile(pruned, str(_contents()), "exec"), made)  # noqa: S102 - our own file, with less in it
+    found: Collection = made["namespace"]
     return found
 
 
@@ -67,7 +85,8 @@ class _Windlass(Program):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tasks named on the command line."""
-    program = _Windlass(name="windlass", binary="windlass", namespace=namespace(), version=windlass.__version__)
+    words = list(arguments if arguments is not None else sys.argv)[1:]
+    program = _Windlass(name="windlass", binary="windlass", namespace=namespace_of(words), version=windlass.__version__)
     try:
         try:
             program.run(list(arguments) if arguments is not None else None)

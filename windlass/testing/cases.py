@@ -27,6 +27,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,16 @@ def cases(folder: Path) -> list[Any]:
     return [
         pytest.param(case | {"tools": str(folder)}, id=f"{path.stem}: {case['name']}")
         for path in sorted(folder.glob("*.yml"))
-        for case in yaml.safe_load(path.read_text())
+        for case in read_cases(path)
     ]
+
+
+@cache
+def read_cases(path: Path) -> list[dict[str, Any]]:
+    """The cases of a file, read once; by libyaml where PyYAML has it, for there are thousands of lines of them."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found: list[dict[str, Any]] = yaml.load(path.read_text(), loader)  # noqa: S506 - both are safe loaders
+    return found
 
 
 def go_through(case: Mapping[str, Any], place: Place) -> None:
