@@ -7,10 +7,10 @@ import signal
 from hypothesis import HealthCheck, settings
 
 from tests.choosing import pytest_ignore_collect
-from tests.sharing import pytest_xdist_make_scheduler
+from tests.sharing import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.telling import pytest_configure
 
-__all__ = ["pytest_configure", "pytest_ignore_collect", "pytest_xdist_make_scheduler"]
+__all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_ignore_collect", "pytest_xdist_make_scheduler"]
 
 # Started in the background by a shell, this process ignores Ctrl-C, and so would every program that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

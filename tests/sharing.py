@@ -12,6 +12,34 @@ if TYPE_CHECKING:
 # To boot and set up the hosts of such a folder costs more than its tests.
 TOGETHER = ("tests/lab/tls/",)
 
+# The quick ones that take longest, and those that start servers for themselves, begin first: what is left at the end is short.
+LONGEST_QUICK = (
+    "test_cases",
+    "test_tasks_program",
+    "test_upload",
+    "test_tasks_secrets",
+    "test_backup_watch",
+    "test_download",
+    "test_scanner",
+    "test_backup_schedule",
+    "test_inventory_schema",
+    "test_inventory_environment_file",
+    "test_backup_status",
+    "test_history",
+    "test_modules",
+    "test_user_pages",
+    "test_fuzz",
+    "test_delta",
+)
+
+
+@pytest.hookimpl(trylast=True)  # when they have been shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return LONGEST_QUICK.index(item.path.stem) if item.path.stem in LONGEST_QUICK else len(LONGEST_QUICK)
+
+    items.sort(key=rank)
+
 
 def unit(node_id: str) -> str:
     """The folder or file whose tests go to one process."""

@@ -23,8 +23,8 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def run(folder: Path, *words: str, given: str = "", program: str = "invoke") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", program, "--search-root", str(REPOSITORY), *words]
+def run(folder: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "windlass.tasks.program", *words]
     return subprocess.run(command, cwd=folder, env=surroundings(folder), input=given, capture_output=True, text=True, check=False)
 
 

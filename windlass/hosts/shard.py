@@ -80,11 +80,14 @@ class Shard:
 def work_on(shard: Shard, mailbox: Mailbox) -> None:
     """Do a shard, and tell all that happens.
 
-    Hosts that a worker before this one was through with are left alone. Of one in whose middle it died the host itself knows what
-    is done: its journal answers for that, where the batch has one.
+    Hosts that a worker before this one was through with are left alone, and told again: its last word may have come no further than
+    to what the worker after it reads. Of one in whose middle it died the host itself knows what is done: its journal answers for
+    that, where the batch has one.
     """
     with mailbox.open(shard.number) as post:
-        ended = {message.host for message in post.earlier() if isinstance(message, Ended)}
+        ended = {message.host: message for message in post.earlier() if isinstance(message, Ended)}
+        for message in ended.values():
+            post.tell(message)
         left = tuple(target for target in shard.targets if target.name not in ended)
         if shard.version == windlass.__version__:
             _run(shard, left, post)
