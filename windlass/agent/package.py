@@ -74,18 +74,29 @@ class _Installed:
 
 def _automatic(own: str) -> Set[str]:
     """What apt notes as installed for the sake of others; a bare name is one of the machine's own architecture."""
+    blocks = re.findall(r"^Package: (\S+)\nArchitecture: (\S+)\nAuto-Installed: 1$", _marks(), re.MULTILINE)
+    return {name for name, architecture in blocks if architecture == own} | {"%s:%s" % block for block in blocks}
+
+
+def _marks() -> str:
     try:
         with open(STATES, encoding="utf-8") as handle:
-            blocks = re.findall(r"^Package: (\S+)\nArchitecture: (\S+)\nAuto-Installed: 1$", handle.read(), re.MULTILINE)
+            return handle.read()
     except OSError:
-        return set()
-    return {name for name, architecture in blocks if architecture == own} | {"%s:%s" % block for block in blocks}
+        return ""
+
+
+def _is_there(names: List[str], context: Context) -> bool:
+    """Whether it is certain, without asking dpkg, that all of them are there, and for their own sake."""
+    marks = context.known.ask("apt's marks", _marks)
+    noted = any("Package: %s\n" % name.partition("=")[0] in marks for name in names)
+    return not noted and bool(context.known.ask("dpkg's file", Status).surely_has(names))
 
 
 def package(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Packages that are installed, or are not."""
     changes = Changes()
-    if not arguments["absent"] and context.known.ask("dpkg's file", Status).surely_has(arguments["names"]):
+    if not arguments["absent"] and _is_there(arguments["names"], context):
         return changes.outcome(context.check)
     installed = context.known.ask("dpkg", _Installed)
     if arguments["absent"]:
