@@ -65,6 +65,7 @@ def _certificates(folder: Path) -> dict[str, str]:
 
 def _program(folder: Path, settings: dict[str, str], program: str, *words: str) -> subprocess.Popen[bytes]:
     """Programs of Dask's are told its settings as its users do it: by their surroundings."""
+    settings = {**settings, "distributed.worker.profile.enabled": "False"}  # it can stop a whole worker for good: docs/scale.md
     told = {f"DASK_{name.replace('.', '__').replace('-', '_').upper()}": value for name, value in settings.items()}
     return subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.{program}", *words, "--host", "127.0.0.1", "--no-dashboard"],
