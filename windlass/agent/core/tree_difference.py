@@ -38,7 +38,7 @@ class Difference:
         return bool(self.made or self.replaced or self.marked or self.surplus)
 
     def place(self, path: str) -> str:
-        return self.root + "/" + path if path else self.root
+        return self.root.rstrip("/") + "/" + path if path else self.root
 
     def kind(self, path: str) -> str:
         """`f`, `d`, `l`, or nothing for what is none of these or not there."""
