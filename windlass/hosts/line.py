@@ -25,6 +25,7 @@ from windlass.hosts.target import Target
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 HEAR_EVERY: Final = 1024 * 1024  # bytes after which the agent is told what was heard
 FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each further one waits twice as long
+LONGEST_PAUSE: Final = 5.0
 AGENT_GONE: Final = "its agent is gone"
 
 
@@ -222,7 +223,7 @@ class Line:
                 if time.monotonic() + pause > deadline or said == AGENT_GONE:
                     raise self._given_up(why, said)
                 time.sleep(pause)
-                pause *= 2
+                pause = min(pause * 2, LONGEST_PAUSE)
         if self._over:
             self.hang_up()
             raise why
