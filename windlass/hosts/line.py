@@ -37,9 +37,10 @@ class Line:
     """Frames to and from the agent on one host. One thread uses it at a time; only `tell` may be called from another.
 
     attached   how often it was taken up again
+    begun      a start to the very same target that is under way already
     """
 
-    def __init__(self, target: Target, listener: events.Listener, opener: Opener) -> None:
+    def __init__(self, target: Target, listener: events.Listener, opener: Opener, begun: Starting | None = None) -> None:
         self.target = target
         self.attached = 0
         self._listener = listener
@@ -55,7 +56,7 @@ class Line:
         self._heard = self._told = 0
         self._last_heard = time.monotonic()
         self._earlier = [0, 0]  # bytes sent and received over connections that are no more
-        starting = Starting(target, opener)
+        starting = begun or Starting(target, opener)
         self._session: Session = starting.session
         try:
             self._buffer = bytearray(self._finished(starting))
