@@ -9,6 +9,7 @@ from windlass.tasks import (
     backup_restore,
     backup_schedule,
     backup_status,
+    begin,
     bootstrap,
     deploy,
     env,
@@ -26,6 +27,8 @@ from windlass.tasks import (
     tls,
     tls_grade,
 )
+
+begin.ahead()  # hosts that the same command line came to before
 
 namespace = Collection(
     bootstrap.bootstrap,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,6 +61,53 @@ def test_what_was_deleted_or_changed_is_put_back_and_what_others_put_there_stays
     assert again.status == "ok"
     assert [(app / name).read_text() for name in ("a", "b", "c", "link", "theirs")] == ["a", "b", "c", "a", "theirs"]
     assert sorted(each.name for each in archive.parent.iterdir()) == ["app", "x", "x.tar"]
+
+
+def test_a_change_that_keeps_size_and_time_is_found(channel: Channel, archive: Path) -> None:
+    unpack(channel, archive)
+    file = place(archive) / "a"
+    times = file.stat()
+    file.write_text("A")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert unpack(channel, archive, check=True).summary == unpack(channel, archive).summary == "put back a"
+    assert file.read_text() == "a"
+    assert unpack(channel, archive).status == "ok"
+
+
+def test_what_was_only_touched_is_right_and_is_read_once(channel: Channel, archive: Path) -> None:
+    """Another name, a mode there and back, a backup that was played back with other times."""
+    unpack(channel, archive)
+    app, marker = place(archive), place(archive) / ".archive-sha256"
+    (archive.parent / "other-name").hardlink_to(app / "a")
+    mode = (app / "b").stat().st_mode
+    (app / "b").chmod(0o600)
+    (app / "b").chmod(mode)
+    (app / "c").unlink()
+    (app / "c").write_text("c")
+    (app / "c").chmod(mode)
+    noted = marker.read_text()
+
+    foreseen = unpack(channel, archive, check=True)
+    unread = marker.read_text()
+    results = [unpack(channel, archive) for _ in range(2)]
+
+    assert [each.status for each in (foreseen, *results)] == ["ok"] * 3
+    assert unread == noted != marker.read_text()
+    assert archive.parent.joinpath("other-name").samefile(app / "a")
+
+
+def test_what_is_no_file_any_more_is_not_read(channel: Channel, archive: Path) -> None:
+    (archive.parent / "x" / "a").write_text("")
+    (archive.parent / "x" / "a").chmod(0o644)
+    subprocess.run(["tar", "-C", archive.parent, "-cf", archive, "x"], check=True)
+    unpack(channel, archive)
+    (place(archive) / "a").unlink()
+    os.mkfifo(place(archive) / "a")
+    (place(archive) / "a").chmod(0o644)
+
+    assert unpack(channel, archive).summary == "put back a"
+    assert (place(archive) / "a").is_file()
 
 
 def test_a_folder_that_was_deleted_comes_back_with_all_that_is_in_it(channel: Channel, archive: Path) -> None:

@@ -14,8 +14,8 @@ from tests.chaos.conftest import Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, OperationFailed
-from windlass.hosts.channel import open_over_ssh
 from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.session import Session
 from windlass.operations.command import Run
 from windlass.operations.file import File

@@ -10,8 +10,8 @@ from tests.chaos.conftest import Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed
-from windlass.hosts.channel import open_over_ssh
 from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener, Session
 from windlass.hosts.target import Target

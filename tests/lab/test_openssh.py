@@ -7,8 +7,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,6 +196,62 @@ def test_an_environment_says_which_way_its_hosts_are_reached(hosts: dict[str, Te
 
     assert json.loads(done.stdout)["exit_code"] == 0, done.stdout
     assert len(list(openssh.sockets_folder().iterdir())) == 1
+
+
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_the_same_command_calls_its_hosts_before_it_has_read_anything(
+    hosts: dict[str, TestHost], folder: Path, tmp_path: Path, transport: str
+) -> None:
+    one = hosts["one"]
+    _project(tmp_path, one, transport)
+
+    first = _setup_there(tmp_path, folder)
+    before = logins(one)
+    second = _setup_there(tmp_path, folder)
+    once = logins(one) - before
+    (tmp_path / "roles" / "odd" / "settings.py").write_text("1 / 0\n")
+    faulty = _setup_there(tmp_path, folder)
+
+    assert (first["exit_code"], second["exit_code"], once) == (0, 0, 1)
+    assert faulty["exit_code"] == 2, faulty
+    until(lambda: logins(one) - before == 2)  # it logged in although there was nothing to be done,
+    until(lambda: "windlass" not in one.shell("ps -eo args | grep -v grep | grep 'windlass for' || true"))  # and let the host alone
+
+
+def until(true: Callable[[], bool], limit: float = 60.0) -> None:
+    """Wait for a state that comes by itself."""
+    deadline = time.monotonic() + limit
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.2)
+
+
+def _project(folder: Path, host: TestHost, transport: str) -> None:
+    """An environment with this host, and a role that wants nothing of it."""
+    (folder / "inventories" / "there").mkdir(parents=True)
+    (folder / "roles" / "odd").mkdir(parents=True)
+    (folder / "roles" / "odd" / "defaults.yml").write_text("")
+    (folder / "roles" / "odd" / "settings.py").write_text("from pydantic import BaseModel\n\n\nclass Settings(BaseModel): ...\n")
+    (folder / "roles" / "odd" / "steps.py").write_text("def steps(host, settings):\n    return ()\n")
+    (folder / "known").write_text(host.target.known_hosts.read_text() if host.target.known_hosts else "")
+    (folder / "inventories" / "there" / "hosts.yml").write_text(
+        f"environment: {{user: deploy, transport: {transport}, known_hosts: known, private_key: {host.target.private_key}, "
+        f"warm_seconds: 0}}\nhosts: {{one: {{address: {host.target.address}}}}}\ngroups: {{all: {{roles: [odd]}}}}\n"
+    )
+
+
+def _setup_there(project: Path, folder: Path) -> dict[str, Any]:
+    surroundings = {"PATH": "/usr/bin:/bin", "HOME": str(project), "XDG_RUNTIME_DIR": str(folder.parent)}
+    done = subprocess.run(
+        [sys.executable, "-m", "windlass.tasks.program", "setup", "--env", "there", "--json"],
+        cwd=project,
+        env={**surroundings, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def test_an_operation_outlives_the_connection_that_ssh_kept(hosts: dict[str, TestHost], folder: Path) -> None:

@@ -68,6 +68,17 @@ def test_the_credentials_of_stores_are_known_here_and_told_to_no_host(project: P
     assert (access.reveal(), secret.reveal()) == ("value of BUCKET_ID", "xvalue of BUCKET_KEY")
 
 
+def test_how_long_a_line_may_take_and_be_broken_is_the_environment_s_word(project: Path) -> None:
+    hosts = project / "inventories/staging/hosts.yml"
+    hosts.write_text(hosts.read_text().replace("confirm: false", "connect_seconds: 30, grace_seconds: 300, warm_seconds: 5"))
+
+    (target,) = open_workspace(project, "staging").targets(["web2"])
+    assert target.jump
+    assert [(each.connect_seconds, each.grace_seconds, each.warm_seconds) for each in (target, target.jump)] == [
+        (30.0, 300.0, 5.0)
+    ] * 2
+
+
 def test_the_known_hosts_of_the_environment_are_those_of_its_targets(project: Path) -> None:
     hosts = project / "inventories/staging/hosts.yml"
     hosts.write_text(hosts.read_text().replace("confirm: false", "known_hosts: inventories/staging/known_hosts"))

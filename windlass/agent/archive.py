@@ -24,8 +24,7 @@ def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     wanted = _wanted(arguments["content"], context)
     note = unpacked.parsed(atomic.read_or_none(os.path.join(path, arguments["marker"]))) if os.path.isdir(path) else None
     if wanted is not None and note is not None and note.is_of(wanted, _how(arguments)):
-        _want_as_it_was(changes, note, arguments, context)
-        return changes.outcome(context.check)
+        return _as_it_was(note, arguments, context)
     _check_place(path, arguments["replace"])
     need_folder(changes, path, context)
     label = (wanted or "unknown")[:12]
@@ -50,20 +49,33 @@ def _wanted(content: Any, context: Context) -> Optional[str]:
     raise OperationError("there is no archive %s" % content, hint="add a Download or a File for it before this operation")
 
 
-def _want_as_it_was(changes: Changes, note: unpacked.Note, arguments: Dict[str, Any], context: Context) -> None:
+def _as_it_was(note: unpacked.Note, arguments: Dict[str, Any], context: Context) -> Outcome:
     """The owner, and what has been deleted or changed since it was unpacked."""
-    path, owner, group = arguments["path"], arguments["owner"], arguments["group"]
+    path, owner, group, changes = arguments["path"], arguments["owner"], arguments["group"], Changes()
     metadata(changes, path, owner, group, "")
     if changes:
         want_owner_below(changes, path, owner, group)
-    wrong = note.differing(path) if arguments["compare"] else []
-    if not wrong:
-        return
-    shown = ["%s/%s: as in the archive" % (path, name) for name in wrong[:MOST_LINES]]
+    wrong, seen = note.compared(path) if arguments["compare"] else ([], note)
+    if wrong:
+        _want_back(changes, wrong, arguments, context)
+    outcome = changes.outcome(context.check)
+    if arguments["compare"] and not context.check:
+        _keep_note(note, note.compared(path)[1] if outcome.changed else seen, arguments)
+    return outcome
+
+
+def _want_back(changes: Changes, wrong: List[str], arguments: Dict[str, Any], context: Context) -> None:
+    shown = ["%s/%s: as in the archive" % (arguments["path"], name) for name in wrong[:MOST_LINES]]
     if len(wrong) > MOST_LINES:
         shown.append("and %d more" % (len(wrong) - MOST_LINES))
     text = "put back %s" % (wrong[0] if len(wrong) == 1 else "%d files and folders" % len(wrong))
     changes.add(text, lambda: _repair(arguments, wrong, context), "\n".join(shown))
+
+
+def _keep_note(old: unpacked.Note, new: unpacked.Note, arguments: Dict[str, Any]) -> None:
+    """What was touched and is right need not be read again by the next run."""
+    if new.entries != old.entries:
+        _write_note(new, arguments["path"], arguments)
 
 
 def _check_place(path: str, replace: bool) -> None:
@@ -89,7 +101,8 @@ def _beside(arguments: Dict[str, Any], context: Context) -> Iterator[Tuple[str, 
         tree = os.path.join(work, "tree")
         os.mkdir(tree, 0o755)
         tar.unpack(source, tree, _selection(arguments), ids)
-        _write_note(tree, sha256_of(source), arguments)
+        entries = unpacked.entries_of(tree) if arguments["compare"] else {}
+        _write_note(unpacked.Note(sha256_of(source), _how(arguments), entries), tree, arguments)
         os.chown(tree, *ids)
         process.must(["sync", "--file-system", tree])
         yield work, tree
@@ -102,11 +115,9 @@ def _selection(arguments: Dict[str, Any]) -> tar.Selection:
     return tar.Selection(arguments["strip"], include, exclude)
 
 
-def _write_note(tree: str, sha256: str, arguments: Dict[str, Any]) -> None:
-    entries = unpacked.entries_of(tree) if arguments["compare"] else {}
-    entries.pop(arguments["marker"], None)
-    text = unpacked.Note(sha256, _how(arguments), entries).text()
-    atomic.write(os.path.join(tree, arguments["marker"]), [text], 0o644, arguments["owner"], arguments["group"])
+def _write_note(note: unpacked.Note, folder: str, arguments: Dict[str, Any]) -> None:
+    note.entries.pop(arguments["marker"], None)
+    atomic.write(os.path.join(folder, arguments["marker"]), [note.text()], 0o644, arguments["owner"], arguments["group"])
 
 
 def _install(arguments: Dict[str, Any], context: Context) -> None:
@@ -122,4 +133,4 @@ def _install(arguments: Dict[str, Any], context: Context) -> None:
 def _repair(arguments: Dict[str, Any], wrong: List[str], context: Context) -> None:
     """Put back what is wrong, and nothing else: others may have put something into the directory."""
     with _beside(arguments, context) as (_work, tree):
-        unpacked.put_back(tree, arguments["path"], [*wrong, arguments["marker"]])
+        unpacked.put_back(tree, arguments["path"], wrong)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import AgentFailed, FlowFailed, HostError, WindlassError
-from windlass.hosts.channel import open_over_ssh
 from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.session import Session, lost
 from windlass.hosts.target import Target
 

@@ -116,6 +116,8 @@ class Workspace:
             sudo_password=self.sudo_password,
             transport=host.transport or "paramiko",
             warm_seconds=self.environment.warm_seconds,
+            connect_seconds=self.environment.connect_seconds,
+            grace_seconds=self.environment.grace_seconds,
         )
 
     def _key(self, host: Host) -> Path | None:

@@ -16,8 +16,10 @@ from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import agent_modules
 from windlass.hosts.controller import is_dead
 from windlass.hosts.line import Line
+from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.results import Result, asked, complete, harmless, output, raise_first_failure, result_of
-from windlass.hosts.session import SILENCE_LIMIT, Opener, Session
+from windlass.hosts.session import SILENCE_LIMIT, Opener
+from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
 from windlass.hosts.upload import Uploads
 from windlass.operations.wire import Batch, encode
@@ -25,17 +27,6 @@ from windlass.operations.wire import Batch, encode
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
 Sink = Callable[[int, bytes], None]
 Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-
-
-def open_over_ssh(target: Target, command: str) -> Session:
-    """The usual opener. Fabric and Paramiko load only when a host is called, not to print a list of tasks."""
-    if target.transport == "openssh":
-        from windlass.hosts import openssh  # noqa: PLC0415
-
-        return openssh.open_session(target, command)
-    from windlass.hosts.connection import open_session  # noqa: PLC0415
-
-    return open_session(target, command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +67,7 @@ class Channel:
         listener: events.Listener = events.nobody,
         opener: Opener = open_over_ssh,
         confirmer: Confirmer = nobody_confirms,
+        begun: Starting | None = None,
     ) -> None:
         self.target = target
         self._confirmer = confirmer
@@ -83,7 +75,7 @@ class Channel:
         self.told = self.told_before = 0
         self._listener = listener
         began = time.monotonic()
-        self._line = Line(target, listener, opener)
+        self._line = Line(target, listener, opener, begun)
         self._taught: frozenset[str] = frozenset()
         self.facts = self._line.facts
         self.round_trips = 1

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
-from windlass.hosts import rebooting
-from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, open_over_ssh
+from windlass.hosts import head_start, rebooting
+from windlass.hosts.channel import Channel, Confirmer, nobody_confirms
 from windlass.hosts.line import AgentGone
+from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener
 from windlass.hosts.target import Target
@@ -87,7 +88,9 @@ class Fleet:
         return self._channels.get(host) or self._opened(host)
 
     def _opened(self, host: str) -> Channel:
-        channel = self._channels[host] = Channel(self.targets[host], self._listener, self._opener, self._confirmer)
+        target = self.targets[host]
+        begun = head_start.started(target) if self._opener is open_over_ssh else None
+        channel = self._channels[host] = Channel(target, self._listener, self._opener, self._confirmer, begun)
         self._keep_pinging()
         if self._ending.is_set():
             raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)

@@ -25,6 +25,7 @@ from windlass.hosts.target import Target
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 HEAR_EVERY: Final = 1024 * 1024  # bytes after which the agent is told what was heard
 FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each further one waits twice as long
+LONGEST_PAUSE: Final = 5.0
 AGENT_GONE: Final = "its agent is gone"
 
 
@@ -36,9 +37,10 @@ class Line:
     """Frames to and from the agent on one host. One thread uses it at a time; only `tell` may be called from another.
 
     attached   how often it was taken up again
+    begun      a start to the very same target that is under way already
     """
 
-    def __init__(self, target: Target, listener: events.Listener, opener: Opener) -> None:
+    def __init__(self, target: Target, listener: events.Listener, opener: Opener, begun: Starting | None = None) -> None:
         self.target = target
         self.attached = 0
         self._listener = listener
@@ -54,7 +56,7 @@ class Line:
         self._heard = self._told = 0
         self._last_heard = time.monotonic()
         self._earlier = [0, 0]  # bytes sent and received over connections that are no more
-        starting = Starting(target, opener)
+        starting = begun or Starting(target, opener)
         self._session: Session = starting.session
         try:
             self._buffer = bytearray(self._finished(starting))
@@ -221,7 +223,7 @@ class Line:
                 if time.monotonic() + pause > deadline or said == AGENT_GONE:
                     raise self._given_up(why, said)
                 time.sleep(pause)
-                pause *= 2
+                pause = min(pause * 2, LONGEST_PAUSE)
         if self._over:
             self.hang_up()
             raise why

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from functools import lru_cache
 
+from windlass.hosts.retrying import NO_PORT
 from windlass.hosts.target import Target
 
 PATIENCE = 10.0  # seconds for ssh to read its files
@@ -13,7 +14,7 @@ Place = tuple[str, int]
 
 
 def jumps(target: Target) -> tuple[Place, ...]:
-    """Address and port of each of them. A `ProxyCommand` is the user's own affair: nobody knows where it leads."""
+    """Address and port of each of them. Where a `ProxyCommand` leads nobody knows; who has the same is taken to go the same way."""
     if target.jump:
         return (*jumps(target.jump), (target.jump.address, target.jump.port))
     return _configured(target.address, target.user, target.port)
@@ -22,13 +23,15 @@ def jumps(target: Target) -> tuple[Place, ...]:
 @lru_cache(maxsize=4096)
 def _configured(address: str, user: str, port: int, left: int = MOST_HOPS) -> tuple[Place, ...]:
     found: list[Place] = []
-    hops = _settings(address, user, port).get("proxyjump", "none")
+    ours = _settings(address, user, port)
+    hops = ours.get("proxyjump", "none")
     for hop in hops.split(",") if hops != "none" and left else ():
         their_user, their_address, their_port = _parts(hop)
         settings = _settings(their_address, their_user, their_port)
         found += () if found else _configured(their_address, their_user, their_port, left - 1)
         found.append((settings.get("hostname", their_address), int(settings.get("port", their_port))))
-    return tuple(found)
+    command = ours.get("proxycommand", "none")
+    return tuple(found) if found or command == "none" else ((command, NO_PORT),)
 
 
 @lru_cache(maxsize=4096)

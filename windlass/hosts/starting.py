@@ -9,6 +9,7 @@ import secrets
 import socket
 import time
 
+from windlass.agent.core import frames
 from windlass.agent.core.relay import ATTACH
 from windlass.errors import AgentFailed
 from windlass.hosts import payload
@@ -16,6 +17,7 @@ from windlass.hosts.controller import identity
 from windlass.hosts.session import START_LIMIT, Opener, Session, lost
 from windlass.hosts.target import Target
 
+PARTING = 1.0  # seconds for a goodbye
 MOST_NOISE = 65536  # bytes that a login may print
 
 
@@ -35,7 +37,26 @@ class Starting:
         self._attach = attach
         self._prompt = secrets.token_hex(12)
         self._heard = b""
+        self._given = False
         self.session = self._begun(terminal=False)
+
+    def give_agent(self) -> None:
+        """Send the agent already, where sudo asks nothing before it."""
+        if self._target.sudo_password is None and not self._given:
+            self._send_agent()
+
+    def part(self) -> None:
+        """It is not wanted after all: the agent ends at once instead of waiting for somebody to come back, and we hang up."""
+        with contextlib.suppress(OSError, EOFError):
+            if self._given:
+                self.session.wait_at_most(PARTING)
+                self.session.send(frames.encode(frames.BYE, {}))
+        self.session.close()
+
+    def _send_agent(self) -> None:
+        self._given = True
+        with contextlib.suppress(OSError):  # it may have ended already, and what it said then tells more
+            self.session.send(payload.payload())
 
     def _begun(self, *, terminal: bool) -> Session:
         target, sudo = self._target, ""
@@ -56,14 +77,15 @@ class Starting:
         except _NoTerminal:
             self.session.close()
             self._heard = b""
+            self._given = False
             self.session = self._begun(terminal=True)
             return self._finish()
 
     def _finish(self) -> bytes:
         if self._target.sudo_password is not None:
             self._answer_sudo(self._target.sudo_password.reveal())
-        with contextlib.suppress(OSError):  # it may have ended already, and what it said then tells more
-            self.session.send(payload.payload())
+        if not self._given:
+            self._send_agent()
         self.session.wait_at_most(START_LIMIT)
         while payload.READY not in self._heard:
             self._take(self._receive(), "")

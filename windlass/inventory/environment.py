@@ -27,13 +27,15 @@ T = TypeVar("T")
 class Environment:
     """Hosts, groups, applications, backups, stores and secrets of one environment.
 
-    folder       where its files are
-    project      the folder that relative paths in it start from
-    confirm      a person types the environment's name before anything is changed
-    known_hosts  the file with the hosts' SSH keys; None leaves it to the user's own
-    warm_seconds how long a connection of `transport: openssh` is kept for the next run
-    notify       who is told of failures
-    tree         what the files say and where
+    folder           where its files are
+    project          the folder that relative paths in it start from
+    confirm          a person types the environment's name before anything is changed
+    known_hosts      the file with the hosts' SSH keys; None leaves it to the user's own
+    warm_seconds     how long a connection of `transport: openssh` is kept for the next run
+    connect_seconds  how long a host may take to accept a connection, and again to let us in
+    grace_seconds    how long after the last word a lost connection may be taken up again
+    notify           who is told of failures
+    tree             what the files say and where
     """
 
     name: str
@@ -44,6 +46,8 @@ class Environment:
     user: str
     known_hosts: Path | None
     warm_seconds: float
+    connect_seconds: float
+    grace_seconds: float
     hosts: Mapping[str, Host]
     groups: Mapping[str, Group]
     applications: Mapping[str, Application]

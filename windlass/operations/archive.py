@@ -17,7 +17,8 @@ class Archive(Operation):
 
     It is unpacked beside its place and renamed, so the directory is there whole or not at all. The archive's checksum is
     kept in `marker`, and with it what was unpacked: as long as both agree nothing is fetched. A file that was deleted or
-    changed since (size, time of change, mode, a link's target) is put back, and only that; what others put there stays.
+    changed since (content, mode, a link's target) is put back, and only that; what others put there stays. Only what somebody
+    touched is read, which the kernel tells by a time that no program can set (ctime).
     Members that would leave the directory, devices and setuid bits are refused or dropped.
 
     content       a local file, or the path of an archive on the host

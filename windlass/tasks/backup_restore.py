@@ -170,7 +170,8 @@ def _confirm_swap(options: Options, which: _Which) -> None:
     """A person types the name of the database whose place is taken, before anything else happens."""
     from windlass.errors import UsageError
     from windlass.flows.workspace import load_environment
-    from windlass.tasks.common import chosen_environment, confirm, project_folder
+    from windlass.tasks.common import chosen_environment, confirm
+    from windlass.tasks.place import project_folder
 
     project = project_folder()
     environment = load_environment(project, chosen_environment(options, project))

@@ -21,7 +21,7 @@ def only(source: str, words: Sequence[str]) -> ast.Module | None:
     first = words[0].partition(".")[0].replace("-", "_")
     if first not in {each.attr for each in call.args if isinstance(each, ast.Attribute)} | {each.arg for each in call.keywords}:
         return None
-    used = {each.id for each in ast.walk(call) if isinstance(each, ast.Name)}
+    used = {each.id for each in ast.walk(table) if isinstance(each, ast.Name)}
     for each in table.body:
         if isinstance(each, ast.ImportFrom):
             each.names = [name for name in each.names if (name.asname or name.name) in used]

@@ -21,6 +21,7 @@ from invoke.tasks import task as invoke_task
 from windlass.errors import RefusedError, UsageError
 from windlass.report.json_output import INTERRUPTED
 from windlass.tasks.door import Run, Wishes, guard
+from windlass.tasks.place import project_folder
 from windlass.values import Secret
 
 HELP: Mapping[str, str] = {
@@ -117,12 +118,6 @@ def _guarded(body: Body, signature: inspect.Signature) -> Body:
 
     guarded.__signature__ = signature  # type: ignore[attr-defined]  # what Invoke reads
     return guarded  # type: ignore[return-value]  # the same signature, by functools.wraps
-
-
-def project_folder(start: Path | None = None) -> Path:
-    """The nearest folder, from here upwards, that holds inventories; the current one where none does."""
-    here = (start or Path()).absolute()
-    return next((folder for folder in (here, *here.parents) if (folder / "inventories").is_dir()), here)
 
 
 def environments(project: Path) -> list[str]:

@@ -91,7 +91,7 @@ def _reading(work: Callable[[History], Value]) -> Value:
 
     from windlass.errors import WindlassError
     from windlass.history.database import History, NewerHistory
-    from windlass.tasks.common import project_folder
+    from windlass.tasks.place import project_folder
 
     kept = History(project_folder() / ".windlass")
     try:
@@ -108,7 +108,7 @@ def _reading(work: Callable[[History], Value]) -> Value:
 def _state(run: str, status: str) -> str:
     """A run whose end was never entered still goes on, or was killed."""
     from windlass.history.event_log import NAME, goes_on
-    from windlass.tasks.common import project_folder
+    from windlass.tasks.place import project_folder
 
     if status != "running" or goes_on(project_folder() / ".windlass" / "runs" / run / NAME):
         return status

@@ -49,8 +49,9 @@ def check(_context: Context, *, env: str = "", json: bool = False) -> None:
 
     Exit codes: 0 all good, 2 something is wrong.
     """
-    from windlass.tasks.common import environments, project_folder
+    from windlass.tasks.common import environments
     from windlass.tasks.door import Outcome
+    from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
 
     def work() -> Outcome:
@@ -100,8 +101,8 @@ def schema(_context: Context) -> None:
 
     from windlass.flows.catalogue import Catalogue
     from windlass.inventory.export import schema as describe
-    from windlass.tasks.common import project_folder
     from windlass.tasks.door import Outcome
+    from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
 
     def work() -> Outcome:
@@ -112,7 +113,8 @@ def schema(_context: Context) -> None:
 
 def _environment(options: Options) -> Environment:
     from windlass.flows.workspace import load_environment
-    from windlass.tasks.common import chosen_environment, project_folder
+    from windlass.tasks.common import chosen_environment
+    from windlass.tasks.place import project_folder
 
     project = project_folder()
     return load_environment(project, chosen_environment(options, project))
@@ -152,7 +154,7 @@ def _short(value: object) -> str:
 def _checked(names: Sequence[str]) -> tuple[dict[str, dict[str, int]], WindlassError | None]:
     from windlass.errors import InventoryError, UsageError
     from windlass.flows.workspace import load_environment
-    from windlass.tasks.common import project_folder
+    from windlass.tasks.place import project_folder
 
     good: dict[str, dict[str, int]] = {}
     faulty: list[InventoryError] = []

@@ -39,7 +39,7 @@ def up(_context: Context, *, env: str = "", from_: str = "", json: bool = False)
     def work() -> Outcome:
         from windlass import lab
         from windlass.flows.twin import lab_spec, labs_folder
-        from windlass.tasks.common import project_folder
+        from windlass.tasks.place import project_folder
 
         name, environment = _environment(options)
         spec = lab_spec(environment)
@@ -67,8 +67,9 @@ def down(_context: Context, *, env: str = "", purge: bool = False, json: bool = 
     def work() -> Outcome:
         from windlass import lab
         from windlass.flows.twin import labs_folder
-        from windlass.tasks.common import chosen_environment, project_folder
+        from windlass.tasks.common import chosen_environment
         from windlass.tasks.door import Outcome
+        from windlass.tasks.place import project_folder
 
         name = chosen_environment(options, project_folder())
         lab.down(name, root=labs_folder(project_folder()), say=_say, purge=purge)
@@ -93,8 +94,8 @@ def status(_context: Context, *, env: str = "", json: bool = False) -> None:
     def work() -> Outcome:
         from windlass import lab
         from windlass.flows.twin import labs_folder
-        from windlass.tasks.common import project_folder
         from windlass.tasks.door import Outcome
+        from windlass.tasks.place import project_folder
 
         root = labs_folder(project_folder())
         names = [env] if env else lab.list_labs(root)
@@ -121,7 +122,8 @@ def shell(_context: Context, *, env: str = "", host: str = "") -> None:
     from windlass import lab
     from windlass.errors import UsageError
     from windlass.flows.twin import labs_folder
-    from windlass.tasks.common import chosen_environment, project_folder
+    from windlass.tasks.common import chosen_environment
+    from windlass.tasks.place import project_folder
 
     name = chosen_environment(Options.of(locals()), project_folder())
     running = lab.load(name, root=labs_folder(project_folder()))
@@ -150,8 +152,9 @@ def save(_context: Context, as_: str, *, env: str = "", json: bool = False) -> N
     def work() -> Outcome:
         from windlass import lab
         from windlass.flows.twin import labs_folder
-        from windlass.tasks.common import chosen_environment, project_folder
+        from windlass.tasks.common import chosen_environment
         from windlass.tasks.door import Outcome
+        from windlass.tasks.place import project_folder
 
         name = chosen_environment(options, project_folder())
         lab.save(lab.load(name, root=labs_folder(project_folder())), as_, say=_say)
@@ -163,7 +166,8 @@ def save(_context: Context, as_: str, *, env: str = "", json: bool = False) -> N
 
 def _environment(options: Options) -> tuple[str, Any]:
     from windlass.flows.workspace import load_environment
-    from windlass.tasks.common import chosen_environment, project_folder
+    from windlass.tasks.common import chosen_environment
+    from windlass.tasks.place import project_folder
 
     name = chosen_environment(options, project_folder())
     return name, load_environment(project_folder(), name)

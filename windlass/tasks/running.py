@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener, RunStarted
-from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, project_folder, wishes
+from windlass.tasks import remembered
+from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, wishes
 from windlass.tasks.door import Outcome, Run, leave, watched
+from windlass.tasks.place import project_folder
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -53,6 +55,8 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
             listener(RunStarted(run.id, task, run.environment, options.check))
             outcome = _outcome(work(workspace, listener))
             listener(Finished(task, run.environment, "failed" if outcome.error else "done", outcome.result))
+        if _may_begin_ahead(workspace, options, changes=changes):
+            remembered.remember(project, sys.argv[1:])
         return outcome
 
     leave(run, whole)
@@ -62,6 +66,12 @@ def run_alone(task: str, options: Options, work: Callable[[], Answer]) -> None:
     """The same for tasks that need no environment, such as those of the lab."""
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project_folder())
     leave(run, lambda: _outcome(work()))
+
+
+def _may_begin_ahead(workspace: Workspace, options: Options, *, changes: bool) -> bool:
+    """Whether the same command may log in at once the next time: nobody has to be asked first, and hosts stay where they are."""
+    asks = changes and workspace.asks and not options.check and not options.yes
+    return not (asks or workspace.lab or options.accept_new or options.ask_sudo_password)
 
 
 def _record(run: Run, options: Options) -> Record:

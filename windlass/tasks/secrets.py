@@ -186,8 +186,9 @@ def scan(_context: Context, *, env: str = "", json: bool = False) -> None:
     from windlass.errors import WindlassError
     from windlass.flows.secret_scan import scan as flow
     from windlass.flows.workspace import load_environment
-    from windlass.tasks.common import environments, project_folder
+    from windlass.tasks.common import environments
     from windlass.tasks.door import Outcome
+    from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
 
     def work() -> Outcome:
@@ -207,7 +208,8 @@ def scan(_context: Context, *, env: str = "", json: bool = False) -> None:
 def _run(task: str, options: Options, work: Any) -> None:
     """Load the environment, no host, and do the work."""
     from windlass.flows.workspace import load_environment
-    from windlass.tasks.common import chosen_environment, project_folder
+    from windlass.tasks.common import chosen_environment
+    from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
 
     def whole() -> Any:

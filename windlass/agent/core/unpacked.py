@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from windlass.agent.core.outcome import OperationError
 
+MISSING = object()
+
 
 class Note:
-    """The archive's checksum, how it was unpacked, and each file's mode, size and time of change, each link's target.
+    """The archive's checksum, how it was unpacked, each link's target, and each file's mode, size, checksum and inode time.
+
+    Whatever is done to a file, the kernel sets its inode's time (ctime), which no program can set back, as any can the time of
+    change. So a file whose inode time is as noted need not be read; one that was only touched (another owner, another name, a
+    backup that was played back) costs a comparison of checksums, and no change.
 
     Notes of before these were kept have the checksum alone; they are taken to be of an archive that was unpacked whole.
     """
@@ -28,9 +35,20 @@ class Note:
     def text(self) -> bytes:
         return ("%s\n%s\n" % (self.sha256, json.dumps([self.how, self.entries], separators=(",", ":")))).encode()
 
-    def differing(self, root: str) -> List[str]:
-        """What is not as it was unpacked, folders before what is in them. What else is there is not looked at."""
-        return [name for name, entry in sorted(self.entries.items()) if _differs(os.path.join(root, name), entry)]
+    def compared(self, root: str) -> Tuple[List[str], "Note"]:
+        """What is not as it was unpacked, folders before what is in them, and the note with the inode times of what is.
+
+        What else is there is not looked at.
+        """
+        wrong: List[str] = []
+        entries = dict(self.entries)
+        for name, entry in sorted(self.entries.items()):
+            found = _found(os.path.join(root, name), entry)
+            if found is MISSING:
+                wrong.append(name)
+            else:
+                entries[name] = found
+        return wrong, Note(self.sha256, self.how, entries)
 
 
 def parsed(text: Optional[bytes]) -> Optional[Note]:
@@ -61,21 +79,48 @@ def _entry(path: str) -> Any:
         return os.readlink(path)
     if stat.S_ISDIR(status.st_mode):
         return None
-    return [stat.S_IMODE(status.st_mode), status.st_size, status.st_mtime_ns]
+    return [*_look(status), _sha256(path)]
 
 
-def _differs(path: str, entry: Any) -> bool:
-    """A folder may well be a link to one by now: somebody needed room."""
+def _look(status: os.stat_result) -> List[int]:
+    return [stat.S_IMODE(status.st_mode), status.st_size, status.st_ctime_ns]
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        for chunk in iter(lambda: handle.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _found(path: str, entry: Any) -> Any:
+    """The entry as it should be noted from now on; `MISSING` if what is there is not it.
+
+    A folder may well be a link to one by now: somebody needed room.
+    """
     try:
         if entry is None:
             if os.path.lexists(path) and not os.path.isdir(path):
                 raise _in_the_way(path, "a folder")
-            return not os.path.isdir(path)
+            return None if os.path.isdir(path) else MISSING
         if os.path.isdir(path) and not os.path.islink(path):
             raise _in_the_way(path, "a file or a link")
-        return bool(_entry(path) != entry)
+        if isinstance(entry, str):
+            return entry if os.path.islink(path) and os.readlink(path) == entry else MISSING
+        return _found_file(path, entry)
     except (FileNotFoundError, NotADirectoryError):
-        return True
+        return MISSING
+
+
+def _found_file(path: str, entry: List[Any]) -> Any:
+    status = os.lstat(path)
+    look = _look(status)
+    if not stat.S_ISREG(status.st_mode) or look[:2] != entry[:2]:
+        return MISSING
+    if look == entry[:3] or _sha256(path) == entry[3]:
+        return [*look, entry[3]]
+    return MISSING
 
 
 def _in_the_way(path: str, what: str) -> OperationError:

@@ -1,0 +1,132 @@
+"""Which hosts a command line came to the last time: what is kept of it, and when it counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from windlass.errors import ConnectionFailed
+from windlass.hosts import head_start
+from windlass.hosts.target import Target
+from windlass.tasks import remembered
+
+WORDS = ["setup", "--env", "staging"]
+NOBODY = "192.0.2.1"  # an address for documentation: no host has it
+JUMP = Target(name="bastion", address=NOBODY, user="deploy", port=2222, private_key=Path("/keys/one"), connect_seconds=0.2)
+BEHIND = Target(name="web1", address="10.0.0.7", user="deploy", jump=JUMP, known_hosts=Path("/known"), connect_seconds=0.2)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """One environment, and a process that has opened no line yet."""
+    (tmp_path / "inventories" / "staging").mkdir(parents=True)
+    (tmp_path / "inventories" / "staging" / "hosts.yml").write_text("hosts: {}\n")
+    (tmp_path / ".windlass").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(head_start, "_wanted", {})
+    monkeypatch.setattr(head_start, "_begun", {})
+    yield tmp_path
+    head_start.give_up()
+
+
+def called() -> set[Target]:
+    """Whom a process that begins with these words calls ahead of time."""
+    remembered.call(WORDS)
+    return set(head_start._begun)
+
+
+def went_to(*targets: Target) -> None:
+    """As if lines had been opened to these."""
+    for target in targets:
+        head_start.started(target)
+
+
+def test_the_same_words_call_the_same_targets(project: Path) -> None:
+    went_to(BEHIND, JUMP)
+
+    remembered.remember(project, WORDS)
+
+    assert called() == {BEHIND, JUMP}
+
+
+def test_a_host_that_was_reached_in_two_ways_is_called_in_the_first(project: Path) -> None:
+    went_to(JUMP, Target(name="bastion", address=NOBODY, warm_seconds=0))
+
+    remembered.remember(project, WORDS)
+
+    assert called() == {JUMP}
+
+
+@pytest.mark.parametrize("words", [["setup", "--env", "production"], ["setup"], [*WORDS, "--check"], []])
+def test_other_words_call_nobody(project: Path, words: list[str]) -> None:
+    went_to(JUMP)
+    remembered.remember(project, words)
+
+    assert called() == set()
+
+
+def test_an_inventory_that_was_changed_since_calls_nobody(project: Path) -> None:
+    went_to(JUMP)
+    remembered.remember(project, WORDS)
+
+    (project / "inventories" / "staging" / "more.yml").write_text("hosts: {}\n")
+
+    assert called() == set()
+
+
+def test_another_environment_by_its_variable_calls_nobody(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    went_to(JUMP)
+    remembered.remember(project, WORDS)
+
+    monkeypatch.setenv("WINDLASS_ENV", "production")
+
+    assert called() == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{%s: 3}", '{%s: {"state": %s, "targets": [{"name": 1}]}}', '{%s: {"state": %s, "targets": 1}}']
+)
+def test_a_file_of_nonsense_is_passed_over(project: Path, text: str) -> None:
+    key, state = json.dumps(remembered._key(WORDS)), json.dumps(remembered._state(project))
+    (project / ".windlass" / remembered.NAME).write_text(text.replace("%s", key, 1).replace("%s", state))
+
+    assert called() == set()
+
+
+def test_what_is_kept_is_for_this_user_alone_and_no_more_than_so_many(project: Path) -> None:
+    went_to(JUMP)
+    for number in range(remembered.MOST_COMMANDS + 3):
+        remembered.remember(project, ["run", str(number)])
+
+    path = project / ".windlass" / remembered.NAME
+    known = json.loads(path.read_text())
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(known) == remembered.MOST_COMMANDS
+    assert remembered._key(["run", str(remembered.MOST_COMMANDS + 2)]) in known
+    assert [each.name for each in (project / ".windlass").iterdir()] == [remembered.NAME]
+
+
+def test_a_password_is_never_written_down() -> None:
+    assert "sudo_password" not in remembered._plain(BEHIND)
+
+
+def test_what_stood_in_the_way_is_told_to_who_takes_it_over(project: Path) -> None:
+    refused = Target(name="gone", address="127.0.0.1", port=1, connect_seconds=1.0)
+    head_start.begin([refused])
+
+    with pytest.raises(ConnectionFailed, match="gone"):
+        head_start.started(refused)
+
+    assert head_start.started(refused) is None
+
+
+def test_a_start_that_has_waited_too_long_is_not_taken(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = Target(name="gone", address="127.0.0.1", port=1, connect_seconds=1.0)
+    head_start.begin([refused])
+    monkeypatch.setattr(head_start, "OLDEST", -1.0)
+
+    assert head_start.started(refused) is None

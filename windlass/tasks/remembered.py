@@ -1,0 +1,106 @@
+"""Which hosts a command line came to the last time, so that the same one can call them before it has read the inventory.
+
+Kept in `.windlass/called.json`, by a checksum of the words typed: the words themselves may be anything. An entry counts for as long
+as no file of the inventories has changed. Whatever is wrong with the file, the command goes its usual way.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import windlass
+from windlass.tasks.place import project_folder
+
+if TYPE_CHECKING:
+    from windlass.hosts.target import Target
+
+NAME: Final = "called.json"
+MOST_COMMANDS: Final = 50
+MOST_HOSTS: Final = 64  # with more, the start of the program is not what takes the time
+
+
+def call(words: Sequence[str]) -> None:
+    """Begin to log in where this command line went the last time, if it is known and the inventories are what they were."""
+    project = project_folder()
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        entry = _read(project).get(_key(words))
+        if entry and entry["state"] == _state(project):
+            from windlass.hosts import head_start
+
+            head_start.begin([_target(each) for each in entry["targets"]])
+            atexit.register(head_start.give_up)
+
+
+def remember(project: Path, words: Sequence[str]) -> None:
+    """Write down to which hosts this process has opened lines, if the next run of the same words would not know them."""
+    from windlass.hosts import head_start
+
+    by_name = {target.name: target for target in reversed(head_start.wanted())}
+    targets = [_plain(target) for target in reversed(by_name.values())]
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        known = _read(project)
+        key, entry = _key(words), {"state": _state(project), "targets": targets}
+        if targets and len(targets) <= MOST_HOSTS and known.get(key) != entry:
+            known.pop(key, None)
+            _write(project, {**known, key: entry})
+
+
+def _read(project: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((project / ".windlass" / NAME).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(project: Path, known: dict[str, Any]) -> None:
+    made = project / ".windlass" / f"{NAME}.{os.getpid()}"
+    kept = dict(list(known.items())[-MOST_COMMANDS:])
+    try:
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+            json.dump(kept, handle)
+        made.replace(project / ".windlass" / NAME)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _key(words: Sequence[str]) -> str:
+    """Of another version of the program, or with another environment chosen by a variable, the same words are others."""
+    said = [windlass.__version__, os.environ.get("WINDLASS_ENV", ""), *words]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _state(project: Path) -> str:
+    """Changes with every file that is written, made or removed among the inventories."""
+    found = [(str(path), status.st_size, status.st_mtime_ns) for path, status in _files(project / "inventories")]
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+
+
+def _files(folder: Path) -> Iterable[tuple[Path, os.stat_result]]:
+    for place, _folders, names in os.walk(folder, followlinks=True):
+        for name in names:
+            path = Path(place, name)
+            yield path, path.stat()
+
+
+def _plain(target: Target) -> dict[str, Any]:
+    """As JSON knows it; passwords are never among them."""
+    fields = {field.name: getattr(target, field.name) for field in dataclasses.fields(target)}
+    del fields["sudo_password"]
+    paths = {name: str(value) for name, value in fields.items() if isinstance(value, Path)}
+    return {**fields, **paths, "jump": _plain(target.jump) if target.jump else None}
+
+
+def _target(plain: dict[str, Any]) -> Target:
+    from windlass.hosts.target import Target
+
+    paths = {name: Path(plain[name]) for name in ("private_key", "known_hosts") if plain[name]}
+    return Target(**{**plain, **paths, "jump": _target(plain["jump"]) if plain["jump"] else None})
