@@ -8,6 +8,7 @@ import stat
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from windlass.agent.core import atomic, attributes, delta, process
+from windlass.agent.core.checksum import Checksum
 from windlass.agent.core.context import Context
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -110,11 +111,12 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
 
 def received(content: Dict[str, Any], context: Context, old: str = "") -> Iterator[Bytes]:
     """The offered content, checked against its checksum at the end. Of a large one only what the `old` file lacks travels."""
-    digest = hashlib.sha256()
-    for chunk in _arriving(content, context, old):
-        digest.update(chunk)
-        yield chunk
-    if digest.hexdigest() != content["sha256"]:
+    with Checksum() as checksum:
+        for chunk in _arriving(content, context, old):
+            checksum.take(chunk)
+            yield chunk
+        arrived = checksum.hexdigest()
+    if arrived != content["sha256"]:
         raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
 
 

@@ -38,7 +38,7 @@ class _Old:
         self.anchors = [raw[start + STRONG : start + step] for start in range(0, len(raw), step)]
         self._places = {strong: index for index, strong in enumerate(self.strong)}
 
-    def place(self, piece: bytes, expected: int) -> int:
+    def place(self, piece: memoryview, expected: int) -> int:
         """Which block this is, the expected one first; -1 if none."""
         strong = hashlib.sha256(piece).digest()[:STRONG]
         if expected < len(self.strong) and self.strong[expected] == strong:
@@ -65,7 +65,7 @@ def instructions(handle: BinaryIO, described: Mapping[str, Any]) -> Iterator[byt
         if not ended and len(window) - position < 2 * REACH:
             more = handle.read(FILL)
             window, position, ended = window[position:] + more, 0, not more
-        piece = window[position : position + old.block]
+        piece = memoryview(window)[position : position + old.block]
         index = old.place(piece, expected) if len(piece) == old.block else -1
         if index >= 0:
             if index != run[1]:

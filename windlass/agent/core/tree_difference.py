@@ -27,6 +27,7 @@ class Difference:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._before = root.rstrip("/") + "/"
         self.made: List[Entry] = []
         self.replaced: List[Entry] = []
         self.marked: List[Entry] = []
@@ -38,7 +39,7 @@ class Difference:
         return bool(self.made or self.replaced or self.marked or self.surplus)
 
     def place(self, path: str) -> str:
-        return self.root.rstrip("/") + "/" + path if path else self.root
+        return self._before + path if path else self.root
 
     def kind(self, path: str) -> str:
         """`f`, `d`, `l`, or nothing for what is none of these or not there."""
