@@ -16,7 +16,7 @@ import pytest
 from tests.support import LocalSession, local_channel
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts import agent_modules, connection, payload
+from windlass.hosts import agent_modules, detours, payload
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
 from windlass.operations.build import SendFile
@@ -254,11 +254,11 @@ def test_a_file_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
 
 
 def test_a_way_through_a_jump_host_that_takes_no_more_bytes_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "SILENCE_LIMIT", 0.2)
+    monkeypatch.setattr(detours, "SILENCE_LIMIT", 0.2)
     here, there = socket.socketpair()
     with here, there:
         here.settimeout(0.05)
-        tunnel = connection._Tunnel(here)  # type: ignore[arg-type]  # a socket is what it stands for
+        tunnel = detours.Tunnel(here)  # type: ignore[arg-type]  # a socket is what it stands for
 
         def send() -> None:
             while True:

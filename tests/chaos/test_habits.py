@@ -52,9 +52,9 @@ def broken(hosts: dict[str, TestHost]) -> TestHost:
 @pytest.fixture
 def narrow(broken: TestHost) -> Iterator[None]:
     """A connection carries one session."""
-    broken.shell(f"echo MaxSessions 1 > {NARROW}; systemctl reload ssh")
+    broken.shell(f"echo MaxSessions 1 > {NARROW}; systemctl restart ssh")
     yield
-    broken.shell(f"rm {NARROW}; systemctl reload ssh")
+    broken.shell(f"rm {NARROW}; systemctl restart ssh")
 
 
 WORDS = {

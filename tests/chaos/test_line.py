@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +12,15 @@ from tests.chaos.conftest import Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed
+from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.results import Result
 from windlass.hosts.session import Opener, Session
 from windlass.hosts.target import Target
 from windlass.operations.command import Run
+from windlass.operations.file import File
+from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
@@ -125,3 +130,50 @@ def test_a_link_that_stays_cut_fails_that_host_alone(hosts: dict[str, TestHost],
     assert output(outcomes["other"]) == WHOLE
     until(lambda: agents(broken) == [])
     assert lines(broken, "ran") == ["one"]
+
+
+SIZE = 24 << 20
+
+
+class Fraying:
+    """A session that is cut for good when so many bytes have gone over it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def send(self, data: bytes | bytearray) -> None:
+        self._session.send(data)
+        if self._session.sent > SIZE * 0.9:
+            self._session.close()
+            raise OSError("cut")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._session, name)
+
+
+def test_a_transfer_that_broke_off_for_good_is_gone_on_with_by_the_next_run(hosts: dict[str, TestHost], tmp_path: Path) -> None:
+    broken, calls = hosts["broken"], []
+    (tmp_path / "large").write_bytes(os.urandom(SIZE))
+    batch = Batch((File(path="/root/chaos/large", content=LocalFile.of(tmp_path / "large")),))
+
+    def once(target: Target, command: str) -> Session:
+        calls.append(command)
+        if len(calls) > 1:
+            raise ConnectionFailed("nobody answers", host=target.name)
+        return Fraying(open_over_ssh(target, command))  # type: ignore[return-value]  # but for sending it is one
+
+    with pytest.raises(ConnectionFailed, match="could not be taken up again"):
+        Channel(waiting(broken, 3.0), opener=once).run(batch)
+    until(lambda: agents(broken) == [])
+    left = broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals")
+    channel = Channel(broken.target)
+    channel.run(batch)
+    sent = channel.bytes_sent
+    channel.close()
+
+    assert ".part" in left
+    assert sent < SIZE / 2
+    assert broken.shell("sha256sum < /root/chaos/large").split()[0] == LocalFile.of(tmp_path / "large").sha256
+    assert broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals").split() == [
+        "/root/chaos:", "large", "/var/lib/windlass/arrivals:",
+    ]  # fmt: skip

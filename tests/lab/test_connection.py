@@ -22,7 +22,7 @@ from tests.unit.sample_project import REPOSITORY, surroundings
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import connection as connections
-from windlass.hosts import fleet, line, tuning
+from windlass.hosts import detours, fleet, line, tuning
 from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.target import Target
@@ -49,7 +49,7 @@ USERS = person("careful", PASSWORD, "careful ALL=(ALL) ALL", "Defaults:careful u
 def hosts(lab_hosts: LabHosts) -> dict[str, TestHost]:
     made = lab_hosts("connection", ["one", "two"])
     made["one"].shell(USERS)
-    made["two"].shell("printf 'Port 22\\nPort 2222\\nMaxStartups 100\\n' > /etc/ssh/sshd_config.d/test.conf; systemctl reload ssh")
+    made["two"].shell("printf 'Port 22\\nPort 2222\\nMaxStartups 100\\n' > /etc/ssh/sshd_config.d/test.conf; systemctl restart ssh")
     return made
 
 
@@ -67,7 +67,7 @@ def two(hosts: dict[str, TestHost]) -> Target:
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as it is, only shorter."""
     monkeypatch.setattr(line, "SILENCE_LIMIT", 4.0)
-    monkeypatch.setattr(connections, "SILENCE_LIMIT", 4.0)
+    monkeypatch.setattr(detours, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(tuning, "SILENCE_LIMIT", 4.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.5)
 
@@ -250,18 +250,21 @@ def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(one: Ta
 
 
 def test_an_sshd_that_lets_in_two_at_once_serves_twelve_behind_it_and_six_of_its_own(
-    one: Target, two: Target, hosts: dict[str, TestHost], capfd: pytest.CaptureFixture[str]
+    one: Target, two: Target, hosts: dict[str, TestHost], home: Callable[[str], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
+    way = f"ssh -F none -i {one.private_key} -o UserKnownHostsFile={one.known_hosts} -W %h:%p {one.user}@{one.address}"
+    home(f"Host {two.address}\n ProxyCommand {way}\n")
     narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh"
     hosts["one"].shell(narrow)
     behind = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(12)]
+    by_command = [dataclasses.replace(two, name=f"two-{number}", connect_seconds=60.0) for number in range(12)]
     straight = [dataclasses.replace(one, name=f"one-{number}", connect_seconds=60.0) for number in range(6)]
     try:
-        for many in (behind, straight):
+        for many in (behind, by_command, straight):
             with Fleet(many) as all_of_them:
                 assert errors_of(all_of_them.connect()) == {}
     finally:
-        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl reload ssh")
+        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
 
     assert capfd.readouterr().err == ""
 

@@ -35,7 +35,7 @@ useradd --create-home --shell /usr/sbin/nologin worker
 install -d -m 700 /root/.ssh
 install -m 600 /home/deploy/.ssh/authorized_keys /root/.ssh/
 printf 'PermitRootLogin prohibit-password\\n' > /etc/ssh/sshd_config.d/10-root.conf
-systemctl reload ssh
+systemctl restart ssh
 """
 
 

@@ -27,7 +27,12 @@ Host chain
  ProxyJump grace@outer:2222,[2001:db8::1]:2223
 Host behind-*
  ProxyJump inner
+Host by-command-*
+ ProxyCommand ssh -W %h:%p outer
+Host far-*
+ ProxyJump by-command-1
 """
+BY_COMMAND = ("ssh -W %h:%p outer", 0)
 # Speaks for ssh with files of its own; a login waits until somebody says go.
 SSH = """\
 #!/bin/sh
@@ -62,6 +67,8 @@ def test_the_way_is_known_as_ssh_goes_it(folder: Path) -> None:
     assert jumps(to("elsewhere")) == ()
     assert jumps(to("inner")) == (outer,)
     assert jumps(to("behind-one")) == (outer, inner)
+    assert jumps(to("by-command-2")) == (BY_COMMAND,)
+    assert jumps(to("far-1")) == (BY_COMMAND, ("by-command-1", 22))
     assert jumps(to("chain")) == (("192.0.2.1", 2222), ("2001:db8::1", 2223))
 
 
@@ -70,9 +77,10 @@ def test_the_inventory_s_way_goes_before_and_is_led_on_by_ssh_config(folder: Pat
     assert jumps(to("host", jump=to("inner"))) == (("192.0.2.1", 22), ("inner", 22))
 
 
-def test_logins_at_a_jump_host_of_ssh_config_wait_for_their_turn(folder: Path) -> None:
+@pytest.mark.parametrize(("name", "place"), [("behind", ("192.0.2.2", 2022)), ("by-command", BY_COMMAND)])
+def test_logins_at_a_jump_host_of_ssh_config_wait_for_their_turn(folder: Path, name: str, place: tuple[str, int]) -> None:
     def log_in(number: int) -> bytes:
-        session: Session = open_session(to(f"behind-{number}"), "true")
+        session: Session = open_session(to(f"{name}-{number}"), "true")
         try:
             return session.receive(100)
         finally:
@@ -82,9 +90,29 @@ def test_logins_at_a_jump_host_of_ssh_config_wait_for_their_turn(folder: Path) -
         greetings = [pool.submit(log_in, number) for number in range(BASTION_LOGINS * 2)]
         while (folder / "logins").read_text().count("in") < BASTION_LOGINS if (folder / "logins").exists() else True:
             time.sleep(0.05)
-        full = not turnstile("192.0.2.2", 2022).acquire(blocking=False)
+        full = not turnstile(*place).acquire(blocking=False)
         (folder / "go").touch()
         said = [greeting.result() for greeting in greetings]
 
     assert full
     assert said == [b"hello\n"] * BASTION_LOGINS * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "speaks"),
+    [
+        ("", False),
+        ("Host *\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n# ProxyJump none\n", False),
+        ("Include /etc/ssh/ssh_config.d/*.conf\n", False),
+        ("Host a\n  HostName proxy.example.com\n", False),
+        ("Host a\n\tproxyjump b\n", True),
+        ("Host a\n  ProxyCommand=nc %h %p\n", True),
+        ("Include config.d/*\n", True),
+        ('Include "/etc/ssh/ssh_config.d/*.conf"\n', True),
+    ],
+)
+def test_files_that_can_lead_through_others_are_seen_at_a_glance(tmp_path: Path, text: str, *, speaks: bool) -> None:
+    (tmp_path / "config").write_text(text)
+    files = (tmp_path / "config", tmp_path / "is not there")
+
+    assert ssh_jumps.speaks_of_ways(files) == speaks

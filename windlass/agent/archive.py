@@ -97,7 +97,7 @@ def _beside(arguments: Dict[str, Any], context: Context) -> Iterator[Tuple[str, 
         source = content
         if isinstance(content, dict):
             source = os.path.join(work, "archive")
-            atomic.write(source, received(content, context), 0o600)
+            atomic.write(source, received(content, context, home=os.path.dirname(path) or "/"), 0o600)
         tree = os.path.join(work, "tree")
         os.mkdir(tree, 0o755)
         tar.unpack(source, tree, _selection(arguments), ids)

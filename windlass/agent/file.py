@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import stat
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import atomic, attributes, delta, process
-from windlass.agent.core.checksum import Checksum
+from windlass.agent.core import atomic, attributes, modules, process
 from windlass.agent.core.context import Context
-from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
+
+ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to arrive: most runs send no content
 
 
 def file(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -93,7 +94,7 @@ def sha256_of(path: str) -> str:
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
     def write() -> None:
         chunks = (
-            received(content, context, arguments["path"])
+            received(content, context, arguments["path"], os.path.dirname(arguments["path"]) or "/")
             if isinstance(content, dict) and "sha256" in content
             else [text_of(content).encode()]
         )
@@ -109,21 +110,14 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
     return write
 
 
-def received(content: Dict[str, Any], context: Context, old: str = "") -> Iterator[Bytes]:
-    """The offered content, checked against its checksum at the end. Of a large one only what the `old` file lacks travels."""
-    with Checksum() as checksum:
-        for chunk in _arriving(content, context, old):
-            checksum.take(chunk)
-            yield chunk
-        arrived = checksum.hexdigest()
-    if arrived != content["sha256"]:
-        raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
+def received(content: Dict[str, Any], context: Context, old: str = "", home: str = "") -> atomic.Arriving:
+    """The offered content, checked against its checksum at the end. Of a large one only what the `old` file lacks travels.
 
-
-def _arriving(content: Dict[str, Any], context: Context, old: str) -> Iterator[Bytes]:
-    if int(content["size"]) < delta.WORTHWHILE or not delta.is_worthwhile(old):
-        return context.fetch(content["sha256"])
-    return delta.put_together(old, context.fetch(content["sha256"], delta=delta.signature(old)))
+    home   the folder where what has arrived stays if the run breaks off; without it, it is lost
+    """
+    modules.have(ARRIVALS, context)
+    arriving: atomic.Arriving = importlib.import_module(ARRIVALS).Received(content, context, old, home)
+    return arriving
 
 
 def validator(command: Optional[List[str]]) -> Optional[Callable[[str], None]]:

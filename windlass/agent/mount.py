@@ -124,6 +124,7 @@ def swap_file(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A file, its line of fstab, and the kernel that uses it."""
     path, changes = arguments["path"], Changes()
     active = any(line.split(" ")[0] == path for line in _swaps())
+    wanted = active if arguments["active"] is None else arguments["active"]
     there = os.path.isfile(path) and not os.path.islink(path)
     fits = there and os.path.getsize(path) == arguments["bytes"] and _is_swap(path)
     if active and (arguments["absent"] or arguments["active"] is False or not fits):
@@ -139,7 +140,7 @@ def swap_file(arguments: Dict[str, Any], context: Context) -> Outcome:
         changes.add(text, lambda: _make_swap(path, arguments["bytes"]), "+%s" % path)
         context.expect("path", path)
     _want_line(changes, path, "%s none swap sw 0 0" % path, column=0)
-    if arguments["active"] and not active:
+    if wanted and not active:
         hint = "a container cannot swap: its machine does; give active=None to prepare the file only"
         changes.add("swap on", lambda: _do(["swapon", path], hint), "+swap %s" % path)
     return changes.outcome(context.check)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from windlass.agent.core import psql
 from windlass.agent.core.context import Context
@@ -48,7 +48,10 @@ SELECT json_build_object(
     'all', (SELECT json_agg(DISTINCT privilege_type) FROM aclexplode(acldefault('%(letter)s', 10)) WHERE grantee = 10),
     'objects', (SELECT coalesce(json_agg(json_build_object('name', name, 'plain', plain, 'has', (
         SELECT coalesce(json_agg(DISTINCT privilege_type), '[]') FROM aclexplode(coalesce(acl, acldefault('%(letter)s', owner)))
-        WHERE grantee = (SELECT oid FROM grantee))) ORDER BY name), '[]') FROM objects),
+        WHERE grantee = (SELECT oid FROM grantee)), 'by_others', (
+        SELECT coalesce(json_agg(json_build_array(quote_ident(rolname), privilege_type, rolsuper)), '[]')
+        FROM aclexplode(acl) JOIN pg_roles r ON r.oid = grantor
+        WHERE grantee = (SELECT oid FROM grantee) AND grantor <> owner)) ORDER BY name), '[]') FROM objects),
     'future', (SELECT coalesce(json_agg(DISTINCT privilege_type), '[]') FROM later
         WHERE namespace = (SELECT oid FROM pg_namespace WHERE nspname = :'schema')),
     'everywhere', (SELECT coalesce(json_agg(DISTINCT privilege_type), '[]') FROM later WHERE namespace = 0))"""
@@ -152,7 +155,31 @@ def _want_now(changes: Changes, arguments: Dict[str, Any], objects: List[Dict[st
     )
     lines = ["%s%s on %s: %s" % (sign, ", ".join(privileges), name, arguments["role"]) for name, privileges in wrong]
     more = ["… and %d more" % (len(lines) - MOST_LINES)] if len(lines) > MOST_LINES else []
-    _tell(changes, arguments, text, "%s %s" % (verb, statement), "\n".join(lines[:MOST_LINES] + more))
+    others = _grants_of_others(arguments, objects, wanted) if arguments["absent"] else []
+    lines = lines[:MOST_LINES] + more + ["granted by %s: %s" % (grantor, what) for grantor, what in others]
+    _tell(changes, arguments, text, _together("%s %s" % (verb, statement), arguments, others), "\n".join(lines))
+
+
+def _grants_of_others(arguments: Dict[str, Any], objects: List[Dict[str, Any]], wanted: List[str]) -> List[Tuple[str, str]]:
+    """What the role has from roles that may grant it on, in the words of a statement: the owner's REVOKE leaves it."""
+    word, found = KINDS[arguments["objects"]][0], []
+    for each in objects:
+        theirs = [(grantor, privilege, is_super) for grantor, privilege, is_super in each["by_others"] if privilege in wanted]
+        for grantor, is_super in sorted({(grantor, is_super) for grantor, _privilege, is_super in theirs}):
+            what = "%s ON %s %s" % (", ".join(privilege for by, privilege, _ in theirs if by == grantor), word, each["name"])
+            if is_super:
+                raise OperationError(
+                    "%s, granted by %s, cannot be revoked: %s is a superuser now, who acts as the owner" % (what, grantor, grantor),
+                    hint="ALTER ROLE %s NOSUPERUSER, revoke, and make it one again" % grantor,
+                )
+            found.append((grantor, what))
+    return found
+
+
+def _together(statement: str, arguments: Dict[str, Any], others: List[Tuple[str, str]]) -> str:
+    """Each in its grantor's place: PostgreSQL takes back only what the one who asks has granted, even from its superuser."""
+    said = ["SET LOCAL ROLE %s; REVOKE %s %s; RESET ROLE" % (grantor, what, _direction(arguments)) for grantor, what in others]
+    return "; ".join(["BEGIN", statement, *said, "COMMIT"]) if said else statement
 
 
 def _want_later(changes: Changes, arguments: Dict[str, Any], found: Dict[str, Any], wanted: List[str]) -> None:

@@ -10,7 +10,6 @@ import dataclasses
 import os
 import re
 import threading
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,10 +21,11 @@ from fabric.connection import derive_shorthand
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts import tuning
+from windlass.hosts.detours import Proxy, Tunnel, completed
 from windlass.hosts.known_hosts import host_keys
 from windlass.hosts.packets import send_content
-from windlass.hosts.retrying import DROPPED, persistently, turnstile
-from windlass.hosts.session import SILENCE_LIMIT, START_LIMIT
+from windlass.hosts.retrying import DROPPED, NO_PORT, persistently, turnstile
+from windlass.hosts.session import START_LIMIT
 from windlass.hosts.target import Target
 
 if TYPE_CHECKING:
@@ -143,13 +143,16 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
     """Fabric's connection, but the way through a jump host has a limit like every other."""
 
     explained: _Way | None = None
+    proxy: Proxy | None = None
     inline_ssh_env = (
         True  # without a place of its own here Fabric writes it into the configuration of all, which is empty meanwhile
     )
 
     def open_gateway(self) -> Any:
         if isinstance(self.gateway, str):  # a ProxyCommand of the user's ssh_config
-            return super().open_gateway()
+            values = {"h": self.host, "n": self.original_host, "p": str(self.port), "r": self.user}
+            self.proxy = Proxy(completed(self.gateway, values))
+            return self.proxy
         way = self.gateway.explained
         with turnstile(self.gateway.host, int(self.gateway.port)), _explained(way.target, way.towards):
             self.gateway.let_in()
@@ -157,48 +160,40 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
         tunnel = self.gateway.transport.open_channel(
             kind="direct-tcpip", dest_addr=(self.host, int(self.port)), src_addr=("", 0), timeout=self.connect_timeout
         )
-        return _Tunnel(tunnel)
+        return Tunnel(tunnel)
 
     def let_in(self) -> None:
         """Open it, and come again where sshd has too many at its door."""
-        persistently(self.open, _was_dropped, float(self.connect_timeout))
+        with turnstile(self.gateway, NO_PORT) if isinstance(self.gateway, str) else contextlib.nullcontext():
+            persistently(self._tried, _was_dropped, float(self.connect_timeout))
+
+    def _tried(self) -> None:
+        try:
+            self.open()
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            said = self.proxy.part() if self.proxy else ""
+            if said and not isinstance(error, paramiko.AuthenticationException | paramiko.BadHostKeyException):
+                raise paramiko.SSHException(f"its ProxyCommand says: {said}") from error
+            raise
 
     def hang_up(self) -> None:
         """Close this and the whole way to it, and wait for nobody."""
         with contextlib.suppress(Exception):
             tuning.wake(self.client.get_transport())
             self.client.close()
+        if self.proxy:
+            self.proxy.part()
         if isinstance(self.gateway, _Connection):
             self.gateway.hang_up()
 
 
-class _Tunnel:
-    """A channel through a jump host, as a socket that gives up when nothing fits into it any more: Paramiko tries for ever."""
-
-    def __init__(self, channel: paramiko.Channel) -> None:
-        self._channel = channel
-        self._full_since: float | None = None
-
-    def send(self, data: bytes) -> int:
-        try:
-            sent = self._channel.send(data)
-        except TimeoutError:
-            now = time.monotonic()
-            self._full_since = self._full_since or now
-            if now - self._full_since > SILENCE_LIMIT:
-                raise OSError("the jump host takes no more bytes") from None
-            raise
-        self._full_since = None
-        return sent
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._channel, name)
-
-
 @lru_cache(maxsize=1)
 def _fabric_config() -> Config:
-    """Fabric's configuration: the user's ssh_config is honoured."""
-    return Config()
+    """Fabric's configuration: the user's ssh_config is honoured. A ProxyCommand stays as it is written there: that is its name."""
+    config = Config()
+    kept = paramiko.SSHConfig.TOKENS_BY_CONFIG_KEY
+    config.base_ssh_config.TOKENS_BY_CONFIG_KEY = {key: kept[key] for key in kept if key != "proxycommand"}
+    return config
 
 
 class Session:

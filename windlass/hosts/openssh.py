@@ -14,13 +14,12 @@ import re
 import select
 import shlex
 import subprocess
-import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Final
 
 from windlass.errors import ConnectionFailed
+from windlass.hosts.programs import let_end
 from windlass.hosts.retrying import DROPPED, TRIES, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
 from windlass.hosts.ssh_jumps import jumps
@@ -30,7 +29,6 @@ FAILED: Final = 255  # what ssh itself ends with when it could not connect, or l
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
 ROOM: Final = 1 << 20  # bytes of a pipe: what the kernel lets anybody have
-PARTING: Final = 5.0  # seconds that ssh has for its last words
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
 ALIVE: Final = {"ServerAliveInterval": "5", "ServerAliveCountMax": str(int(SILENCE_LIMIT // 5))}
@@ -107,6 +105,8 @@ def sockets_folder() -> Path:
     """A folder that only this user may enter: who can reach a master's socket is in. Raises ConnectionFailed."""
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or Path.home() / ".ssh") / "windlass"
     if len(str(folder)) > LONGEST_SOCKET - 20:
+        import tempfile  # noqa: PLC0415 - it takes its time, before every login
+
         folder = Path(tempfile.gettempdir()) / f"windlass-{os.geteuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()
@@ -219,7 +219,7 @@ class Session:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        threading.Thread(target=_reap, args=(self._process,), name="ssh ends", daemon=True).start()
+        let_end(self._process)
 
     def _leave_place(self) -> None:
         """Somebody else may log in at the jump hosts now."""
@@ -261,15 +261,6 @@ def _widen(pipe: int) -> None:
     """Let it hold more than the usual 64 KiB: content then costs us and ssh fewer turns."""
     with contextlib.suppress(OSError, AttributeError):  # this user has too many of them; a Mac has one size
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM)
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    """ssh has to carry our goodbye; it ends when the agent has. Ended at once, it would leave an agent that waits for us."""
-    try:
-        process.wait(PARTING)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        process.wait()
 
 
 def was_dropped(complaint: str) -> bool:

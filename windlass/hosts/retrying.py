@@ -17,6 +17,7 @@ DROPPED = (
     r"kex_exchange_identification: (Connection closed|read: Connection reset|banner line)|Error reading SSH protocol banner"
     r"|Connection (closed|reset) by \S+ port \d+$|Exceeded MaxStartups|Not allowed at this time"
 )
+NO_PORT = 0  # of a ProxyCommand, which stands for the place that it leads to
 Value = TypeVar("Value")
 
 

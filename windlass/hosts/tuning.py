@@ -49,7 +49,7 @@ def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:
 def _set_socket(sock: Any) -> None:
     """Without TCP_NODELAY the kernel holds small packets back for 40 ms, for each request; without TCP_USER_TIMEOUT it would try
     for a quarter of an hour to send into a line that is cut."""
-    if isinstance(sock, socket.socket):  # through a jump host it is a channel, which has no options
+    if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:  # through a jump host it is something else
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_LIMIT * 1000))

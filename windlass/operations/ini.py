@@ -20,6 +20,9 @@ class IniValue(Operation):
     key        as it is written; empty with `absent` removes the section
     value      the text behind the separator, quotes and all
     separator  between key and value in a new line; a line that is there keeps its own
+    continued  whether what is indented deeper belongs to the value above it, as Python's configparser reads it. Without a word
+               it does, unless it looks like a value of its own, which is refused: only you know what reads the file. What
+               follows a backslash at a line's end (systemd) belongs to the value unless this is False
     absent     the value should not be there; all lines with this key go
     create     make the file if it is missing (root's, 0644); otherwise a missing file is an error
     validate   a command that must succeed before the file is installed; `%s` in it stands for the temporary file
@@ -33,6 +36,7 @@ class IniValue(Operation):
     value: str | Secret = ""
     section: str = ""
     separator: str = " = "
+    continued: bool | None = None
     absent: bool = False
     create: bool = False
     validate: Command | None = None

@@ -17,6 +17,14 @@ MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 
+class Arriving(Iterable[Bytes]):
+    """Chunks on their way from somewhere else, which may break off."""
+
+    def keeps(self, temporary: str) -> bool:
+        """Whether an unfinished file is kept for later; it has been moved away then."""
+        raise NotImplementedError
+
+
 def sync_folder(path: str) -> None:
     """Make a rename in this folder survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -67,7 +75,8 @@ def write(
             validate(temporary)
         os.rename(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        if not (isinstance(chunks, Arriving) and chunks.keeps(temporary)):
+            os.unlink(temporary)
         raise
     sync_folder(folder)
 

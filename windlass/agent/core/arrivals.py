@@ -1,0 +1,128 @@
+"""What had arrived of a large content when a run broke off: it stays beside its place, and the next run has the rest alone sent.
+
+It counts as an old version that has much in common with the new one (`delta`), so each block of it is proven by its hash. A link
+called by the content's checksum says where it is. What nobody comes for is removed by a later transfer, after some days.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import Any, Dict, Iterator, Optional
+
+from windlass.agent.core import atomic, delta
+from windlass.agent.core.checksum import Checksum
+from windlass.agent.core.context import STATE, Context
+from windlass.agent.core.frames import Bytes
+from windlass.agent.core.outcome import OperationError
+
+FOLDER = os.path.join(STATE, "arrivals")
+LONGEST = 7 * 86400  # seconds that one is kept
+MOST = 8  # of them
+
+
+class Received(atomic.Arriving):
+    """The content that the controller offers under a checksum; of a large one only what is not here yet travels."""
+
+    def __init__(self, content: Dict[str, Any], context: Context, old: str, home: str) -> None:
+        self._sha256 = str(content["sha256"])
+        self._size = int(content["size"])
+        self._context = context
+        self._old = old
+        self._home = home if self._size >= delta.WORTHWHILE else ""
+        self._whole = False
+
+    def __iter__(self) -> Iterator[Bytes]:
+        with Checksum() as checksum:
+            for chunk in self._resumed() if self._home else self._arriving():
+                checksum.take(chunk)
+                yield chunk
+            self._whole = True
+            arrived = checksum.hexdigest()
+        if arrived != self._sha256:
+            raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
+
+    def keeps(self, temporary: str) -> bool:
+        """Only where the run broke off: what is damaged, not valid or too much for the disk goes."""
+        broken = self._context.cancelled.is_set() and not self._whole
+        return broken and bool(self._home) and keep(self._sha256, temporary, self._home)
+
+    def _resumed(self) -> Iterator[Bytes]:
+        sweep()
+        left = find(self._sha256, self._size, self._home)
+        if left is None:
+            yield from self._arriving()
+            return
+        try:
+            yield from self._beyond("/proc/self/fd/%d" % left)  # this very file, whatever happens to its name
+        finally:
+            os.close(left)
+        drop(self._sha256)
+
+    def _arriving(self) -> Iterator[Bytes]:
+        worthwhile = self._size >= delta.WORTHWHILE and delta.is_worthwhile(self._old)
+        return self._beyond(self._old) if worthwhile else self._context.fetch(self._sha256)
+
+    def _beyond(self, old: str) -> Iterator[Bytes]:
+        return delta.put_together(old, self._context.fetch(self._sha256, delta=delta.signature(old)))
+
+
+def keep(sha256: str, temporary: str, home: str) -> bool:
+    """Leave what has arrived in the folder `home`, unless more of it is there already. Whether it has gone there."""
+    path = os.path.join(home, ".%s.part" % sha256[:32])
+    try:
+        there = os.path.getsize(path) if os.path.exists(path) else delta.WORTHWHILE
+        if os.path.getsize(temporary) <= there:
+            return False
+        os.makedirs(STATE, mode=0o755, exist_ok=True)
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        atomic.replace_link(os.path.join(FOLDER, sha256), path)  # first: nothing is kept that nobody knows of
+        os.rename(temporary, path)
+    except OSError:  # not root; another file system; somebody's folder has this name
+        return False
+    return True
+
+
+def find(sha256: str, size: int, home: str) -> Optional[int]:
+    """What an earlier run has left of this content, open for reading. It goes where both together have no room on the disk."""
+    try:
+        descriptor = os.open(os.readlink(os.path.join(FOLDER, sha256)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    status, disk = os.fstat(descriptor), os.statvfs(home)
+    fits = disk.f_bavail * disk.f_frsize > size
+    if fits and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+        return descriptor
+    os.close(descriptor)
+    drop(sha256)
+    return None
+
+
+def drop(sha256: str) -> None:
+    """It is not needed any more."""
+    note = os.path.join(FOLDER, sha256)
+    for path in (_named(note), note):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+def sweep() -> None:
+    """Remove those that are old, and the oldest of too many."""
+    try:
+        notes = {name: os.lstat(os.path.join(FOLDER, name)).st_mtime for name in os.listdir(FOLDER)}
+    except OSError:
+        return
+    newest = sorted(notes, key=lambda name: notes[name], reverse=True)
+    for place, name in enumerate(newest):
+        if place >= MOST or time.time() - notes[name] > LONGEST:
+            drop(name)
+
+
+def _named(note: str) -> str:
+    try:
+        return os.readlink(note)
+    except OSError:
+        return ""
