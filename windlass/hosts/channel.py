@@ -54,6 +54,15 @@ def nobody_confirms(_target: Target, _change: OnTrial) -> None:
     """The host then takes every change on trial back."""
 
 
+def prepare(batch: Batch) -> None:
+    """Make what a new agent will have to be taught for this batch, while nobody waits for it yet; it is made once for all hosts."""
+    agent_modules.frame(_lessons(batch))
+
+
+def _lessons(batch: Batch) -> frozenset[str]:
+    return agent_modules.for_operations(frozenset(operation.kind() for operation in batch.asked))
+
+
 class Channel:
     """An open line to the agent on one host. `facts` are what it said of itself.
 
@@ -145,8 +154,7 @@ class Channel:
 
     def _teaching(self, batch: Batch) -> bytes:
         """The modules that this batch needs and the agent does not have yet."""
-        kinds = frozenset(operation.kind() for operation in batch.asked)
-        new = agent_modules.for_operations(kinds) - self._taught
+        new = _lessons(batch) - self._taught
         self._taught |= new
         return agent_modules.frame(new) if new else b""
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
 from windlass.hosts import head_start, rebooting
-from windlass.hosts.channel import Channel, Confirmer, nobody_confirms
+from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, prepare
 from windlass.hosts.line import AgentGone
 from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.results import Result
@@ -104,6 +104,8 @@ class Fleet:
 
     def run(self, batches: Mapping[str, Batch]) -> Outcomes[tuple[Result, ...]]:
         """Run a batch on each host at once."""
+        for batch in {id(each): each for each in batches.values()}.values():
+            prepare(batch)
         return self.each(batches, lambda host: self.run_one(host, batches[host]))
 
     def run_one(self, host: str, batch: Batch) -> tuple[Result, ...]:

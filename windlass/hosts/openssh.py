@@ -14,7 +14,6 @@ import re
 import select
 import shlex
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
@@ -106,6 +105,8 @@ def sockets_folder() -> Path:
     """A folder that only this user may enter: who can reach a master's socket is in. Raises ConnectionFailed."""
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or Path.home() / ".ssh") / "windlass"
     if len(str(folder)) > LONGEST_SOCKET - 20:
+        import tempfile  # noqa: PLC0415 - it takes its time, before every login
+
         folder = Path(tempfile.gettempdir()) / f"windlass-{os.geteuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()

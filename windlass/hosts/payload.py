@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import marshal
 import shlex
-import sysconfig
 import zlib
 from collections.abc import Sequence
-from http import HTTPStatus
 from pathlib import Path
 
 from windlass.hosts import agent_modules
@@ -120,15 +118,14 @@ main()
 """
 # What the agent uses of the standard library, in plain Python, that python3-minimal lacks.
 SPARE_MODULES = ("difflib", "hmac", "http", "json", "queue", "secrets", "shlex", "shutil", "tarfile")
-# `http` as older Pythons can read it: theirs may be older than the controller's.
-_HTTP = f"""
+_HTTP = """
 from enum import IntEnum
 class HTTPStatus(IntEnum):
     def __new__(cls, value, phrase):
         made = int.__new__(cls, value)
         made._value_, made.phrase = value, phrase
         return made
-    {"; ".join(f"{status.name} = {status.value}, {status.phrase!r}" for status in HTTPStatus)}
+    KNOWN
 """
 _NOT_NEEDED = ("http.server", "http.cookies", "http.cookiejar", "json.tool", "json.__main__")
 _MARSHAL_VERSION = 2  # which every Python reads
@@ -154,18 +151,26 @@ def payload() -> bytes:
 @functools.cache
 def spares() -> bytes:
     """What follows for a host that asked with SPARES: this Python's own sources of what is missing there."""
-    library = Path(sysconfig.get_path("stdlib"))
+    library = Path(shlex.__file__).parent
     sources: dict[str, bytes] = {}
     for name in SPARE_MODULES:
         if (library / name).is_dir():
             sources |= _sources(library / name, name)
         else:
             sources[name] = (library / f"{name}.py").read_bytes()
-    sources["http"] = _HTTP.encode()
+    sources["http"] = _http().encode()
     sources["hmac"] = sources["hmac"].replace(
         b"import _hashlib as _hashopenssl", b"raise ImportError"
     )  # its part in C differs by version
     return _modules({name: source for name, source in sources.items() if name not in _NOT_NEEDED})
+
+
+def _http() -> str:
+    """`http` as older Pythons can read it: theirs may be older than the controller's."""
+    from http import HTTPStatus  # noqa: PLC0415 - for a few hosts only
+
+    known = "; ".join(f"{status.name} = {status.value}, {status.phrase!r}" for status in HTTPStatus)
+    return _HTTP.replace("KNOWN", known)
 
 
 def _sources(folder: Path, package: str) -> dict[str, bytes]:

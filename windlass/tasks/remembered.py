@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import windlass
+from windlass.tasks import lean
 from windlass.tasks.place import project_folder
 
 if TYPE_CHECKING:
@@ -33,10 +34,17 @@ def call(words: Sequence[str]) -> None:
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         entry = _read(project).get(_key(words))
         if entry and entry["state"] == _state(project):
-            from windlass.hosts import head_start
+            _begin([_target(each) for each in entry["targets"]])
 
-            head_start.begin([_target(each) for each in entry["targets"]])
-            atexit.register(head_start.give_up)
+
+def _begin(targets: Sequence[Target]) -> None:
+    """Those that the program `ssh` goes to are first: it needs nothing of what Paramiko has to load."""
+    from windlass.hosts import head_start
+
+    head_start.begin(target for target in targets if target.transport == "openssh")
+    lean.start()
+    head_start.begin(target for target in targets if target.transport != "openssh")
+    atexit.register(head_start.give_up)
 
 
 def remember(project: Path, words: Sequence[str]) -> None:
