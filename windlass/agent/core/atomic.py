@@ -12,6 +12,7 @@ from typing import BinaryIO, Callable, Iterable, Optional, Tuple
 from windlass.agent.core import attributes
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.process import lines
 
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
@@ -178,10 +179,12 @@ def text_diff(before: Optional[bytes], after: Optional[bytes], path: str) -> str
     if len(old) > LONGEST_DIFF or len(new) > LONGEST_DIFF:
         return "%s: %d bytes become %d bytes" % (path, len(old), len(new))
     try:
-        old_lines, new_lines = old.decode().splitlines(), new.decode().splitlines()
+        old_lines, new_lines = lines(old.decode()), lines(new.decode())
     except UnicodeDecodeError:
         return "%s: binary, %d bytes become %d bytes" % (path, len(old), len(new))
     import difflib  # noqa: PLC0415 - what is as it should be has no diff
 
     names = ("/dev/null" if before is None else path, "/dev/null" if after is None else path)
+    if old_lines == new_lines and old != new:
+        return "%s: the last line %s its end" % (path, "gets" if new.endswith(b"\n") else "loses")
     return "\n".join(difflib.unified_diff(old_lines, new_lines, names[0], names[1], lineterm=""))
