@@ -60,7 +60,8 @@ def prepare(batch: Batch) -> None:
 
 
 def _lessons(batch: Batch) -> frozenset[str]:
-    return agent_modules.for_operations(frozenset(operation.kind() for operation in batch.asked))
+    needed = agent_modules.for_operations(frozenset(operation.kind() for operation in batch.asked))
+    return needed | agent_modules.for_checks() if batch.check else needed
 
 
 class Channel:

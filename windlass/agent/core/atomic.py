@@ -39,12 +39,20 @@ def owner_ids(owner: str, group: str) -> Tuple[int, int]:
     """User and group id by name or number, -1 where empty. Raises OperationError for an unknown one."""
     try:
         user_id = -1 if not owner else int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
+    except KeyError:
+        raise nobody("user", owner) from None
+    try:
         group_id = -1 if not group else int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
-    except KeyError as error:
-        raise OperationError(
-            "%s on this host" % str(error).strip("'\"").replace("name not found", "no such user or group")
-        ) from None
+    except KeyError:
+        raise nobody("group", group) from None
     return user_id, group_id
+
+
+def nobody(kind: str, name: str) -> OperationError:
+    """What is said of an owner that there is not."""
+    return OperationError(
+        "there is no %s %s on this host" % (kind, name), hint="add a %s before this operation" % kind.capitalize()
+    )
 
 
 def write(

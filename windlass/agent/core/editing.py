@@ -12,6 +12,7 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import need_folder, validator
 
+KEPT = {"owner": "", "group": "", "mode": ""}
 Change = Callable[[str], Tuple[str, str]]
 
 
@@ -20,8 +21,11 @@ def edit(arguments: Dict[str, Any], context: Context, change: Change, secret: bo
 
     The arguments are `path`, `absent`, `create` and `validate`.
     """
-    path = os.path.realpath(arguments["path"])
-    before = atomic.read_or_none(path)
+    path = context.real(arguments["path"])
+    foreseen = context.foreseen(path)
+    if foreseen and foreseen.is_unread():
+        return Outcome(True, "what is in the file is not known yet", unknown=True)
+    before = foreseen.text(path) if foreseen else atomic.read_or_none(path)
     if before is None and arguments["absent"]:
         return Outcome(False)
     if before is None and not arguments["create"]:
@@ -36,13 +40,19 @@ def want_text(
     changes: Changes, path: str, change: Change, context: Context, validate: Optional[List[str]] = None, secret: bool = False
 ) -> None:
     """Add the change of a file, bytes that are no text included, which stay as they are."""
-    before = atomic.read_or_none(path)
+    foreseen = context.foreseen(path)
+    if foreseen and foreseen.is_unread():
+        changes.unknown = True
+        return
+    before = foreseen.text(path) if foreseen else atomic.read_or_none(path)
     after, what = change((before or b"").decode("utf-8", "surrogateescape"))
     if what:
         new = after.encode("utf-8", "surrogateescape")
         diff = "%s: the change is not shown" % path if secret else atomic.text_diff(before, new, path)
-        changes.add(what + attributes.other_names(path), lambda: _write(path, new, validate), diff)
+        changes.add(what + ("" if foreseen else attributes.other_names(path)), lambda: _write(path, new, validate), diff)
         context.expect("path", path)
+        if context.foresights:
+            context.foresights.file(path, KEPT, foreseen, new)
 
 
 def _missing(path: str, context: Context) -> Outcome:
