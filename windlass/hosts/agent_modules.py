@@ -56,6 +56,12 @@ def for_operations(kinds: frozenset[str], largest: int = 0) -> frozenset[str]:
     return frozenset().union(*map(beyond_the_loop, names))
 
 
+@cache
+def for_checks() -> frozenset[str]:
+    """What foresees in a check how each operation leaves the host for the next; a run needs none of it."""
+    return beyond_the_loop(f"{PACKAGE}.core.foresight")
+
+
 def beyond_the_loop(name: str) -> frozenset[str]:
     """What a module needs that the agent did not begin with."""
     return needed(name) - needed(LOOP)

@@ -63,7 +63,9 @@ def prepare(batch: Batch) -> None:
 def _lessons(batch: Batch) -> frozenset[str]:
     contents = [getattr(operation, "content", None) for operation in batch.asked]
     sizes = [content.size for content in contents if isinstance(content, LocalFile)]
-    return agent_modules.for_operations(frozenset(operation.kind() for operation in batch.asked), max(sizes, default=0))
+    kinds = frozenset(operation.kind() for operation in batch.asked)
+    needed = agent_modules.for_operations(kinds, max(sizes, default=0))
+    return needed | agent_modules.for_checks() if batch.check else needed
 
 
 class Channel:
