@@ -181,6 +181,8 @@ def text_diff(before: Optional[bytes], after: Optional[bytes], path: str) -> str
     old, new = before or b"", after or b""
     if len(old) > LONGEST_DIFF or len(new) > LONGEST_DIFF:
         return "%s: %d bytes become %d bytes" % (path, len(old), len(new))
+    if all(text.count(b"\r\n") == text.count(b"\n") for text in (old, new)):  # both end their lines so: that is no news
+        old, new = old.replace(b"\r\n", b"\n"), new.replace(b"\r\n", b"\n")
     try:
         old_lines, new_lines = lines(old.decode()), lines(new.decode())
     except UnicodeDecodeError:
