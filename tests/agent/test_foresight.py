@@ -14,6 +14,7 @@ from windlass.operations.archive import Archive
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
+from windlass.operations.line import Line
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 
@@ -79,8 +80,31 @@ def test_what_is_asked_for_twice_is_made_once(channel: Channel, tmp_path: Path) 
     assert [result.status for result in check] == [result.status for result in done] == ["changed", "ok"]
 
 
-def test_what_two_operations_make_of_one_file_is_not_known_of_the_second(channel: Channel, tmp_path: Path) -> None:
-    first = File(path=f"{tmp_path}/file", content="x", owner="", group="")
-    second = File(path=f"{tmp_path}/file", content="y", owner="", group="")
+def test_what_operations_undo_for_each_other_is_foreseen_each_time(channel: Channel, tmp_path: Path) -> None:
+    """A second run does it all again; that is what was asked for, and no check says otherwise."""
+    path = str(tmp_path / "file")
+    mine = {"owner": "", "group": ""}
+    operations = (
+        File(path=path, content="x", **mine),
+        Line(path=path, line="y"),
+        File(path=path, content="x", **mine),
+        File(path=path, content=None, mode="0600", **mine),
+        File(path=path, absent=True),
+        Line(path=path, line="z", create=True),
+    )
+    for _turn in range(2):
+        check = foreseen(channel, *operations)
+        done = channel.run(Batch(operations))
 
-    assert [result.status for result in foreseen(channel, first, second)] == ["changed", "unknown"]
+        assert [(each.status, each.diff) for each in check] == [(each.status, each.diff) for each in done]
+        assert {each.status for each in done} == {"changed"}
+
+
+def test_what_is_in_a_file_that_an_archive_may_bring_is_not_known(channel: Channel, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("whatever; a check does not open it")
+    made = folder(tmp_path / "tree")
+    unpacked = Archive(path=str(tmp_path / "tree"), content=LocalFile.of(source), owner="", group="")
+    file = File(path=str(tmp_path / "tree" / "file"), content="x", owner="", group="")
+
+    assert [each.status for each in foreseen(channel, made, unpacked, file)] == ["changed", "changed", "unknown"]

@@ -49,3 +49,14 @@ def test_a_pm2_that_knows_nothing_is_not_saved(tmp_path: Path, monkeypatch: pyte
         pm2.pm2_control({"user": ME, "home": str(tmp_path), **names}, Context(lambda _frame: None))
 
     assert (tmp_path / ".pm2/dump.pm2").read_text() == "what a boot brings back"
+
+
+def test_what_the_environment_of_a_process_holds_does_not_cut_pm2_s_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "pm2"
+    program.write_text('#!/bin/sh\necho hello\necho \'[{"name": "shop-blue-mail-0", "pm2_env": {"TEXT": "one\u2028\x85two"}}]\'\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
+
+    (entry,) = pm2._listed({"user": ME, "home": str(tmp_path)})
+
+    assert entry["name"] == "shop-blue-mail-0"

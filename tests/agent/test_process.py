@@ -23,3 +23,9 @@ def test_a_program_past_its_limit_leaves_no_pipe_open() -> None:
         process.run(["sleep", "60"], give=b"something", limit=0.1)
 
     assert opened() == before
+
+
+def test_lines_end_where_programs_end_them() -> None:
+    assert process.lines("one\u2028\x85\f still\r\n\ntwo\n") == ["one\u2028\x85\f still\r", "", "two"]
+    assert process.lines("no end") == ["no end"]
+    assert process.lines("") == []

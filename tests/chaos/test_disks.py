@@ -161,3 +161,45 @@ def test_a_python_that_is_replaced_under_the_agent_is_named(host: TestHost, chan
     with_new = Channel(host.target)
     assert with_new.run(Batch((Archive(path="/srv/tree", content=tarball(tmp_path)),)))[0].changed
     with_new.close()
+
+
+ANEW = """
+cd /root
+apt-get -qq update >/dev/null
+there=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 'libpython3.*' 'python3.*-minimal' | sed -n 's/^ii //p')
+apt-get -qq download $there >/dev/null 2>&1
+(until test -e begin; do sleep 0.05; done
+dpkg --force-unsafe-io -i *.deb >dpkg.log 2>&1; echo $? > dpkg.status; mv dpkg.status installed) </dev/null >/dev/null 2>&1 &
+"""
+BEGUN = Run(command="touch /root/begin; until grep -q Unpacking /root/dpkg.log; do sleep 0.05; done")
+INSTALLED = Run(command="until test -e /root/installed; do sleep 0.05; done")
+
+
+def some(number: int, archive: LocalFile) -> list[Operation]:
+    """Operations that each need parts of Python of their own."""
+    place = f"/srv/anew/{number}"
+    return [
+        Directory(path=place),
+        File(path=f"{place}/file", content=OLD),
+        Line(path=f"{place}/file", line="one more"),
+        Archive(path=f"{place}/tree", content=archive),
+        Run(command="sleep 0.2", creates=f"{place}/never"),
+    ]
+
+
+def test_python_s_packages_are_installed_anew_in_the_middle_of_a_run(host: TestHost, channel: Channel, tmp_path: Path) -> None:
+    """By another's dpkg: what is done meanwhile is done or fails with words that help, and nothing is half there."""
+    host.shell(ANEW)
+    archive = tarball(tmp_path)
+    during, after = [each for number in range(5) for each in some(number, archive)], some(5, archive)
+
+    results = channel.run(Batch((BEGUN, *during, INSTALLED, *after), go_on=True))
+    again = channel.run(Batch((*during, *after), go_on=True))
+
+    assert [each.hint for each in results if each.failed and "Python was replaced" not in each.hint] == []
+    assert not [each for each in results[len(during) + 1 :] if each.failed]
+    assert host.shell("cat /root/installed").strip() == "0"
+    assert not any(each.failed for each in again)
+    assert host.shell("cat /srv/anew/*/file | sort | uniq -c").split() == ["6", "one", "more", "6", *OLD.split()]
+    assert host.shell("cat /srv/anew/*/tree/large | wc -c").strip() == str(6 * 200_000)
+    assert host.shell("find /srv/anew -name '.*' ! -name .archive-sha256") == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from windlass.agent.core import atomic
 from windlass.agent.core.context import Context
@@ -48,45 +48,66 @@ def _with(lines: List[str], key: str) -> List[str]:
     return _without(lines[: places[0]], key) + [key] + _without(lines[places[0] + 1 :], key)
 
 
-def _edit(user: str, edit: Callable[[List[str]], List[str]], context: Context) -> Outcome:
-    changes = Changes()
+class _Account(NamedTuple):
+    """Whose keys they are: of the host, or one whom an earlier operation of this check makes."""
+
+    name: str
+    home: str
+    owner: str
+    group: str
+
+
+def _account(user: str, context: Context) -> _Account:
     try:
-        account = pwd.getpwnam(user)
+        found = pwd.getpwnam(user)
     except KeyError:
         if not (context.check and context.expected("user", user)):
             raise OperationError("there is no user %s on this host" % user, hint="add a User before this operation") from None
-        return Outcome(bool(edit([])), "keys", "\n".join("+" + line for line in edit([])))
-    folder = os.path.join(account.pw_dir, ".ssh")
+        return _Account(user, context.foresights.homes.get(user, "/home/%s" % user), user, user)
+    return _Account(user, found.pw_dir, str(found.pw_uid), str(found.pw_gid))
+
+
+def _edit(user: str, edit: Callable[[List[str]], List[str]], context: Context) -> Outcome:
+    changes, account = Changes(), _account(user, context)
+    folder = os.path.join(account.home, ".ssh")
     path = os.path.join(folder, "authorized_keys")
     _refuse_links(folder, path)
-    before = atomic.read_or_none(path)
+    foreseen = context.foreseen(path)
+    if foreseen and foreseen.is_unread():
+        return Outcome(True, "what is in the file is not known yet", unknown=True)
+    before = foreseen.text(path) if foreseen else atomic.read_or_none(path)
     lines = [line.rstrip("\r") for line in lines_of((before or b"").decode("utf-8", "surrogateescape"))[0]]
     wanted = edit(lines)
     if before is None and not wanted:
         return changes.outcome(context.check)
-    _want_file(
-        changes,
-        account,
-        folder,
-        (before, wanted != lines, "".join(line + "\n" for line in wanted).encode("utf-8", "surrogateescape")),
-    )
+    after = "".join(line + "\n" for line in wanted).encode("utf-8", "surrogateescape")
+    _want_file(changes, account, (before, wanted != lines, after), context)
+    if changes and context.foresights:
+        _foresee(path, account, after, context)
     return changes.outcome(context.check)
 
 
-def _want_file(changes: Changes, account: pwd.struct_passwd, folder: str, texts: Tuple[Optional[bytes], bool, bytes]) -> None:
+def _want_file(changes: Changes, account: _Account, texts: Tuple[Optional[bytes], bool, bytes], context: Context) -> None:
     """`texts`: what is there, whether it differs in a way that counts, what should be there."""
+    folder = os.path.join(account.home, ".ssh")
     path = os.path.join(folder, "authorized_keys")
-    owner, group = str(account.pw_uid), str(account.pw_gid)
     before, differs, after = texts
-    if not os.path.isdir(folder):
+    if not context.is_folder(folder):
         changes.add("make %s" % folder, lambda: _make_folder(account, folder))
     else:
-        metadata(changes, folder, owner, group, "0700")
+        metadata(changes, folder, account.owner, account.group, "0700", context.foreseen(folder))
     if before is None or differs:
         diff = atomic.text_diff(before, after, path)
-        changes.add("keys", lambda: atomic.write(path, [after], 0o600, owner, group), diff)
+        changes.add("keys", lambda: atomic.write(path, [after], 0o600, account.owner, account.group), diff)
     else:
-        metadata(changes, path, owner, group, "0600")
+        metadata(changes, path, account.owner, account.group, "0600", context.foreseen(path))
+
+
+def _foresee(path: str, account: _Account, content: bytes, context: Context) -> None:
+    folder, foreseen = os.path.dirname(path), context.foreseen(path)
+    dress = {"owner": account.owner, "group": account.group}
+    context.foresights.folder(folder, dict(dress, mode="0700"), context.foreseen(folder))
+    context.foresights.file(path, dict(dress, mode="0600"), foreseen, content)
 
 
 def _refuse_links(folder: str, path: str) -> None:
@@ -96,8 +117,8 @@ def _refuse_links(folder: str, path: str) -> None:
             raise OperationError("%s is a symbolic link" % each, hint="make it a real one; keys are not written through links")
 
 
-def _make_folder(account: pwd.struct_passwd, folder: str) -> None:
-    if not os.path.isdir(account.pw_dir):
-        raise OperationError("%s has no home directory %s" % (account.pw_name, account.pw_dir), hint="make it with create_home")
+def _make_folder(account: _Account, folder: str) -> None:
+    if not os.path.isdir(account.home):
+        raise OperationError("%s has no home directory %s" % (account.name, account.home), hint="make it with create_home")
     os.mkdir(folder, 0o700)
-    os.chown(folder, account.pw_uid, account.pw_gid)
+    os.chown(folder, int(account.owner), int(account.group))

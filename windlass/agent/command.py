@@ -10,6 +10,7 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.file import text_of
 
+NO_PROGRAM = 127  # is what a shell says where there is none of this name
 LONGEST_OUTPUT = 65536  # characters of output that a result carries, from the end
 
 
@@ -65,19 +66,22 @@ def _needless(arguments: Dict[str, Any], context: Context) -> Tuple[str, bool]:
 
 def _path_says(creates: str, removes: str, context: Context) -> Tuple[str, Optional[bool]]:
     """Why a command need not run as paths tell it, and whether they had a say: None where a check cannot foresee it."""
-    if creates and (os.path.lexists(creates) or (context.check and context.expected("path", creates))):
+    if creates and (context.is_there(creates) or (context.check and context.expected("path", creates))):
         return "%s is there" % creates, True
     if creates and context.check and context.expects_path(creates):  # what comes before may bring it, or may not
         return "", None
-    if removes and not os.path.lexists(removes) and not (context.check and context.expects_path(removes)):
+    if removes and not context.is_there(removes) and not (context.check and context.expects_path(removes)):
         return "%s is not there" % removes, True
     return "", bool(creates or removes)
 
 
 def _succeeds(command: Union[str, List[str]], arguments: Dict[str, Any], context: Context) -> Optional[bool]:
-    """Whether a condition holds; None in a check on a host that lacks what the condition needs."""
+    """Whether a condition holds; None in a check where that hangs on what earlier operations do."""
+    if context.check and context.expects_of(command if isinstance(command, str) else " ".join(command)):
+        return None
     try:
-        return _execute(command, dict(arguments, give=None), context).status == 0
+        status = _execute(command, dict(arguments, give=None), context).status
+        return None if status == NO_PROGRAM and context.check and context.expects_surprises() else status == 0
     except OperationError:
         if context.check:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Dict, Iterator, List
 
 from windlass.agent.core import atomic
@@ -26,18 +27,35 @@ def directory(arguments: Dict[str, Any], context: Context) -> Outcome:
         return _absent(path, context)
     changes = Changes()
     owner, group, mode = arguments["owner"], arguments["group"], arguments["mode"]
-    if os.path.isdir(path):
-        path = os.path.realpath(path)
-        metadata(changes, path, owner, group, mode)
-        if arguments["recursive"]:
-            want_owner_below(changes, path, owner, group)
-    elif os.path.lexists(path):
+    if context.is_folder(path):
+        path = context.real(path)
+        _want_metadata(changes, path, arguments, context)
+    elif context.is_there(path):
         raise OperationError("%s is there and is not a directory" % path, hint="move it away if it is not needed")
     else:
         changes.add("make", lambda: _make(path, owner, group, mode), "+%s/" % path)
-    if changes:
-        context.expect("path", path)
+    if changes and context.foresights:
+        _foresee(changes, path, arguments, context)
     return changes.outcome(context.check)
+
+
+def _want_metadata(changes: Changes, path: str, arguments: Dict[str, Any], context: Context) -> None:
+    owner, group, foreseen = arguments["owner"], arguments["group"], context.foreseen(path)
+    metadata(changes, path, owner, group, arguments["mode"], foreseen)
+    if arguments["recursive"] and not (foreseen and foreseen.is_new_folder()):
+        want_owner_below(changes, path, owner, group)
+        context.expect("owner below", path)
+
+
+def _foresee(changes: Changes, path: str, arguments: Dict[str, Any], context: Context) -> None:
+    before = context.foreseen(path)
+    context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
+    if before and before.is_unknown():
+        changes.unknown = True
+        return
+    if not (before and before.is_folder()):
+        context.expect("path", path)
+    context.foresights.folder(path, arguments, before)
 
 
 def _make(path: str, owner: str, group: str, mode: str) -> None:
@@ -80,10 +98,11 @@ def _differs(path: str, user_id: int, group_id: int) -> bool:
 
 
 def _absent(path: str, context: Context) -> Outcome:
-    changes = Changes()
-    if not os.path.lexists(path):
+    changes, foreseen = Changes(), context.foreseen(path)
+    changes.unknown = bool(foreseen) and not foreseen.is_gone()
+    if not context.is_there(path) and not changes.unknown:
         return changes.outcome(context.check)
-    if os.path.islink(path) or not os.path.isdir(path):
+    if not foreseen and (os.path.islink(path) or not os.path.isdir(path)):
         raise OperationError("%s is not a directory" % path, hint="say so with a Link or a File that is absent")
     if path in PROTECTED or os.path.realpath(path) in PROTECTED:
         raise OperationError("%s is a directory of the system and is not removed" % path, hint="name the directory inside it")
@@ -93,10 +112,13 @@ def _absent(path: str, context: Context) -> Outcome:
     import shutil  # noqa: PLC0415 - for what has to go
 
     changes.add("remove", lambda: shutil.rmtree(path), "-%s/ (%d entries)" % (path, sum(1 for _entry in _below(path))))
+    if context.foresights:
+        changes.unknown = changes.unknown or context.foresights.below(path)
+        context.foresights.gone(path)
     return changes.outcome(context.check)
 
 
 def _mounted_below(path: str) -> List[str]:
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
-        points = [line.split()[4].replace("\\040", " ") for line in handle]
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
+        points = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4]) for line in handle]
     return [point for point in points if point == path or point.startswith(path + "/")]

@@ -8,11 +8,12 @@ import os
 import stat
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import atomic, attributes, modules, process
+from windlass.agent.core import atomic, attributes, frames, modules, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to arrive: most runs send no content
+SUMS = "windlass.agent.core.host_sums"  # the same for large files
 
 
 def file(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -21,7 +22,7 @@ def file(arguments: Dict[str, Any], context: Context) -> Outcome:
         return _absent(arguments["path"], context)
     changes = Changes()
     if arguments.get("once"):
-        if os.path.lexists(arguments["path"]):
+        if context.is_there(arguments["path"]):
             arguments = dict(arguments, content=None)
         else:
             changes.unknown = context.expects_surprises()  # a package may bring it, which then stays
@@ -31,49 +32,85 @@ def file(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
     """Add what differs in content, owner and mode."""
-    path = arguments["path"]
-    if os.path.isdir(path) and not os.path.islink(path):
+    path, content, foreseen = arguments["path"], arguments["content"], context.foreseen(arguments["path"])
+    if foreseen.is_folder() if foreseen else _is_directory(path):
         raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed")
     need_folder(changes, path, context)
-    content = arguments["content"]
-    if content is None and not os.path.lexists(path):
+    if content is None and not context.is_there(path):
         content = ""
-    if content is not None and not _holds(path, content):
-        text = "content" + attributes.other_names(path)
+    if content is not None and not _holds(path, content, context):
+        text = "content" + ("" if foreseen else attributes.other_names(path))
         changes.add(text, _writer(arguments, content, context), _diff(arguments, content, context))
-    elif os.path.lexists(path):
-        metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"])
+    elif context.is_there(path):
+        metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"], foreseen)
     if changes:
-        context.expect("path", path)
+        _foresee(changes, arguments, content, context)
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _foresee(changes: Changes, arguments: Dict[str, Any], content: Any, context: Context) -> None:
+    path, foreseen = arguments["path"], context.foreseen(arguments["path"])
+    context.expect("path", path)
+    if context.foresights:
+        changes.unknown = changes.unknown or bool(foreseen and foreseen.is_unread())
+        context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
+        text = content if content is None or _is_offered(content) else text_of(content).encode()
+        context.foresights.file(path, arguments, foreseen, text)
 
 
 def _absent(path: str, context: Context) -> Outcome:
-    changes = Changes()
-    if os.path.isdir(path) and not os.path.islink(path):
+    changes, foreseen = Changes(), context.foreseen(path)
+    if foreseen.is_folder() if foreseen else _is_directory(path):
         raise OperationError("%s is a directory" % path, hint="say so with a Directory that is absent")
-    if os.path.lexists(path):
+    changes.unknown = bool(foreseen and foreseen.is_unknown())
+    if context.is_there(path) or changes.unknown:
         changes.add("remove", lambda: os.unlink(path))
+        if context.foresights:
+            context.foresights.gone(path)
     return changes.outcome(context.check)
 
 
 def need_folder(changes: Changes, path: str, context: Context) -> None:
     """Insist on the folder that a path is to stand in; in a check an earlier operation may be what brings it."""
     folder = os.path.dirname(path) or "/"
-    if os.path.isdir(folder) or (context.check and context.expects_path(folder)):
+    if context.is_folder(folder) or (context.check and context.expects_path(folder)):
         return
     if not (context.check and context.expects_surprises()):
         raise OperationError("there is no folder %s" % folder, hint="add a Directory for it before this operation")
     changes.unknown = True
 
 
-def _holds(path: str, content: Any) -> bool:
+def _is_offered(content: Any) -> bool:
+    """Whether it is with the controller; otherwise it came with the operation."""
+    return isinstance(content, dict) and "sha256" in content
+
+
+def _holds(path: str, content: Any, context: Context) -> bool:
     """Whether the regular file already has this content; big files are compared by checksum."""
+    wanted, foreseen = b"" if _is_offered(content) else text_of(content).encode(), context.foreseen(path)
+    if foreseen:
+        return bool(foreseen.sha256 == (content["sha256"] if _is_offered(content) else hashlib.sha256(wanted).hexdigest()))
     if not os.path.isfile(path) or os.path.islink(path):
         return False
-    if isinstance(content, dict) and "sha256" in content:
-        return os.path.getsize(path) == int(content["size"]) and sha256_of(path) == str(content["sha256"])
-    wanted = text_of(content).encode()
+    if _is_offered(content):
+        return os.path.getsize(path) == int(content["size"]) and _checksum(path, context) == str(content["sha256"])
     return os.path.getsize(path) == len(wanted) and atomic.read_or_none(path) == wanted
+
+
+def _checksum(path: str, context: Context) -> str:
+    sums = _sums(os.path.getsize(path), context)
+    return str(sums.sha256_of(path, keep=not context.check)) if sums else sha256_of(path)
+
+
+def _sums(size: int, context: Context) -> Any:
+    """The module that remembers checksums, where that is worth while."""
+    if size < frames.REMEMBERED_FROM or os.geteuid():
+        return None
+    modules.have(SUMS, context)
+    return importlib.import_module(SUMS)
 
 
 def text_of(content: Any) -> str:
@@ -92,20 +129,20 @@ def sha256_of(path: str) -> str:
 
 
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
+    path, offered = arguments["path"], _is_offered(content)
+
     def write() -> None:
-        chunks = (
-            received(content, context, arguments["path"], os.path.dirname(arguments["path"]) or "/")
-            if isinstance(content, dict) and "sha256" in content
-            else [text_of(content).encode()]
-        )
-        atomic.write(
-            arguments["path"],
-            chunks,
-            atomic.mode_bits(arguments["path"], arguments["mode"]),
+        installed = atomic.write(
+            path,
+            received(content, context, path, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
+            atomic.mode_bits(path, arguments["mode"]),
             arguments["owner"],
             arguments["group"],
             validator(arguments["validate"]),
         )
+        sums = _sums(int(content["size"]), context) if offered else None
+        if sums:
+            sums.wrote(path, installed, content["sha256"])
 
     return write
 
@@ -139,22 +176,28 @@ def _diff(arguments: Dict[str, Any], content: Any, context: Context) -> str:
         return "%s: content is not shown" % path
     if isinstance(content, dict):
         return "%s: %d bytes, sha256 %s" % (path, content["size"], content["sha256"][:12])
-    before = atomic.read_or_none(path) if os.path.isfile(path) else None
+    foreseen = context.foreseen(path)
+    before = foreseen.content if foreseen else atomic.read_or_none(path) if os.path.isfile(path) else None
     diff = atomic.text_diff(before, text_of(content).encode(), path)
     if before is None and context.check and context.expects_surprises():
         return diff.replace("--- /dev/null", "--- /dev/null or what a package brings (unknown until run)", 1)
     return diff
 
 
-def metadata(changes: Changes, path: str, owner: str, group: str, mode: str) -> None:
-    """Add what differs in owner, group and mode of a path that is there; empty means any."""
-    status = os.lstat(path)
-    has_owner, has_group, has_mode = atomic.owner_and_mode(path)
-    if owner not in ("", has_owner, str(status.st_uid)) or group not in ("", has_group, str(status.st_gid)):
+def metadata(changes: Changes, path: str, owner: str, group: str, mode: str, foreseen: Any = None) -> None:
+    """Add what differs in owner, group and mode of a path that is there, or is foreseen; empty means any."""
+    if foreseen:
+        has_owner, has_group, has_mode = foreseen.owner, foreseen.group, foreseen.mode
+        numbers, is_link = (has_owner, has_group), False
+        changes.unknown = changes.unknown or has_mode < 0
+    else:
+        status, (has_owner, has_group, has_mode) = os.lstat(path), atomic.owner_and_mode(path)
+        numbers, is_link = (str(status.st_uid), str(status.st_gid)), stat.S_ISLNK(status.st_mode)
+    if owner not in ("", has_owner, numbers[0]) or group not in ("", has_group, numbers[1]):
         text = "owner %s:%s becomes %s:%s" % (has_owner, has_group, owner or has_owner, group or has_group)
         changes.add(text, lambda: give_to(path, owner, group), "%s: %s" % (path, text))
-    if mode and not stat.S_ISLNK(status.st_mode) and int(mode, 8) != has_mode:
-        text = "mode %04o becomes %04o" % (has_mode, int(mode, 8))
+    if mode and not is_link and int(mode, 8) != has_mode:
+        text = "mode %s becomes %04o" % ("%04o" % has_mode if has_mode >= 0 else "unknown", int(mode, 8))
         changes.add(text, lambda: os.chmod(path, int(mode, 8)), "%s: %s" % (path, text))
 
 

@@ -70,7 +70,7 @@ class _Git:
         if re.match(r"^[0-9a-f]{40,64}$", revision):
             return str(revision)
         listed = self.ask("ls-remote", "--", repository, revision, revision + "^{}")
-        commits = {name: commit for commit, name in (line.split("\t") for line in listed.splitlines())}
+        commits = {name: commit for commit, name in (line.split("\t") for line in process.lines(listed))}
         tag, branch = "refs/tags/" + revision, "refs/heads/" + revision
         for name in (tag + "^{}", tag, branch, revision):
             if name in commits:
@@ -84,7 +84,7 @@ class _Git:
 
 
 def _want_revision(changes: Changes, git: _Git, arguments: Dict[str, Any]) -> None:
-    changed = git.ask("status", "--porcelain", "--untracked-files=no").splitlines()
+    changed = process.lines(git.ask("status", "--porcelain", "--untracked-files=no"))
     if changed and not arguments["force"]:
         raise OperationError(
             "%s has local changes" % git.path, hint="give force to throw them away, or commit them elsewhere", last_lines=changed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from windlass.agent.core.context import Context
+from windlass.agent.core.editing import lines_of, want_text
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import want_file
 
@@ -18,8 +19,7 @@ def hostname(arguments: Dict[str, Any], context: Context) -> Outcome:
     """The name in the running system, then in the files."""
     name, changes = arguments["name"], Changes()
     if arguments["hosts"]:  # first: sudo looks up the new name as soon as it is there
-        text = _with_name(_read("/etc/hosts"), name, arguments["domain"])
-        want_file(changes, dict(KEPT, path="/etc/hosts", content=text), context)
+        want_text(changes, os.path.realpath("/etc/hosts"), lambda text: _with_name(text, name, arguments["domain"]), context)
     has = socket.gethostname()
     if has != name:
         changes.add("%s becomes %s" % (has, name), lambda: _set(name), "host name: %s becomes %s" % (has, name))
@@ -35,20 +35,20 @@ def _read(path: str) -> str:
         return handle.read()
 
 
-def _with_name(text: str, name: str, domain: str) -> str:
+def _with_name(text: str, name: str, domain: str) -> Tuple[str, str]:
     """The hosts file with its line for the own name: replaced where it is, else behind the line of localhost."""
     names = "%s.%s %s" % (name, domain, name) if domain else name
-    lines = text.splitlines()
+    lines, end = lines_of(text)
     mine = [index for index, line in enumerate(lines) if line.split()[:1] == [OWN]]
     if any(lines[index].split("#")[0].split()[1:] == names.split() for index in mine):
-        return text
+        return text, ""
     wanted = "%s\t%s" % (OWN, names)
     if mine:
         lines[mine[0]] = wanted
     else:
         local = [index for index, line in enumerate(lines) if line.split()[:1] == ["127.0.0.1"]]
         lines.insert(local[0] + 1 if local else 0, wanted)
-    return "\n".join(lines) + "\n"
+    return "".join(line + end for line in lines), "content"
 
 
 def _set(name: str) -> None:

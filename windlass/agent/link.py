@@ -14,10 +14,14 @@ from windlass.agent.file import need_folder
 def link(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A symbolic link to a target, or none."""
     path, target = arguments["path"], arguments["target"]
-    changes = Changes()
-    has = os.readlink(path) if os.path.islink(path) else None
-    if has is None and os.path.lexists(path):
-        _check_replaceable(path, arguments["force"] and not arguments["absent"])
+    changes, foreseen = Changes(), context.foreseen(path)
+    if foreseen:
+        has = foreseen.target or None
+        changes.unknown = foreseen.is_unknown() or (foreseen.is_folder() and arguments["force"])
+    else:
+        has = os.readlink(path) if os.path.islink(path) else None
+    if has is None and context.is_there(path) and not changes.unknown:
+        _check_replaceable(path, arguments["force"] and not arguments["absent"], not foreseen and os.path.isdir(path))
     if arguments["absent"]:
         if has is not None:
             changes.add("remove", lambda: os.unlink(path), "-%s -> %s" % (path, has))
@@ -26,16 +30,18 @@ def link(arguments: Dict[str, Any], context: Context) -> Outcome:
         before = "" if has is None else "-%s -> %s\n" % (path, has)
         changes.add("target", lambda: _point(path, target), before + "+%s -> %s" % (path, target))
         context.expect("path", path)
+    if changes and context.foresights:
+        context.foresights.gone(path) if arguments["absent"] else context.foresights.link(path, target)
     return changes.outcome(context.check)
 
 
-def _check_replaceable(path: str, force: bool) -> None:
+def _check_replaceable(path: str, force: bool, is_folder: bool) -> None:
     """Something else stands there: only a file or an empty directory goes, and only by force."""
     if not force:
         raise OperationError(
             "%s is there and is not a link" % path, hint="move it away, or give force to replace a file or an empty directory"
         )
-    if os.path.isdir(path) and os.listdir(path):
+    if is_folder and os.listdir(path):
         raise OperationError("%s is a directory that is not empty" % path, hint="move it away; it is never replaced by a link")
 
 

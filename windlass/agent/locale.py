@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from windlass.agent.core import process
 from windlass.agent.core.context import Context
+from windlass.agent.core.editing import lines_of, want_text
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
-from windlass.agent.file import want_file
 
 WANTED = "/etc/locale.gen"
 SUPPORTED = "/usr/share/i18n/SUPPORTED"
 DEFAULT = "/etc/default/locale"
 ALWAYS = ("C", "POSIX", "C.UTF-8")
 LIMIT = 600.0  # seconds; a small machine needs half a minute for each
-KEPT = {"owner": "", "group": "", "mode": "", "validate": None, "sensitive": False}
 
 
 def locale(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -28,12 +27,16 @@ def locale(arguments: Dict[str, Any], context: Context) -> Outcome:
     if default:
         if default not in ALWAYS and default not in arguments["names"] and _plain(default) not in _generated():
             raise OperationError("there is no locale %s to begin sessions with" % default, hint="give it among the names, too")
-        text = _read(DEFAULT)
-        lines = [line for line in text.splitlines() if not line.startswith("LANG=")]
-        if 'LANG="%s"' % default not in text.splitlines() and "LANG=%s" % default not in text.splitlines():
-            content = "".join(line + "\n" for line in [*lines, "LANG=%s" % default])
-            want_file(changes, dict(KEPT, path=os.path.realpath(DEFAULT), content=content), context)
+        want_text(changes, os.path.realpath(DEFAULT), lambda text: _beginning_with(text, default), context)
     return changes.outcome(context.check)
+
+
+def _beginning_with(text: str, default: str) -> Tuple[str, str]:
+    lines, end = lines_of(text)
+    if 'LANG="%s"' % default in lines or "LANG=%s" % default in lines:
+        return text, ""
+    kept = [line for line in lines if not line.startswith("LANG=")]
+    return "".join(line + end for line in [*kept, "LANG=%s" % default]), "content"
 
 
 def _want_generated(changes: Changes, missing: List[str], context: Context) -> None:
@@ -41,17 +44,22 @@ def _want_generated(changes: Changes, missing: List[str], context: Context) -> N
         if not (context.check and context.expects_any("package")):
             raise OperationError("locales cannot be made here", hint='add Package(names=("locales",)) before this operation')
         changes.unknown = True
-    supported = dict(line.split()[:2] for line in _read(SUPPORTED).splitlines() if len(line.split()) > 1)
+    supported = dict(line.split()[:2] for line in process.lines(_read(SUPPORTED)) if len(line.split()) > 1)
     unknown = [name for name in missing if name not in supported and not changes.unknown]
     if unknown:
         raise OperationError("Debian knows no locale %s" % ", ".join(unknown), hint="see %s" % SUPPORTED)
     lines = ["%s %s" % (name, supported.get(name, "UTF-8")) for name in missing]
-    before = _read(WANTED).splitlines()
-    after = [line[1:].strip() if line.lstrip("# ").strip() in lines and line.startswith("#") else line for line in before]
-    after += [line for line in lines if line not in after]
-    if after != before and not changes.unknown:
-        want_file(changes, dict(KEPT, path=WANTED, content="".join(line + "\n" for line in after)), context)
+    if not changes.unknown:
+        want_text(changes, WANTED, lambda text: _wanting(text, lines), context)
     changes.add("generate %s" % ", ".join(missing), lambda: process.must(["locale-gen"], limit=LIMIT))
+
+
+def _wanting(text: str, wanted: List[str]) -> Tuple[str, str]:
+    """The list of locales to make, with these among them: their comment signs go, what is missing is added."""
+    before, end = lines_of(text)
+    after = [line[1:].strip() if line.lstrip("# ").strip() in wanted and line.startswith("#") else line for line in before]
+    after += [line for line in wanted if line not in after]
+    return "".join(line + end for line in after), "content" if after != before else ""
 
 
 def _read(path: str) -> str:

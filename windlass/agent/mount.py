@@ -148,8 +148,8 @@ def swap_file(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 def _swaps() -> List[str]:
     try:
-        with open("/proc/swaps", encoding="utf-8") as handle:
-            return handle.read().splitlines()[1:]
+        with open("/proc/swaps", encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
+            return list(handle)[1:]
     except OSError:
         return []
 

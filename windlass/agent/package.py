@@ -43,7 +43,7 @@ class _Installed:
         self.broken: List[str] = []
         self.essential: Set[str] = set()
         own = ""
-        for line in shown.text.splitlines():
+        for line in process.lines(shown.text):
             name, architecture, version, status, essential, provides = line.split("\t")
             own = architecture if name == "dpkg" else own
             self.essential.update([name] if essential == "yes" else ())

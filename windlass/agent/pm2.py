@@ -32,7 +32,7 @@ def _must(arguments: Dict[str, Any], *words: str) -> process.Completed:
 def _listed(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
     """PM2's own list. Anything it prints before the JSON (a greeting, a note about itself) is passed over."""
     text = _must(arguments, "jlist").text
-    for line in text.splitlines():
+    for line in process.lines(text):
         if line.startswith("["):
             try:
                 value = json.loads(line)

@@ -30,6 +30,7 @@ def postgres_database(arguments: Dict[str, Any], context: Context) -> Outcome:
     has = {row[0] for row in psql.rows(arguments, "SELECT extname FROM pg_extension", {}, name)} if rows else set()
     for extension in arguments["extensions"]:
         if extension not in has:
+            context.expect("extension", "%s.%s" % (name, extension))
             _extend(changes, arguments, extension)
     return changes.outcome(context.check)
 
@@ -64,13 +65,20 @@ def postgres_extension(arguments: Dict[str, Any], context: Context) -> Outcome:
     if psql.not_yet(context):
         return Outcome(not arguments["absent"], "would make" if not arguments["absent"] else "", unknown=not arguments["absent"])
     if not psql.has_database(arguments, database, context):
-        return Outcome(False) if arguments["absent"] else Outcome(True, "make", "database %s: +%s" % (database, words))
+        return Outcome(False) if arguments["absent"] else _in_a_new_database(name, database, context)
     rows = psql.rows(arguments, "SELECT extversion FROM pg_extension WHERE extname = :'name'", {"name": name}, database)
     text, statement = _extension_step(rows[0][0] if rows else "", arguments)
     if text:
         values = {"name": name, "version": arguments["version"]}
         changes.add(text, lambda: psql.say(arguments, statement, values, database), "database %s: %s: %s" % (database, words, text))
     return changes.outcome(context.check)
+
+
+def _in_a_new_database(name: str, database: str, context: Context) -> Outcome:
+    """In a check: of a database that an earlier operation makes, with the extensions that it said."""
+    if context.expected("extension", "%s.%s" % (database, name)):
+        return Outcome(False)
+    return Outcome(True, "make", "database %s: extension %s: make" % (database, name))
 
 
 def _extension_step(has: str, arguments: Dict[str, Any]) -> Tuple[str, str]:

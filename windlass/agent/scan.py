@@ -29,6 +29,6 @@ def scan(arguments: Dict[str, Any], context: Context) -> Outcome:
 def addresses(_arguments: Dict[str, Any], _context: Context) -> Outcome:
     """The host's own global addresses, both families."""
     shown = process.must(["ip", "-oneline", "address", "show", "scope", "global", "up"], limit=20)
-    words = [line.split() for line in shown.text.splitlines()]
+    words = [line.split() for line in process.lines(shown.text)]
     own = [{"interface": each[1], "address": each[3].partition("/")[0]} for each in words if len(each) > 3]
     return Outcome(False, data={"addresses": own})

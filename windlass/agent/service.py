@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, Tuple
 
-from windlass.agent.core import process
+from windlass.agent.core import process, units
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 SUFFIXES = ("service", "socket", "timer", "target", "path", "mount", "automount", "swap", "slice", "scope", "device")
-PROPERTIES = "LoadState,LoadError,ActiveState,SubState,UnitFileState,NeedDaemonReload,CanReload,FragmentPath"
 FOLDERS = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -32,7 +31,7 @@ def service(arguments: Dict[str, Any], context: Context) -> Outcome:
         if context.check:
             return _predicted(unit, arguments, context)
         process.must(["systemctl", "daemon-reload"])
-        state = _look(unit)
+        state = units.look(unit)
     else:
         _reread(changes, unit, state, context)
     _check_usable(unit, state, arguments)
@@ -46,32 +45,15 @@ def _unit(name: str) -> str:
     return name if name.rpartition(".")[2] in SUFFIXES else name + ".service"
 
 
-def _look(unit: str) -> Dict[str, str]:
-    """What systemd says of a unit, in one question."""
-    shown = process.must(["systemctl", "show", "--property=" + PROPERTIES, "--", unit], limit=30)
-    return _state(shown.text)
-
-
-def _state(text: str) -> Dict[str, str]:
-    state = dict.fromkeys(PROPERTIES.split(","), "")
-    state.update(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
-    return state
-
-
 def _first_look(unit: str, context: Context) -> Dict[str, str]:
-    """The same, asked once for all services of the batch as long as nothing changes; `_reread` and others may write into it."""
+    """What systemd says of it, asked once for all services as long as nothing changes; `_reread` and others may write into it."""
     states = context.known.ask("services", lambda: _look_at_all(context))
-    return dict(states[unit]) if unit in states else _look(unit)
+    return dict(states[unit]) if unit in states else units.look(unit)
 
 
 def _look_at_all(context: Context) -> Dict[str, Dict[str, str]]:
     wanted = [operation["arguments"]["name"] for operation in context.known.operations if operation["kind"] == "service.service"]
-    units = list(dict.fromkeys(map(_unit, wanted)))
-    shown = process.run(["systemctl", "show", "--property=" + PROPERTIES, "--"] + units, limit=30)
-    blocks = shown.text.strip("\n").split("\n\n")
-    if shown.status != 0 or len(blocks) != len(units):
-        return {}  # one of the names is none; whoever has it will hear so
-    return {unit: _state(blocks[index]) for index, unit in enumerate(units)}
+    return units.look_at_all(list(dict.fromkeys(map(_unit, wanted))))
 
 
 def _predicted(unit: str, arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -100,7 +82,7 @@ def _reread(changes: Changes, unit: str, state: Dict[str, str], context: Context
     changes.add("unit files read again", lambda: None)
     if not context.check:
         process.must(["systemctl", "daemon-reload"])
-        state.update(_look(unit))
+        state.update(units.look(unit))
 
 
 def _has_new_drop_in(unit: str, context: Context) -> bool:
@@ -154,26 +136,4 @@ def _want_running(changes: Changes, unit: str, state: Dict[str, str], arguments:
 
 
 def _add(changes: Changes, unit: str, verb: str, arguments: Dict[str, Any]) -> None:
-    changes.add(verb, _action(unit, verb, float(arguments["limit_seconds"])), "%s: %s" % (unit, verb))
-
-
-def _action(unit: str, verb: str, limit: float) -> Callable[[], None]:
-    def act() -> None:
-        if verb in ("start", "restart"):
-            process.must(["systemctl", "daemon-reload"])  # a run that broke off may have left a file that systemd does not know
-            process.run(["systemctl", "reset-failed", "--", unit], limit=30)  # a unit that failed too often may be tried again
-        completed = process.run(["systemctl", verb, "--quiet", "--", unit], limit=limit)
-        failed = completed.status != 0
-        if verb in ("start", "restart") and not failed:
-            failed = _look(unit)["ActiveState"] == "failed"
-        if failed:
-            words = completed.last_lines(3) + (_journal(unit) if verb in ("start", "restart", "reload") else [])
-            hint = "the last lines are its own; see systemctl status %s" % unit
-            raise OperationError("%s of %s failed" % (verb, unit), hint=hint, last_lines=words)
-
-    return act
-
-
-def _journal(unit: str) -> List[str]:
-    command = ["journalctl", "--unit", unit, "--lines", "15", "--no-pager", "--output", "cat", "--quiet"]
-    return process.run(command, limit=30).text.splitlines()
+    changes.add(verb, units.action(unit, verb, float(arguments["limit_seconds"])), "%s: %s" % (unit, verb))

@@ -54,7 +54,7 @@ def systemd_state(arguments: Dict[str, Any], context: Context) -> Outcome:
     if not names:
         return Outcome(False, data={"processes": []})
     shown = process.must(["systemctl", "show", "--property=" + SHOWN, "--", *_units(template, names)], limit=LOOK_LIMIT).text
-    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.strip().split("\n\n")]
+    blocks = [dict(line.partition("=")[::2] for line in block.split("\n")) for block in shown.strip().split("\n\n")]
     return Outcome(False, data={"processes": [_row(name, blocks[index]) for index, name in enumerate(names)]})
 
 

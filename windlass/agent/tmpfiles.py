@@ -14,7 +14,7 @@ def tmpfiles(arguments: Dict[str, Any], context: Context) -> Outcome:
     wanted = {"owner": "root", "group": "root", "mode": "0644", "sensitive": False}
     outcome = file(dict(wanted, validate=["systemd-tmpfiles", "--create", "%s"], **arguments), context)
     if outcome.changed and not arguments["absent"]:
-        for line in arguments["content"].splitlines():
+        for line in arguments["content"].split("\n"):
             words = line.split()
             if len(words) > 1 and words[0][0] in "dDvqQ":
                 context.expect("path", words[1])

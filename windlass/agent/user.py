@@ -46,6 +46,8 @@ def _make(changes: Changes, arguments: Dict[str, Any], context: Context) -> None
     context.expect("tree", arguments["home"] or "/home/%s" % name)
     if not arguments["group"]:
         context.expect("group", name)
+    if context.foresights and arguments["create_home"]:
+        context.foresights.home(name, arguments["group"], arguments["home"] or "/home/%s" % name)
 
 
 def _useradd(arguments: Dict[str, Any]) -> List[str]:

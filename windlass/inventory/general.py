@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from windlass.inventory.notifications import Notify
 from windlass.inventory.schema import Entry, Transport, UserName
 
-SHORTEST_GRACE: Final = 15.0  # seconds; pings come every five, and one of them may be late
+SHORTEST_GRACE: Final = 30.0  # seconds; pings come every five, some may be late, and a host may have been called a while ago
 
 
 def _bridges(seconds: float) -> float:
@@ -36,7 +36,7 @@ class General(Entry):
     """How many seconds a host may take to accept a connection, and again to let us in; then it counts as not reachable"""
     grace_seconds: Annotated[float, Field(ge=0, le=600), AfterValidator(_bridges)] = 45.0
     """For how many seconds a connection that breaks in the middle of a run is taken up again before the run has failed on that
-    host; 0 for not at all, else at least 15"""
+    host; 0 for not at all, else at least 30"""
     private_key: str = ""
     """File with the key to log in with, `~/…` or from the project's folder; without it the SSH agent and your own keys"""
     known_hosts: str = ""

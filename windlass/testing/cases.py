@@ -16,6 +16,9 @@ A case is an entry of a `.yml` file. Its keys:
     after        a shell script on the host that must succeed
     never        a text that no result may show
 
+Of the earlier operations, too, the check must say what the run then does, or that only a run can tell; and a second run does
+nothing about them unless `again` says that it changes something.
+
 In all texts `{root}` and `{here}` stand for those folders, `{tools}` for the folder of the case's file.
 Nothing on the host may differ after the check, after a failure, or after the second run (unless that is to change something).
 """
@@ -25,7 +28,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import import_module
@@ -45,6 +48,7 @@ from windlass.values import Command, Secret
 
 COMMAND_FIELDS = ("command", "unless", "only_if", "validate")
 LITTER = re.compile("/dpkg/lock|/windlass(/apt-updated)? ")  # that the list of packages was fetched remains true after a failure
+UNKNOWN = "unknown until run"
 Shell = Callable[[str], str]
 
 
@@ -102,9 +106,13 @@ def go_through(case: Mapping[str, Any], place: Place) -> None:
         return
     told = case.get("apply", "changed")
     untouched = _state(place)
-    _compare(_last(place, operations, check=True), case.get("check", {"fails": fails} if fails else told), case, place)
+    foreseen = _run(place, operations, check=True)
+    _compare(foreseen[-1], case.get("check", {"fails": fails} if fails else told), case, place)
     assert _state(place) == untouched, "the check changed something"
-    _compare(_last(place, operations), {"fails": fails} if fails else told, case, place)
+    done = _run(place, operations)
+    _compare(done[-1], {"fails": fails} if fails else told, case, place)
+    end = -1 if "check" in case or fails else None  # of the operation itself they may say different things
+    assert _lies(foreseen[:end], done[:end]) == []
     if fails:
         left = set(_timeless(_state(place))) ^ set(_timeless(untouched))
         assert [line for line in left if not LITTER.search(line)] == []
@@ -112,7 +120,10 @@ def go_through(case: Mapping[str, Any], place: Place) -> None:
     if fails:
         return
     settled, again = _state(place), case.get("again", "ok")
-    _compare(_last(place, operations), again, case, place)
+    repeated = _run(place, operations)
+    _compare(repeated[-1], again, case, place)
+    if again == "ok":
+        assert [each.operation.title() for each in repeated[:-1] if each.status != "ok"] == []
     assert _state(place) == settled or again != "ok", "the second run changed something"
     place.shell(_filled(case.get("after", "true"), place))
 
@@ -134,12 +145,21 @@ def in_lab(place: Place) -> bool:
     return place.root.startswith("/srv/")
 
 
-def _last(place: Place, operations: tuple[Operation, ...], *, check: bool = False) -> Result:
-    """The result of the operation that the case is about; those before it must be well."""
-    results = place.channel.run(Batch(operations, check=check, go_on=True))
+def _run(place: Place, operations: tuple[Operation, ...], *, check: bool = False) -> list[Result]:
+    """The results of all; those before the one that the case is about must be well."""
+    results = list(place.channel.run(Batch(operations, check=check, go_on=True)))
     for result in results[:-1]:
         assert not result.failed, result
-    return results[-1]
+    return results
+
+
+def _lies(foreseen: Sequence[Result], done: Sequence[Result]) -> list[tuple[str, str, str]]:
+    """Where a check said another thing than the run did. Of what is unknown until run it said nothing."""
+    return [
+        (said.operation.title(), f"{said.status} {said.diff}", f"{did.status} {did.diff}")
+        for said, did in zip(foreseen, done, strict=True)
+        if said.status != "unknown" and UNKNOWN not in said.diff and (said.status, said.diff) != (did.status, did.diff)
+    ]
 
 
 def _compare(result: Result, wanted: str | Mapping[str, str], case: Mapping[str, Any], place: Place) -> None:

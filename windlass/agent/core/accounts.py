@@ -7,6 +7,7 @@ import pwd
 from typing import Optional, Sequence
 
 from windlass.agent.core import process
+from windlass.agent.core.atomic import nobody
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 
@@ -36,6 +37,4 @@ def need_account(kind: str, name: str, context: Context) -> None:
             grp.getgrnam(name)
     except KeyError:
         if not (context.check and (context.expected(kind, name) or context.expects_surprises())):
-            raise OperationError(
-                "there is no %s %s on this host" % (kind, name), hint="add a %s before this operation" % kind.capitalize()
-            ) from None
+            raise nobody(kind, name) from None

@@ -12,6 +12,7 @@ from typing import BinaryIO, Callable, Iterable, Optional, Tuple
 from windlass.agent.core import attributes
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.process import lines
 
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
@@ -38,12 +39,20 @@ def owner_ids(owner: str, group: str) -> Tuple[int, int]:
     """User and group id by name or number, -1 where empty. Raises OperationError for an unknown one."""
     try:
         user_id = -1 if not owner else int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
+    except KeyError:
+        raise nobody("user", owner) from None
+    try:
         group_id = -1 if not group else int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
-    except KeyError as error:
-        raise OperationError(
-            "%s on this host" % str(error).strip("'\"").replace("name not found", "no such user or group")
-        ) from None
+    except KeyError:
+        raise nobody("group", group) from None
     return user_id, group_id
+
+
+def nobody(kind: str, name: str) -> OperationError:
+    """What is said of an owner that there is not."""
+    return OperationError(
+        "there is no %s %s on this host" % (kind, name), hint="add a %s before this operation" % kind.capitalize()
+    )
 
 
 def write(
@@ -53,10 +62,11 @@ def write(
     owner: str = "",
     group: str = "",
     validate: Optional[Callable[[str], None]] = None,
-) -> None:
+) -> os.stat_result:
     """Write a file under a temporary name in the same folder, then fsync, chown, chmod, validate, and rename it into place.
 
     An empty owner or group is that of the file that is replaced, if there is one; its access control list and attributes stay.
+    Gives the status of the new file just before it got its name.
     `validate` gets the temporary path and raises if the new content must not be installed; the old file then stays.
     """
     import tempfile  # noqa: PLC0415 - what need not be changed needs none
@@ -71,6 +81,7 @@ def write(
             attributes.carry_over(path, handle.fileno(), mode)
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
+            installed = os.fstat(handle.fileno())
         if validate:
             validate(temporary)
         os.rename(temporary, path)
@@ -79,6 +90,7 @@ def write(
             os.unlink(temporary)
         raise
     sync_folder(folder)
+    return installed
 
 
 def _write_out(handle: BinaryIO, chunks: Iterable[Bytes], path: str) -> None:
@@ -169,11 +181,15 @@ def text_diff(before: Optional[bytes], after: Optional[bytes], path: str) -> str
     old, new = before or b"", after or b""
     if len(old) > LONGEST_DIFF or len(new) > LONGEST_DIFF:
         return "%s: %d bytes become %d bytes" % (path, len(old), len(new))
+    if all(text.count(b"\r\n") == text.count(b"\n") for text in (old, new)):  # both end their lines so: that is no news
+        old, new = old.replace(b"\r\n", b"\n"), new.replace(b"\r\n", b"\n")
     try:
-        old_lines, new_lines = old.decode().splitlines(), new.decode().splitlines()
+        old_lines, new_lines = lines(old.decode()), lines(new.decode())
     except UnicodeDecodeError:
         return "%s: binary, %d bytes become %d bytes" % (path, len(old), len(new))
     import difflib  # noqa: PLC0415 - what is as it should be has no diff
 
     names = ("/dev/null" if before is None else path, "/dev/null" if after is None else path)
+    if old_lines == new_lines and old != new:
+        return "%s: the last line %s its end" % (path, "gets" if new.endswith(b"\n") else "loses")
     return "\n".join(difflib.unified_diff(old_lines, new_lines, names[0], names[1], lineterm=""))

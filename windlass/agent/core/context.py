@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import queue
+import re
 import threading
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
@@ -40,6 +41,7 @@ class Context:
         self.known = Known()
         self.streams: Dict[int, "queue.Queue[memoryview]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
+        self.foresights: Any = None  # of a check: foreseen.Foresights, which a run does not load
         self._next_stream = 1
         self.answers: Dict[int, "queue.Queue[Dict[str, Any]]"] = {}
         self._questions = itertools.count(1)
@@ -51,6 +53,30 @@ class Context:
         all), and of PostgreSQL `postgres role`, `postgres revoke`, `database` and `schema`.
         """
         self._expected.add((kind, name))
+        if self.foresights and kind in ("path", "tree"):
+            self.foresights.unknown(name)
+
+    def expect_no_longer(self, path: str) -> None:
+        """An operation takes away what earlier ones of this check would have made there."""
+        self._expected = {(kind, name) for kind, name in self._expected if not (name + "/").startswith(path + "/")}
+
+    def foreseen(self, path: str) -> Any:
+        """How earlier operations of this check leave a path; None where what is there now counts, as always in a run."""
+        return self.foresights.at(path) if self.foresights else None
+
+    def real(self, path: str) -> str:
+        """Where links lead; in a check those that earlier operations make, too."""
+        return str(self.foresights.real(path)) if self.foresights else os.path.realpath(path)
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is, or will be, a directory."""
+        foreseen = self.foreseen(self.real(path)) if self.foresights else None
+        return bool(foreseen.is_folder()) if foreseen else os.path.isdir(path)
+
+    def is_there(self, path: str) -> bool:
+        """Whether there is, or will be, anything at all of this name."""
+        foreseen = self.foreseen(path)
+        return bool(foreseen.is_there()) if foreseen else os.path.lexists(path)
 
     def expected(self, kind: str, name: str) -> bool:
         """Whether an earlier operation of this check would have made it."""
@@ -74,6 +100,15 @@ class Context:
             path = os.path.dirname(path)
         return False
 
+    def expected_above(self, kind: str, path: str) -> bool:
+        """Whether an earlier operation of this check would have made it of a folder that this path is in."""
+        return any(expected == kind and path.startswith(name + "/") for expected, name in self._expected)
+
+    def expects_of(self, text: str) -> bool:
+        """Whether a text speaks of anything that earlier operations of this check would have made or taken away."""
+        names = {name for _kind, name in self._expected} | set(self.foresights.paths() if self.foresights else ())
+        return any(name in text and re.search(r"(?<![\w.-])%s(?![\w.-])" % re.escape(name), text) for name in names)
+
     def expects_surprises(self) -> bool:
         """Whether an earlier operation of this check would have made what nobody can list beforehand."""
         return any(kind in ("package", "command") for kind, _name in self._expected)
@@ -83,6 +118,7 @@ class Context:
         self.check = check
         self.secrets = secrets
         self._expected.clear()
+        self.foresights = None
 
     def note(self, text: str) -> None:
         """A line for the person who watches."""

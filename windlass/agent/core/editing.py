@@ -12,6 +12,7 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import need_folder, validator
 
+KEPT = {"owner": "", "group": "", "mode": ""}
 Change = Callable[[str], Tuple[str, str]]
 
 
@@ -20,21 +21,38 @@ def edit(arguments: Dict[str, Any], context: Context, change: Change, secret: bo
 
     The arguments are `path`, `absent`, `create` and `validate`.
     """
-    path = os.path.realpath(arguments["path"])
-    before = atomic.read_or_none(path)
+    path = context.real(arguments["path"])
+    foreseen = context.foreseen(path)
+    if foreseen and foreseen.is_unread():
+        return Outcome(True, "what is in the file is not known yet", unknown=True)
+    before = foreseen.text(path) if foreseen else atomic.read_or_none(path)
     if before is None and arguments["absent"]:
         return Outcome(False)
     if before is None and not arguments["create"]:
         return _missing(path, context)
     changes = Changes()
     need_folder(changes, path, context)
+    want_text(changes, path, change, context, arguments["validate"], secret)
+    return changes.outcome(context.check)
+
+
+def want_text(
+    changes: Changes, path: str, change: Change, context: Context, validate: Optional[List[str]] = None, secret: bool = False
+) -> None:
+    """Add the change of a file, bytes that are no text included, which stay as they are."""
+    foreseen = context.foreseen(path)
+    if foreseen and foreseen.is_unread():
+        changes.unknown = True
+        return
+    before = foreseen.text(path) if foreseen else atomic.read_or_none(path)
     after, what = change((before or b"").decode("utf-8", "surrogateescape"))
     if what:
         new = after.encode("utf-8", "surrogateescape")
         diff = "%s: the change is not shown" % path if secret else atomic.text_diff(before, new, path)
-        changes.add(what + attributes.other_names(path), lambda: _write(path, new, arguments), diff)
+        changes.add(what + ("" if foreseen else attributes.other_names(path)), lambda: _write(path, new, validate), diff)
         context.expect("path", path)
-    return changes.outcome(context.check)
+        if context.foresights:
+            context.foresights.file(path, KEPT, foreseen, new)
 
 
 def _missing(path: str, context: Context) -> Outcome:
@@ -43,12 +61,12 @@ def _missing(path: str, context: Context) -> Outcome:
     raise OperationError("there is no file %s" % path, hint="give create to make it, or install what brings it before")
 
 
-def _write(path: str, content: bytes, arguments: Dict[str, Any]) -> None:
+def _write(path: str, content: bytes, validate: Optional[List[str]]) -> None:
     mode, owner, group = 0o644, "", ""
     if os.path.exists(path):
         status = os.stat(path)
         mode, owner, group = stat.S_IMODE(status.st_mode), str(status.st_uid), str(status.st_gid)
-    atomic.write(path, [content], mode, owner, group, validator(arguments["validate"]))
+    atomic.write(path, [content], mode, owner, group, validator(validate))
 
 
 def lines_of(text: str) -> Tuple[List[str], str]:

@@ -7,26 +7,60 @@ import os
 from typing import Any, Callable, Dict, Set
 
 from windlass.agent.core.context import Context
+from windlass.agent.core.foreseen import Foresights
 from windlass.agent.core.outcome import Outcome
 
 REPEATED = ("command.run",)  # what is done anew each time it is asked for
+# What looks at its path through what is foreseen of it.
+EXACT = (
+    "file.file", "template.template", "directory.directory", "link.link", "line.line", "block.block", "ini.ini_value",
+    "document.json_value", "document.yaml_value",
+)  # fmt: skip
+FROM_NOTHING = ("archive.archive", "git.git_checkout")  # whether there is an empty folder or none is the same to them
 
 
 class Foresight:
     """One check's memory: which operations would have changed something."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context) -> None:
+        context.foresights = Foresights(context)
         self._changing: Set[str] = set()
 
     def foresee(self, operation: Dict[str, Any], context: Context, look: Callable[[], Outcome]) -> Outcome:
         """What a run will find: nothing to do where the same was asked for before; unknown where another thing was."""
+        if operation["kind"] in EXACT:
+            return self._settled(operation, context, look())
         key = json.dumps([operation["kind"], operation["arguments"]], sort_keys=True)
         if key in self._changing and not operation["notified_by"]:
             return Outcome(False)
-        path = os.path.normpath(str(operation["arguments"].get("path") or "/"))
-        made_before = context.expected("path", path)
-        outcome = look()
+        path = _path(operation)
+        made_before = context.expected("path", path) or context.expected("tree", path)
+        certain = operation["kind"] in FROM_NOTHING and _is_empty(path, context)
+        outcome = self._settled(operation, context, _on_an_empty_place(path, context, look))
         if outcome.changed and operation["kind"] not in REPEATED:
             self._changing.add(key)
-        outcome.unknown = outcome.unknown or (outcome.changed and made_before)
+        outcome.unknown = outcome.unknown or (outcome.changed and made_before and not certain)
         return outcome
+
+    def _settled(self, operation: Dict[str, Any], context: Context, outcome: Outcome) -> Outcome:
+        """Nobody looked at the owners of what an earlier operation gives to somebody."""
+        below = outcome.changed and context.expected_above("owner below", _path(operation))
+        outcome.unknown = outcome.unknown or below
+        return outcome
+
+
+def _path(operation: Dict[str, Any]) -> str:
+    return os.path.normpath(str(operation["arguments"].get("path") or "/"))
+
+
+def _is_empty(path: str, context: Context) -> bool:
+    foreseen = context.foreseen(path)
+    return bool(foreseen) and foreseen.is_new_folder() and not context.foresights.below(path)
+
+
+def _on_an_empty_place(path: str, context: Context, look: Callable[[], Outcome]) -> Outcome:
+    """Where earlier operations take away what is there, nobody sees what the run will."""
+    foreseen = context.foreseen(path)
+    if not foreseen or not foreseen.is_gone() or not os.path.lexists(path):
+        return look()
+    return Outcome(True, "what is there goes before", unknown=True)

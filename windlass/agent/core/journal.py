@@ -112,7 +112,7 @@ class Journal:
         handle.seek(0)
         text = handle.read()
         digests = [digest(operation) for operation in self.operations]
-        records = [record for record in map(_record, text.splitlines()) if record]
+        records = [record for record in map(_record, text.split("\n")) if record]
         if not records:
             self._write(dict(heirs.signature(context), operations=digests), firm=False)
             return
@@ -183,7 +183,7 @@ def _lock(handle: IO[str], context: Context) -> None:
 
 def _holder(handle: IO[str]) -> Dict[str, Any]:
     handle.seek(0)
-    signed = [record for record in map(_record, handle.read().splitlines()) if record and "agent" in record]
+    signed = [record for record in map(_record, handle.read().split("\n")) if record and "agent" in record]
     return signed[-1] if signed else {}
 
 

@@ -19,11 +19,12 @@ from typing import Any, Callable, Dict, List, Optional
 from windlass.agent.core import calls, frames, listening, modules, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
-from windlass.agent.core.foresight import Foresight
 from windlass.agent.core.journal import Journal
 from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.core.relay import ATTACH, relay
+
+FORESIGHT = "windlass.agent.core.foresight"
 
 
 class Loop:
@@ -37,7 +38,7 @@ class Loop:
         signal.signal(NOBODY_COMES, lambda _number, _frame: self._line.end_soon())
         self._pinged = threading.Event()
         listening.audience = listening.Audience(self._line.offer, self._context.mask)
-        self._foresight = Foresight()
+        self._foresight: Any = None  # which only a check loads
 
     def run(self) -> None:
         line = self._line.open(self._take, self._leave)
@@ -96,7 +97,7 @@ class Loop:
         context.known.begin(call["operations"])
         changed: List[bool] = [each is True for each in call.get("before", [])]
         failed = False
-        self._foresight = Foresight()
+        self._foresight = self._foreseeing() if context.check else None
         journal = Journal(call.get("journal", ""), call["operations"], context)
         for index, operation in enumerate(call["operations"]):
             if index < len(changed):
@@ -116,6 +117,10 @@ class Loop:
             self._line.send(frames.encode(frames.RESULT, dict(result, index=index)))
         journal.close()
         self._line.send(frames.encode(frames.DONE, {}))
+
+    def _foreseeing(self) -> Any:
+        modules.have(FORESIGHT, self._context)
+        return importlib.import_module(FORESIGHT).Foresight(self._context)
 
     def _journaled(self, journal: Journal, index: int, changed: List[bool]) -> Dict[str, Any]:
         try:
@@ -146,7 +151,8 @@ class Loop:
     def _outcome(self, operation: Dict[str, Any], changed: List[bool]) -> Outcome:
         if not self._context.check:
             return _run(operation, self._context, changed)
-        return self._foresight.foresee(operation, self._context, lambda: _run(operation, self._context, changed))
+        outcome: Outcome = self._foresight.foresee(operation, self._context, lambda: _run(operation, self._context, changed))
+        return outcome
 
     def _described(self, outcome: Outcome) -> Dict[str, Any]:
         mask = self._context.mask

@@ -30,7 +30,7 @@ def on(path: str) -> Optional[Mounted]:
     real = os.path.join(
         os.path.realpath(folder), name
     )  # without a look at the path itself: a dead network file system never answers
-    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as handle:
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
         for line in handle:
             source, place, kind, options = (_plain(field) for field in line.split(" ")[:4])
             if place == real:

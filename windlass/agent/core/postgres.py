@@ -61,7 +61,7 @@ class Server:
     def ask(self, guard: Guard, database: str, statements: str, variables: Optional[Dict[str, str]] = None) -> List[Any]:
         """Run statements and give their rows, each of which is one JSON value. Raises OperationError."""
         answer = guard.run(self.psql(database, variables), SUPERUSER, self.environment, statements)
-        return [json.loads(line) for line in answer.text.splitlines() if line]
+        return [json.loads(line) for line in process.lines(answer.text) if line]
 
     def has(self, guard: Guard, database: str) -> bool:
         """Whether there is a database of this name."""

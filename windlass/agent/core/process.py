@@ -40,6 +40,12 @@ class Completed:
         return written.decode("utf-8", "replace").splitlines()[-count:]
 
 
+def lines(text: str) -> List[str]:
+    """The lines of what a program or a file says; `str.splitlines` would also cut at U+2028, form feeds and the like."""
+    found = text.split("\n")
+    return found if found[-1] else found[:-1]
+
+
 def environment(user: str = "", extra: Optional[Dict[str, str]] = None) -> Dict[str, str]:
     """A clean environment for a child: nothing of the SSH session but proxies and certificate bundles."""
     account = pwd.getpwnam(user) if user else pwd.getpwuid(os.geteuid())

@@ -42,7 +42,7 @@ def check_role(arguments: Dict[str, Any], name: str, context: Context) -> None:
 
 
 def rows(arguments: Dict[str, Any], query: str, values: Dict[str, str], database: str = USER) -> List[List[str]]:
-    return [line.split("|") for line in say(arguments, query, values, database).splitlines()]
+    return [line.split("|") for line in process.lines(say(arguments, query, values, database))]
 
 
 def look(arguments: Dict[str, Any], query: str, values: Dict[str, str], database: str = USER) -> Any:

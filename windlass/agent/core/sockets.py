@@ -14,7 +14,7 @@ _TCP_LISTENING, _TCP_ESTABLISHED = "0A", "01"
 
 def unix_sockets() -> Iterator[Tuple[str, bool, bool, str]]:
     """(path, is listening, is connected, inode) of every unix socket that has a path."""
-    with open("/proc/net/unix", encoding="utf-8", errors="replace") as handle:
+    with open("/proc/net/unix", encoding="utf-8", errors="replace", newline="\n") as handle:
         next(handle)
         for line in handle:
             fields = line.split(None, 7)

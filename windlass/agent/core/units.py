@@ -1,4 +1,4 @@
-"""Units of systemd: what it says of one, and having it do something with one."""
+"""Units of systemd: what it says of them, and having it do something with one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,39 @@ from typing import Callable, Dict, List
 from windlass.agent.core import process
 from windlass.agent.core.outcome import OperationError
 
-PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,CanReload"
+PROPERTIES = "LoadState,LoadError,ActiveState,SubState,UnitFileState,NeedDaemonReload,CanReload,FragmentPath"
+LOOK_LIMIT = 30.0  # seconds
+ASK = ["systemctl", "show", "--property=" + PROPERTIES, "--"]
 
 
 def look(unit: str) -> Dict[str, str]:
     """What systemd says of a unit, in one question. `LoadState` is `not-found` for one that there is not."""
-    shown = process.must(["systemctl", "show", "--property=" + PROPERTIES, "--", unit], limit=30)
+    return _state(process.must([*ASK, unit], limit=LOOK_LIMIT).text)
+
+
+def look_at_all(units: List[str]) -> Dict[str, Dict[str, str]]:
+    """The same of several, in one question; nothing if one of the names is none: whoever has it will hear so from `look`."""
+    shown = process.run([*ASK, *units], limit=LOOK_LIMIT)
+    blocks = shown.text.strip("\n").split("\n\n")
+    if shown.status != 0 or len(blocks) != len(units):
+        return {}
+    return {unit: _state(blocks[index]) for index, unit in enumerate(units)}
+
+
+def _state(text: str) -> Dict[str, str]:
     state = dict.fromkeys(PROPERTIES.split(","), "")
-    state.update(line.partition("=")[::2] for line in shown.text.splitlines() if "=" in line)
+    state.update(line.partition("=")[::2] for line in process.lines(text) if "=" in line)
     return state
 
 
 def action(unit: str, verb: str, limit: float) -> Callable[[], None]:
-    """Enable, disable, start, stop, restart or reload; a failure shows the unit's own last words. Raises OperationError."""
+    """Enable, disable, mask, start, stop, restart or reload; a failure shows the unit's own last words. Raises OperationError."""
 
     def act() -> None:
         begins = verb in ("start", "restart")
         if begins:
-            process.run(["systemctl", "reset-failed", "--", unit], limit=30)  # one that failed too often may be tried again
+            process.must(["systemctl", "daemon-reload"])  # a run that broke off may have left a file that systemd does not know
+            process.run(["systemctl", "reset-failed", "--", unit], limit=LOOK_LIMIT)  # one that failed too often may be tried again
         completed = process.run(["systemctl", verb, "--quiet", "--", unit], limit=limit)
         if completed.status != 0 or (begins and look(unit)["ActiveState"] == "failed"):
             words = completed.last_lines(3) + (_journal(unit) if begins or verb == "reload" else [])
@@ -36,4 +51,4 @@ def action(unit: str, verb: str, limit: float) -> Callable[[], None]:
 
 def _journal(unit: str) -> List[str]:
     command = ["journalctl", "--unit", unit, "--lines", "15", "--no-pager", "--output", "cat", "--quiet"]
-    return process.run(command, limit=30).text.splitlines()
+    return process.lines(process.run(command, limit=LOOK_LIMIT).text)
