@@ -18,7 +18,7 @@ from tests.unit.sample_project import REPOSITORY, run_tasks, surroundings, write
 from windlass import events
 from windlass.errors import FlowFailed
 from windlass.events import Finished
-from windlass.history.database import History, NewerHistory, RunRow
+from windlass.history.database import Forgetting, History, NewerHistory, RunRow
 from windlass.history.ledger import Ledger
 from windlass.history.record import MOST_RUNS, Record
 from windlass.report.errors import error_object
@@ -126,10 +126,14 @@ def test_only_the_newest_runs_are_kept_and_none_for_ever(tmp_path: Path) -> None
     for number in range(5):
         history.write(RunRow(run=f"r{number}", task="setup", environment="staging", began=1000.0 * number), [])
 
-    assert sorted(history.forget(before=500.0, keep=3)) == ["r2", "r3", "r4"]
-    assert sorted(history.forget(before=1e10, keep=3, spare=2)) == ["r3", "r4"]  # the clock has jumped
+    def stay(**forgetting: Any) -> list[str]:
+        last = RunRow(run="r4", task="setup", environment="staging", began=4000.0)
+        return sorted(history.conclude(last, [], Forgetting(**forgetting)))
+
+    assert stay(before=500.0, keep=3) == ["r2", "r3", "r4"]
+    assert stay(before=1e10, keep=3, spare=2) == ["r3", "r4"]  # the clock has jumped
     history.write(RunRow(run="r2", task="setup", environment="staging", began=2000.0), [])
-    assert sorted(history.forget(before=3500.0, keep=3)) == ["r4"]
+    assert stay(before=3500.0, keep=3) == ["r4"]
     assert MOST_RUNS == 200
 
 
@@ -183,7 +187,7 @@ def test_a_run_that_was_killed_broke_off(tmp_path: Path) -> None:
     name = new_run_id()
     code = (
         "import sys, time; from pathlib import Path; from windlass import events; from windlass.history.record import Record\n"
-        "from windlass.history.database import RunRow\n"
+        "from windlass.history.database import Forgetting, RunRow\n"
         f"record = Record(Path('.windlass'), RunRow(run='{name}', task='setup', environment='staging'))\n"
         "record(events.HostEnded('web1')); print('at work', flush=True); time.sleep(60)\n"
     )
@@ -233,7 +237,9 @@ def test_a_run_is_as_new_as_its_beginning_whatever_the_clock_said_then(tmp_path:
 
     assert [run.run[:4] for run, _hosts in history.runs()] == ["1970", "2026", "2036"]
     assert history.find("")[0].startswith("1970")
-    assert sorted(history.forget(before=1.0, keep=2)) == ["19700101T000000-cccccc", "20260101T000000-bbbbbb"]
+    last = RunRow(run="19700101T000000-cccccc", task="setup", environment="staging", began=2e9)
+    kept = history.conclude(last, [], Forgetting(before=1.0, keep=2))
+    assert sorted(kept) == ["19700101T000000-cccccc", "20260101T000000-bbbbbb"]
 
 
 def test_a_run_that_began_before_its_time_is_still_told_of_when_the_clock_is_right(tmp_path: Path) -> None:

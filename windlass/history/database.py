@@ -83,6 +83,16 @@ class OperationRow:
     last_lines: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetting:
+    """What is forgotten: runs beyond the newest `keep`, and those that began before this moment unless they are among the newest
+    `spare`."""
+
+    before: float
+    keep: int
+    spare: int = 0
+
+
 class NewerHistory(Exception):  # noqa: N818 - reads as what it is
     """The file was made by a later version, which this one must not write to."""
 
@@ -99,26 +109,14 @@ class History:
 
     def write(self, run: RunRow, hosts: list[HostBooks]) -> None:
         """Enter a run, or what is known of it by now."""
+        self._with(lambda database: _write(database, run, hosts))
 
-        def work(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM hosts WHERE run = ?", (run.run,))
-            _enter(database, run)
-            for host in hosts:
-                _insert_host(database, run.run, host)
-
-        self._with(work)
-
-    def forget(self, before: float, keep: int, spare: int = 0) -> list[str]:
-        """Forget what is beyond the newest `keep` runs, or began before this moment and is not among the newest `spare`.
-
-        Gives the ids of those that stay.
-        """
+    def conclude(self, run: RunRow, hosts: list[HostBooks], forgetting: Forgetting) -> list[str]:
+        """Enter a run that is over, and forget old ones with it. Gives the ids of those that stay."""
 
         def work(database: sqlite3.Connection) -> list[str]:
-            newest = f"SELECT run FROM runs ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - no input
-            old = f"(began < ? AND run NOT IN ({newest}))"
-            database.execute(f"DELETE FROM runs WHERE {old} OR run NOT IN ({newest})", (before, spare, keep))  # noqa: S608 - no input
-            return [run for (run,) in database.execute("SELECT run FROM runs")]
+            _write(database, run, hosts)
+            return _forget(database, forgetting)
 
         return self._with(work)
 
@@ -212,6 +210,21 @@ def _prepare(database: sqlite3.Connection) -> None:
         for statement in _TABLES.split(";"):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _write(database: sqlite3.Connection, run: RunRow, hosts: list[HostBooks]) -> None:
+    database.execute("DELETE FROM hosts WHERE run = ?", (run.run,))
+    _enter(database, run)
+    for host in hosts:
+        _insert_host(database, run.run, host)
+
+
+def _forget(database: sqlite3.Connection, what: Forgetting) -> list[str]:
+    newest = f"SELECT run FROM runs ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - no input
+    old = f"(began < ? AND run NOT IN ({newest}))"
+    statement = f"DELETE FROM runs WHERE {old} OR run NOT IN ({newest})"  # noqa: S608 - no input
+    database.execute(statement, (what.before, what.spare, what.keep))
+    return [run for (run,) in database.execute("SELECT run FROM runs")]
 
 
 def _enter(database: sqlite3.Connection, run: RunRow) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from windlass import events
-from windlass.history.database import History, NewerHistory, RunRow
+from windlass.history.database import Forgetting, History, NewerHistory, RunRow
 from windlass.history.event_log import NAME as LOG
 from windlass.history.event_log import EventLog, goes_on
 from windlass.history.ledger import Ledger
@@ -37,6 +38,7 @@ class Record:
         self._log = EventLog(folder / "runs" / run.run)
         self._history = History(folder)
         self._logging = True
+        self._beginning: threading.Thread | None = None
 
     def __call__(self, event: events.Event) -> None:
         self.ledger(event)
@@ -44,7 +46,8 @@ class Record:
             was_open = self._log.is_open
             self._logging = self._tried("the event log", lambda: self._log(event))
             if self._log.is_open and not was_open:
-                self._tried("the history", lambda: self._history.write(self._run, []))
+                self._beginning = threading.Thread(target=self._begin, name="history", daemon=True)
+                self._beginning.start()  # a disk may take its time, and no host has to wait for it
 
     def end(self, seconds: float, status: str, exit_code: int, error: dict[str, Any] | None) -> None:
         """The run is over. A run that concerned no host leaves nothing."""
@@ -60,8 +63,9 @@ class Record:
             self._tried("the event log", lambda: self._log.write(body, opens=True))
         ended = replace(self._run, seconds=round(seconds, 3), status=status, exit_code=exit_code)
         ended = replace(ended, message=told.get("message", ""), hint=told.get("hint", ""))
-        if self._tried("the history", lambda: self._history.write(ended, self.ledger.in_order())):
-            self._tried("the history", self._tidy)
+        if self._beginning:
+            self._beginning.join()
+        self._tried("the history", lambda: self._conclude(ended))
         self._tried("the event log", self._log.close)
         self.warnings += self._history.notes
 
@@ -69,10 +73,13 @@ class Record:
     def _touched(self) -> bool:
         return self._log.is_open or bool(self.ledger.hosts)
 
-    def _tidy(self) -> None:
-        """Old runs go, from the history and from disk; never one that is under way."""
-        before = time.time() - LONGEST
-        kept = set(self._history.forget(before, MOST_RUNS, SPARED))
+    def _begin(self) -> None:
+        self._tried("the history", lambda: self._history.write(self._run, []))
+
+    def _conclude(self, ended: RunRow) -> None:
+        """Enter the end. Old runs go, from the history and from disk; never one that is under way."""
+        forgetting = Forgetting(before=time.time() - LONGEST, keep=MOST_RUNS, spare=SPARED)
+        kept = set(self._history.conclude(ended, self.ledger.in_order(), forgetting))
         for folder in sorted((self._folder / "runs").iterdir()):
             just_begun = folder.stat().st_mtime > time.time() - 60
             if folder.name not in kept and not just_begun and not goes_on(folder / LOG):

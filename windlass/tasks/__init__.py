@@ -1,10 +1,13 @@
 """The tasks that a person types: each parses, opens what it needs, calls a flow and shows the result; no more."""
 
+import gc
 import sys
 
 # Invoke's default is that nothing compiled is kept; what loads when a task runs would be compiled anew each time.
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+# What a start makes stays: to look for garbage in it, every seven hundred objects, would be in vain.
+gc.set_threshold(50_000, 20, 20)
 
-from windlass.tasks import kept_code  # noqa: E402 - after the line above, which is about it
+from windlass.tasks import kept_code  # noqa: E402 - after the lines above, which are about it
 
 kept_code.start()

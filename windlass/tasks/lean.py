@@ -9,7 +9,6 @@ for type checkers that read them elsewhere: they are plain classes here.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ from typing import Any
 
 INFO = ".dist-info"
 CORE_SCHEMA = "pydantic_core.core_schema"
-ROOMY = 50_000  # objects until Python looks for garbage: what a start makes stays anyway
 
 
 class _Later(ModuleType):
@@ -86,7 +84,6 @@ def _real(stand_in: ModuleType) -> ModuleType:
 
 def start() -> None:
     """Import Invoke without what nobody needs. It does nothing where somebody has imported these modules already."""
-    gc.set_threshold(ROOMY, 20, 20)
     _without_plugins()
     if CORE_SCHEMA not in sys.modules:
         sys.meta_path.insert(0, _Undescribing())
