@@ -16,7 +16,7 @@ PACKAGES = (
     "apt-utils", "ca-certificates", "cron", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "netbase",
     "nftables", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
 )  # fmt: skip
-READ_LISTS = ("apt-cache", "gencaches")  # a second of processor time for each host, unless it is done once for all of them
+READ_LISTS = ("apt-cache", "gencaches")  # a second of processor time, which each host would take for itself when it must
 BUILD_LIMIT = 900.0  # seconds; a slow mirror needs minutes, a hung one must not hang us
 # A kill of this program ends the build and all that it mounted: no orphan writes into the folder of the next try.
 _DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -121,7 +121,7 @@ def _customise(target: Path) -> None:
         (target / path).symlink_to(destination)
     (target / "etc/machine-id").write_text("")
     _trust(target)
-    subprocess.run(["chroot", str(target), *READ_LISTS], capture_output=True, check=False)  # without, each host does it when it must
+    subprocess.run(["chroot", str(target), *READ_LISTS], capture_output=True, check=False)
 
 
 def _trust(target: Path) -> None:
