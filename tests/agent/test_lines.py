@@ -98,7 +98,7 @@ def test_a_terminal_takes_no_orders_from_a_host(tmp_path: Path) -> None:
     channel.close()
 
     assert results[0].last_lines == ("\\x1b]52;c;dHVsaXA=\\x07red\tcell",)
-    assert results[1].diff.endswith("-plain\n+a\\x9b2Jb")
+    assert results[1].diff.endswith("-plain\n+a\\x9b2Jb\\x0d")
 
 
 def test_a_line_that_dies_while_sudo_is_asked_is_one_host_s_error() -> None:

@@ -46,6 +46,36 @@ def test_of_a_large_file_only_the_changed_blocks_travel(channel: Channel, tmp_pa
     assert second < 20_000
 
 
+def test_a_large_file_that_was_changed_on_the_host_is_put_right_even_if_its_time_was_set_back(
+    channel: Channel, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(5_000_000))
+    batch = Batch((File(path=str(target), content=LocalFile.of(source), owner="", group=""),))
+    assert [channel.run(batch)[0].status for _ in range(3)] == ["changed", "ok", "ok"]
+    before = target.stat()
+    with target.open("r+b") as handle:
+        handle.write(b"changed")
+    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert [channel.run(batch)[0].status for _ in range(2)] == ["changed", "ok"]
+    assert target.read_bytes() == source.read_bytes()
+
+
+def test_a_large_file_that_changes_after_it_was_described_is_refused(channel: Channel, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(5_000_000))
+    target.write_bytes(source.read_bytes()[:4_000_000] + b"old")
+    described = LocalFile.of(source)
+    with source.open("r+b") as handle:
+        handle.write(b"changed")
+
+    with pytest.raises(OperationFailed, match="damaged"):
+        channel.run(Batch((File(path=str(target), content=described, owner="", group=""),)))
+
+    assert target.read_bytes()[-3:] == b"old"
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     root = tmp_path / "tree"

@@ -166,10 +166,10 @@ def test_a_python_that_is_replaced_under_the_agent_is_named(host: TestHost, chan
 ANEW = """
 cd /root
 apt-get -qq update >/dev/null
-there=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 'libpython3.*' 'python3.*' | sed -n 's/^ii //p')
+there=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 'libpython3.*' 'python3.*-minimal' | sed -n 's/^ii //p')
 apt-get -qq download $there >/dev/null 2>&1
 (until test -e begin; do sleep 0.05; done
-dpkg -i *.deb >dpkg.log 2>&1; echo $? > dpkg.status; mv dpkg.status installed) </dev/null >/dev/null 2>&1 &
+dpkg --force-unsafe-io -i *.deb >dpkg.log 2>&1; echo $? > dpkg.status; mv dpkg.status installed) </dev/null >/dev/null 2>&1 &
 """
 BEGUN = Run(command="touch /root/begin; until grep -q Unpacking /root/dpkg.log; do sleep 0.05; done")
 INSTALLED = Run(command="until test -e /root/installed; do sleep 0.05; done")

@@ -16,6 +16,7 @@ from windlass.agent.core import delta as agent
 from windlass.agent.core.frames import BrokenFrame
 from windlass.agent.core.outcome import OperationError
 from windlass.hosts import delta
+from windlass.hosts.sources import Gathered
 
 SIZE = 6_000_000
 CONTENT = random.Random(84).randbytes(SIZE)  # noqa: S311 - the same in every run
@@ -51,6 +52,18 @@ def test_little_travels_of_a_file_that_changed_in_one_place(tmp_path: Path, chan
 
 def test_a_large_piece_cut_out_is_found_again(tmp_path: Path) -> None:
     assert travelled(tmp_path, CONTENT, CONTENT[:MIDDLE] + CONTENT[MIDDLE + 2_000_001 :]) < 3_000_000
+
+
+def test_the_host_begins_before_all_of_the_file_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "FILL", 2 * delta.REACH)
+    path = tmp_path / "old"
+    path.write_bytes(CONTENT)
+    new = Gathered(delta.instructions(io.BytesIO(CONTENT), agent.signature(str(path))))
+    buffer = memoryview(bytearray(100_000))
+    told = [bytes(buffer[:count]) for count in iter(lambda: new.readinto(buffer), 0)]
+
+    assert len(told) > 2
+    assert b"".join(agent.put_together(str(path), iter(told))) == CONTENT
 
 
 def test_something_else_travels_whole_and_hardly_more(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
         try:
             chunks = _checked(arguments, deadline)
             mode = atomic.mode_bits(arguments["path"], arguments["mode"])
-            return atomic.write(arguments["path"], chunks, mode, arguments["owner"], arguments["group"])
+            atomic.write(arguments["path"], chunks, mode, arguments["owner"], arguments["group"])
         except urllib.error.HTTPError as error:
             reason = "status %d" % error.code
             if error.code in PERMANENT:
@@ -72,6 +72,8 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
                 ) from error
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, _IncompleteError) as error:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
+        else:
+            return
         if attempt < ATTEMPTS:
             context.note("%s: %s, trying again" % (url, reason))
             context.wait(1.0 * attempt)

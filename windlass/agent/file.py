@@ -8,11 +8,12 @@ import os
 import stat
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import atomic, attributes, modules, process
+from windlass.agent.core import atomic, attributes, frames, modules, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to arrive: most runs send no content
+SUMS = "windlass.agent.core.host_sums"  # the same for large files
 
 
 def file(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -37,7 +38,7 @@ def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> 
     need_folder(changes, path, context)
     if content is None and not context.is_there(path):
         content = ""
-    if content is not None and not _holds(path, content, foreseen):
+    if content is not None and not _holds(path, content, context):
         text = "content" + ("" if foreseen else attributes.other_names(path))
         changes.add(text, _writer(arguments, content, context), _diff(arguments, content, context))
     elif context.is_there(path):
@@ -87,16 +88,29 @@ def _is_offered(content: Any) -> bool:
     return isinstance(content, dict) and "sha256" in content
 
 
-def _holds(path: str, content: Any, foreseen: Any) -> bool:
+def _holds(path: str, content: Any, context: Context) -> bool:
     """Whether the regular file already has this content; big files are compared by checksum."""
-    wanted = b"" if _is_offered(content) else text_of(content).encode()
+    wanted, foreseen = b"" if _is_offered(content) else text_of(content).encode(), context.foreseen(path)
     if foreseen:
         return bool(foreseen.sha256 == (content["sha256"] if _is_offered(content) else hashlib.sha256(wanted).hexdigest()))
     if not os.path.isfile(path) or os.path.islink(path):
         return False
     if _is_offered(content):
-        return os.path.getsize(path) == int(content["size"]) and sha256_of(path) == str(content["sha256"])
+        return os.path.getsize(path) == int(content["size"]) and _checksum(path, context) == str(content["sha256"])
     return os.path.getsize(path) == len(wanted) and atomic.read_or_none(path) == wanted
+
+
+def _checksum(path: str, context: Context) -> str:
+    sums = _sums(os.path.getsize(path), context)
+    return str(sums.sha256_of(path, keep=not context.check)) if sums else sha256_of(path)
+
+
+def _sums(size: int, context: Context) -> Any:
+    """The module that remembers checksums, where that is worth while."""
+    if size < frames.REMEMBERED_FROM or os.geteuid():
+        return None
+    modules.have(SUMS, context)
+    return importlib.import_module(SUMS)
 
 
 def text_of(content: Any) -> str:
@@ -115,20 +129,20 @@ def sha256_of(path: str) -> str:
 
 
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
+    path, offered = arguments["path"], _is_offered(content)
+
     def write() -> None:
-        chunks = (
-            received(content, context, arguments["path"], os.path.dirname(arguments["path"]) or "/")
-            if _is_offered(content)
-            else [text_of(content).encode()]
-        )
-        atomic.write(
-            arguments["path"],
-            chunks,
-            atomic.mode_bits(arguments["path"], arguments["mode"]),
+        installed = atomic.write(
+            path,
+            received(content, context, path, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
+            atomic.mode_bits(path, arguments["mode"]),
             arguments["owner"],
             arguments["group"],
             validator(arguments["validate"]),
         )
+        sums = _sums(int(content["size"]), context) if offered else None
+        if sums:
+            sums.wrote(path, installed, content["sha256"])
 
     return write
 

@@ -24,6 +24,8 @@ def tree(arguments: Dict[str, Any], context: Context) -> Outcome:
     need_folder(changes, path, context)
     wanted = Wanted(arguments)
     difference = tree_difference.between(path, wanted)
+    if not context.check:
+        difference.sums.keep()
     if difference:
         known = tree_previews.fetch(difference, wanted, context)
         told = tree_previews.told(difference, wanted, known)

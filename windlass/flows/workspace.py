@@ -16,6 +16,7 @@ from windlass.errors import UsageError
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.commit import confirmer
 from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secrets
+from windlass.history import checksums
 from windlass.hosts.crew import Crew, Hands, crew_of
 from windlass.hosts.fleet import Fleet
 from windlass.hosts.target import Target
@@ -142,6 +143,7 @@ def open_workspace(project: Path, name: str, *, lab: bool = False, accept_new: b
     Nothing is asked of the network. Raises UsageError (no such environment, no lab is up) and InventoryError.
     """
     environment = load_environment(project, name)
+    checksums.remember_in(project)
     if not lab and name != ONLY_IN_LAB:
         return Workspace(
             project=project,

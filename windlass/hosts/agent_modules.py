@@ -16,6 +16,7 @@ from windlass.agent.core import frames
 
 PACKAGE: Final = "windlass.agent"
 LOOP: Final = f"{PACKAGE}.core.loop"
+SUMS: Final = f"{PACKAGE}.core.host_sums"
 _FOLDER: Final = Path(windlass.agent.__file__).parent
 _IMPORT: Final = re.compile(
     r"^[ \t]*from (windlass\.agent[.\w]*) import (?:\(([^)]*)\)|([^\n#]*))|^[ \t]*import (windlass\.agent[.\w]*)", re.MULTILINE
@@ -49,10 +50,10 @@ def needed(name: str) -> frozenset[str]:
 
 
 @cache
-def for_operations(kinds: frozenset[str]) -> frozenset[str]:
-    """What operations of these kinds need beyond the loop."""
-    families = {kind.partition(".")[0] for kind in kinds}
-    return frozenset().union(*(beyond_the_loop(f"{PACKAGE}.{family}") for family in families))
+def for_operations(kinds: frozenset[str], largest: int = 0) -> frozenset[str]:
+    """What operations of these kinds need beyond the loop. `largest`: bytes of the largest file that is content of one."""
+    names = {f"{PACKAGE}.{kind.partition('.')[0]}" for kind in kinds} | ({SUMS} if largest >= frames.REMEMBERED_FROM else set())
+    return frozenset().union(*map(beyond_the_loop, names))
 
 
 @cache

@@ -22,6 +22,7 @@ from windlass.hosts.session import SILENCE_LIMIT, Opener
 from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
 from windlass.hosts.upload import Uploads
+from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
 
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
@@ -60,7 +61,10 @@ def prepare(batch: Batch) -> None:
 
 
 def _lessons(batch: Batch) -> frozenset[str]:
-    needed = agent_modules.for_operations(frozenset(operation.kind() for operation in batch.asked))
+    contents = [getattr(operation, "content", None) for operation in batch.asked]
+    sizes = [content.size for content in contents if isinstance(content, LocalFile)]
+    kinds = frozenset(operation.kind() for operation in batch.asked)
+    needed = agent_modules.for_operations(kinds, max(sizes, default=0))
     return needed | agent_modules.for_checks() if batch.check else needed
 
 

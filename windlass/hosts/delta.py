@@ -38,7 +38,7 @@ class _Old:
         self.anchors = [raw[start + STRONG : start + step] for start in range(0, len(raw), step)]
         self._places = {strong: index for index, strong in enumerate(self.strong)}
 
-    def place(self, piece: bytes, expected: int) -> int:
+    def place(self, piece: memoryview, expected: int) -> int:
         """Which block this is, the expected one first; -1 if none."""
         strong = hashlib.sha256(piece).digest()[:STRONG]
         if expected < len(self.strong) and self.strong[expected] == strong:
@@ -56,7 +56,10 @@ class _Old:
 
 
 def instructions(handle: BinaryIO, described: Mapping[str, Any]) -> Iterator[bytes]:
-    """How the host makes this file from its old one, in the form that `windlass.agent.core.delta` tells."""
+    """How the host makes this file from its old one, in the form that `windlass.agent.core.delta` tells.
+
+    Nothing (`b""`) stands where the host may begin with what was said so far, while more of the file is looked at here.
+    """
     old = _Old(described)
     window, ended = handle.read(FILL), False
     position = expected = misses = 0
@@ -65,7 +68,10 @@ def instructions(handle: BinaryIO, described: Mapping[str, Any]) -> Iterator[byt
         if not ended and len(window) - position < 2 * REACH:
             more = handle.read(FILL)
             window, position, ended = window[position:] + more, 0, not more
-        piece = window[position : position + old.block]
+            yield from _copied(run, old.block)
+            yield b""
+            run = (run[1], run[1])
+        piece = memoryview(window)[position : position + old.block]
         index = old.place(piece, expected) if len(piece) == old.block else -1
         if index >= 0:
             if index != run[1]:

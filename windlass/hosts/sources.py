@@ -43,20 +43,22 @@ class Whole:
 
 
 class Gathered:
-    """Pieces of any length, one after the other."""
+    """Pieces of any length, one after the other. Where an empty one stands, those before it are worth sending at once."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = filter(None, pieces)
+        self._pieces = pieces
         self._close: Callable[[], None] = getattr(pieces, "close", _nothing)
         self._rest = memoryview(b"")
 
     def readinto(self, buffer: memoryview) -> int:
         filled = 0
         while filled < len(buffer):
-            self._rest = self._rest or memoryview(next(self._pieces, b""))
+            if not self._rest:
+                more = next(self._pieces, None)
+                if more is None or (not more and filled):
+                    break
+                self._rest = memoryview(more)
             piece = self._rest[: len(buffer) - filled]
-            if not piece:
-                break
             buffer[filled : filled + len(piece)] = piece
             self._rest = self._rest[len(piece) :]
             filled += len(piece)
@@ -128,5 +130,6 @@ def _content(path: str, size: int) -> Iterator[bytes]:
 def _squeezed(pieces: Iterator[bytes]) -> Iterator[bytes]:
     squeezer = zlib.compressobj(6)
     for piece in pieces:
-        yield squeezer.compress(piece)
+        if squeezed := squeezer.compress(piece):
+            yield squeezed
     yield squeezer.flush()

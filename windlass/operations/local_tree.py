@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from windlass.errors import InventoryError
+from windlass.operations import checksums
 
-_PIECE = 256 * 1024
 NOTHING = "(?!)"  # the regular expression that matches nowhere
 _PARTS = re.compile(r"\*\*/?|\*|\?|\[!?[^]]+\]|.", re.DOTALL)
 
@@ -61,7 +61,9 @@ class LocalTree:
         """
         skipped, taken = regular_expression(exclude), re.compile(regular_expression(include))
         try:
-            found = [entry for entry in _below(str(root), "", re.compile(skipped)) if _is_taken(entry, include, taken)]
+            with checksums.measuring(f"{root.absolute()} {skipped} {taken.pattern}") as measure:
+                below = _below(str(root), "", re.compile(skipped), _only(measure, taken) if include else measure)
+                found = [entry for entry in below if _is_taken(entry, include, taken)]
         except OSError as error:
             raise InventoryError(f"{error.filename or root} cannot be read: {error.strerror}", hint="check its path") from error
         if include:
@@ -90,23 +92,23 @@ def _part(text: str) -> str:
     return {"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(text, re.escape(text))
 
 
-def _below(folder: str, prefix: str, skipped: re.Pattern[str]) -> Iterator[TreeEntry]:
+def _below(folder: str, prefix: str, skipped: re.Pattern[str], measure: checksums.Measure) -> Iterator[TreeEntry]:
     with os.scandir(folder) as found:
         for each in sorted(found, key=lambda each: each.name):
             path = prefix + _text(each.name)
             if skipped.search(path):
                 continue
-            entry = _entry(each, path)
+            entry = _entry(each, path, measure)
             yield entry
             if entry.kind == "d":
-                yield from _below(each.path, path + "/", skipped)
+                yield from _below(each.path, path + "/", skipped, measure)
 
 
-def _entry(found: os.DirEntry[str], path: str) -> TreeEntry:
+def _entry(found: os.DirEntry[str], path: str, measure: checksums.Measure) -> TreeEntry:
     status = found.stat(follow_symlinks=False)
     mode = stat.S_IMODE(status.st_mode) & 0o777
     if stat.S_ISREG(status.st_mode):
-        size, sha256 = _measured(found.path, status.st_size)
+        size, sha256 = measure(path, found.path, status)
         return TreeEntry(path, "f", mode, size, sha256)
     if stat.S_ISDIR(status.st_mode):
         return TreeEntry(path, "d", mode)
@@ -122,19 +124,9 @@ def _text(name: str | Path) -> str:
     return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
-def _measured(path: str, size: int) -> tuple[int, str]:
-    """Size and SHA-256, of the very bytes that were read. A file of about this `size`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # thousands of files: a Python file for each takes as long as the rest
-    try:
-        piece = os.read(descriptor, min(size + 1, _PIECE))
-        digest, read = hashlib.sha256(piece), len(piece)
-        while piece and read != size:  # a large one, or one that grows
-            piece = os.read(descriptor, _PIECE)
-            digest.update(piece)
-            read += len(piece)
-        return read, digest.hexdigest()
-    finally:
-        os.close(descriptor)
+def _only(measure: checksums.Measure, taken: re.Pattern[str]) -> checksums.Measure:
+    """What nobody wants is not read either."""
+    return lambda name, path, status: measure(name, path, status) if taken.search(name) else (0, "")
 
 
 def _is_taken(entry: TreeEntry, include: Sequence[str], taken: re.Pattern[str]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from windlass.errors import InventoryError
+from windlass.operations import checksums
+
+REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,20 @@ class LocalFile:
     def of(cls, path: Path) -> LocalFile:
         """Describe a file that is there now. It is read once for its checksum, however many hosts get it, as long as it stays."""
         is_now = path.stat()
-        return cls(path, _checksum(path, (is_now.st_ino, is_now.st_size, is_now.st_mtime_ns, is_now.st_ctime_ns)), is_now.st_size)
+        version = (is_now.st_ino, is_now.st_size, is_now.st_mtime_ns, is_now.st_ctime_ns)
+        return cls(path, *_measured(path.absolute(), version))
 
 
 @functools.lru_cache(maxsize=1024)
-def _checksum(path: Path, _version: tuple[int, ...]) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+def _measured(path: Path, version: tuple[int, ...]) -> tuple[str, int]:
+    """Of a large file the checksum may be known from an earlier run; a small one is read sooner than looked up."""
+    status = path.stat()
+    if version[1] < REMEMBERED_FROM:
+        size, sha256 = checksums.measured(str(path), status.st_size)
+    else:
+        with checksums.measuring(str(path)) as measure:
+            size, sha256 = measure("", str(path), status)
+    return sha256, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

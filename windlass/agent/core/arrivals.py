@@ -6,13 +6,13 @@ called by the content's checksum says where it is. What nobody comes for is remo
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
 from typing import Any, Dict, Iterator, Optional
 
 from windlass.agent.core import atomic, delta
+from windlass.agent.core.checksum import Checksum
 from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
@@ -34,12 +34,13 @@ class Received(atomic.Arriving):
         self._whole = False
 
     def __iter__(self) -> Iterator[Bytes]:
-        digest = hashlib.sha256()
-        for chunk in self._resumed() if self._home else self._arriving():
-            digest.update(chunk)
-            yield chunk
-        self._whole = True
-        if digest.hexdigest() != self._sha256:
+        with Checksum() as checksum:
+            for chunk in self._resumed() if self._home else self._arriving():
+                checksum.take(chunk)
+                yield chunk
+            self._whole = True
+            arrived = checksum.hexdigest()
+        if arrived != self._sha256:
             raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
 
     def keeps(self, temporary: str) -> bool:

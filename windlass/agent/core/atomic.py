@@ -62,10 +62,11 @@ def write(
     owner: str = "",
     group: str = "",
     validate: Optional[Callable[[str], None]] = None,
-) -> None:
+) -> os.stat_result:
     """Write a file under a temporary name in the same folder, then fsync, chown, chmod, validate, and rename it into place.
 
     An empty owner or group is that of the file that is replaced, if there is one; its access control list and attributes stay.
+    Gives the status of the new file just before it got its name.
     `validate` gets the temporary path and raises if the new content must not be installed; the old file then stays.
     """
     import tempfile  # noqa: PLC0415 - what need not be changed needs none
@@ -80,6 +81,7 @@ def write(
             attributes.carry_over(path, handle.fileno(), mode)
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
+            installed = os.fstat(handle.fileno())
         if validate:
             validate(temporary)
         os.rename(temporary, path)
@@ -88,6 +90,7 @@ def write(
             os.unlink(temporary)
         raise
     sync_folder(folder)
+    return installed
 
 
 def _write_out(handle: BinaryIO, chunks: Iterable[Bytes], path: str) -> None:
@@ -178,6 +181,8 @@ def text_diff(before: Optional[bytes], after: Optional[bytes], path: str) -> str
     old, new = before or b"", after or b""
     if len(old) > LONGEST_DIFF or len(new) > LONGEST_DIFF:
         return "%s: %d bytes become %d bytes" % (path, len(old), len(new))
+    if all(text.count(b"\r\n") == text.count(b"\n") for text in (old, new)):  # both end their lines so: that is no news
+        old, new = old.replace(b"\r\n", b"\n"), new.replace(b"\r\n", b"\n")
     try:
         old_lines, new_lines = lines(old.decode()), lines(new.decode())
     except UnicodeDecodeError:

@@ -33,6 +33,7 @@ ASK, ANSWER, LIVE, LINE, MODULES = b"U", b"V", b"L", b"W", b"M"
 
 LARGE_CHUNK = 256_000  # a DATA frame: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
+REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file whose checksum is worth remembering: less is read sooner than looked up
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 SQUEEZED_FROM = 1024  # bytes of JSON from which it is compressed
 _SQUEEZED = b"x"  # what zlib begins with; JSON objects begin with a brace

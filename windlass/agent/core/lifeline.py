@@ -293,16 +293,20 @@ def _widen(source: int) -> None:
 
 
 def private_folder() -> str:
-    """A folder for sockets that nobody else can look into; whoever came before us at its name is not trusted. Raises OSError."""
+    """A folder for sockets that nobody else can look into. Raises OSError."""
     user = os.geteuid()
-    folder = "/run/windlass/lines" if user == 0 else "/tmp/windlass-lines-%d" % user  # noqa: S108 - looked at below
+    return alone("/run/windlass/lines" if user == 0 else "/tmp/windlass-lines-%d" % user)  # noqa: S108 - looked at there
+
+
+def alone(folder: str) -> str:
+    """This folder, for us alone; whoever came before us at its name is not trusted. Raises OSError."""
     os.makedirs(os.path.dirname(folder), mode=0o755, exist_ok=True)
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
         pass
     found = os.lstat(folder)
-    if found.st_uid != user or found.st_mode & 0o170077 != 0o040000:
+    if found.st_uid != os.geteuid() or found.st_mode & 0o170077 != 0o040000:
         raise PermissionError("%s is not ours alone" % folder)
     return folder
 

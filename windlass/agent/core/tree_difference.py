@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from typing import Dict, Iterator, List, Set, Tuple
 
+from windlass.agent.core.host_sums import HostSums
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.tree_manifest import Entry, Wanted
 
 STAGING = ".windlass-tree-"  # names of directories in which files wait; none of them is part of a tree
-PIECE = 1 << 18  # bytes that are read at once
+MANY = 200  # things in a tree: the checksums of fewer are found sooner by reading them
 KINDS = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l"}
 
 
@@ -27,18 +27,20 @@ class Difference:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._before = root.rstrip("/") + "/"
         self.made: List[Entry] = []
         self.replaced: List[Entry] = []
         self.marked: List[Entry] = []
         self.surplus: List[str] = []
         self.has: Dict[str, os.stat_result] = dict(_below(root, "")) if os.path.isdir(root) else {}
-        self._sums: Dict[str, str] = {}
+        self.sums = HostSums(root if len(self.has) >= MANY else "")
+        self._read: Dict[str, str] = {}
 
     def __bool__(self) -> bool:
         return bool(self.made or self.replaced or self.marked or self.surplus)
 
     def place(self, path: str) -> str:
-        return self.root.rstrip("/") + "/" + path if path else self.root
+        return self._before + path if path else self.root
 
     def kind(self, path: str) -> str:
         """`f`, `d`, `l`, or nothing for what is none of these or not there."""
@@ -47,20 +49,9 @@ class Difference:
 
     def sha256(self, path: str) -> str:
         """Of a file that is there; each is read once."""
-        if path not in self._sums:
-            self._sums[path] = _sha256(self.place(path))
-        return self._sums[path]
-
-
-def _sha256(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # without Python's own files: there are thousands
-    try:
-        digest = hashlib.sha256()
-        for piece in iter(lambda: os.read(descriptor, PIECE), b""):
-            digest.update(piece)
-        return digest.hexdigest()
-    finally:
-        os.close(descriptor)
+        if path not in self._read:
+            self._read[path] = self.sums.measure(path, self.place(path), self.has[path])[1]
+        return self._read[path]
 
 
 def between(root: str, wanted: Wanted) -> Difference:
