@@ -10,7 +10,7 @@ import time
 
 from windlass.agent.core import frames
 from windlass.agent.core.relay import ATTACH
-from windlass.errors import AgentFailed
+from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import payload
 from windlass.hosts.controller import identity, process_tag
 from windlass.hosts.session import START_LIMIT, Opener, Session, lost
@@ -59,10 +59,12 @@ class Starting:
 
     def part(self) -> None:
         """It is not wanted after all: the agent ends at once instead of waiting for somebody to come back, and we hang up."""
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, ConnectionFailed):
             if self._given:
                 self.session.wait_at_most(PARTING)
                 self.session.send(frames.encode(frames.BYE, {}))
+                while self.session.receive(1 << 16):  # the goodbye of who hangs up while something comes may not arrive
+                    pass
         self.session.close()
 
     def _send_agent(self) -> None:

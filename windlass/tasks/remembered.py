@@ -6,11 +6,11 @@ as no file of the inventories has changed. Whatever is wrong with the file, the 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +42,6 @@ def _start_programs(of_all: Sequence[Sequence[str]]) -> None:
     """Those that carry connections, before anything else is loaded: they need most of the time."""
     from windlass.hosts import programs
 
-    atexit.register(programs.end_what_nobody_took)
     for words in of_all:
         programs.start_ahead([as_of_this_process(word) for word in words])
 
@@ -59,10 +58,22 @@ def _begin(targets: Sequence[Target]) -> None:
     from windlass.hosts import head_start
     from windlass.tasks import lean
 
-    atexit.register(head_start.give_up)
     head_start.begin(target for target in targets if target.transport == "openssh")
     lean.start()
     head_start.begin(target for target in targets if target.transport != "openssh")
+
+
+def let_go() -> None:
+    """The command is over: whoever was called and not needed is told goodbye. At the exit it would be too late: Paramiko has ended
+    its connections by then."""
+    if "windlass.hosts.programs" in sys.modules:
+        from windlass.hosts import programs
+
+        programs.end_what_nobody_took()
+    if "windlass.hosts.head_start" in sys.modules:
+        from windlass.hosts import head_start
+
+        head_start.give_up()
 
 
 def remember(project: Path, words: Sequence[str]) -> None:
