@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.0, help="how long; 0 means until SIGTERM")
     parser.add_argument("--out", type=Path, required=True, help="where to write the figures, as JSON")
     chosen = parser.parse_args()
-    trust = ssl.create_default_context(cafile=chosen.authority) if chosen.authority else True
+    trust = ssl.create_default_context(cafile=chosen.authority)  # one for all connections: it takes long to read whom to believe
     visits = [Visit(url, chosen.name, trust, chosen.pause) for url in chosen.url]
     tally, spent = asyncio.run(load(visits, chosen.connections, chosen.seconds))
     chosen.out.write_text(json.dumps(tally.document(spent), indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,9 @@
-"""Which tests belong together when several processes share the work: those of a file, or of a folder with hosts of its own."""
+"""Which tests belong together when several processes share the work: those of a file, of a folder with hosts of its own, or of
+some families of cases."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,13 @@ if TYPE_CHECKING:
 
 # To boot and set up the hosts of such a folder costs more than its tests.
 TOGETHER = ("tests/lab/tls/",)
+
+# There are hundreds of cases for real hosts. Those of a line have what they install in common; all others are a part of their own.
+CASE = re.compile(r"tests/lab/test_operations\.py::test_operation\[(\w+):")
+PARTS = {
+    "databases": ("pip", "postgres_grant", "postgres_role", "postgresql"),
+    "packages": ("apt", "git", "locale", "logrotate", "package", "service"),
+}
 
 # The quick ones that take longest, and those that start servers for themselves, begin first: what is left at the end is short.
 LONGEST_QUICK = (
@@ -42,7 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unit(node_id: str) -> str:
-    """The folder or file whose tests go to one process."""
+    """The folder, file or part of a file whose tests go to one process."""
+    if found := CASE.match(node_id):
+        return "::".join((node_id.partition("::")[0], *(part for part, families in PARTS.items() if found[1] in families)))
     return next((folder for folder in TOGETHER if node_id.startswith(folder)), node_id.partition("::")[0])
 
 

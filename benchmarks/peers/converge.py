@@ -169,7 +169,7 @@ def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
     who = contenders(wanted)
     for count in wanted.hosts:
         places = ground.hosts[:count]
-        for _ in range(wanted.rounds if count == 1 else 1):
+        for _ in range(0 if wanted.unchanged else wanted.rounds if count == 1 else 1):
             for contender in who:
                 ground.on_each(places, BLANK)
                 run_one(ground, places, contender, found, f"first@{count}")

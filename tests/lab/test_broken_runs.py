@@ -51,7 +51,7 @@ def until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 90
     while not true():
         assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def step(suite: Suite, host: str) -> str:

@@ -30,7 +30,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_demonstration_loses_no_request_and_no_row(clone: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "demo", "--connections", "15"], cwd=clone, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "demo", "--connections", "8"], cwd=clone, capture_output=True, text=True, check=False
     )
 
     assert told.returncode == 0, told.stdout + told.stderr

@@ -29,7 +29,7 @@ from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
 numbers = itertools.count(1)
-FEW = 4
+FEW = 2
 
 
 @pytest.fixture(scope="module")

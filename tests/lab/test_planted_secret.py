@@ -41,7 +41,7 @@ class Watcher(threading.Thread):
         self.over = threading.Event()
 
     def run(self) -> None:
-        while not self.over.wait(0.02):  # a moment for those who are being watched
+        while not self.over.wait(0.05):  # a moment for those who are being watched
             for folder in Path("/proc").iterdir():
                 if folder.name.isdigit():
                     self._look(folder / "cmdline")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Tuple
 
 from windlass.agent.core import process, units
 from windlass.agent.core.context import Context
@@ -38,6 +38,8 @@ def service(arguments: Dict[str, Any], context: Context) -> Outcome:
     _want_masked(changes, unit, state, arguments)
     _want_enabled(changes, unit, state, arguments)
     _want_running(changes, unit, state, arguments)
+    if context.foresights:
+        context.foresights.told(unit, changes.texts())
     return changes.outcome(context.check)
 
 
@@ -48,7 +50,7 @@ def _unit(name: str) -> str:
 def _first_look(unit: str, context: Context) -> Dict[str, str]:
     """What systemd says of it, asked once for all services as long as nothing changes; `_reread` and others may write into it."""
     states = context.known.ask("services", lambda: _look_at_all(context))
-    return dict(states[unit]) if unit in states else units.look(unit)
+    return context.of_unit(unit, dict(states[unit]) if unit in states else units.look(unit))
 
 
 def _look_at_all(context: Context) -> Dict[str, Dict[str, str]]:
@@ -62,7 +64,18 @@ def _predicted(unit: str, arguments: Dict[str, Any], context: Context) -> Outcom
     if not written and not context.expects_surprises():
         raise _no_unit(unit)
     verbs = [verb for key, verb in (("masked", "mask"), ("enabled", "enable"), ("running", "start")) if arguments[key]]
+    if written:
+        _foresee(unit, verbs, context)
     return Outcome(True, ", ".join(verbs), "\n".join("%s: %s" % (unit, verb) for verb in verbs), unknown=not written)
+
+
+def _foresee(unit: str, verbs: List[str], context: Context) -> None:
+    """As far as the unit file's text is known."""
+    files = [context.foreseen("%s/%s" % (folder, name)) for folder in FOLDERS for name in _names(unit)]
+    texts = [each.content.decode("utf-8", "replace") for each in files if each and each.content is not None]
+    if texts:
+        context.foresights.unit(unit, texts[0])
+        context.foresights.told(unit, verbs)
 
 
 def _no_unit(unit: str) -> OperationError:

@@ -25,8 +25,17 @@ def systemd_unit(arguments: Dict[str, Any], context: Context) -> Outcome:
         _want_absent(changes, arguments)
         return changes.outcome(context.check)
     written = _want_files(changes, arguments, context)
-    _want_state(changes, arguments, written)
+    _want_state(changes, arguments, written, context)
+    if context.foresights:
+        _foresee(changes, arguments, context)
     return changes.outcome(context.check)
+
+
+def _foresee(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
+    for name, content in arguments["files"].items() if arguments["whole"] else ():
+        if not os.path.lexists(os.path.join(FOLDER, name)) and not context.of_unit(name, {}):
+            context.foresights.unit(name, content)
+    context.foresights.told(arguments["name"], changes.texts())
 
 
 def systemd_timer(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -43,10 +52,10 @@ def _want_files(changes: Changes, arguments: Dict[str, Any], context: Context) -
         if before != content.encode():
             differing[path] = content.encode()
             changes.add(os.path.basename(name), lambda: None, atomic.text_diff(before, content.encode(), path))
-            context.expect("path", path)
+            context.expect("unit file", path)
     if differing:
         changes.add("unit files read again", lambda: _install(differing, arguments))
-    elif not _is_template(arguments) and units.look(arguments["name"])["NeedDaemonReload"] == "yes":
+    elif not _is_template(arguments) and _look(arguments, context)["NeedDaemonReload"] == "yes":
         changes.add("unit files read again", _reload)
     return bool(differing)
 
@@ -106,12 +115,16 @@ def _is_about(line: str, arguments: Dict[str, Any]) -> bool:
     return any(re.search(r"(^|[\s/])%s[:\s]" % re.escape(name), line) for name in [*arguments["files"], arguments["name"]])
 
 
-def _want_state(changes: Changes, arguments: Dict[str, Any], written: bool) -> None:
+def _look(arguments: Dict[str, Any], context: Context) -> Dict[str, str]:
+    return context.of_unit(arguments["name"], units.look(arguments["name"]))
+
+
+def _want_state(changes: Changes, arguments: Dict[str, Any], written: bool, context: Context) -> None:
     """Enabled, running, and told of the new file, in the order of systemd's own `enable --now`."""
     if _is_template(arguments):
         return
     name, limit = arguments["name"], float(arguments["limit_seconds"])
-    state = units.look(name)
+    state = _look(arguments, context)
     is_new = state["LoadState"] == "not-found"
     if arguments["enabled"] is not None:
         _want_enabled(changes, arguments, state, is_new)

@@ -1,4 +1,4 @@
-"""The host that all tests of backups share."""
+"""The host that all tests of backups share, whatever comes between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from windlass.flows.workspace import load_environment, open_workspace
 PACKAGES = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql zstd age curl >/dev/null"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     project = tmp_path_factory.mktemp("vault")
     (project / "inventories" / "vault").mkdir(parents=True)

@@ -26,7 +26,7 @@ from windlass.stores.manifest import Stored
 from windlass.values import Command
 
 INVENTORY = """
-environment: {user: deploy}
+environment: {user: deploy, grace_seconds: 30}
 hosts:
   backup: {address: 192.0.2.1}
   spare: {address: 192.0.2.2}

@@ -50,7 +50,7 @@ class Context:
         """Remember what this batch makes, for later operations, above all those of a check.
 
         The kinds are `user`, `group`, `package`, `path`, `tree` (a folder with whatever is in it), `command` (anything at
-        all), and of PostgreSQL `postgres role`, `postgres revoke`, `database` and `schema`.
+        all), `unit file` (that systemd has read), and of PostgreSQL `postgres role`, `postgres revoke`, `database` and `schema`.
         """
         self._expected.add((kind, name))
         if self.foresights and kind in ("path", "tree"):
@@ -99,6 +99,10 @@ class Context:
                 return True
             path = os.path.dirname(path)
         return False
+
+    def of_unit(self, unit: str, state: Dict[str, str]) -> Dict[str, str]:
+        """What systemd says of a unit, and in a check what it will say by then."""
+        return dict(state, **self.foresights.units.get(unit, {})) if self.foresights else state
 
     def expected_above(self, kind: str, path: str) -> bool:
         """Whether an earlier operation of this check would have made it of a folder that this path is in."""

@@ -19,6 +19,14 @@ NEW = "new folder"  # in which nothing is but what is foreseen, too
 FOLDER = "folder"  # that was there, and is of another owner or mode
 UNKNOWN = "unknown"  # something is there by then, or in it, but nobody knows what
 UNSURE = -1  # of a mode
+TOLD = {  # what systemd says of a unit that was told to
+    "enable": ("UnitFileState", "enabled"),
+    "disable": ("UnitFileState", "disabled"),
+    "mask": ("UnitFileState", "masked"),
+    "start": ("ActiveState", "active"),
+    "restart": ("ActiveState", "active"),
+    "stop": ("ActiveState", "inactive"),
+}
 
 
 class Foreseen(NamedTuple):
@@ -64,6 +72,7 @@ class Foresights:
         self._context = context
         self._known: Dict[str, Foreseen] = {}
         self.homes: Dict[str, str] = {}  # of users who will be there
+        self.units: Dict[str, Dict[str, str]] = {}  # what systemd will say of units
 
     def at(self, path: str) -> Optional[Foreseen]:
         """What is foreseen of a path; None where what is there now counts."""
@@ -136,6 +145,16 @@ class Foresights:
             text = atomic.read_or_none(path) if content is None else content
             sha256 = _sum(text)
         self._keep(path, Foreseen(FILE, text, sha256, "", *_dress(path, arguments, before, 0o644)))
+
+    def unit(self, name: str, content: str) -> None:
+        """A unit file that was not there; systemd has read it."""
+        has = {"UnitFileState": "disabled" if "\n[Install]" in "\n" + content else "static", "ActiveState": "inactive"}
+        can = "yes" if "\nExecReload=" in content else "no"
+        self.units[name] = dict(has, LoadState="loaded", SubState="", CanReload=can, NeedDaemonReload="no")
+
+    def told(self, unit: str, verbs: Iterable[str]) -> None:
+        """A unit that systemd knows, or will, does these."""
+        self.units.setdefault(unit, {}).update(TOLD[verb] for verb in verbs if verb in TOLD)
 
     def need_owner(self, changes: Changes, owner: str, group: str) -> None:
         """Insist on an owner whom the host has, or an earlier operation makes. Raises OperationError."""

@@ -56,10 +56,13 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self._steps)
 
+    def texts(self) -> List[str]:
+        return [text for text, _action in self._steps]
+
     def outcome(self, check: bool) -> Outcome:
         if not check and self._steps:
             owed.remember()
             for _text, action in self._steps:
                 action()
-        summary = ", ".join(text for text, _action in self._steps)
+        summary = ", ".join(self.texts())
         return Outcome(bool(self._steps), summary, "\n".join(self._diffs), self.data, self.unknown and check)
