@@ -55,7 +55,7 @@ class Sums:
 
     def known(self, name: str, status: os.stat_result) -> str:
         """The checksum of a file that was seen before; empty if it was not, or is another by now."""
-        entry = self._before.get(name)
+        entry = self._now.get(name) or self._before.get(name)
         if entry is None or entry[:5] != _version(status):
             return ""
         self._now[name] = entry
