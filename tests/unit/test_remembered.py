@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,20 @@ ENTRY = '{%s: {"state": %s, "programs": [], "targets": '
 def test_a_file_of_nonsense_is_passed_over(project: Path, text: str) -> None:
     key, state = json.dumps(remembered._key(WORDS)), json.dumps(remembered._state(project))
     (project / ".windlass" / remembered.NAME).write_text(text.replace("%s", key, 1).replace("%s", state))
+
+    assert called() == set()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda file: file.chmod(0o660), lambda file: (file.rename(file.with_name("other")), file.symlink_to("other"))],
+    ids=["others may write", "a link"],
+)
+def test_a_file_that_somebody_else_could_have_written_says_nothing(project: Path, spoil: Callable[[Path], object]) -> None:
+    went_to(JUMP)
+    remembered.remember(project, WORDS)
+
+    spoil(project / ".windlass" / remembered.NAME)
 
     assert called() == set()
 

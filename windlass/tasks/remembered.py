@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -105,11 +106,15 @@ def _programs(targets: Sequence[Target]) -> list[list[str]]:
 
 
 def _read(project: Path) -> dict[str, Any]:
+    """A file that somebody else could have written says nothing: programs are started by what stands in it."""
+    path = project / ".windlass" / NAME
     try:
-        found = json.loads((project / ".windlass" / NAME).read_bytes())
+        status = path.lstat()
+        found = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    is_ours = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and not status.st_mode & 0o022
+    return found if is_ours and isinstance(found, dict) else {}
 
 
 def _write(project: Path, known: dict[str, Any]) -> None:
