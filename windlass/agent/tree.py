@@ -25,7 +25,7 @@ def tree(arguments: Dict[str, Any], context: Context) -> Outcome:
     wanted = Wanted(arguments)
     difference = tree_difference.between(path, wanted)
     if not context.check:
-        difference.sums.keep()
+        difference.remember()
     if difference:
         known = tree_previews.fetch(difference, wanted, context)
         told = tree_previews.told(difference, wanted, known)

@@ -32,6 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert site.setup("app").error() is None
         site.shell("app1", f"mkdir -p /srv/shop/live/run; cat > /srv/answer.py <<'END'\n{ANSWER}END")
         site.shell("app1", "systemd-run --quiet --unit=answer --property=UMask=0 python3 /srv/answer.py")
+        assert site.setup(check=True).error() is None
         site.first = site.issue()
         yield site
     finally:

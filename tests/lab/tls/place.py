@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 from cryptography import x509
 
+from tests.lab.foresight import Witness
 from windlass import lab
-from windlass.events import Event
+from windlass.events import Event, nobody
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.tls import Served, chosen, issue, renew
 from windlass.flows.tls_grade import grades
@@ -70,6 +71,7 @@ class Site:
     lab: lab.Lab
     api: str
     first: Served = field(init=False)
+    foretold: Witness = field(default_factory=Witness)
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -86,9 +88,9 @@ class Site:
         assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
         return answer.text
 
-    def setup(self, limit: str = "web", roles: tuple[str, ...] = ()) -> SetupResult:
+    def setup(self, limit: str = "web", roles: tuple[str, ...] = (), *, check: bool = False) -> SetupResult:
         workspace = self.workspace
-        return setup(workspace, workspace.hosts(limit), roles=roles)
+        return setup(workspace, workspace.hosts(limit), roles=roles, check=check, listener=self.foretold if check else nobody)
 
     def restore(self) -> None:
         """As the roles say; and no worker from before goes on, as one would after a mere reload."""

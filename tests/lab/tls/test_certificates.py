@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.lab.foresight import Witness, lies
 from tests.lab.tls.place import NAMES, Site
 from windlass import lab
 from windlass.errors import OperationFailed, RefusedError
@@ -25,6 +26,17 @@ def test_blank_hosts_serve_a_verified_certificate_after_one_run(site: Site) -> N
     key = leaves[0].public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     assert key.curve.name == "secp256r1"
+
+
+def test_a_check_of_blank_hosts_foresees_what_that_run_did(site: Site) -> None:
+    done = Witness()
+    for event in site.events:
+        done(event)
+    for host, foreseen in site.foretold.seen.items():
+        del done.seen[host][len(foreseen) :]  # what follows is not the roles'
+
+    assert set(site.foretold.seen) == {"web1", "web2"}
+    assert lies(site.foretold, Witness({host: done.seen[host] for host in site.foretold.seen})) == []
 
 
 def test_the_second_run_changes_nothing(site: Site) -> None:
