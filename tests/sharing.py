@@ -11,13 +11,16 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 
-# To boot and set up the hosts of such a folder costs more than its tests.
-TOGETHER = ("tests/lab/tls/",)
+# To boot and set up hosts costs more than such a folder's tests, or those of short files that need the suite's hosts.
+TOGETHER = {
+    "tests/lab/tls": ("tests/lab/tls/",),
+    "tests/lab/test_workers.py": ("tests/lab/test_workers.py", "tests/lab/test_pm2.py", "tests/lab/test_static.py"),
+}
 
 # There are hundreds of cases for real hosts. Those of a line have what they install in common; all others are a part of their own.
 CASE = re.compile(r"tests/lab/test_operations\.py::test_operation\[(\w+):")
 PARTS = {
-    "databases": ("pip", "postgres_grant", "postgres_role", "postgresql"),
+    "databases": ("chains", "pip", "postgres_grant", "postgres_role", "postgresql"),
     "packages": ("apt", "git", "locale", "logrotate", "package", "service"),
 }
 
@@ -54,7 +57,7 @@ def unit(node_id: str) -> str:
     """The folder, file or part of a file whose tests go to one process."""
     if found := CASE.match(node_id):
         return "::".join((node_id.partition("::")[0], *(part for part, families in PARTS.items() if found[1] in families)))
-    return next((folder for folder in TOGETHER if node_id.startswith(folder)), node_id.partition("::")[0])
+    return next((name for name, beginnings in TOGETHER.items() if node_id.startswith(beginnings)), node_id.partition("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)
