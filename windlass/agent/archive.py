@@ -31,6 +31,9 @@ def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     changes.add("unpack", lambda: _install(arguments, context), "+%s/ from an archive with sha256 %s" % (path, label))
     changes.unknown = changes.unknown or wanted is None
     context.expect("tree", path)
+    if context.foresights:
+        context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
+        context.foresights.whole(path)
     return changes.outcome(context.check)
 
 

@@ -37,6 +37,8 @@ def download(arguments: Dict[str, Any], context: Context) -> Outcome:
     else:
         diff = "+%s from %s, %s %s" % (path, _shown(arguments["url"]), arguments["algorithm"], arguments["digest"][:12])
         changes.add("fetch", lambda: _fetch(arguments, context), diff)
+        if context.foresights:
+            context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
         context.expect("path", path)
     return changes.outcome(context.check)
 
