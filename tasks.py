@@ -2,14 +2,17 @@
 
 from invoke.collection import Collection
 
-from windlass.tasks import (
+from windlass.tasks import begin
+
+begin.ahead()  # before the rest is loaded: hosts that the same command line came to the last time
+
+from windlass.tasks import (  # noqa: E402
     app,
     backup,
     backup_holdings,
     backup_restore,
     backup_schedule,
     backup_status,
-    begin,
     bootstrap,
     deploy,
     env,
@@ -27,8 +30,6 @@ from windlass.tasks import (
     tls,
     tls_grade,
 )
-
-begin.ahead()  # hosts that the same command line came to before
 
 namespace = Collection(
     bootstrap.bootstrap,

@@ -78,8 +78,8 @@ def windlass(
     return Job(command=command, folder=PROJECT, environment={"HOME": str(FOLDER / "home")})
 
 
-def by_openssh(ground: Ground, places: Sequence[At]) -> Job:
-    """The same with `transport: openssh`; no connection is kept for the next run."""
+def tuned(ground: Ground, places: Sequence[At]) -> Job:
+    """The same with `transport: openssh`, which Ansible uses as well; no connection is kept for the next run."""
     return windlass(ground, places, transport="openssh")
 
 
@@ -139,12 +139,12 @@ def paramiko_floor(ground: Ground, places: Sequence[At]) -> Job:
 
 
 CONTENDERS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
-    "windlass": windlass,
+    "windlass": tuned,
     "ansible": ansible,
     "mitogen": mitogen,
     "pyinfra": pyinfra,
     "fabric": fabric,
-    "windlass by openssh": by_openssh,
+    "windlass by paramiko": windlass,
 }
 FLOORS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
     "OpenSSH true (floor)": openssh_floor,
@@ -153,7 +153,7 @@ FLOORS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
 
 UNCHANGED = {
     "windlass": "nothing had to change",
-    "windlass by openssh": "nothing had to change",
+    "windlass by paramiko": "nothing had to change",
     "ansible": "changed=0",
     "mitogen": "changed=0",
 }
@@ -169,7 +169,7 @@ def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
     who = contenders(wanted)
     for count in wanted.hosts:
         places = ground.hosts[:count]
-        for _ in range(wanted.rounds if count == 1 else 1):
+        for _ in range(0 if wanted.unchanged else wanted.rounds if count == 1 else 1):
             for contender in who:
                 ground.on_each(places, BLANK)
                 run_one(ground, places, contender, found, f"first@{count}")

@@ -124,16 +124,18 @@ def test_only_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
-    remember_in(tmp_path)
     yield tmp_path
     checksums.remember_with()
 
 
 def test_a_project_remembers_its_trees_and_large_files(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operation, "REMEMBERED_FROM", 1)
+    kept = remember_in(project)
     tree = LocalTree.of(OLD.parent, exclude=["__pycache__"])
     file = LocalFile.of(OLD)
+    kept.keep()
     monkeypatch.setattr(checksums, "measured", _never)
+    remember_in(project)
     operation._measured.cache_clear()  # as in a new process
 
     assert len(list((project / ".windlass" / "checksums").iterdir())) == 2
@@ -147,10 +149,20 @@ def _never(path: str, size: int) -> tuple[int, str]:
 
 def test_a_tree_by_other_patterns_is_another_collection(project: Path) -> None:
     for _ in range(2):
+        kept = remember_in(project)
         assert len(LocalTree.of(OLD.parent, include=["*.py"]).entries) > 2
         assert LocalTree.of(OLD.parent, include=["*.nothing"]).entries == ()
+        kept.keep()
 
     assert len(list((project / ".windlass" / "checksums").iterdir())) == 1  # of no files nothing is kept
+
+
+def test_a_project_that_is_gone_does_not_come_back(project: Path) -> None:
+    kept = remember_in(project / "gone")
+    LocalTree.of(OLD.parent, include=["*.py"])
+    kept.keep()
+
+    assert list(project.iterdir()) == []
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_the_host_begins_before_all_of_the_file_was_looked_at(tmp_path: Path, mo
     buffer = memoryview(bytearray(100_000))
     told = [bytes(buffer[:count]) for count in iter(lambda: new.readinto(buffer), 0)]
 
-    assert len(told) > 2
+    assert len(told) > 1
     assert b"".join(agent.put_together(str(path), iter(told))) == CONTENT
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import windlass.tasks
 from windlass.tasks import kept_code
+kept_code.start()
 import windlass.hosts.target as t
 one = t.Target(name="a", address="b")
 print(one == t.Target(name="a", address="b"), hash(one) == hash(t.Target(name="a", address="b")), one.port, len(kept_code._new))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts import head_start
+from windlass.hosts import head_start, programs
+from windlass.hosts.openssh import program
+from windlass.hosts.starting import start_command
 from windlass.hosts.target import Target
 from windlass.tasks import remembered
 
@@ -86,12 +88,27 @@ def test_another_environment_by_its_variable_calls_nobody(project: Path, monkeyp
     assert called() == set()
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{%s: 3}", '{%s: {"state": %s, "targets": [{"name": 1}]}}', '{%s: {"state": %s, "targets": 1}}']
-)
+ENTRY = '{%s: {"state": %s, "programs": [], "targets": '
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{%s: 3}", ENTRY + '[{"name": 1}]}}', ENTRY + "1}}"])
 def test_a_file_of_nonsense_is_passed_over(project: Path, text: str) -> None:
     key, state = json.dumps(remembered._key(WORDS)), json.dumps(remembered._state(project))
     (project / ".windlass" / remembered.NAME).write_text(text.replace("%s", key, 1).replace("%s", state))
+
+    assert called() == set()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda file: file.chmod(0o660), lambda file: (file.rename(file.with_name("other")), file.symlink_to("other"))],
+    ids=["others may write", "a link"],
+)
+def test_a_file_that_somebody_else_could_have_written_says_nothing(project: Path, spoil: Callable[[Path], object]) -> None:
+    went_to(JUMP)
+    remembered.remember(project, WORDS)
+
+    spoil(project / ".windlass" / remembered.NAME)
 
     assert called() == set()
 
@@ -112,6 +129,31 @@ def test_what_is_kept_is_for_this_user_alone_and_no_more_than_so_many(project: P
 
 def test_a_password_is_never_written_down() -> None:
     assert "sudo_password" not in remembered._plain(BEHIND)
+
+
+def test_the_program_that_carries_a_connection_is_started_with_the_very_words_of_this_process() -> None:
+    direct = Target(name="web1", address=NOBODY, user="deploy", transport="openssh", warm_seconds=0, connect_seconds=1.0)
+    behind = Target(name="web2", address=NOBODY, jump=JUMP, transport="openssh", warm_seconds=0, connect_seconds=1.0)
+    remembered_words = remembered._programs([direct, behind, JUMP])
+
+    assert remembered.OUR_TAG in remembered_words[0][-1]
+    assert [[remembered.as_of_this_process(word) for word in words] for words in remembered_words] == [
+        program(direct, start_command(direct))
+    ]
+
+
+def test_a_program_started_ahead_is_taken_once_and_by_its_own_words_only() -> None:
+    programs.start_ahead(["cat"])
+    other, first, second = programs.start(["cat", "-"]), programs.start(["cat"]), programs.start(["cat"])
+    programs.start_ahead(["cat"])
+    left = programs._ahead["cat",]
+    programs.end_what_nobody_took()
+
+    assert first.communicate(b"hello")[0] == b"hello"
+    assert len({each.pid for each in (other, first, second, left)}) == 4
+    assert left.wait(60) == 0
+    for each in (other, second):
+        each.communicate()
 
 
 def test_what_stood_in_the_way_is_told_to_who_takes_it_over(project: Path) -> None:

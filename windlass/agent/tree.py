@@ -26,7 +26,7 @@ def tree(arguments: Dict[str, Any], context: Context) -> Outcome:
     wanted, empty = Wanted(arguments), _empty(path, context)
     difference = tree_difference.between(path, wanted, empty)
     if not context.check:
-        difference.sums.keep()
+        difference.remember()
     if context.foresights and not empty:
         changes.unknown = changes.unknown or bool(context.foreseen(path)) or context.foresights.below(path)
     if difference:

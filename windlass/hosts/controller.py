@@ -15,6 +15,11 @@ def identity() -> str:
     return _of(os.getpid())
 
 
+def process_tag() -> str:
+    """This process, as a person is told of it."""
+    return f"pid {os.getpid()}"
+
+
 def is_dead(theirs: str) -> bool:
     """Whether it is certain that this process is no more: one of another machine, boot or container may well live."""
     ours = identity().split("/")

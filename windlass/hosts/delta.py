@@ -55,23 +55,52 @@ class _Old:
             distance *= 2
 
 
+class _Window:
+    """The part of the new version that is looked at. It moves on to where more is read; what was in it is overwritten then."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self.content = bytearray(FILL + 2 * REACH)
+        self.view = memoryview(self.content)
+        self.end = 0
+        self._handle = handle
+        self._ended = False
+
+    def advance(self, position: int) -> bool:
+        """Move on to this position, which is 0 then, if too little is left after it. Whether it moved."""
+        left = self.end - position
+        if self._ended or left >= 2 * REACH:
+            return False
+        self.view[:left] = self.view[position : self.end]
+        self.end = left
+        while self.end < len(self.view) and not self._ended:
+            count = self._handle.readinto(self.view[self.end :])  # type: ignore[attr-defined]  # every file has it
+            self._ended = not count
+            self.end += count
+        return True
+
+    def piece(self, position: int, length: int) -> memoryview:
+        """So many bytes, or what there is of them."""
+        return self.view[position : min(position + length, self.end)]
+
+
 def instructions(handle: BinaryIO, described: Mapping[str, Any]) -> Iterator[bytes]:
     """How the host makes this file from its old one, in the form that `windlass.agent.core.delta` tells.
 
     Nothing (`b""`) stands where the host may begin with what was said so far, while more of the file is looked at here.
     """
     old = _Old(described)
-    window, ended = handle.read(FILL), False
+    window = _Window(handle)
     position = expected = misses = 0
     run: tuple[int, int] = (0, 0)  # what is copied: blocks from, to
-    while position < len(window):
-        if not ended and len(window) - position < 2 * REACH:
-            more = handle.read(FILL)
-            window, position, ended = window[position:] + more, 0, not more
+    while True:
+        if window.advance(position):
+            position = 0
             yield from _copied(run, old.block)
             yield b""
             run = (run[1], run[1])
-        piece = memoryview(window)[position : position + old.block]
+        piece = window.piece(position, old.block)
+        if not piece:
+            break
         index = old.place(piece, expected) if len(piece) == old.block else -1
         if index >= 0:
             if index != run[1]:
@@ -84,21 +113,21 @@ def instructions(handle: BinaryIO, described: Mapping[str, Any]) -> Iterator[byt
         run = (0, 0)
         found, expected = _next(window, position, old, (expected, misses))
         misses = misses + 1 if found == position + REACH else 0
-        yield from _literal(window[position:found])
-        position = min(found, len(window))
+        yield from _literal(bytes(window.piece(position, found - position)))
+        position = min(found, window.end)
     yield from _copied(run, old.block)
 
 
-def _next(window: bytes, position: int, old: _Old, state: tuple[int, int]) -> tuple[int, int]:
+def _next(window: _Window, position: int, old: _Old, state: tuple[int, int]) -> tuple[int, int]:
     """Where something known begins again, at most REACH further, and which block that is."""
     best, block = position + REACH, state[0]
     for candidate in old.candidates(*state):
         start = position
         for _attempt in range(ATTEMPTS):
-            start = window.find(old.anchors[candidate], start, best + ANCHOR - 1)
+            start = window.content.find(old.anchors[candidate], start, min(best + ANCHOR - 1, window.end))
             if start < 0:
                 break
-            if hashlib.sha256(window[start : start + old.block]).digest()[:STRONG] == old.strong[candidate]:
+            if hashlib.sha256(window.piece(start, old.block)).digest()[:STRONG] == old.strong[candidate]:
                 best, block = start, candidate
                 break
             start += 1

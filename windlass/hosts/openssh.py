@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts.programs import let_end
+from windlass.hosts import programs
 from windlass.hosts.retrying import DROPPED, TRIES, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
 from windlass.hosts.ssh_jumps import jumps
@@ -69,6 +69,11 @@ def command_line(target: Target) -> list[str]:
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     port = ["-p", str(target.port)] if target.port != 22 else []
     return ["ssh", "-T", *words, *port]
+
+
+def program(target: Target, command: str) -> list[str]:
+    """The words that run one command on a host."""
+    return [*command_line(target), _host(target), command]
 
 
 def _host(target: Target) -> str:
@@ -141,13 +146,7 @@ class Session:
     def _start(self) -> None:
         target = self._target
         try:
-            self._process = subprocess.Popen(
-                [*command_line(target), _host(target), self._command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,  # a Ctrl-C is the controller's to deal with
-            )
+            self._process = programs.start(program(target, self._command))
         except OSError as error:
             raise ConnectionFailed(
                 f"ssh cannot be started: {error.strerror}", host=target.name, hint="install it: apt-get install openssh-client"
@@ -219,7 +218,7 @@ class Session:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        let_end(self._process)
+        programs.let_end(self._process)
 
     def _leave_place(self) -> None:
         """Somebody else may log in at the jump hosts now."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import os
 import secrets
 import socket
 import time
 
 from windlass.agent.core import frames
 from windlass.agent.core.relay import ATTACH
-from windlass.errors import AgentFailed
+from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import payload
-from windlass.hosts.controller import identity
+from windlass.hosts.controller import identity, process_tag
 from windlass.hosts.session import START_LIMIT, Opener, Session, lost
 from windlass.hosts.target import Target
 
@@ -23,6 +22,19 @@ MOST_NOISE = 65536  # bytes that a login may print
 
 class _NoTerminal(AgentFailed):
     """sudo does nothing for who has no terminal."""
+
+
+def start_command(target: Target, prompt: str = "", *, attach: bool = False, terminal: bool = False) -> str:
+    """What runs on a host to start an agent there, or with `attach` to come back to one.
+
+    prompt   what sudo says when it asks for a password
+    """
+    sudo = ""
+    if target.sudo and target.user != "root":
+        sudo = f"sudo -S -p {prompt}" if target.sudo_password else "sudo -n"
+    tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} {process_tag()}"
+    words = (ATTACH,) if attach else (f"{target.grace_seconds:g}", identity())
+    return payload.start_command(sudo=sudo, tag=tag, words=words, terminal=terminal)
 
 
 class Starting:
@@ -47,10 +59,12 @@ class Starting:
 
     def part(self) -> None:
         """It is not wanted after all: the agent ends at once instead of waiting for somebody to come back, and we hang up."""
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, ConnectionFailed):
             if self._given:
                 self.session.wait_at_most(PARTING)
                 self.session.send(frames.encode(frames.BYE, {}))
+                while self.session.receive(1 << 16):  # the goodbye of who hangs up while something comes may not arrive
+                    pass
         self.session.close()
 
     def _send_agent(self) -> None:
@@ -59,12 +73,8 @@ class Starting:
             self.session.send(payload.payload())
 
     def _begun(self, *, terminal: bool) -> Session:
-        target, sudo = self._target, ""
-        if target.sudo and target.user != "root":
-            sudo = f"sudo -S -p {self._prompt}" if target.sudo_password else "sudo -n"
-        tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
-        words = (ATTACH,) if self._attach else (f"{target.grace_seconds:g}", identity())
-        return self._opener(target, payload.start_command(sudo=sudo, tag=tag, words=words, terminal=terminal))
+        command = start_command(self._target, self._prompt, attach=self._attach, terminal=terminal)
+        return self._opener(self._target, command)
 
     def finish(self) -> bytes:
         """Send the agent, skip what a login shell may print up to the mark, and give what came behind it.

@@ -7,7 +7,3 @@ import sys
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 # What a start makes stays: to look for garbage in it, every seven hundred objects, would be in vain.
 gc.set_threshold(50_000, 20, 20)
-
-from windlass.tasks import kept_code  # noqa: E402 - after the lines above, which are about it
-
-kept_code.start()

@@ -10,8 +10,11 @@ from windlass.tasks import remembered
 
 @functools.cache
 def ahead() -> None:
-    """Call the hosts that the same command line came to before. Whoever imports this on the way to something else calls nobody."""
+    """Call the hosts that the same command line came to before, and make our classes from what is kept of them."""
     remembered.call(sys.argv[1:])
+    from windlass.tasks import kept_code
+
+    kept_code.start()
 
 
 def command() -> None:

@@ -20,6 +20,7 @@ from invoke.tasks import task as invoke_task
 
 from windlass.errors import RefusedError, UsageError
 from windlass.report.json_output import INTERRUPTED
+from windlass.tasks import remembered
 from windlass.tasks.door import Run, Wishes, guard
 from windlass.tasks.place import project_folder
 from windlass.values import Secret
@@ -115,6 +116,8 @@ def _guarded(body: Body, signature: inspect.Signature) -> Body:
                 sys.stderr.flush()
                 os._exit(INTERRUPTED)
             raise
+        finally:
+            remembered.let_go()
 
     guarded.__signature__ = signature  # type: ignore[attr-defined]  # what Invoke reads
     return guarded  # type: ignore[return-value]  # the same signature, by functools.wraps

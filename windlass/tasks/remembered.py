@@ -6,24 +6,25 @@ as no file of the inventories has changed. Whatever is wrong with the file, the 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import dataclasses
 import hashlib
 import json
 import os
+import stat
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import windlass
-from windlass.tasks import lean
 from windlass.tasks.place import project_folder
 
 if TYPE_CHECKING:
     from windlass.hosts.target import Target
 
 NAME: Final = "called.json"
+OUR_IDENTITY: Final = "@identity@"  # stand for what is of one process only
+OUR_TAG: Final = "@process@"
 MOST_COMMANDS: Final = 50
 MOST_HOSTS: Final = 64  # with more, the start of the program is not what takes the time
 
@@ -34,17 +35,46 @@ def call(words: Sequence[str]) -> None:
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         entry = _read(project).get(_key(words))
         if entry and entry["state"] == _state(project):
+            _start_programs(entry["programs"])
             _begin([_target(each) for each in entry["targets"]])
+
+
+def _start_programs(of_all: Sequence[Sequence[str]]) -> None:
+    """Those that carry connections, before anything else is loaded: they need most of the time."""
+    from windlass.hosts import programs
+
+    for words in of_all:
+        programs.start_ahead([as_of_this_process(word) for word in words])
+
+
+def as_of_this_process(word: str) -> str:
+    """A word of another process's command line, as this one has it."""
+    from windlass.hosts.controller import identity, process_tag
+
+    return word.replace(OUR_IDENTITY, identity()).replace(OUR_TAG, process_tag())
 
 
 def _begin(targets: Sequence[Target]) -> None:
     """Those that the program `ssh` goes to are first: it needs nothing of what Paramiko has to load."""
     from windlass.hosts import head_start
+    from windlass.tasks import lean
 
     head_start.begin(target for target in targets if target.transport == "openssh")
     lean.start()
     head_start.begin(target for target in targets if target.transport != "openssh")
-    atexit.register(head_start.give_up)
+
+
+def let_go() -> None:
+    """The command is over: whoever was called and not needed is told goodbye. At the exit it would be too late: Paramiko has ended
+    its connections by then."""
+    if "windlass.hosts.programs" in sys.modules:
+        from windlass.hosts import programs
+
+        programs.end_what_nobody_took()
+    if "windlass.hosts.head_start" in sys.modules:
+        from windlass.hosts import head_start
+
+        head_start.give_up()
 
 
 def remember(project: Path, words: Sequence[str]) -> None:
@@ -52,21 +82,39 @@ def remember(project: Path, words: Sequence[str]) -> None:
     from windlass.hosts import head_start
 
     by_name = {target.name: target for target in reversed(head_start.wanted())}
-    targets = [_plain(target) for target in reversed(by_name.values())]
+    targets = list(reversed(by_name.values()))
     with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-        known = _read(project)
-        key, entry = _key(words), {"state": _state(project), "targets": targets}
+        known, key = _read(project), _key(words)
+        entry = {"state": _state(project), "programs": _programs(targets), "targets": [_plain(target) for target in targets]}
         if targets and len(targets) <= MOST_HOSTS and known.get(key) != entry:
             known.pop(key, None)
             _write(project, {**known, key: entry})
 
 
+def _programs(targets: Sequence[Target]) -> list[list[str]]:
+    """What ssh is started with for those that it reaches without a jump host, at which logins would have to wait for each other."""
+    reached = [target for target in targets if target.transport == "openssh"]
+    if not reached:
+        return []
+    from windlass.hosts.controller import identity, process_tag
+    from windlass.hosts.openssh import program
+    from windlass.hosts.ssh_jumps import jumps
+    from windlass.hosts.starting import start_command
+
+    own = [program(target, start_command(target)) for target in reached if identity() and not jumps(target)]
+    return [[word.replace(identity(), OUR_IDENTITY).replace(process_tag(), OUR_TAG) for word in words] for words in own]
+
+
 def _read(project: Path) -> dict[str, Any]:
+    """A file that somebody else could have written says nothing: programs are started by what stands in it."""
+    path = project / ".windlass" / NAME
     try:
-        found = json.loads((project / ".windlass" / NAME).read_bytes())
+        status = path.lstat()
+        found = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    is_ours = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and not status.st_mode & 0o022
+    return found if is_ours and isinstance(found, dict) else {}
 
 
 def _write(project: Path, known: dict[str, Any]) -> None:
@@ -101,6 +149,8 @@ def _files(folder: Path) -> Iterable[tuple[Path, os.stat_result]]:
 
 def _plain(target: Target) -> dict[str, Any]:
     """As JSON knows it; passwords are never among them."""
+    import dataclasses
+
     fields = {field.name: getattr(target, field.name) for field in dataclasses.fields(target)}
     del fields["sudo_password"]
     paths = {name: str(value) for name, value in fields.items() if isinstance(value, Path)}

@@ -41,7 +41,7 @@ class Received(atomic.Arriving):
             self._whole = True
             arrived = checksum.hexdigest()
         if arrived != self._sha256:
-            raise OperationError("the content arrived damaged (its checksum differs)", hint="run it again")
+            raise OperationError("the content arrived damaged (its checksum differs)", hint=atomic.AGAIN)
 
     def keeps(self, temporary: str) -> bool:
         """Only where the run broke off: what is damaged, not valid or too much for the disk goes."""

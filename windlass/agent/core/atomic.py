@@ -15,6 +15,7 @@ from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.process import lines
 
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
+AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 

@@ -28,9 +28,12 @@ class Sums:
 
     path      where it is kept; empty: nowhere. Only what was asked for since it was opened is kept again
     measured  reads the file at a path, of about this size
+
+    Open it before any status is taken that it is asked about.
     """
 
     def __init__(self, path: str, measured: Callable[[str, int], Measured]) -> None:
+        self._opened = time.time_ns()
         self._path = path
         self._measured = measured
         self._before = _read(path) if path else {}
@@ -41,10 +44,9 @@ class Sums:
         found = self.known(name, status)
         if found:
             return status.st_size, found
-        began, before = time.time_ns(), os.stat(path)
-        size, found = self._measured(path, before.st_size)
-        if _version(before) == _version(os.stat(path)) and self.is_settled(before, began):
-            self.note(name, before, found)
+        size, found = self._measured(path, status.st_size)
+        if self.is_settled(status, self._opened) and _version(status) == _version(os.stat(path)):
+            self.note(name, status, found)
         return size, found
 
     def is_settled(self, status: os.stat_result, now: int) -> bool:
@@ -53,7 +55,7 @@ class Sums:
 
     def known(self, name: str, status: os.stat_result) -> str:
         """The checksum of a file that was seen before; empty if it was not, or is another by now."""
-        entry = self._before.get(name)
+        entry = self._now.get(name) or self._before.get(name)
         if entry is None or entry[:5] != _version(status):
             return ""
         self._now[name] = entry
@@ -70,7 +72,7 @@ class Sums:
         made = "%s.%d" % (self._path, os.getpid())
         try:
             with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as handle:
-                json.dump(self._now, handle, separators=(",", ":"))
+                handle.write(json.dumps(self._now, separators=(",", ":")))
             os.rename(made, self._path)
             _bound(os.path.dirname(self._path))
         except OSError:

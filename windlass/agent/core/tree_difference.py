@@ -32,12 +32,12 @@ class Difference:
         self.replaced: List[Entry] = []
         self.marked: List[Entry] = []
         self.surplus: List[str] = []
+        self._sums = HostSums(root)
         self.has: Dict[str, os.stat_result] = {}
         if empty:
             self.has[""] = empty
         elif os.path.isdir(root):
             self.has.update(_below(root, ""))
-        self.sums = HostSums(root if len(self.has) >= MANY else "")
         self._read: Dict[str, str] = {}
 
     def __bool__(self) -> bool:
@@ -45,6 +45,11 @@ class Difference:
 
     def place(self, path: str) -> str:
         return self._before + path if path else self.root
+
+    def remember(self) -> None:
+        """Keep the checksums of what was read and is as it should be."""
+        if len(self.has) >= MANY:
+            self._sums.keep()
 
     def kind(self, path: str) -> str:
         """`f`, `d`, `l`, or nothing for what is none of these or not there."""
@@ -54,7 +59,7 @@ class Difference:
     def sha256(self, path: str) -> str:
         """Of a file that is there; each is read once."""
         if path not in self._read:
-            self._read[path] = self.sums.measure(path, self.place(path), self.has[path])[1]
+            self._read[path] = self._sums.measure(path, self.place(path), self.has[path])[1]
         return self._read[path]
 
 

@@ -174,7 +174,7 @@ class _Stage:
         finally:
             os.close(descriptor)
         if digest.hexdigest() != entry.value:
-            raise OperationError("%s changed while it was sent" % entry.path, hint="run the same again")
+            raise OperationError("%s changed while it was sent" % entry.path, hint=atomic.AGAIN)
 
     def _link(self, entry: Entry) -> None:
         os.symlink(entry.value, self._place(entry))
