@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from windlass.operations import checksums
 from windlass.operations.local_tree import LocalTree, regular_expression
 
 
@@ -59,3 +62,22 @@ def test_the_same_content_is_the_same_tree_wherever_it_lies(tmp_path: Path) -> N
 
     assert one.digest == two.digest
     assert LocalTree.of(tmp_path / "two").digest != one.digest
+
+
+def test_what_is_not_included_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "wanted.txt").write_text("1")
+    (tmp_path / "other").write_text("2")
+    (tmp_path / "other").chmod(0)
+    read: list[str] = []
+
+    @contextmanager
+    def recording(_collection: str) -> Iterator[checksums.Measure]:
+        yield lambda name, path, status: (read.append(name), checksums.measured(path, status.st_size))[1]
+
+    checksums.remember_with(recording)
+    try:
+        tree = LocalTree.of(tmp_path, include=["*.txt"])
+    finally:
+        checksums.remember_with()
+
+    assert [entry.path for entry in tree.entries] == read == ["wanted.txt"]
