@@ -39,8 +39,15 @@ def download(arguments: Dict[str, Any], context: Context) -> Outcome:
         changes.add("fetch", lambda: _fetch(arguments, context), diff)
         if context.foresights:
             context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
-        context.expect("path", path)
+        _foresee(path, arguments, context)
     return changes.outcome(context.check)
+
+
+def _foresee(path: str, arguments: Dict[str, Any], context: Context) -> None:
+    before = context.foreseen(path)
+    context.expect("path", path)
+    if context.foresights and arguments["algorithm"] == "sha256":
+        context.foresights.file(path, arguments, before, {"sha256": arguments["digest"]})
 
 
 def _holds(path: str, arguments: Dict[str, Any]) -> bool:
