@@ -31,6 +31,9 @@ def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     changes.add("unpack", lambda: _install(arguments, context), "+%s/ from an archive with sha256 %s" % (path, label))
     changes.unknown = changes.unknown or wanted is None
     context.expect("tree", path)
+    if context.foresights:
+        context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
+        context.foresights.whole(path)
     return changes.outcome(context.check)
 
 
@@ -42,7 +45,10 @@ def _wanted(content: Any, context: Context) -> Optional[str]:
     """The archive's checksum; None in a check of one that an earlier operation would bring."""
     if isinstance(content, dict):
         return str(content["sha256"])
-    if os.path.isfile(content):
+    foreseen = context.foreseen(content)
+    if foreseen and foreseen.sha256:
+        return str(foreseen.sha256)
+    if os.path.isfile(content) and not foreseen:
         return sha256_of(content)
     if context.check and context.expects_path(content):
         return None

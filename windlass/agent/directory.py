@@ -30,13 +30,25 @@ def directory(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.is_folder(path):
         path = context.real(path)
         _want_metadata(changes, path, arguments, context)
+    elif context.is_unknown(path):
+        return Outcome(True, "what is there is not known yet", unknown=True)
     elif context.is_there(path):
         raise OperationError("%s is there and is not a directory" % path, hint="move it away if it is not needed")
     else:
+        _check_way(path, context)
         changes.add("make", lambda: _make(path, owner, group, mode), "+%s/" % path)
     if changes and context.foresights:
         _foresee(changes, path, arguments, context)
     return changes.outcome(context.check)
+
+
+def _check_way(path: str, context: Context) -> None:
+    """Nothing but folders may be above it; those that are missing are made."""
+    above = os.path.dirname(path)
+    while not context.is_there(above) and above != "/":
+        above = os.path.dirname(above)
+    if context.is_there(above) and not context.is_folder(above) and not context.is_unknown(above):
+        raise OperationError("%s is no directory, so none can be made in it" % above, hint="move it away if it is not needed")
 
 
 def _want_metadata(changes: Changes, path: str, arguments: Dict[str, Any], context: Context) -> None:
@@ -50,7 +62,7 @@ def _want_metadata(changes: Changes, path: str, arguments: Dict[str, Any], conte
 def _foresee(changes: Changes, path: str, arguments: Dict[str, Any], context: Context) -> None:
     before = context.foreseen(path)
     context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
-    if before and before.is_unknown():
+    if (before and before.is_unknown()) or context.is_unknown(os.path.dirname(path)):
         changes.unknown = True
         return
     if not (before and before.is_folder()):
@@ -102,7 +114,7 @@ def _absent(path: str, context: Context) -> Outcome:
     changes.unknown = bool(foreseen) and not foreseen.is_gone()
     if not context.is_there(path) and not changes.unknown:
         return changes.outcome(context.check)
-    if not foreseen and (os.path.islink(path) or not os.path.isdir(path)):
+    if context.is_there(path) and not (foreseen.is_folder() if foreseen else os.path.isdir(path) and not os.path.islink(path)):
         raise OperationError("%s is not a directory" % path, hint="say so with a Link or a File that is absent")
     if path in PROTECTED or os.path.realpath(path) in PROTECTED:
         raise OperationError("%s is a directory of the system and is not removed" % path, hint="name the directory inside it")

@@ -37,8 +37,17 @@ def download(arguments: Dict[str, Any], context: Context) -> Outcome:
     else:
         diff = "+%s from %s, %s %s" % (path, _shown(arguments["url"]), arguments["algorithm"], arguments["digest"][:12])
         changes.add("fetch", lambda: _fetch(arguments, context), diff)
-        context.expect("path", path)
+        if context.foresights:
+            context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
+        _foresee(path, arguments, context)
     return changes.outcome(context.check)
+
+
+def _foresee(path: str, arguments: Dict[str, Any], context: Context) -> None:
+    before = context.foreseen(path)
+    context.expect("path", path)
+    if context.foresights and arguments["algorithm"] == "sha256":
+        context.foresights.file(path, arguments, before, {"sha256": arguments["digest"]})
 
 
 def _holds(path: str, arguments: Dict[str, Any]) -> bool:

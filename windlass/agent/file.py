@@ -76,7 +76,13 @@ def _absent(path: str, context: Context) -> Outcome:
 def need_folder(changes: Changes, path: str, context: Context) -> None:
     """Insist on the folder that a path is to stand in; in a check an earlier operation may be what brings it."""
     folder = os.path.dirname(path) or "/"
-    if context.is_folder(folder) or (context.check and context.expects_path(folder)):
+    if context.is_folder(folder):
+        return
+    if context.is_unknown(folder):
+        changes.unknown = True
+        return
+    foreseen = context.foreseen(folder) or context.foreseen(context.real(folder))
+    if context.check and context.expects_path(folder) and not foreseen:
         return
     if not (context.check and context.expects_surprises()):
         raise OperationError("there is no folder %s" % folder, hint="add a Directory for it before this operation")
@@ -177,7 +183,7 @@ def _diff(arguments: Dict[str, Any], content: Any, context: Context) -> str:
     if isinstance(content, dict):
         return "%s: %d bytes, sha256 %s" % (path, content["size"], content["sha256"][:12])
     foreseen = context.foreseen(path)
-    before = foreseen.content if foreseen else atomic.read_or_none(path) if os.path.isfile(path) else None
+    before = foreseen.content if foreseen else None if os.path.islink(path) else atomic.read_or_none(path)
     diff = atomic.text_diff(before, text_of(content).encode(), path)
     if before is None and context.check and context.expects_surprises():
         return diff.replace("--- /dev/null", "--- /dev/null or what a package brings (unknown until run)", 1)

@@ -25,6 +25,8 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
         need_folder(changes, path, context)
         changes.add("clone", lambda: _clone(arguments), "+%s at %s" % (path, arguments["revision"]))
         context.expect("tree", path)
+        if context.foresights:
+            context.foresights.whole(path)
         return changes.outcome(context.check)
     git = _Git(arguments, path)
     origin = git.ask("remote", "get-url", "origin")

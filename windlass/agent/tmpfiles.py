@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Outcome
@@ -17,5 +17,13 @@ def tmpfiles(arguments: Dict[str, Any], context: Context) -> Outcome:
         for line in arguments["content"].split("\n"):
             words = line.split()
             if len(words) > 1 and words[0][0] in "dDvqQ":
-                context.expect("path", words[1])
+                _foresee(words, context)
     return outcome
+
+
+def _foresee(words: List[str], context: Context) -> None:
+    path, before = words[1], context.foreseen(words[1])
+    context.expect("path", path)
+    if context.foresights and "%" not in path:
+        mode, owner, group = (word.replace("-", "") for word in [*words[2:], "", "", ""][:3])
+        context.foresights.folder(path, {"mode": mode if mode.isdigit() else "", "owner": owner, "group": group}, before)

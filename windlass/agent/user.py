@@ -43,7 +43,8 @@ def _make(changes: Changes, arguments: Dict[str, Any], context: Context) -> None
         changes.add("password", lambda: _set_password(arguments, context))
     _want_access(changes, arguments, [name, "!"], arguments["password_hash"] is not None, context)
     context.expect("user", name)
-    context.expect("tree", arguments["home"] or "/home/%s" % name)
+    if arguments["create_home"]:
+        context.expect("tree", arguments["home"] or "/home/%s" % name)
     if not arguments["group"]:
         context.expect("group", name)
     if context.foresights and arguments["create_home"]:

@@ -157,7 +157,7 @@ def read_or_none(path: str) -> Optional[bytes]:
     try:
         with open(path, "rb") as handle:
             return handle.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError:
         raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed") from None
@@ -165,7 +165,11 @@ def read_or_none(path: str) -> Optional[bytes]:
 
 def owner_and_mode(path: str) -> Tuple[str, str, int]:
     """Owner name, group name (numbers where there is no name) and permission bits, of the link itself if it is one."""
-    status = os.lstat(path)
+    return names_and_mode(os.lstat(path))
+
+
+def names_and_mode(status: os.stat_result) -> Tuple[str, str, int]:
+    """The same of what was looked at already."""
     try:
         owner = pwd.getpwuid(status.st_uid).pw_name
     except KeyError:

@@ -70,8 +70,14 @@ class Context:
 
     def is_folder(self, path: str) -> bool:
         """Whether there is, or will be, a directory."""
-        foreseen = self.foreseen(self.real(path)) if self.foresights else None
+        path = self.real(path) if self.foresights else path
+        foreseen = self.foreseen(path)
         return bool(foreseen.is_folder()) if foreseen else os.path.isdir(path)
+
+    def is_unknown(self, path: str) -> bool:
+        """Whether only a run can tell what will be there."""
+        foreseen = self.foreseen(self.real(path)) if self.foresights else None
+        return bool(foreseen and foreseen.is_unknown())
 
     def is_there(self, path: str) -> bool:
         """Whether there is, or will be, anything at all of this name."""

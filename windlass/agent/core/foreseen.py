@@ -6,7 +6,8 @@ import grp
 import hashlib
 import os
 import pwd
-from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
+import stat
+from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from windlass.agent.core import atomic
 from windlass.agent.core.context import Context
@@ -18,6 +19,8 @@ LINK = "link"
 NEW = "new folder"  # in which nothing is but what is foreseen, too
 FOLDER = "folder"  # that was there, and is of another owner or mode
 UNKNOWN = "unknown"  # something is there by then, or in it, but nobody knows what
+MOST_LINKS = 40  # as for the kernel
+NOBODY_YET = -2  # as in a tree that is wanted
 UNSURE = -1  # of a mode
 TOLD = {  # what systemd says of a unit that was told to
     "enable": ("UnitFileState", "enabled"),
@@ -59,6 +62,13 @@ class Foreseen(NamedTuple):
         """Whether it may have a text that is not known."""
         return self.kind == UNKNOWN or (self.kind == FILE and self.content is None)
 
+    def status(self) -> Optional[os.stat_result]:
+        """Of a directory, as lstat(2) would say; -2 stands for an owner who is still to be made. None where that is not known."""
+        if self.mode == UNSURE:
+            return None
+        ids = _number(pwd.getpwnam, self.owner), _number(grp.getgrnam, self.group)
+        return os.stat_result((stat.S_IFDIR | self.mode, 0, 0, 1, *ids, 0, 0, 0, 0))
+
     def text(self, path: str) -> Optional[bytes]:
         if self.is_folder():
             raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed")
@@ -74,40 +84,61 @@ class Foresights:
         self.homes: Dict[str, str] = {}  # of users who will be there
         self.units: Dict[str, Dict[str, str]] = {}  # what systemd will say of units
 
+    nothing = Foreseen(GONE)
+
     def at(self, path: str) -> Optional[Foreseen]:
         """What is foreseen of a path; None where what is there now counts."""
-        path = os.path.normpath(path)
-        if path in self._known:
-            return self._known[path]
-        for folder in _above(path):
+        return self._at(self._place(path))
+
+    def _at(self, place: str) -> Optional[Foreseen]:
+        if place in self._known:
+            return self._known[place]
+        for folder in _above(place):
             known = self._known.get(folder)
             if known and known.kind != FOLDER:
                 return Foreseen(UNKNOWN if known.kind == UNKNOWN else GONE)
         return None
+
+    def _place(self, path: str) -> str:
+        """The one name of a path: links above it are followed, it itself is not."""
+        path = os.path.normpath(path)
+        return os.path.join(self.real(os.path.dirname(path)), os.path.basename(path)) if path != "/" else path
 
     def paths(self) -> Iterable[str]:
         return self._known
 
     def below(self, path: str) -> bool:
         """Whether anything is foreseen of what is in it."""
-        return any(each.startswith(os.path.normpath(path) + "/") for each in self._known)
+        place = self._place(path)
+        return any(each.startswith(place + "/") for each in self._known)
 
     def real(self, path: str) -> str:
         """Where links lead, those that are foreseen included."""
-        for _turn in range(40):
-            found = next((each for each in [path, *_above(path)] if self._is_link(each)), None)
-            if found is None:
+        path = os.path.normpath(path)
+        for _turn in range(MOST_LINKS):
+            link, target = next(((each, target) for each, target in self._links(path) if target), ("", ""))
+            if not target:
                 break
-            path = os.path.normpath(os.path.join(os.path.dirname(found), self._known[found].target) + path[len(found) :])
-        return path if self.at(path) else os.path.realpath(path)
+            path = os.path.normpath(os.path.join(os.path.dirname(link), target) + path[len(link) :])
+        return path
 
-    def _is_link(self, path: str) -> bool:
-        return path in self._known and self._known[path].kind == LINK
+    def _links(self, path: str) -> Iterator[Tuple[str, str]]:
+        """The folders above it and it itself, each with the target of a link."""
+        for each in [*reversed(list(_above(path))), path]:
+            foreseen = self._at(each)
+            if foreseen:
+                yield each, foreseen.target
+            else:
+                yield each, os.readlink(each) if os.path.islink(each) else ""
 
     def unknown(self, path: str) -> None:
-        """Something comes there. Where nothing was foreseen, what is there now still counts."""
-        if self.at(path) is not None:
+        """Something comes there. What is there now still counts, unless earlier operations do something to it."""
+        if self.at(path) is not None or not os.path.lexists(path):
             self._keep(path, Foreseen(UNKNOWN))
+
+    def whole(self, path: str) -> None:
+        """Something comes there in the place of all that is there."""
+        self._keep(path, Foreseen(UNKNOWN))
 
     def gone(self, path: str) -> None:
         self._keep(path, Foreseen(GONE))
@@ -120,6 +151,8 @@ class Foresights:
         """A directory, made or changed. `arguments` are owner, group and mode; what they do not say stays."""
         kind = (NEW if before.is_new_folder() else FOLDER) if before and before.is_folder() else ""
         kind = kind or (FOLDER if before is None and os.path.isdir(path) else NEW)
+        for above in reversed([each for each in _above(path) if not self._context.is_there(each)]):
+            self._keep(above, Foreseen(NEW, None, "", "", *_own_names(), 0o755))
         self._keep(path, Foreseen(kind, None, "", "", *_dress(path, arguments, before, 0o755)))
 
     def home(self, user: str, group: str, path: str) -> None:
@@ -170,10 +203,17 @@ class Foresights:
 
     def _keep(self, path: str, foreseen: Foreseen) -> None:
         """What was in it is of no account any more, unless it is the folder that it was."""
-        path = os.path.normpath(path)
+        path = self._place(path)
         if not (foreseen.is_folder() and path in self._known and self._known[path].is_folder()) and foreseen.kind != FOLDER:
             self._known = {each: known for each, known in self._known.items() if not each.startswith(path + "/")}
         self._known[path] = foreseen
+
+
+def _number(look: Callable[[str], Any], name: str) -> int:
+    try:
+        return int(name) if name.isdigit() else int(look(name)[2])
+    except KeyError:
+        return NOBODY_YET
 
 
 def _sum(text: Optional[bytes]) -> str:
@@ -187,9 +227,13 @@ def _dress(path: str, arguments: Dict[str, Any], before: Optional[Foreseen], usu
     elif before is not None and before.is_there() and before.kind != LINK:
         owner, group, mode = before.owner, before.group, before.mode
     else:
-        owner, group, mode = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name, usual
+        owner, group, mode = *_own_names(), usual
     mode = int(arguments["mode"], 8) if arguments["mode"] else mode
     return arguments["owner"] or owner, arguments["group"] or group, mode
+
+
+def _own_names() -> Tuple[str, str]:
+    return pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
 
 
 def _above(path: str) -> Iterator[str]:

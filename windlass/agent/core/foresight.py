@@ -14,8 +14,9 @@ REPEATED = ("command.run",)  # what is done anew each time it is asked for
 # What looks at its path through what is foreseen of it.
 EXACT = (
     "file.file", "template.template", "directory.directory", "link.link", "line.line", "block.block", "ini.ini_value",
-    "document.json_value", "document.yaml_value",
+    "document.json_value", "document.yaml_value", "tree.tree",
 )  # fmt: skip
+WHOLE = ("archive.archive", "git.git_checkout", "tree.tree")  # what says much of all that is in its path
 FROM_NOTHING = ("archive.archive", "git.git_checkout")  # whether there is an empty folder or none is the same to them
 
 
@@ -34,18 +35,22 @@ class Foresight:
         if key in self._changing and not operation["notified_by"]:
             return Outcome(False)
         path = _path(operation)
-        made_before = context.expected("path", path) or context.expected("tree", path)
+        touched = path != "/" and (
+            context.expected("path", path) or context.expected("tree", path) or context.foresights.below(path)
+        )
         certain = operation["kind"] in FROM_NOTHING and _is_empty(path, context)
-        outcome = self._settled(operation, context, _on_an_empty_place(path, context, look))
+        outcome = self._settled(operation, context, _looked(path, context, look))
         if outcome.changed and operation["kind"] not in REPEATED:
             self._changing.add(key)
-        outcome.unknown = outcome.unknown or (outcome.changed and made_before and not certain)
+        outcome.unknown = outcome.unknown or (outcome.changed and touched and not certain)
         return outcome
 
     def _settled(self, operation: Dict[str, Any], context: Context, outcome: Outcome) -> Outcome:
         """Nobody looked at the owners of what an earlier operation gives to somebody."""
         below = outcome.changed and context.expected_above("owner below", _path(operation))
         outcome.unknown = outcome.unknown or below
+        if outcome.unknown and operation["kind"] in WHOLE:
+            context.foresights.whole(context.real(_path(operation)))
         return outcome
 
 
@@ -58,9 +63,10 @@ def _is_empty(path: str, context: Context) -> bool:
     return bool(foreseen) and foreseen.is_new_folder() and not context.foresights.below(path)
 
 
-def _on_an_empty_place(path: str, context: Context, look: Callable[[], Outcome]) -> Outcome:
-    """Where earlier operations take away what is there, nobody sees what the run will."""
-    foreseen = context.foreseen(path)
-    if not foreseen or not foreseen.is_gone() or not os.path.lexists(path):
-        return look()
-    return Outcome(True, "what is there goes before", unknown=True)
+def _looked(path: str, context: Context, look: Callable[[], Outcome]) -> Outcome:
+    """Where earlier operations take away what is there, or bring it, nobody sees what the run will."""
+    foreseen, beyond = context.foreseen(path), context.real(path)
+    unseen = foreseen and foreseen.is_gone() and os.path.lexists(path)
+    if unseen or (beyond != path and context.foreseen(beyond)):
+        return Outcome(True, "what is there is not there yet", unknown=True)
+    return look()

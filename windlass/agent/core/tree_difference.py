@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from windlass.agent.core.host_sums import HostSums
 from windlass.agent.core.outcome import OperationError
@@ -25,7 +25,7 @@ class Difference:
     has       what is there, by path
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, empty: Optional[os.stat_result] = None) -> None:
         self.root = root
         self._before = root.rstrip("/") + "/"
         self.made: List[Entry] = []
@@ -33,7 +33,11 @@ class Difference:
         self.marked: List[Entry] = []
         self.surplus: List[str] = []
         self._sums = HostSums(root)
-        self.has: Dict[str, os.stat_result] = dict(_below(root, "")) if os.path.isdir(root) else {}
+        self.has: Dict[str, os.stat_result] = {}
+        if empty:
+            self.has[""] = empty
+        elif os.path.isdir(root):
+            self.has.update(_below(root, ""))
         self._read: Dict[str, str] = {}
 
     def __bool__(self) -> bool:
@@ -59,9 +63,12 @@ class Difference:
         return self._read[path]
 
 
-def between(root: str, wanted: Wanted) -> Difference:
-    """Look at everything once. Raises OperationError where a file and a directory would have to change places without `delete`."""
-    found = Difference(root)
+def between(root: str, wanted: Wanted, empty: Optional[os.stat_result] = None) -> Difference:
+    """Look at everything once, or take the directory for an `empty` one of this status.
+
+    Raises OperationError where a file and a directory would have to change places without `delete`.
+    """
+    found = Difference(root, empty)
     for entry in wanted.entries.values():
         if entry.path not in found.has:
             found.made.append(entry)

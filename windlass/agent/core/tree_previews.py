@@ -60,9 +60,9 @@ def _replaced(entry: Entry, difference: Difference, known: Dict[str, bytes]) -> 
 
 def _marked(entry: Entry, difference: Difference, wanted: Wanted) -> str:
     path = difference.place(entry.path)
-    owner, group, mode = atomic.owner_and_mode(path)
-    changes = []
-    if (owner, group) != (wanted.owner or owner, wanted.group or group):
+    status, changes = difference.has[entry.path], []
+    owner, group, mode = atomic.names_and_mode(status)
+    if wanted.ids[0] not in (-1, status.st_uid) or wanted.ids[1] not in (-1, status.st_gid):
         changes.append("owner %s:%s becomes %s:%s" % (owner, group, wanted.owner or owner, wanted.group or group))
     if entry.kind != "l" and mode != entry.mode:
         changes.append("mode %04o becomes %04o" % (mode, entry.mode))
