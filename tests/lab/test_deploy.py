@@ -49,7 +49,7 @@ def test_deploys_and_rollbacks_under_load_lose_nothing(served: Suite) -> None:
     before = served.live()["app1"]
     served.commit(note="better")
 
-    with Load(served.url(), connections=15) as load:
+    with Load(served.url(), connections=50) as load:
         deployed = served.deploy()
         back = served.rollback()
 
