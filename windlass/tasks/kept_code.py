@@ -14,11 +14,12 @@ import dataclasses
 import hashlib
 import marshal
 import os
-import stat
 import sys
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final
+
+from windlass.tasks import own_file
 
 MOST_TEXTS: Final = 4000
 DIGEST: Final = 32  # bytes in front of the file
@@ -56,32 +57,22 @@ def _path() -> Path:
 
 def _read(path: Path) -> dict[str, CodeType]:
     with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as handle:
-            status = os.fstat(descriptor)
-            if status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and not status.st_mode & 0o022:
-                content = handle.read()
-                if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
-                    return dict(marshal.loads(content[DIGEST:]))  # noqa: S302 - ours, as the lines above say
+        content = own_file.read(path)
+        if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
+            return dict(marshal.loads(content[DIGEST:]))  # noqa: S302 - ours, as the lines above say
     return {}
 
 
 def _keep() -> None:
     """Beside what another start has kept meanwhile. Where that is not possible, the next start takes as long as this one."""
     path = _path()
-    made = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError, ValueError):
         if not (_new and _is_ours(path.parent)):
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         all_of_it = _read(path) | _new
         body = marshal.dumps(all_of_it if len(all_of_it) <= MOST_TEXTS else _new)
-        try:
-            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-                handle.write(hashlib.sha256(body).digest() + body)
-            made.replace(path)
-        finally:
-            made.unlink(missing_ok=True)
+        own_file.write(path, hashlib.sha256(body).digest() + body)
 
 
 def _is_ours(folder: Path) -> bool:

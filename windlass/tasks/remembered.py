@@ -10,13 +10,13 @@ import contextlib
 import hashlib
 import json
 import os
-import stat
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import windlass
+from windlass.tasks import own_file
 from windlass.tasks.place import project_folder
 
 if TYPE_CHECKING:
@@ -107,25 +107,16 @@ def _programs(targets: Sequence[Target]) -> list[list[str]]:
 
 def _read(project: Path) -> dict[str, Any]:
     """A file that somebody else could have written says nothing: programs are started by what stands in it."""
-    path = project / ".windlass" / NAME
     try:
-        status = path.lstat()
-        found = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        found = json.loads(own_file.read(project / ".windlass" / NAME))
+    except (OSError, ValueError):
         return {}
-    is_ours = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and not status.st_mode & 0o022
-    return found if is_ours and isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(project: Path, known: dict[str, Any]) -> None:
-    made = project / ".windlass" / f"{NAME}.{os.getpid()}"
     kept = dict(list(known.items())[-MOST_COMMANDS:])
-    try:
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-            json.dump(kept, handle)
-        made.replace(project / ".windlass" / NAME)
-    finally:
-        made.unlink(missing_ok=True)
+    own_file.write(project / ".windlass" / NAME, json.dumps(kept).encode())
 
 
 def _key(words: Sequence[str]) -> str:

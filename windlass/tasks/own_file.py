@@ -1,0 +1,27 @@
+"""Small files of this user's own that the start of the program reads: nobody else can have written what they say."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+def read(path: Path) -> bytes:
+    """Nothing of a file that is not this user's alone to write, or is no plain file. Raises OSError where there is none."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as handle:
+        status = os.fstat(descriptor)
+        is_ours = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and not status.st_mode & 0o022
+        return handle.read() if is_ours else b""
+
+
+def write(path: Path, content: bytes) -> None:
+    """Whole or not at all, for this user alone. Raises OSError."""
+    made = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+            handle.write(content)
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
