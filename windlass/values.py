@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
-import secrets
 import shlex
 import time
 from dataclasses import dataclass
@@ -124,4 +124,4 @@ def counted(number: int, noun: str) -> str:
 
 def new_run_id(now: float | None = None) -> str:
     """What one run of a command is called: its moment in UTC and chance, as `20260102T030405-1f2e3d`. Names sort by time."""
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{secrets.token_hex(3)}"
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{os.urandom(3).hex()}"

@@ -1,12 +1,12 @@
 """Measures Windlass beside its peers and writes the ratios to docs/benchmarks.json and the tables to docs/benchmarks.md.
 
     python -m benchmarks.peers                               1 and 8 hosts, three rounds: about a quarter of an hour
-    python -m benchmarks.peers --hosts 1,8,32                with 32 hosts, about half an hour more: Ansible takes its time
+    python -m benchmarks.peers --only W1 --hosts 32 --unchanged --rounds 1      a quarter of an hour: Ansible takes its time
     python -m benchmarks.peers --only W1 --hosts 1 --rounds 1 --peers ansible,fabric --dry
     python -m benchmarks.peers --down                        take the lab down
 
 The peers take turns within each round, so that whatever else the machine does falls on all of them. A peer that fails is
-reported as failed and the others go on; what was measured is written after each workload.
+reported as failed and the others go on; what was measured is written after each workload, and what was not stays as it is.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ def main() -> None:
 
 
 def _keep(found: Found, *, dry: bool) -> None:
-    print(found.table())
+    print(results.table(found.workload, found.document(_machine())))
     if dry or not found.measured:
         return
     figures = ROOT / "docs" / "benchmarks.json"
-    merge(figures, {"ratios": results.merged_ratios(figures, found), f"peers {found.workload}": found.document(_machine())})
+    document = results.merged(figures, found, _machine())
+    merge(figures, {"ratios": results.merged_ratios(figures, found), f"peers {found.workload}": document})
     page: Path = ROOT / "docs" / "benchmarks.md"
-    rewrite(page, found.workload, found.table())
+    rewrite(page, found.workload, results.table(found.workload, document))
 
 
 def _machine() -> str:

@@ -91,36 +91,54 @@ class Found:
         }
         return {"machine": machine, "cases": cases, "failed": {case: dict(who) for case, who in self.failed.items()}}
 
-    def table(self) -> str:
-        """A table for each case, ours first."""
-        parts = []
-        for case in dict.fromkeys([*self.measured, *self.failed]):
-            contenders = [who for who, runs in self.measured[case].items() if runs]
-            lines = [
-                "| | wall | ratio | controller CPU | CPU of a host | peak memory | sent to / received from a host | round trips |",
-                "|---|---|---|---|---|---|---|---|",
-            ]
-            lines += [self._row(case, who) for who in contenders]
-            lines += [f"| {who} | failed | | | | | | |" for who in self.failed[case] if who not in contenders]
-            parts.append(f"**{self.workload}, {_spoken(case)}**\n\n" + "\n".join(lines))
-        return "\n\n".join(parts)
 
-    def _row(self, case: str, who: str) -> str:
-        own = self.medians(case, who)
-        ours = self.measured[case].get(OURS)
-        ratio = f"{own['seconds'] / self.medians(case, OURS)['seconds']:.1f}" if ours else ""
-        memory = f"{self.memory[case][who]:.0f} MiB" if who in self.memory[case] else ""
-        hosts = int(case.rpartition("@")[2]) if "@" in case else 1
-        carried = f"{own['up'] / hosts / 1000:.0f} / {own['down'] / hosts / 1000:.0f} kB" if own["up"] else ""
-        trips = f"{self.trips[case][who]:.0f}" if who in self.trips[case] else ""
-        others = f"{own['others'] / hosts:.2f} s" if own["others"] else ""
-        cost = f"{own['seconds']:.2f} s | {ratio} | {own['processor']:.2f} s | {others}"
-        return f"| {who} | {cost} | {memory} | {carried} | {trips} |"
+def merged(path: Path, found: Found, machine: str) -> dict[str, Any]:
+    """The file's document of this workload with what was found: cases that were not measured now stay as they are."""
+    known = _read(path).get(f"peers {found.workload}", {})
+    new = found.document(machine)
+    cases = {**known.get("cases", {}), **new["cases"]}
+    in_order = dict(sorted(cases.items(), key=lambda each: _hosts(each[0])))
+    return {"machine": machine, "cases": in_order, "failed": {**known.get("failed", {}), **new["failed"]}}
+
+
+def table(workload: str, document: Mapping[str, Any]) -> str:
+    """A table for each case of a document, ours first."""
+    parts = []
+    for case in dict.fromkeys([*document["cases"], *document["failed"]]):
+        contenders = document["cases"].get(case, {})
+        lines = [
+            "| | wall | ratio | controller CPU | CPU of a host | peak memory | sent to / received from a host | round trips |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        lines += [_row(case, who, contenders) for who in contenders]
+        lines += [f"| {who} | failed | | | | | | |" for who in document["failed"].get(case, ()) if who not in contenders]
+        parts.append(f"**{workload}, {_spoken(case)}**\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _row(case: str, who: str, contenders: Mapping[str, Mapping[str, Any]]) -> str:
+    own, ours, hosts = contenders[who], contenders.get(OURS), _hosts(case)
+    ratio = f"{own['seconds'] / ours['seconds']:.1f}" if ours else ""
+    memory = f"{own['mebibytes']:.0f} MiB" if "mebibytes" in own else ""
+    carried = f"{own['up'] / hosts / 1000:.0f} / {own['down'] / hosts / 1000:.0f} kB" if own["up"] else ""
+    trips = f"{own['round_trips']:.0f}" if "round_trips" in own else ""
+    others = f"{own['others'] / hosts:.2f} s" if own["others"] else ""
+    cost = f"{own['seconds']:.2f} s | {ratio} | {own['processor']:.2f} s | {others}"
+    return f"| {who} | {cost} | {memory} | {carried} | {trips} |"
+
+
+def _hosts(case: str) -> int:
+    return int(case.rpartition("@")[2]) if "@" in case else 1
+
+
+def _read(path: Path) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return known
 
 
 def merged_ratios(path: Path, found: Found) -> dict[str, Mapping[str, float]]:
     """The ratios in the file, those of this workload replaced."""
-    known: dict[str, Mapping[str, float]] = json.loads(path.read_text(encoding="utf-8")).get("ratios", {}) if path.exists() else {}
+    known: dict[str, Mapping[str, float]] = _read(path).get("ratios", {})
     return dict(sorted({**known, **found.ratios()}.items()))
 
 

@@ -58,8 +58,10 @@ def write_project(folder: Path) -> Path:
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    """An environment for child processes in which nothing of the caller's shows."""
-    return {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(REPOSITORY), "LANG": "C.UTF-8"}
+    """An environment for child processes in which nothing of the caller's shows; what one's start keeps, the next may use."""
+    cache = REPOSITORY / "build" / "cache"
+    given = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_CACHE_HOME": str(cache)}
+    return given | {"PYTHONPATH": str(REPOSITORY), "LANG": "C.UTF-8"}
 
 
 def run_tasks(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
+from windlass import kept
 from windlass.tasks import kept_code
+kept.start()
 kept_code.start()
 import windlass.hosts.target as t
 one = t.Target(name="a", address="b")
-print(one == t.Target(name="a", address="b"), hash(one) == hash(t.Target(name="a", address="b")), one.port, len(kept_code._new))
+print(one == t.Target(name="a", address="b"), hash(one) == hash(t.Target(name="a", address="b")), one.port, len(kept_code.KEPT.new))
 """
 
 

@@ -24,6 +24,7 @@ import windlass
 from windlass.errors import UsageError, WindlassError
 from windlass.inventory import RoleSchema
 from windlass.operations.operation import Operation
+from windlass.operations.template import TemplateText
 from windlass.plans.topology import HostView
 
 Steps = Callable[[HostView, BaseModel], Sequence[Operation]]
@@ -81,7 +82,7 @@ class Catalogue:
             raise UsageError(f"a template cannot be outside of templates/: {name}")
         for place in (self.project / "templates", shipped("templates")):
             if (place / name).is_file():
-                return (place / name).read_text(encoding="utf-8")
+                return TemplateText((place / name).read_text(encoding="utf-8"))
         raise UsageError(f"there is no template {name}", hint=f"expected it at {self.project / 'templates' / name}")
 
     def _model(self, role: str) -> type[BaseModel]:

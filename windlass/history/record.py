@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import threading
 import time
@@ -83,6 +82,8 @@ class Record:
         for folder in sorted((self._folder / "runs").iterdir()):
             just_begun = folder.stat().st_mtime > time.time() - 60
             if folder.name not in kept and not just_begun and not goes_on(folder / LOG):
+                import shutil  # noqa: PLC0415 - few runs find one that is too old
+
                 shutil.rmtree(folder)
 
     def _tried(self, what: str, work: Callable[[], object]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -46,4 +45,6 @@ def persistently(work: Callable[[], Value], dropped: Callable[[Exception], bool]
 
 def pause(number: int) -> float:
     """Seconds to wait after the first, second, … try; by chance, which spreads those who were dropped together."""
+    import random  # noqa: PLC0415 - few logins have to be tried again
+
     return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 0.2 * float(2**number))  # noqa: S311 - nothing secret

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import secrets
+import os
 import socket
 import time
 
@@ -47,7 +47,7 @@ class Starting:
         self._target = target
         self._opener = opener
         self._attach = attach
-        self._prompt = secrets.token_hex(12)
+        self._prompt = os.urandom(12).hex()
         self._heard = b""
         self._given = False
         self.session = self._begun(terminal=False)

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from windlass.inventory.applications import (
-    Application,
-    Build,
-    Gate,
-    GitSource,
-    Health,
-    NpmSource,
-    PathSource,
-    Ports,
-    Process,
-    Source,
-)
-from windlass.inventory.backups import Backup, Keep
+from typing import TYPE_CHECKING, Any, Final
+
 from windlass.inventory.environment import Environment, explain, settings
 from windlass.inventory.environment_file import environment_file
 from windlass.inventory.loading import load
@@ -22,10 +11,36 @@ from windlass.inventory.located import Place
 from windlass.inventory.schema import Group, Host, SecretEntry, SecretReference
 from windlass.inventory.secrets import LocalSecrets, SecretSource, local_secrets
 from windlass.inventory.selection import select
-from windlass.inventory.sites import Site
-from windlass.inventory.stores import BY_DIRECTORY, S3, StoreEntry, secrets_of_stores
+from windlass.inventory.store_checks import secrets_of_stores
 from windlass.inventory.templating import process_command, process_environment, release_files, render, scope, store_credentials
 from windlass.inventory.variables import Explained, Origin, RoleSchema
+
+if TYPE_CHECKING:
+    from windlass.inventory.applications import (
+        Application,
+        Build,
+        Gate,
+        GitSource,
+        Health,
+        NpmSource,
+        PathSource,
+        Ports,
+        Process,
+        Source,
+    )
+    from windlass.inventory.backups import Backup, Keep
+    from windlass.inventory.sites import Site
+    from windlass.inventory.stores import BY_DIRECTORY, S3, StoreEntry
+
+# Loaded when somebody asks for one of them: to make these models takes as long as all other models together.
+_LATER: Final = {
+    "applications": frozenset(
+        ["Application", "Build", "Gate", "GitSource", "Health", "NpmSource", "PathSource", "Ports", "Process", "Source"]
+    ),
+    "backups": frozenset(["Backup", "Keep"]),
+    "sites": frozenset(["Site"]),
+    "stores": frozenset(["BY_DIRECTORY", "S3", "StoreEntry"]),
+}
 
 __all__ = [
     "BY_DIRECTORY",
@@ -69,3 +84,12 @@ __all__ = [
     "settings",
     "store_credentials",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib  # noqa: PLC0415
+
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from windlass.errors import UsageError
-from windlass.inventory.applications import Application, PathSource
 from windlass.inventory.draft import Draft
 from windlass.inventory.environment import Environment
 from windlass.inventory.faults import Faults, did_you_mean
 from windlass.inventory.located import KeyPath
 from windlass.inventory.ports import check_ports
 from windlass.inventory.selection import ALL
-from windlass.inventory.stores import check_stores, store_templates
+from windlass.inventory.store_checks import check_stores, store_templates
 from windlass.inventory.variables import undeclared
+
+if TYPE_CHECKING:
+    from windlass.inventory.applications import Application
 
 _SECRET = re.compile(r"\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]+)['\"]\s*\])")
 _OF_SLOT = re.compile(r"\{[{%][^}]*(?<![.\w'\"])(slot|listen|instance)\b")
@@ -98,8 +101,7 @@ class _Checks:
         if application.site and application.site.balancer:
             self._pattern((*path, "site", "balancer"), application.site.balancer)
         self._tls(application)
-        if isinstance(application.source, PathSource) and not (self.environment.project / application.source.path).is_dir():
-            self._fault((*path, "source", "path"), f"there is no folder {application.source.path} in the project")
+        self._source((*path, "source", "path"), application)
         for folder in application.shared:
             outer = [other for other in application.shared if folder.startswith(f"{other}/")]
             if outer:
@@ -107,6 +109,13 @@ class _Checks:
                     (*path, "shared", application.shared.index(folder)),
                     f"is inside {outer[0]}, which is shared as a whole: leave it out",
                 )
+
+    def _source(self, path: KeyPath, application: Application) -> None:
+        from windlass.inventory.applications import PathSource  # noqa: PLC0415 - loaded where there are applications
+
+        source = application.source
+        if isinstance(source, PathSource) and not (self.environment.project / source.path).is_dir():
+            self._fault(path, f"there is no folder {source.path} in the project")
 
     def _tls(self, application: Application) -> None:
         site = application.site

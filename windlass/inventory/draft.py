@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from windlass.inventory.applications import Application
-from windlass.inventory.backups import Backup
 from windlass.inventory.faults import Faults, describe, did_you_mean, keys_at
 from windlass.inventory.general import General
 from windlass.inventory.located import KeyPath, Place, Tree
 from windlass.inventory.schema import Entry, Group, GroupName, Host, HostName, Matching, SecretEntry, SecretName, ShortName
-from windlass.inventory.stores import StoreEntry
+
+if TYPE_CHECKING:
+    from windlass.inventory.applications import Application
+    from windlass.inventory.backups import Backup
+    from windlass.inventory.stores import StoreEntry
 
 E = TypeVar("E", bound=Entry)
 
@@ -45,11 +47,38 @@ def draft(tree: Tree, faults: Faults) -> Draft:
         general=general,
         hosts={name: _complete(host, general) for name, host in hosts.items()},
         groups=_section(Group, "groups", GroupName, tree, faults),
-        applications=_section(Application, "applications", ShortName, tree, faults),
-        backups=_section(Backup, "backups", ShortName, tree, faults),
-        stores=_section(StoreEntry, "stores", ShortName, tree, faults),
+        applications=_applications(tree, faults),
+        backups=_backups(tree, faults),
+        stores=_stores(tree, faults),
         secrets=_section(SecretEntry, "secrets", SecretName, tree, faults),
     )
+
+
+# The models of what a site may have are loaded where it has such entries: most of what the first of them takes is to make them.
+
+
+def _applications(tree: Tree, faults: Faults) -> dict[str, Application]:
+    if not tree.data.get("applications"):
+        return {}
+    from windlass.inventory.applications import Application  # noqa: PLC0415
+
+    return _section(Application, "applications", ShortName, tree, faults)
+
+
+def _backups(tree: Tree, faults: Faults) -> dict[str, Backup]:
+    if not tree.data.get("backups"):
+        return {}
+    from windlass.inventory.backups import Backup  # noqa: PLC0415
+
+    return _section(Backup, "backups", ShortName, tree, faults)
+
+
+def _stores(tree: Tree, faults: Faults) -> dict[str, StoreEntry]:
+    if not tree.data.get("stores"):
+        return {}
+    from windlass.inventory.stores import StoreEntry  # noqa: PLC0415
+
+    return _section(StoreEntry, "stores", ShortName, tree, faults)
 
 
 def _section(model: type[E], section: str, form: Any, tree: Tree, faults: Faults) -> dict[str, E]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
 from windlass.errors import UsageError
-from windlass.inventory.applications import Application
-from windlass.inventory.backups import Backup
 from windlass.inventory.faults import Faults, did_you_mean
 from windlass.inventory.located import Place, Tree
-from windlass.inventory.notifications import Notify
 from windlass.inventory.schema import Group, Host, SecretEntry
 from windlass.inventory.selection import ALL, select
-from windlass.inventory.stores import StoreEntry
 from windlass.inventory.variables import CUSTOM, Explained, RoleSchema, Variables
+
+if TYPE_CHECKING:
+    from windlass.inventory.applications import Application
+    from windlass.inventory.backups import Backup
+    from windlass.inventory.notifications import Notify
+    from windlass.inventory.stores import StoreEntry
 
 T = TypeVar("T")
 

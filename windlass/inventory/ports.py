@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from windlass.errors import UsageError
-from windlass.inventory.applications import Application
 from windlass.inventory.environment import Environment
 from windlass.inventory.faults import Faults
 from windlass.inventory.located import KeyPath
+
+if TYPE_CHECKING:
+    from windlass.inventory.applications import Application
 
 HTTPS = 443
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from windlass.inventory.applications import Application, Process
 from windlass.inventory.environment import Environment
 from windlass.inventory.faults import Faults, did_you_mean
 from windlass.inventory.located import KeyPath
@@ -20,6 +19,8 @@ from windlass.values import Secret
 
 if TYPE_CHECKING:  # Jinja is slow to import; most commands render nothing
     from jinja2.sandbox import SandboxedEnvironment
+
+    from windlass.inventory.applications import Application, Process
 
 Scope = Mapping[str, Any]
 _Texts = dict[str, tuple[KeyPath, str]]

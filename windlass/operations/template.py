@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Never
 
 from windlass.errors import InventoryError
+from windlass.kept import Kept
 from windlass.operations.operation import Operation, check_place
 from windlass.values import Command, Secret
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from jinja2 import Template as JinjaTemplate
 
 MOST_TEXTS = 512  # templates that are kept as they were understood
+UNDERSTOOD: Final = Kept("templates")
+
+
+class TemplateText(str):
+    """A template as it stands in a file. It may be kept as it was understood for the next start: no value of anybody's is in it."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +135,15 @@ def _environment() -> Environment:
 @functools.lru_cache(maxsize=MOST_TEXTS)
 def _compiled(source: str) -> JinjaTemplate:
     """A template's text is understood once, however many hosts it is rendered for: that takes ten times as long as rendering it."""
-    return _environment().from_string(source)
+    from jinja2 import Template, __version__  # noqa: PLC0415
+
+    key = (__version__, str(source))
+    code = UNDERSTOOD.get(key)
+    if code is None:
+        code = _environment().compile(source)
+        if isinstance(source, TemplateText):
+            UNDERSTOOD.put(key, code)
+    return Template.from_code(_environment(), code, _environment().make_globals(None))
 
 
 @functools.lru_cache(maxsize=MOST_TEXTS)

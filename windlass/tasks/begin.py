@@ -10,11 +10,14 @@ from windlass.tasks import remembered
 
 @functools.cache
 def ahead() -> None:
-    """Call the hosts that the same command line came to before, and make our classes from what is kept of them."""
+    """Call the hosts that the same command line came to before, and make classes and patterns from what is kept of them."""
     remembered.call(sys.argv[1:])
-    from windlass.tasks import kept_code
+    from windlass import kept
+    from windlass.tasks import kept_code, kept_patterns
 
+    kept.start()
     kept_code.start()
+    kept_patterns.start()
 
 
 def command() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import windlass
-from windlass.tasks import own_file
+from windlass import own_file
 from windlass.tasks.place import project_folder
 
 if TYPE_CHECKING:
