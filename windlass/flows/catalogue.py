@@ -77,7 +77,16 @@ class Catalogue:
             raise _unfit(role, self.folders[role], why, _tail(error, self.folders[role])) from error
 
     def template(self, name: str) -> str:
-        """The text of `role/file` under templates/. Raises UsageError where it is not there."""
+        """The text of `role/file` under templates/, read once for all hosts. Raises UsageError where it is not there."""
+        if name not in self._texts:
+            self._texts[name] = self._text(name)
+        return self._texts[name]
+
+    @cached_property
+    def _texts(self) -> dict[str, TemplateText]:
+        return {}
+
+    def _text(self, name: str) -> TemplateText:
         if ".." in PurePosixPath(name).parts:
             raise UsageError(f"a template cannot be outside of templates/: {name}")
         for place in (self.project / "templates", shipped("templates")):
