@@ -13,8 +13,8 @@ from windlass.lab import surroundings
 from windlass.lab.folders import Say, cache, remove_tree
 
 PACKAGES = (
-    "apt-utils", "ca-certificates", "cron", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "netbase",
-    "nftables", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
+    "apt-utils", "ca-certificates", "cron", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "locales",
+    "netbase", "nftables", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
 )  # fmt: skip
 READ_LISTS = ("apt-cache", "gencaches")  # a second of processor time, which each host would take for itself when it must
 BUILD_LIMIT = 900.0  # seconds; a slow mirror needs minutes, a hung one must not hang us
@@ -52,8 +52,8 @@ FILES = {
 }
 # PostgreSQL's packages link their manual pages by a thousand programs: ten seconds of processor time for what nobody reads there.
 MANUALS = "usr/share/postgresql-common/maintscripts-functions"
-FILES[MANUALS] = f". /{MANUALS}.debian\n_link_manpages() {{ :; }}\n_unlink_manpages() {{ :; }}\n"
-DIVERSION = ("dpkg-divert", "--quiet", "--add", "--no-rename", "--divert", f"/{MANUALS}.debian", f"/{MANUALS}")
+FILES[MANUALS] = f". /{MANUALS}.distrib\n_link_manpages() {{ :; }}\n_unlink_manpages() {{ :; }}\n"
+DIVERT = ("dpkg-divert", "--quiet", "--local", "--no-rename", "--add", f"/{MANUALS}")
 # What looks at each start, and whenever units are read again, for what a lab host never has.
 GENERATORS = (
     "cryptsetup", "debug", "getty", "gpt-auto", "hibernate-resume", "integritysetup", "rc-local", "run", "system-update",
@@ -68,7 +68,7 @@ LINKS = {f"etc/systemd/system-generators/systemd-{name}-generator": "/dev/null" 
 
 def fingerprint() -> str:
     """Twelve characters that change whenever the image would come out different: its parts, sources or trust."""
-    parts = [surroundings.RELEASE, *PACKAGES, *READ_LISTS, *DIVERSION, surroundings.apt_sources(), surroundings.apt_configuration()]
+    parts = [surroundings.RELEASE, *PACKAGES, *READ_LISTS, *DIVERT, surroundings.apt_sources(), surroundings.apt_configuration()]
     parts += [f"{path}\n{content}" for path, content in (FILES | LINKS).items()]
     parts += [path.read_text() for path in surroundings.certificates()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
@@ -131,7 +131,7 @@ def _customise(target: Path) -> None:
         (target / path).symlink_to(destination)
     (target / "etc/machine-id").write_text("")
     (target / "etc/update-motd.d/10-uname").unlink(missing_ok=True)  # three programs at each login
-    _run(target, *DIVERSION)
+    _run(target, *DIVERT)
     _trust(target)
     _run(target, *READ_LISTS)
 
