@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,25 @@ def test_an_unreachable_host_fails_and_json_is_all_there_is_on_standard_output(p
     assert document["error"]["message"] == "setup failed on 2 of 2 hosts"
     assert document["result"] == {"hosts_done": 0, "hosts_failed": 2, "hosts_untouched": 0, "changed": 0}
     assert list(document) == ["run", "task", "environment", "status", "exit_code", "seconds", "hosts", "result", "error"]
+
+
+def test_what_is_no_ssh_server_is_told_in_words_and_without_a_traceback(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as web:
+        threading.Thread(target=answer_as_the_web, args=(web,), daemon=True).start()
+        hosts = f"environment: {{connect_seconds: 1}}\nhosts: {{web1: {{address: 127.0.0.1, port: {web.getsockname()[1]}}}}}\n"
+        (project / "inventories" / "staging" / "hosts.yml").write_text(f"{hosts}groups: {{all: {{roles: [greeting]}}}}\n")
+        done = run_tasks(project, "setup", "--env", "staging", "--check")
+
+    assert done.returncode == 1
+    assert "no SSH server answers there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def answer_as_the_web(web: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the test is over
+        while True:
+            with web.accept()[0] as asked:
+                asked.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def test_with_stop_the_first_failure_leaves_the_others_untouched(project: Path) -> None:
