@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import os
@@ -15,6 +16,8 @@ from windlass.errors import UsageError
 
 HIDDEN = "•••"
 SHORTEST = 4  # characters of a secret that is looked for
+SHORTEST_ENCODED = 8  # and of one that is looked for encoded: fewer would be found where there is none
+MOST_ENCODED = 20  # lines: of a whole file each line would be looked for in many ways
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -27,7 +30,8 @@ class Secret:
         return self._text
 
     def shapes(self) -> frozenset[str]:
-        """What must not be shown: the text, its lines, and how programs write these into addresses, JSON and shell lines.
+        """What must not be shown: the text, its lines, and how programs write these into addresses, JSON, shell lines, and, alone
+        or within more (`Authorization: Basic …`), in Base64 and hexadecimal digits.
 
         Shorter pieces than four characters are left out: hiding them would blot out harmless text and protect nothing.
         """
@@ -50,7 +54,20 @@ def _shapes(text: str) -> frozenset[str]:
         shapes |= {quote(piece, safe=safe, errors="replace") for safe in ("", "/")}
         shapes |= {json.dumps(piece)[1:-1], json.dumps(piece, ensure_ascii=False)[1:-1]}
         shapes |= {shlex.quote(piece)} if "'" in piece else set()
+        shapes |= _encoded(piece.encode(errors="replace")) if len(pieces) <= MOST_ENCODED else set()
     return frozenset(shapes)
+
+
+def _encoded(piece: bytes) -> set[str]:
+    """In Base64 the middle of it, which is the same whatever stands around: three ways, by where the piece begins."""
+    if len(piece) < SHORTEST_ENCODED:
+        return set()
+    shapes = {piece.hex(), piece.hex().upper()}
+    for before in range(3):
+        first, end = -(-8 * before // 6), 8 * (before + len(piece)) // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            shapes.add(encode(bytes(before) + piece).decode()[first:end])
+    return shapes
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,13 @@ def test_a_run_that_concerns_no_host_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_host_that_answers_a_run_which_has_ended_does_not_begin_it_anew(tmp_path: Path) -> None:
+    record = recorded(tmp_path, story=(STORY[0],))
+    record(STORY[2])
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_history_tells_what_each_host_came_to(tmp_path: Path) -> None:
     recorded(tmp_path)
     run, (web1, web2), (package, service) = History(tmp_path).show("r1")
@@ -107,7 +114,7 @@ def test_runs_are_found_by_environment_host_and_task(tmp_path: Path) -> None:
     ledger = Ledger()
     ledger(events.HostEnded("web1"))
     ledger.host("web1")
-    for name, environment, task in (("a1", "staging", "setup"), ("a2", "production", "deploy"), ("b3", "staging", "deploy")):
+    for name, environment, task in (("a1", "staging", "setup"), ("a2", "production", "deploy"), ("b3", "staging (lab)", "deploy")):
         hosts = ledger.in_order() if task == "setup" else []
         history.write(RunRow(run=name, task=task, environment=environment, began=time.time()), hosts)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from windlass.errors import ConnectionFailed
+from windlass.history import checksums, reading_ahead
 from windlass.hosts import head_start, programs
 from windlass.hosts.openssh import program
 from windlass.hosts.starting import start_command
@@ -60,6 +61,19 @@ def test_a_host_that_was_reached_in_two_ways_is_called_in_the_first(project: Pat
     remembered.remember(project, WORDS)
 
     assert called() == {JUMP}
+
+
+def test_large_files_that_were_described_are_read_while_hosts_are_called(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = project / "large"
+    large.write_bytes(bytes(5_000_000))
+    monkeypatch.setattr(checksums, "_described", {str(large): None})
+    monkeypatch.setattr(reading_ahead, "_reading", {})
+    monkeypatch.setattr(reading_ahead, "_since", [])
+    went_to(JUMP)
+    remembered.remember(project, WORDS)
+
+    assert called() == {JUMP}
+    assert reading_ahead.found(str(large)) == checksums.checksums.measured(str(large), 5_000_000)
 
 
 @pytest.mark.parametrize("words", [["setup", "--env", "production"], ["setup"], [*WORDS, "--check"], []])

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -104,12 +105,23 @@ def test_a_project_is_found_from_a_folder_inside_it(project: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "staging: good (2 hosts, 1 group, 1 secret)\n")
 
 
-def test_what_the_program_does_not_understand_is_wrong_usage(project: Path) -> None:
-    command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--evn", "staging"]
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("setup --evn staging", "there is no option --evn of setup (did you mean --env?)"),
+        ("stup --env staging", "there is no task stup (did you mean setup?)"),
+        ("backup.lst", "there is no task backup.lst (did you mean backup.list?)"),
+        ("setup --env", "--env of setup needs a value"),
+        ("run --limit-seconds", "--limit-seconds of run needs a value"),
+        ("history.show", "history.show needs --run"),
+    ],
+)
+def test_what_the_program_does_not_understand_is_wrong_usage(project: Path, words: str, said: str) -> None:
+    command = [sys.executable, "-m", "windlass.tasks.program", *words.split()]
     done = subprocess.run(command, cwd=project, env=surroundings(project), capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ")
+    assert done.stderr.splitlines()[0] == f"error: {said}"
 
 
 def test_a_twin_that_is_not_up_says_how_to_get_it_up(project: Path) -> None:
@@ -149,6 +161,25 @@ def test_an_unreachable_host_fails_and_json_is_all_there_is_on_standard_output(p
     assert document["error"]["message"] == "setup failed on 2 of 2 hosts"
     assert document["result"] == {"hosts_done": 0, "hosts_failed": 2, "hosts_untouched": 0, "changed": 0}
     assert list(document) == ["run", "task", "environment", "status", "exit_code", "seconds", "hosts", "result", "error"]
+
+
+def test_what_is_no_ssh_server_is_told_in_words_and_without_a_traceback(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as web:
+        threading.Thread(target=answer_as_the_web, args=(web,), daemon=True).start()
+        hosts = f"environment: {{connect_seconds: 1}}\nhosts: {{web1: {{address: 127.0.0.1, port: {web.getsockname()[1]}}}}}\n"
+        (project / "inventories" / "staging" / "hosts.yml").write_text(f"{hosts}groups: {{all: {{roles: [greeting]}}}}\n")
+        done = run_tasks(project, "setup", "--env", "staging", "--check")
+
+    assert done.returncode == 1
+    assert "no SSH server answers there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def answer_as_the_web(web: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the test is over
+        while True:
+            with web.accept()[0] as asked:
+                asked.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def test_with_stop_the_first_failure_leaves_the_others_untouched(project: Path) -> None:
@@ -197,13 +228,17 @@ def test_ctrl_c_twice_ends_at_once_with_130_and_says_what_is_true(project: Path)
     assert "Traceback" not in errors
 
 
-def test_a_reader_that_goes_away_is_no_error(project: Path) -> None:
-    command = f"{sys.executable} -m windlass.tasks.program inventory.schema | head -c 1"
+@pytest.mark.parametrize(
+    "command", ["windlass.tasks.program inventory.schema", "windlass.tasks.program deploy --help", "invoke deploy --help"]
+)
+def test_a_reader_that_goes_away_is_no_error(project: Path, command: str) -> None:
+    script = f"{{ sleep 0.2; {sys.executable} -m {command}; }} | head -c 0"  # what it says comes when nobody reads any more
+    place = REPOSITORY if command.startswith("invoke") else project
     done = subprocess.run(
-        ["/bin/bash", "-o", "pipefail", "-c", command], cwd=project, env=surroundings(project), capture_output=True, check=False
+        ["/bin/bash", "-o", "pipefail", "-c", script], cwd=place, env=surroundings(project), capture_output=True, check=False
     )
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"{", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_terminal_gets_the_live_view_and_its_summary(project: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shlex
+from collections.abc import Callable
 
 import pytest
 
@@ -40,7 +42,24 @@ def test_a_secret_is_known_in_the_shapes_that_programs_give_it(shown: str) -> No
 
 def test_short_pieces_of_a_secret_are_not_looked_for() -> None:
     assert Secret("on").shapes() == frozenset()
-    assert Secret("on\n    \n1234").shapes() == {"on\n    \n1234", "on%0A%20%20%20%20%0A1234", "on\\n    \\n1234", "1234"}
+    assert Secret("on\n \n12").shapes() == {"on\n \n12", "on%0A%20%0A12", "on\\n \\n12"}
+
+
+@pytest.mark.parametrize("user", ["", "a:", "ab:", "abc:", "admin@example.org:"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode, lambda text: text.hex().encode()])
+def test_a_secret_is_known_within_more_that_is_encoded(user: str, encode: Callable[[bytes], bytes]) -> None:
+    word = "tulip/84?>~ sleeps"
+    shown = encode(f"{user}{word}\n".encode()).decode()
+    hidden = Mask(lambda: [Secret(word)]).text(f"Authorization: Basic {shown}")
+
+    assert "•••" in hidden
+    assert len(hidden) < len(f"Authorization: Basic •••{encode(user.encode()).decode()}") + 6
+
+
+def test_a_file_of_many_lines_is_not_looked_for_in_many_ways() -> None:
+    text = "\n".join(f"line number {number}" for number in range(100))
+
+    assert len(Secret(text).shapes()) < 300
 
 
 def test_a_secret_is_no_argument_of_a_command() -> None:

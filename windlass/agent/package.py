@@ -140,12 +140,18 @@ def _want_absent(changes: Changes, installed: _Installed, arguments: Dict[str, A
 
 
 def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:
-    missing = [name for name in arguments["names"] if not installed.satisfies(name)]
-    bare = [name.partition("=")[0] for name in arguments["names"] if name not in missing]
-    kept = [name for name in bare if installed.is_automatic(name)]
+    names = [name for name in arguments["names"] if not _foreseen_by(context, "package", name)]
+    missing = [name for name in names if not installed.satisfies(name)]
+    bare = [name.partition("=")[0] for name in names if name not in missing]
+    kept = [name for name in bare if installed.is_automatic(name) and not _foreseen_by(context, "kept package", name)]
     if kept:
         diff = "\n".join("%s: stays when nothing needs it any more" % name for name in kept)
         changes.add("keep %s" % ", ".join(kept), lambda: process.must(["apt-mark", "manual", "--", *kept], limit=60), diff)
+    for name in missing:  # as it was asked for, too: that another version will do then, nobody says
+        context.expect("package", name)
+        context.expect("package", name.partition("=")[0])
+    for name in kept:
+        context.expect("kept package", name)
     if not missing:
         return
     if installed.broken:
@@ -153,8 +159,11 @@ def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, 
     foreseen = _foreseen(missing, arguments)
     diff = "\n".join("+%s%s" % (name, _instead_of(name, installed, foreseen)) for name in missing)
     changes.add("install %s" % ", ".join(missing), lambda: _install(missing, arguments, context), diff)
-    for name in missing:
-        context.expect("package", name.partition("=")[0])
+
+
+def _foreseen_by(context: Context, kind: str, name: str) -> bool:
+    """Whether an earlier operation of this check would have seen to it."""
+    return context.check and context.expected(kind, name)
 
 
 def _foreseen(missing: List[str], arguments: Dict[str, Any]) -> Dict[str, str]:

@@ -12,7 +12,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -69,15 +69,37 @@ class Catalogue:
         if steps is None:
             raise _unfit(role, self.folders[role], "steps.py has no function `steps(host, settings)`")
         try:
-            return steps(host, settings)
-        except WindlassError:
+            given: object = steps(host, settings)
+            found = tuple(given) if isinstance(given, Iterable) else given
+        except WindlassError as error:
+            if not error.last_lines and not self.folders[role].is_relative_to(shipped("roles")):
+                error.last_lines = tuple(_places(error, self.folders[role]))
             raise
         except Exception as error:
             why = f"its steps for {host.name} broke"
             raise _unfit(role, self.folders[role], why, _tail(error, self.folders[role])) from error
+        return self._operations(role, host, found)
+
+    def _operations(self, role: str, host: HostView, found: object) -> Sequence[Operation]:
+        if not isinstance(found, tuple):
+            why = f"its steps for {host.name} gave {found!r} instead of a list of operations: is there a `return`?"
+            raise _unfit(role, self.folders[role], why)
+        for each in found:
+            if not isinstance(each, Operation):
+                raise _unfit(role, self.folders[role], f"its steps for {host.name} gave {each!r}, which is no operation")
+        return found
 
     def template(self, name: str) -> str:
-        """The text of `role/file` under templates/. Raises UsageError where it is not there."""
+        """The text of `role/file` under templates/, read once for all hosts. Raises UsageError where it is not there."""
+        if name not in self._texts:
+            self._texts[name] = self._text(name)
+        return self._texts[name]
+
+    @cached_property
+    def _texts(self) -> dict[str, TemplateText]:
+        return {}
+
+    def _text(self, name: str) -> TemplateText:
         if ".." in PurePosixPath(name).parts:
             raise UsageError(f"a template cannot be outside of templates/: {name}")
         for place in (self.project / "templates", shipped("templates")):
@@ -140,9 +162,12 @@ def _package(folder: Path) -> str:
 
 def _tail(error: Exception, folder: Path) -> list[str]:
     """Where in the role's own files it went wrong, and what; a syntax error says for itself where it is."""
+    return _places(error, folder) + "".join(traceback.format_exception_only(error)).rstrip().splitlines()
+
+
+def _places(error: Exception, folder: Path) -> list[str]:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)]
-    where = [f"{frame.filename}:{frame.lineno}" for frame in frames[-1:]]
-    return where + "".join(traceback.format_exception_only(error)).rstrip().splitlines()
+    return [f"{frame.filename}:{frame.lineno}" for frame in frames[-1:]]
 
 
 def _unfit(role: str, folder: Path, why: str, lines: Sequence[str] = ()) -> UsageError:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from windlass.agent.core.sums import Sums, named
+from windlass.history import reading_ahead
 from windlass.operations import checksums
 
 NAME = "checksums"
+
+_described: dict[str, None] = {}
 
 
 def remember_in(project: Path) -> Kept:
@@ -19,6 +23,15 @@ def remember_in(project: Path) -> Kept:
     kept = Kept(project)
     checksums.remember_with(kept.collection)
     return kept
+
+
+def large_files() -> list[str]:
+    """Those that were described in this process."""
+    return [name for name in _described if Path(name).is_file()]  # a tree's name is no path alone
+
+
+def _measured(path: str, size: int) -> tuple[int, str]:
+    return reading_ahead.found(path) or checksums.measured(path, size)
 
 
 class Kept:
@@ -37,7 +50,9 @@ class Kept:
             if not self._open:
                 atexit.register(self.keep)
             if name not in self._open:
-                self._open[name] = (threading.Lock(), Sums(str(self._folder / named(name)), checksums.measured))
+                _described[name] = None
+                since = reading_ahead.since(time.time_ns())
+                self._open[name] = (threading.Lock(), Sums(str(self._folder / named(name)), _measured, since))
             turn, sums = self._open[name]
         with turn:
             yield sums.measure

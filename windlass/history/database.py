@@ -121,13 +121,13 @@ class History:
         return self._with(work)
 
     def runs(self, *, environment: str = "", host: str = "", task: str = "", last: int = 20) -> list[tuple[RunRow, list[HostRow]]]:
-        """The newest runs, the newest first, each with its hosts."""
-        wanted = "(? = '' OR environment = ?) AND (? = '' OR task = ?)"
+        """The newest runs, the newest first, each with its hosts. Those on its twin in the lab are an environment's, too."""
+        wanted = "(? = '' OR environment IN (?, ? || ' (lab)')) AND (? = '' OR task = ?)"
         on_host = "(? = '' OR run IN (SELECT run FROM hosts WHERE host = ?))"
         statement = f"SELECT * FROM runs WHERE {wanted} AND {on_host} ORDER BY {_ORDER} LIMIT ?"  # noqa: S608 - no input
 
         def work(database: sqlite3.Connection) -> list[tuple[RunRow, list[HostRow]]]:
-            rows = database.execute(statement, (environment, environment, task, task, host, host, last)).fetchall()
+            rows = database.execute(statement, (environment, environment, environment, task, task, host, host, last)).fetchall()
             return [(_run(row), _hosts(database, row["run"])) for row in rows]
 
         return self._with(work)

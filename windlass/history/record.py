@@ -38,8 +38,15 @@ class Record:
         self._history = History(folder)
         self._logging = True
         self._beginning: threading.Thread | None = None
+        self._ending = threading.Lock()
+        self._is_over = False
 
     def __call__(self, event: events.Event) -> None:
+        with self._ending:
+            if not self._is_over:  # a host that answers a run which has just ended must not begin it anew
+                self._take(event)
+
+    def _take(self, event: events.Event) -> None:
         self.ledger(event)
         if self._logging:
             was_open = self._log.is_open
@@ -49,7 +56,9 @@ class Record:
                 self._beginning.start()  # a disk may take its time, and no host has to wait for it
 
     def end(self, seconds: float, status: str, exit_code: int, error: dict[str, Any] | None) -> None:
-        """The run is over. A run that concerned no host leaves nothing."""
+        """The run is over, whatever is still heard of it. A run that concerned no host leaves nothing."""
+        with self._ending:
+            self._is_over = True
         if not self._touched:
             return
         told = error or {}

@@ -294,7 +294,8 @@ def _explained(target: Target, towards: str = "") -> Iterator[None]:
             hint="check the user and key in the inventory, and that the key is in the host's authorized_keys",
         ) from error
     except paramiko.SSHException as error:
-        raise ConnectionFailed(f"{where}: {error}", host=host, hint=_ssh_hint(target, str(error))) from error
+        said = re.sub(r"^Error reading SSH protocol banner", "no SSH server answers there ", str(error)).rstrip()
+        raise ConnectionFailed(f"{where}: {said}", host=host, hint=_ssh_hint(target, str(error))) from error
     except (OSError, EOFError) as error:
         raise ConnectionFailed(
             f"{where} cannot be reached: {error or type(error).__name__}",
@@ -309,5 +310,5 @@ def _ssh_hint(target: Target, message: str) -> str:
     if "No authentication methods" in message:
         return "there is no key to log in with: load one into your SSH agent (ssh-add), or name it in ~/.ssh/config (IdentityFile)"
     if "banner" in message:
-        return "sshd did not answer in time: the host may be overloaded, or MaxStartups is reached; run it again"
+        return f"is {target.port} its sshd's port? The host may be overloaded, too, or MaxStartups reached: then run it again"
     return "run `ssh -v` to the host to see more"

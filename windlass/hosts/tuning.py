@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import time
 from functools import lru_cache
@@ -32,6 +33,7 @@ def _count_steadily() -> None:
 
 
 _count_steadily()
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are errors of ours, too, told once, in words
 
 
 def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:

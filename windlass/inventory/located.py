@@ -90,7 +90,7 @@ def read(path: Path, name: str) -> tuple[Tree, list[Note]]:
         reader = _Reader(loader, name, tree.places)
         data = reader.build(node, ()) if node is not None else None
     except yaml.YAMLError as error:
-        return tree, [_syntax(error, name)]
+        return tree, [_syntax(error, name, text)]
     finally:
         loader.dispose()
     if data is None:
@@ -160,8 +160,13 @@ class _Reader:
         self.notes.append(Note(self._at(node), path, text))
 
 
-def _syntax(error: yaml.YAMLError, name: str) -> Note:
+def _syntax(error: yaml.YAMLError, name: str, text: str) -> Note:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = mark.line + 1 if mark else 1
+    around = text.splitlines()[max(0, line - 2) : line]
+    if mark and any(re.match(r" *\t", each) for each in around):
+        line -= not re.match(r" *\t", around[-1])
+        return Note(Place(name, line), (), "is indented with a tab: YAML wants spaces")
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     column = f" (column {mark.column + 1})" if mark else ""
-    return Note(Place(name, mark.line + 1 if mark else 1), (), f"is not YAML: {problem}{column}")
+    return Note(Place(name, line), (), f"is not YAML: {problem}{column}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windlass.errors import UsageError
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile, Operation
 from windlass.values import Command, Secret
@@ -48,7 +49,7 @@ class EncodedBatch:
 
 
 def encode(batch: Batch) -> EncodedBatch:
-    """Describe a batch for the agent. Raises ValueError if an operation refers to one that is not before it in the batch."""
+    """Describe a batch for the agent. Raises UsageError if an operation refers to one that is not before it in the batch."""
     secrets: set[str] = set()
     files: dict[str, Path | LocalTree] = {}
     _plain(batch.secrets, secrets, files)
@@ -83,12 +84,22 @@ def _describe(
     }
 
 
+def check_order(operations: Sequence[Operation]) -> None:
+    """Raises UsageError if an operation refers to one that is not before it."""
+    for index, operation in enumerate(operations):
+        for wanted in (operation.only_after, *operation.watched().values()):
+            _indexes(wanted, operations, index)
+
+
 def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index: int) -> list[int]:
     before = list(operations[:index])
     try:
         return [before.index(operation) for operation in wanted]
     except ValueError:
-        raise ValueError(f"{operations[index].title()} refers to an operation that does not come before it") from None
+        raise UsageError(
+            f"{operations[index].title()} refers to an operation that does not come before it",
+            hint="in the steps of its role, give the other one first (and give it at all)",
+        ) from None
 
 
 def _offered(content: LocalFile | LocalTree, files: dict[str, Path | LocalTree]) -> dict[str, Any]:

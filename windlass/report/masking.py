@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from windlass import events
@@ -44,7 +45,12 @@ class Mask:
         masked |= {name: tuple(map(self.text, lines)) for name, lines in texts.items() if isinstance(lines, tuple)}
         return dataclasses.replace(event, **masked)
 
-    def _pieces(self) -> list[str]:
-        """All shapes of all secrets, longest first, so that no secret is cut in half by a shorter one."""
-        pieces = {piece for secret in self.known() for piece in secret.shapes()}
-        return sorted(pieces, key=lambda piece: (-len(piece), piece))
+    def _pieces(self) -> Sequence[str]:
+        return _ordered(tuple(self.known()))
+
+
+@functools.lru_cache(maxsize=16)
+def _ordered(secrets: tuple[Secret, ...]) -> Sequence[str]:
+    """All shapes of all secrets, longest first, so that no secret is cut in half by a shorter one."""
+    pieces = {piece for secret in secrets for piece in secret.shapes()}
+    return sorted(pieces, key=lambda piece: (-len(piece), piece))

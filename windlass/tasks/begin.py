@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 
-from windlass.tasks import remembered
+from windlass.tasks import reader, remembered
 
 
 @functools.cache
 def ahead() -> None:
     """Call the hosts that the same command line came to before, and make classes and patterns from what is kept of them."""
+    reader.may_leave()
     remembered.call(sys.argv[1:])
     from windlass import kept
     from windlass.tasks import kept_code, kept_patterns

@@ -28,6 +28,7 @@ from windlass.report.masking import Mask
 from windlass.report.progress import Progress
 from windlass.report.screen import wants_colour
 from windlass.report.summary import summary
+from windlass.tasks.reader import stop_telling
 from windlass.values import new_run_id
 
 if TYPE_CHECKING:
@@ -97,11 +98,6 @@ def leave(run: Run, work: Callable[[], Outcome]) -> None:
         stop_telling()
     if code != DONE:
         raise Exit(code=code)
-
-
-def stop_telling() -> None:
-    """Whoever read our output has seen enough, as `| head` has: what is still to be said goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _remember(run: Run, error: WindlassError | None, code: int) -> None:

@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 
 
 @command(
-    env="only runs on this environment",
+    env="only runs on this environment or its twin in the lab",
     host="only runs that this host took part in",
     task="only runs of this task, such as setup or deploy",
     last="how many, the newest first",
@@ -46,7 +46,8 @@ def list_(_context: Context, *, env: str = "", host: str = "", task: str = "", l
         found = _reading(lambda kept: kept.runs(environment=env, host=host, task=task, last=last))
         states = {run.run: _state(run.run, run.status) for run, _hosts in found}
         result = {"runs": [run_object(run, hosts, states[run.run]) for run, hosts in found]}
-        return Outcome(result=result, text=runs_table(found, states) if found else "no run is known here yet")
+        none = "no such run is known here; invoke history lists all" if env or host or task else "no run is known here yet"
+        return Outcome(result=result, text=runs_table(found, states) if found else none)
 
     run_alone("history.list", Options.of(locals()), work)
 

@@ -43,6 +43,8 @@ def check(_context: Context, *, env: str = "", json: bool = False) -> None:
     """
     Check an environment, or all of them without --env, and say all that is wrong at once.
 
+    All templates are filled and all roles are asked what they want, for every host, with secrets made up. No host is called.
+
     Example:
 
         invoke inventory.check
@@ -161,6 +163,7 @@ def _checked(names: Sequence[str]) -> tuple[dict[str, dict[str, int]], WindlassE
     for name in names:
         try:
             environment = load_environment(project_folder(), name)
+            _rehearse(environment)
         except InventoryError as error:
             faulty.append(error)
         else:
@@ -171,6 +174,20 @@ def _checked(names: Sequence[str]) -> tuple[dict[str, dict[str, int]], WindlassE
         return good, faulty[0] if faulty else None
     lines = [line for error in faulty for line in error.last_lines]
     return good, InventoryError("; ".join(error.message for error in faulty), hint=faulty[0].hint, last_lines=lines)
+
+
+def _rehearse(environment: Environment) -> None:
+    """Raises InventoryError with what templates and roles stumble over."""
+    from windlass.errors import InventoryError
+    from windlass.flows.rehearsal import faults_of
+    from windlass.tasks.place import project_folder
+
+    found = faults_of(project_folder(), environment)
+    if found:
+        folder = f"inventories/{environment.name}"
+        message = f"{folder}: {_count(len(found), 'faults')}"
+        lines = [fault if fault.startswith(folder) else f"{folder}: {fault}" for fault in found]
+        raise InventoryError(message, hint="put these right; nothing was touched", last_lines=lines)
 
 
 def _counts(environment: Environment) -> dict[str, int]:

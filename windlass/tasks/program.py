@@ -79,7 +79,10 @@ class _Windlass(Program):
         try:
             super().parse_tasks()
         except ParseError as error:
-            sys.stderr.write(f"error: {error}\nhint: `windlass --list` shows all tasks, `windlass TASK --help` one\n")
+            from windlass.tasks.parse_words import explained
+
+            said = explained(error, namespace().task_names)
+            sys.stderr.write(f"error: {said}\nhint: `windlass --list` shows all tasks, `windlass TASK --help` one\n")
             sys.exit(WRONG_USAGE)
 
 
@@ -93,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # a list of tasks, or the help of one
-        from windlass.tasks.door import stop_telling
+        from windlass.tasks.reader import stop_telling
 
         stop_telling()
 

@@ -1,4 +1,5 @@
-"""Which hosts a command line came to the last time, so that the same one can call them before it has read the inventory.
+"""Which hosts a command line came to the last time, so that the same one can call them before it has read the inventory; and which
+large files it described.
 
 Kept in `.windlass/called.json`, by a checksum of the words typed: the words themselves may be anything. An entry counts for as long
 as no file of the inventories has changed. Whatever is wrong with the file, the command goes its usual way.
@@ -36,6 +37,7 @@ def call(words: Sequence[str]) -> None:
         entry = _read(project).get(_key(words))
         if entry and entry["state"] == _state(project):
             _start_programs(entry["programs"])
+            _read_ahead(project, entry.get("files", ()))
             _begin([_target(each) for each in entry["targets"]])
 
 
@@ -45,6 +47,14 @@ def _start_programs(of_all: Sequence[Sequence[str]]) -> None:
 
     for words in of_all:
         programs.start_ahead([as_of_this_process(word) for word in words])
+
+
+def _read_ahead(project: Path, files: Sequence[str]) -> None:
+    """Large files that have changed since: to read one takes as long as all that is begun here."""
+    if files:
+        from windlass.history import reading_ahead
+
+        reading_ahead.begin(project / ".windlass" / "checksums", files)
 
 
 def as_of_this_process(word: str) -> str:
@@ -79,13 +89,15 @@ def let_go() -> None:
 
 def remember(project: Path, words: Sequence[str]) -> None:
     """Write down to which hosts this process has opened lines, if the next run of the same words would not know them."""
+    from windlass.history.checksums import large_files
     from windlass.hosts import head_start
 
     by_name = {target.name: target for target in reversed(head_start.wanted())}
     targets = list(reversed(by_name.values()))
     with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
         known, key = _read(project), _key(words)
-        entry = {"state": _state(project), "programs": _programs(targets), "targets": [_plain(target) for target in targets]}
+        hosts = {"programs": _programs(targets), "targets": [_plain(target) for target in targets]}
+        entry = {"state": _state(project), **hosts, "files": large_files()}
         if targets and len(targets) <= MOST_HOSTS and known.get(key) != entry:
             known.pop(key, None)
             _write(project, {**known, key: entry})

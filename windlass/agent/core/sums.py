@@ -28,12 +28,13 @@ class Sums:
 
     path      where it is kept; empty: nowhere. Only what was asked for since it was opened is kept again
     measured  reads the file at a path, of about this size
+    since     when the first file began to be read, if not now (in nanoseconds)
 
     Open it before any status is taken that it is asked about.
     """
 
-    def __init__(self, path: str, measured: Callable[[str, int], Measured]) -> None:
-        self._opened = time.time_ns()
+    def __init__(self, path: str, measured: Callable[[str, int], Measured], since: int = 0) -> None:
+        self._opened = since or time.time_ns()
         self._path = path
         self._measured = measured
         self._before = _read(path) if path else {}
@@ -82,6 +83,11 @@ class Sums:
 def named(what: str) -> str:
     """A collection's file name."""
     return hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether both are of the same file, and nobody has changed it in between."""
+    return _version(one) == _version(other)
 
 
 def _version(status: os.stat_result) -> Entry:
