@@ -38,7 +38,7 @@ from windlass.values import Command
 NAME = "benchbackup"
 SCALE_OF_A_GIGABYTE = 67  # pgbench's scale factor; one is 15 MB with its index
 INVENTORY = """
-environment: {{user: deploy}}
+environment: {{user: deploy, transport: {transport}, warm_seconds: 0}}
 hosts:
   db: {{address: 192.0.2.1}}
 backups:
@@ -71,6 +71,7 @@ STAGES: Mapping[str, str] = {
 }
 
 
+PARAMIKO = "windlass by paramiko"
 BUCKET = "windlass, into a bucket"  # the same, sent by the host to moto's server on the controller, part by part
 
 
@@ -91,9 +92,13 @@ class Bench:
         identity = pyrage.x25519.Identity.generate()
         self.recipient = str(identity.to_public())
         (project / "identity.txt").write_text(f"{identity}\n")
-        folder = project / "inventories" / NAME
-        folder.mkdir(parents=True)
-        (folder / "hosts.yml").write_text(INVENTORY.format(recipient=self.recipient))
+        (project / "inventories" / NAME).mkdir(parents=True)
+        self.reach_by("openssh")
+
+    def reach_by(self, transport: str) -> None:
+        """From now on ours goes this way; no connection is kept for the next run."""
+        text = INVENTORY.format(recipient=self.recipient, transport=transport)
+        (self.project / "inventories" / NAME / "hosts.yml").write_text(text)
 
     def raise_host(self) -> None:
         environment = load_environment(self.project, NAME)
@@ -119,17 +124,18 @@ class Bench:
 
     def windlass(self, *words: str) -> dict[str, Any]:
         """A command as a process of its own, with what it took: seconds, and CPU seconds of the controller's."""
-        result: dict[str, Any] = self._program("windlass.tasks.program", *words, "--env", NAME, "--lab", "--json")["result"]
+        program = str(Path(sys.executable).parent / "windlass")
+        result: dict[str, Any] = self._program(program, *words, "--env", NAME, "--lab", "--json")["result"]
         return result
 
     def into_bucket(self, port: int) -> dict[str, Any]:
         """A backup straight into the bucket at that port of the controller's."""
         gateway = self.machine.address.rpartition(".")[0] + ".1"
-        return self._program("benchmarks.bucket", str(self.project), NAME, "bench", f"http://{gateway}:{port}", self.recipient)
+        python = (sys.executable, "-m", "benchmarks.bucket")
+        return self._program(*python, str(self.project), NAME, "bench", f"http://{gateway}:{port}", self.recipient)
 
-    def _program(self, module: str, *words: str) -> dict[str, Any]:
+    def _program(self, *command: str) -> dict[str, Any]:
         """What a program of ours says as JSON, with `took` and the controller's part of it, `cpu`, beside its result."""
-        command = [sys.executable, "-m", module, *words]
         surroundings = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
         surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
         done: list[subprocess.CompletedProcess[str]] = []
@@ -167,12 +173,15 @@ def timed(work: Callable[[], object]) -> Took:
 
 def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     """All candidates in turn, round after round, then one drill."""
-    took: dict[str, list[Took]] = {name: [] for name in ("windlass", BUCKET, *OTHERS, *STAGES)}
+    took: dict[str, list[Took]] = {name: [] for name in ("windlass", PARAMIKO, BUCKET, *OTHERS, *STAGES)}
     ours: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, server("moto", Path(folder)) as port:
         for number in range(rounds):
             ours.append(bench.windlass("backup.run"))
             took["windlass"].append(ours[-1]["took"])
+            bench.reach_by("paramiko")
+            took[PARAMIKO].append(bench.windlass("backup.run")["took"])
+            bench.reach_by("openssh")
             took[BUCKET].append(bench.into_bucket(port)["took"])
             for name, script in {**OTHERS, **STAGES}.items():
                 took[name].append(bench.pipe(script))
@@ -225,11 +234,11 @@ def ratios(times: Mapping[str, list[float]], spent: Mapping[str, float]) -> dict
 
 def told(found: Mapping[str, Any]) -> str:
     """The figures as a person reads them."""
-    named = {"windlass": "`invoke backup`, the whole command"} | {name: f"`{name}`".replace("|", "\\|") for name in OTHERS}
-    rows = [
-        f"| {text} | {found['seconds'][name]['median']:.1f} s | {found['stored_bytes'][name] / 1e6:.0f} MB |"
-        for name, text in named.items()
-    ]
+    named = {"windlass": "`windlass backup`, the whole command", PARAMIKO: "the same by Paramiko"} | {
+        name: f"`{name}`".replace("|", "\\|") for name in OTHERS
+    }
+    stored = {PARAMIKO: found["stored_bytes"]["windlass"], **found["stored_bytes"]}
+    rows = [f"| {text} | {found['seconds'][name]['median']:.1f} s | {stored[name] / 1e6:.0f} MB |" for name, text in named.items()]
     factors, stages, spent, ratio = found["ratios"]["times_faster_than"], found["seconds"], found["cpu_seconds"], found["ratios"]
     bare = ", ".join(f"`{name}` {stages[name]['median']:.1f} s ({spent[name]:.1f} s of processor)" for name in STAGES)
     faster = ", ".join(f"{factor:.1f} times the speed of `{name}`" for name, factor in factors.items())

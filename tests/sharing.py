@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # To boot and set up hosts costs more than such a folder's tests, or those of short files that need the suite's hosts.
 TOGETHER = {
+    "tests/lab/roles": ("tests/lab/roles/",),
     "tests/lab/tls": ("tests/lab/tls/",),
     "tests/lab/test_workers.py": ("tests/lab/test_workers.py", "tests/lab/test_pm2.py", "tests/lab/test_static.py"),
 }

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from benchmarks.peers import converge
 from benchmarks.peers.converge import PROJECT
@@ -57,6 +58,11 @@ def cat(ground: Ground, places: Sequence[At]) -> Job:
     return _shell(places, f"{_ssh(ground)} {{at}} 'cat >{TO}/large.bin' <{LARGE}")
 
 
+def quick_cat(ground: Ground, places: Sequence[At]) -> Job:
+    """The same with the cipher that ours asks for."""
+    return _shell(places, f"{_ssh(ground)} -c aes128-gcm@openssh.com {{at}} 'cat >{TO}/large.bin' <{LARGE}")
+
+
 def rsync_file(ground: Ground, places: Sequence[At]) -> Job:
     return _shell(places, f"rsync -a -e '{_ssh(ground)}' {LARGE} {{at}}:{TO}/large.bin")
 
@@ -65,12 +71,12 @@ def rsync_tree(ground: Ground, places: Sequence[At]) -> Job:
     return _shell(places, f"rsync -a -e '{_ssh(ground)}' {TREE}/ {{at}}:{TO}/tree/")
 
 
-def our_file(ground: Ground, places: Sequence[At]) -> Job:
-    return converge.windlass(ground, places, "carry", {"carry": {"file": str(LARGE), "tree": ""}})
+def our_file(ground: Ground, places: Sequence[At], transport: str = "openssh") -> Job:
+    return converge.windlass(ground, places, "carry", {"carry": {"file": str(LARGE), "tree": ""}}, transport)
 
 
-def our_tree(ground: Ground, places: Sequence[At]) -> Job:
-    return converge.windlass(ground, places, "carry", {"carry": {"file": "", "tree": str(TREE)}})
+def our_tree(ground: Ground, places: Sequence[At], transport: str = "openssh") -> Job:
+    return converge.windlass(ground, places, "carry", {"carry": {"file": "", "tree": str(TREE)}}, transport)
 
 
 def ansible_file(ground: Ground, places: Sequence[At]) -> Job:
@@ -118,11 +124,17 @@ def pyinfra_few(ground: Ground, places: Sequence[At]) -> Job:
 FILE: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
     "windlass": our_file,
     "ssh cat (floor)": cat,
+    "ssh cat, AES-GCM": quick_cat,
     "rsync": rsync_file,
     "ansible": ansible_file,
     "pyinfra": pyinfra_file,
+    "windlass by paramiko": partial(our_file, transport="paramiko"),
 }
-TREES: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {"windlass": our_tree, "rsync": rsync_tree}
+TREES: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
+    "windlass": our_tree,
+    "rsync": rsync_tree,
+    "windlass by paramiko": partial(our_tree, transport="paramiko"),
+}
 
 
 ONE: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {"ansible": ansible_few, "pyinfra": pyinfra_few}

@@ -23,6 +23,8 @@ LONGEST = (
     "test_twins",
     "test_broken_runs",
     "test_roles",
+    "test_roles_balancing",
+    "test_roles_services",
     "test_s3",
     "test_firewall",
     "test_certificates",

@@ -83,7 +83,7 @@ def notes(suite: Suite) -> tuple[list[str], events.Listener]:
 def test_a_killed_controller_leaves_the_service_up_and_the_lock_free(served: Suite) -> None:
     before = served.live()
 
-    with Load(served.url(), connections=15) as load:
+    with Load(served.url(), connections=6) as load:
         process = in_the_gate(served)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -177,7 +177,7 @@ def switched_on(suite: Suite, hosts: list[str], while_watching: Callable[[Fleet]
 def test_death_between_two_switches_goes_back_to_the_release_before(served: Suite) -> None:
     before = served.live()
 
-    with Load(served.url(), connections=15) as load:
+    with Load(served.url(), connections=6) as load:
         half = switched_on(served, ["app1"])
         assert set(served.live().values()) == {before["app2"], half}
         back = served.deploy(force=True)

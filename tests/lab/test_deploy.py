@@ -49,7 +49,7 @@ def test_deploys_and_rollbacks_under_load_lose_nothing(served: Suite) -> None:
     before = served.live()["app1"]
     served.commit(note="better")
 
-    with Load(served.url(), connections=50) as load:
+    with Load(served.url(), connections=25) as load:
         deployed = served.deploy()
         back = served.rollback()
 
@@ -127,7 +127,7 @@ def test_a_broken_release_never_gets_a_request(served: Suite, fault: dict[str, A
     before = served.live()
     served.commit(fault, note="broken")
 
-    with Load(served.url(), connections=15) as load, pytest.raises(FlowFailed) as caught:
+    with Load(served.url(), connections=6) as load, pytest.raises(FlowFailed) as caught:
         served.deploy()
 
     assert load.figures["lost"] == 0, load.figures
@@ -223,7 +223,7 @@ def test_tcp_slots_switch_by_a_reload(suite: Suite) -> None:
     first = suite.deploy("ported")
     suite.commit(note="ported")
 
-    with Load(suite.url(port=8090), connections=15) as load:
+    with Load(suite.url(port=8090), connections=6) as load:
         second = suite.deploy("ported")
         back = suite.rollback("ported")
 
@@ -266,7 +266,7 @@ def test_processes_restart_as_often_as_one_likes_but_not_during_a_deploy(served:
             return overview.restart(application, fleet, "web", gate_seconds=30, operator="ada@desk")
 
     slot = served.shell("app1", "basename $(readlink /srv/tiny/live)").strip()
-    with Load(served.url(), connections=15) as load:
+    with Load(served.url(), connections=6) as load:
         done = [restart() for _time in range(3)]
 
     assert done == [{"app1": (f"tiny-{slot}-web-0",)}] * 3

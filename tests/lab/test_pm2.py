@@ -62,7 +62,7 @@ def live(suite: Suite, host: str = "app1") -> str:
 def test_reload_starts_anew_without_losing_a_request_and_no_removed_variable_survives(served: Suite) -> None:
     release, slot = served.live()["app1"], live(served)
 
-    with Load(served.url(), connections=15) as load:
+    with Load(served.url(), connections=6) as load:
         done = reload(served.workspace, tiny(served))
 
     assert load.figures["lost"] == 0, load.figures
@@ -80,7 +80,7 @@ def test_reload_into_a_release_that_no_longer_starts_fails_by_name_and_the_old_o
 
     try:
         with (
-            Load(served.url(), connections=15) as load,
+            Load(served.url(), connections=6) as load,
             pytest.raises(FlowFailed, match=r"was not reloaded: what served goes on: .* web-0 ") as caught,
         ):
             reload(served.workspace, tiny(served))

@@ -29,6 +29,7 @@ FAILED: Final = 255  # what ssh itself ends with when it could not connect, or l
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
 ROOM: Final = 1 << 20  # bytes of a pipe: what the kernel lets anybody have
+ANSWERS: Final = 1 << 18  # of the one in which answers come: a user's pipes may hold 64 MiB in all
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
 # What ssh has first is chacha20-poly1305 in plain C of its own: content then costs both ends twice the processor time.
@@ -159,6 +160,7 @@ class Session:
         for descriptor in (self._input, self._errors):
             os.set_blocking(descriptor, False)
         _widen(self._input)
+        _widen(self._output, ANSWERS)
 
     def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
@@ -259,10 +261,10 @@ class Session:
                 break
 
 
-def _widen(pipe: int) -> None:
+def _widen(pipe: int, room: int = ROOM) -> None:
     """Let it hold more than the usual 64 KiB: content then costs us and ssh fewer turns."""
     with contextlib.suppress(OSError, AttributeError):  # this user has too many of them; a Mac has one size
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM)
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, room)
 
 
 def was_dropped(complaint: str) -> bool:

@@ -13,8 +13,8 @@ from windlass.lab import surroundings
 from windlass.lab.folders import Say, cache, remove_tree
 
 PACKAGES = (
-    "apt-utils", "ca-certificates", "cron", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "netbase",
-    "nftables", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
+    "apt-utils", "ca-certificates", "cron", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "locales",
+    "netbase", "nftables", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
 )  # fmt: skip
 READ_LISTS = ("apt-cache", "gencaches")  # a second of processor time, which each host would take for itself when it must
 BUILD_LIMIT = 900.0  # seconds; a slow mirror needs minutes, a hung one must not hang us
@@ -41,7 +41,8 @@ ExecStart=/sbin/ip route replace default via ${GATEWAY}
 WantedBy=multi-user.target
 """
 FILES = {
-    "etc/apt/apt.conf.d/91lab": 'APT::Keep-Downloaded-Packages "false";\nAcquire::Languages "none";\n',
+    "etc/apt/apt.conf.d/91lab": 'APT::Keep-Downloaded-Packages "false";\nAcquire::Languages "none";\n'
+    "// Nobody is there to be asked.\n#clear DPkg::Pre-Install-Pkgs;\n",
     "etc/dpkg/dpkg.cfg.d/lab": "# Lab hosts are thrown away: package installs need not survive a power cut.\nforce-unsafe-io\n",
     "etc/default/locale": "LANG=C.UTF-8\n",
     "etc/ssh/sshd_config.d/50-lab.conf": "",
@@ -49,7 +50,16 @@ FILES = {
     "Defaults env_file=/etc/environment\n",
     "etc/systemd/system/lab-network.service": NETWORK_UNIT,
 }
-LINKS = {
+# PostgreSQL's packages link their manual pages by a thousand programs: ten seconds of processor time for what nobody reads there.
+MANUALS = "usr/share/postgresql-common/maintscripts-functions"
+FILES[MANUALS] = f". /{MANUALS}.distrib\n_link_manpages() {{ :; }}\n_unlink_manpages() {{ :; }}\n"
+DIVERT = ("dpkg-divert", "--quiet", "--local", "--no-rename", "--add", f"/{MANUALS}")
+# What looks at each start, and whenever units are read again, for what a lab host never has.
+GENERATORS = (
+    "cryptsetup", "debug", "getty", "gpt-auto", "hibernate-resume", "integritysetup", "rc-local", "run", "system-update",
+    "veritysetup",
+)  # fmt: skip
+LINKS = {f"etc/systemd/system-generators/systemd-{name}-generator": "/dev/null" for name in GENERATORS} | {
     "etc/systemd/system/multi-user.target.wants/lab-network.service": "../lab-network.service",
     "etc/systemd/system/apt-daily.timer": "/dev/null",
     "etc/systemd/system/apt-daily-upgrade.timer": "/dev/null",
@@ -58,7 +68,7 @@ LINKS = {
 
 def fingerprint() -> str:
     """Twelve characters that change whenever the image would come out different: its parts, sources or trust."""
-    parts = [surroundings.RELEASE, *PACKAGES, *READ_LISTS, surroundings.apt_sources(), surroundings.apt_configuration()]
+    parts = [surroundings.RELEASE, *PACKAGES, *READ_LISTS, *DIVERT, surroundings.apt_sources(), surroundings.apt_configuration()]
     parts += [f"{path}\n{content}" for path, content in (FILES | LINKS).items()]
     parts += [path.read_text() for path in surroundings.certificates()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
@@ -120,8 +130,10 @@ def _customise(target: Path) -> None:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         (target / path).symlink_to(destination)
     (target / "etc/machine-id").write_text("")
+    (target / "etc/update-motd.d/10-uname").unlink(missing_ok=True)  # three programs at each login
+    _run(target, *DIVERT)
     _trust(target)
-    subprocess.run(["chroot", str(target), *READ_LISTS], capture_output=True, check=False)
+    _run(target, *READ_LISTS)
 
 
 def _trust(target: Path) -> None:
@@ -130,13 +142,14 @@ def _trust(target: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     if surroundings.certificates():
-        command = ["chroot", str(target), "update-ca-certificates"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(
-                f"the certificates of {surroundings.CERTIFICATES} cannot be taken over",
-                last_lines=done.stderr.splitlines()[-5:],
-            )
+        _run(target, "update-ca-certificates")
+
+
+def _run(target: Path, *words: str) -> None:
+    """Run a program inside the image."""
+    done = subprocess.run(["chroot", str(target), *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"`{' '.join(words)}` failed in the base image", last_lines=done.stderr.splitlines()[-5:])
 
 
 def _write(path: Path, content: str) -> None:

@@ -51,7 +51,9 @@ def mount(host: LabHost, base: str, layers: tuple[str, ...]) -> Path:
     unmount_all(root)
     for name in ("upper", "work", "root"):
         (host.folder / name).mkdir(parents=True, exist_ok=True)
-    options = f"lowerdir={':'.join(lower)},upperdir={host.folder / 'upper'},workdir={host.folder / 'work'}"
+    shutil.rmtree(host.folder / "work" / "work" / "incompat", ignore_errors=True)  # says that it was mounted like this before
+    # Volatile: fsync waits for no disk. What a host wrote outlives its power cut all the same, for this machine still has it.
+    options = f"lowerdir={':'.join(lower)},upperdir={host.folder / 'upper'},workdir={host.folder / 'work'},volatile"
     done = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], capture_output=True, check=False)
     if done.returncode:
         raise LabError(f"the file system of {host.name} cannot be mounted", last_lines=done.stderr.decode().splitlines())

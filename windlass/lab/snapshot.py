@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def set_aside(record: Record, layer: str) -> Record:
     for host in record.hosts:
         (record.folder / host.name / "upper").rename(partial / host.name)
         remove_tree(record.folder / host.name / "work")
+    os.sync()  # hosts are mounted so that nothing of theirs waits for the disk; what is kept does
     partial.rename(partial.with_suffix(""))
     return mend(record)
 

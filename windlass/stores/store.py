@@ -34,7 +34,10 @@ class Delivery(Protocol):
         """What the host asks: where it is to go. Raises BackupError."""
 
     def finish(self, told: Mapping[str, Any]) -> None:
-        """The host has sent all, and says what that was. Raises BackupError if it is not what arrived."""
+        """The host has sent all, and says what that was. Raises BackupError if more or less has arrived.
+
+        Whether it is the same is seen when it is read back.
+        """
 
 
 class Draft(Protocol):

@@ -48,6 +48,7 @@ from windlass.values import Command, Secret
 
 COMMAND_FIELDS = ("command", "unless", "only_if", "validate")
 LITTER = re.compile("/dpkg/lock|/windlass(/apt-updated)? ")  # that the list of packages was fetched remains true after a failure
+PACKAGED = ("/var/lib/dpkg/info", "/etc/ssl/certs", "*/node_modules", "*/site-packages")
 UNKNOWN = "unknown until run"
 Shell = Callable[[str], str]
 
@@ -96,8 +97,8 @@ def read_cases(path: Path) -> list[dict[str, Any]]:
 def go_through(case: Mapping[str, Any], place: Place) -> None:
     """Before, check, run, after, and run again; every expectation of the case holds, or an assertion fails."""
     place = replace(place, tools=case.get("tools", place.tools))
-    place.local_shell(_filled(case.get("controller", "true"), place))
-    place.shell(_filled(case.get("before", "true"), place))
+    _script(case, "controller", place, place.local_shell)
+    _script(case, "before", place, place.shell)
     fails = case.get("fails")
     operations = _operations(case, place)
     if isinstance(operations, str):
@@ -116,7 +117,7 @@ def go_through(case: Mapping[str, Any], place: Place) -> None:
     if fails:
         left = set(_timeless(_state(place))) ^ set(_timeless(untouched))
         assert [line for line in left if not LITTER.search(line)] == []
-    place.shell(_filled(case.get("after", "true"), place))
+    _script(case, "after", place, place.shell)
     if fails:
         return
     settled, again = _state(place), case.get("again", "ok")
@@ -125,19 +126,30 @@ def go_through(case: Mapping[str, Any], place: Place) -> None:
     if again == "ok":
         assert [each.operation.title() for each in repeated[:-1] if each.status != "ok"] == []
     assert _state(place) == settled or again != "ok", "the second run changed something"
-    place.shell(_filled(case.get("after", "true"), place))
+    _script(case, "after", place, place.shell)
 
 
-def _state(place: Place) -> str:
-    """What operations may touch, with types, modes, owners, sizes, times of change and targets, and the units of the cases."""
+def _script(case: Mapping[str, Any], key: str, place: Place, shell: Shell) -> None:
+    """Run a script of the case's, if it has that one."""
+    if key in case:
+        shell(_filled(case[key], place))
+
+
+def _state(place: Place) -> list[str]:
+    """What operations may touch, with types, modes, owners, sizes, times of change and targets, and the units of the cases.
+
+    Of what packages brought, the time of change of its folder tells enough: there are thousands of files, looked at for each case.
+    """
     system = "/etc /home /opt /root /usr/local /var/lib/dpkg /var/lib/windlass /var/spool/cron" if in_lab(place) else ""
     units = "systemctl list-units --all --plain --no-legend 'windlass-*'" if in_lab(place) else "true"
-    return place.shell(rf"find {place.root} {system} -printf '%p %y %m %u:%g %s %T@ %l\n' 2>/dev/null | sort; {units}")
+    packaged = " -o ".join(f"-path '{pattern}/*'" for pattern in PACKAGED)
+    known = rf"find {place.root} {system} \( {packaged} \) -prune -o -printf '%p %y %m %u:%g %s %T@ %l\n' 2>/dev/null || true"
+    return sorted(place.shell(f"{known}; {units}").splitlines())
 
 
-def _timeless(state: str) -> list[str]:
+def _timeless(state: list[str]) -> list[str]:
     """Without the times of folders, in which a failed attempt may have had a temporary file."""
-    return [re.sub(r"^(\S+ d .*) [0-9.]+ $", r"\1", line) for line in state.splitlines()]
+    return [re.sub(r"^(\S+ d .*) [0-9.]+ $", r"\1", line) for line in state]
 
 
 def in_lab(place: Place) -> bool:

@@ -69,6 +69,7 @@ class Lifeline:
     def listen(self) -> None:
         """Read what comes; call it when the hello is out."""
         _widen(self._source)
+        _widen(self._sink)
         self._begin(self._read, self._generation, self._source)
 
     def send(self, frame: bytes) -> None:

@@ -1,0 +1,1 @@
+"""The roles on real hosts, which all files here share."""
