@@ -111,3 +111,17 @@ def test_operation_is_explained_with_every_field(name: str) -> None:
 
     assert explained, f"docs/operations.md has no paragraph on {name}"
     assert set(explained[1].split(", ")) == names
+
+
+def test_the_page_says_where_to_import_each_operation_from() -> None:
+    page = (FOLDER.parents[1] / "docs" / "operations.md").read_text()
+
+    told = {
+        name: module
+        for module, names in re.findall(r"^\| `(\w+)` \| (`.*`) \|$", page, re.MULTILINE)
+        for name in re.findall(r"\w+", names)
+        if name in CLASSES
+    }
+
+    named = {name for name in re.findall(r"\*\*`(\w+)`\*\*", page) if name in CLASSES}
+    assert told == {name: CLASSES[name].__module__.rpartition(".")[2] for name in named}
