@@ -97,6 +97,16 @@ def test_an_unknown_environment_is_told_from_the_known_ones(project: Path) -> No
     )
 
 
+def test_outside_of_a_project_nothing_is_made_and_the_way_is_told(tmp_path: Path) -> None:
+    unknown = run_tasks(tmp_path, "setup", "--env", "staging")
+    history = run_tasks(tmp_path, "history")
+
+    assert (unknown.returncode, history.returncode) == (2, 0)
+    assert unknown.stderr.splitlines()[1] == "hint: run this in a folder that has inventories/<name>/hosts.yml, or inside of it"
+    assert history.stdout == "no run is known here yet\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_project_is_found_from_a_folder_inside_it(project: Path) -> None:
     command = [sys.executable, "-m", "windlass.tasks.program", "inventory.check", "--env", "staging"]
     inside = project / "roles" / "greeting"

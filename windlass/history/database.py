@@ -149,6 +149,11 @@ class History:
 
         return self._with(work)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether anything was ever entered; reading would begin a history where there is none."""
+        return self.path.exists()
+
     def _with(self, work: Callable[[sqlite3.Connection], Value]) -> Value:
         try:
             with _opened(self.path) as database:

@@ -50,7 +50,12 @@ def _no_folder(folder: Path, project: Path) -> UsageError:
     around = folder.parent
     names = sorted(path.name for path in around.iterdir() if path.is_dir()) if around.is_dir() else []
     known = ", ".join(names) or f"none: {called(around, project)} is empty"
-    return UsageError(f"there is no environment {folder.name!r}{did_you_mean(folder.name, names)}", hint=f"environments: {known}")
+    hint = (
+        f"environments: {known}"
+        if around.is_dir()
+        else "run this in a folder that has inventories/<name>/hosts.yml, or inside of it"
+    )
+    return UsageError(f"there is no environment {folder.name!r}{did_you_mean(folder.name, names)}", hint=hint)
 
 
 class _Merge:

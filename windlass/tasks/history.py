@@ -43,7 +43,7 @@ def list_(_context: Context, *, env: str = "", host: str = "", task: str = "", l
         from windlass.tasks.door import Outcome
         from windlass.tasks.history_words import run_object, runs_table
 
-        found = _reading(lambda kept: kept.runs(environment=env, host=host, task=task, last=last))
+        found = _reading(lambda kept: kept.runs(environment=env, host=host, task=task, last=last) if kept.is_there else [])
         states = {run.run: _state(run.run, run.status) for run, _hosts in found}
         result = {"runs": [run_object(run, hosts, states[run.run]) for run, hosts in found]}
         none = "no such run is known here; invoke history lists all" if env or host or task else "no run is known here yet"
@@ -74,7 +74,7 @@ def show(_context: Context, run: str, *, json: bool = False) -> None:
         from windlass.tasks.door import Outcome
         from windlass.tasks.history_words import operation_object, run_object, shown
 
-        found = _reading(lambda kept: kept.find("" if run == "last" else run))
+        found = _reading(lambda kept: kept.find("" if run == "last" else run) if kept.is_there else [])
         if not found or (len(found) > 1 and run != "last"):
             said = "is not the beginning of one run" if found else "is not known here"
             raise UsageError(f"run {run} {said}", hint="invoke history lists them", last_lines=found[:10])
