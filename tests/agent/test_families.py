@@ -125,3 +125,12 @@ def test_the_page_says_where_to_import_each_operation_from() -> None:
 
     named = {name for name in re.findall(r"\*\*`(\w+)`\*\*", page) if name in CLASSES}
     assert told == {name: CLASSES[name].__module__.rpartition(".")[2] for name in named}
+
+
+def test_the_page_for_those_who_know_ansible_names_operations_that_there_are() -> None:
+    page = (FOLDER.parents[1] / "docs" / "from-ansible.md").read_text()
+
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)*)(?:`|\()", page))
+
+    assert len(named) > 40
+    assert named - set(CLASSES) == {"LocalFile", "Command"}  # values

@@ -88,6 +88,14 @@ def test_roles_are_asked_for_every_host_and_a_fault_is_told_once(project: Path, 
     assert said in fault
 
 
+def test_the_encrypted_file_is_looked_at_without_a_key(project: Path) -> None:
+    (project / "inventories/staging/secrets.sops.yml").write_text("token: [ENC\n")
+
+    (fault,) = faults(project)
+
+    assert fault.startswith("inventories/staging/secrets.sops.yml is not YAML (line ")
+
+
 def test_the_command_tells_them_with_the_environment_and_code_2(project: Path) -> None:
     (project / "roles/greeting/steps.py").write_text(f"{STEPS}    return 7\n")
     done = run_tasks(project, "inventory.check", "--env", "staging")
