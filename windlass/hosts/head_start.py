@@ -23,7 +23,7 @@ _wanted: dict[Target, None] = {}
 
 
 def begin(targets: Iterable[Target]) -> None:
-    """Log in on all of these at once, and have the agent started there. What goes wrong while somebody waits for it is told to them."""
+    """Log in on all of these at once, and have the agent started there. What goes wrong is told to whoever waits for it."""
     for target in targets:
         _begun[target] = _Begun(target)
 
