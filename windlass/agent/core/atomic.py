@@ -23,6 +23,14 @@ LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybod
 class Arriving(Iterable[Bytes]):
     """Chunks on their way from somewhere else, which may break off."""
 
+    def begins(self, temporary: str) -> None:
+        """They are about to be written there."""
+        raise NotImplementedError
+
+    def ends(self) -> None:
+        """Nothing is written any more, whatever came of it."""
+        raise NotImplementedError
+
     def keeps(self, temporary: str) -> bool:
         """Whether an unfinished file is kept for later; it has been moved away then."""
         raise NotImplementedError
@@ -76,8 +84,11 @@ def write(
     folder = os.path.dirname(path) or "/"
     user_id, group_id = _kept_ids(path, owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
+    arriving = chunks if isinstance(chunks, Arriving) else None
     try:
         with os.fdopen(descriptor, "wb") as handle:
+            if arriving:
+                arriving.begins(temporary)
             _write_out(handle, chunks, temporary)
             os.fchown(handle.fileno(), user_id, group_id)
             attributes.carry_over(path, handle.fileno(), mode)
@@ -88,9 +99,12 @@ def write(
             validate(temporary)
         os.rename(temporary, path)
     except BaseException:
-        if not (isinstance(chunks, Arriving) and chunks.keeps(temporary)):
+        if not (arriving and arriving.keeps(temporary)):
             os.unlink(temporary)
         raise
+    finally:
+        if arriving:
+            arriving.ends()
     sync_folder(folder)
     return installed
 
