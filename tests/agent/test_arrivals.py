@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +88,67 @@ def test_the_next_run_sends_the_rest_and_leaves_nothing_behind(source: Path, pla
     assert send(source, place) < 1.3 * MIB
     assert place.read_bytes() == CONTENT
     assert list(place.parent.iterdir()) == [place]
+    assert list(notes.iterdir()) == []
+
+
+def killed(source: Path, place: Path, at: int = 7 * MIB) -> list[Path]:
+    """A transfer in whose middle the agent is killed; what is then in the folder."""
+    process_id = os.fork()
+    if process_id == 0:
+        try:
+            wire = Wire(source, at)
+            setattr(wire.context.cancelled, "set", lambda: os.kill(os.getpid(), signal.SIGKILL))  # noqa: B010 - where it breaks
+            content = {"sha256": wire.sha256, "size": len(CONTENT)}
+            atomic.write(str(place), received(content, wire.context, home=str(place.parent)), 0o600)
+        finally:
+            os._exit(1)
+    assert os.waitpid(process_id, 0)[1] == signal.SIGKILL
+    return list(place.parent.iterdir())
+
+
+def test_what_a_killed_agent_had_is_gone_on_with(source: Path, place: Path, notes: Path) -> None:
+    (left,) = killed(source, place)
+
+    assert left.stat().st_size > 4 * MIB
+    assert send(source, place) < len(CONTENT) - 4 * MIB
+    assert place.read_bytes() == CONTENT
+    assert list(place.parent.iterdir()) == [place]
+    assert list(notes.iterdir()) == []
+
+
+def test_what_a_killed_agent_had_is_put_aside_by_other_transfers(source: Path, place: Path, notes: Path, tmp_path: Path) -> None:
+    killed(source, place)
+    (tmp_path / "other").write_bytes(os.urandom(MIB))
+
+    send(tmp_path / "other", tmp_path / "elsewhere")
+
+    assert [path.suffix for path in place.parent.iterdir()] == [".part"]
+    assert [path.name for path in notes.iterdir()] == [hashlib.sha256(CONTENT).hexdigest()]
+
+
+def test_the_larger_of_two_parts_stays(source: Path, place: Path, notes: Path) -> None:
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    (kept,) = broken_off(source, place)
+    less = place.parent / ".target.abc"
+    less.write_bytes(CONTENT[:MIB])
+    (notes / f"{sha256}.1").symlink_to(less)
+
+    arrivals.sweep()
+
+    assert list(place.parent.iterdir()) == [kept]
+    assert [path.name for path in notes.iterdir()] == [sha256]
+
+
+def test_what_somebody_still_writes_is_left_alone(source: Path, place: Path, notes: Path) -> None:
+    wire, writing = Wire(source), place.parent / ".target.abc"
+    writing.write_bytes(CONTENT[:MIB])
+    arriving = received({"sha256": wire.sha256, "size": len(CONTENT)}, wire.context, home=str(place.parent))
+    arriving.begins(str(writing))
+
+    arrivals.sweep()
+
+    assert list(place.parent.iterdir()) == [writing]
+    arriving.ends()
     assert list(notes.iterdir()) == []
 
 

@@ -17,6 +17,7 @@ from windlass.errors import ConnectionFailed, OperationFailed
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.session import Session
+from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile, Operation
@@ -171,6 +172,42 @@ def test_a_torn_file_is_no_half_file(hosts: dict[str, TestHost], impatient: None
     assert broken.shell("ls -A /root/chaos").split() == ["file", "ran"]
     assert lines(broken, "ran") == ["last"]
     assert "attached again after" in "".join(heard.notes("broken"))
+
+
+class Lethal(Torn):
+    """A session over which so many bytes go before the agent is killed."""
+
+    def send(self, data: bytes | bytearray) -> None:
+        self._session.send(data)
+        if self._deeds and self._session.sent > 18 << 20:
+            self._deeds.pop()()
+
+
+def test_what_an_agent_had_received_when_it_was_killed_does_not_travel_again(
+    hosts: dict[str, TestHost], impatient: None, tmp_path: Path
+) -> None:
+    broken = hosts["broken"]
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(1 << 20) * 24)
+    content = LocalFile.of(source)
+    deeds: list[Callable[[], object]] = [lambda: broken.shell(KILL)]
+    sessions: list[Lethal] = []
+
+    def opened(target: Target, command: str) -> Session:
+        sessions.append(Lethal(open_over_ssh(target, command), deeds))
+        return sessions[-1]  # type: ignore[return-value]  # but for sending it is one
+
+    with Fleet([waiting(broken, 20.0)], opener=opened) as fleet:
+        batch = Batch((File(path="/root/chaos/file", content=content), LAST), journal=new_run_id())
+        outcomes = fleet.run({"broken": batch})
+
+    assert errors_of(outcomes) == {}
+    assert deeds == []
+    assert sum(session.sent for session in sessions) < 36 << 20
+    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == content.sha256
+    assert broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals").split() == [
+        "/root/chaos:", "file", "ran", "/var/lib/windlass/arrivals:",
+    ]  # fmt: skip
 
 
 def test_an_operation_that_takes_longer_than_silence_may_last(hosts: dict[str, TestHost], impatient: None) -> None:

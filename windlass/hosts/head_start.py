@@ -23,16 +23,17 @@ _wanted: dict[Target, None] = {}
 
 
 def begin(targets: Iterable[Target]) -> None:
-    """Log in on all of these at once, and have the agent started there. What goes wrong is told to whoever takes it over."""
+    """Log in on all of these at once, and have the agent started there. What goes wrong is told to whoever waits for it."""
     for target in targets:
         _begun[target] = _Begun(target)
 
 
 def started(target: Target) -> Starting | None:
-    """The beginning of a line to this very target, if there is one that is not too old. Raises what stood in its way."""
+    """The beginning of a line to this very target, if there is one that is not too old. Raises what stands in its way now; what
+    stood there earlier may be gone, so whoever asks has to try it anew."""
     _wanted[target] = None
     begun = _begun.pop(target, None)
-    if begun is None:
+    if begun is None or begun.has_failed():
         return None
     if begun.is_old():
         begun.unwanted = True
@@ -81,6 +82,9 @@ class _Begun:
 
     def is_old(self) -> bool:
         return time.monotonic() - self._since > OLDEST
+
+    def has_failed(self) -> bool:
+        return self._through.is_set() and self._error is not None
 
     def outcome(self) -> Starting | None:
         self._through.wait()

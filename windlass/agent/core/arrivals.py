@@ -2,10 +2,14 @@
 
 It counts as an old version that has much in common with the new one (`delta`), so each block of it is proven by its hash. A link
 called by the content's checksum says where it is. What nobody comes for is removed by a later transfer, after some days.
+
+An agent that is killed, or whose host reboots, has no time to put anything aside. So another link says from the beginning where it
+writes, and the file is locked for as long as it lives: what is not locked is nobody's, and whoever comes next puts it aside.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import time
@@ -32,6 +36,30 @@ class Received(atomic.Arriving):
         self._old = old
         self._home = home if self._size >= delta.WORTHWHILE else ""
         self._whole = False
+        self._claim = ""
+        self._lock = -1
+
+    def begins(self, temporary: str) -> None:
+        """Say where it is written, so that it can be found should this process be killed."""
+        if not self._home:
+            return
+        sweep()
+        self._claim = os.path.join(FOLDER, "%s.%d" % (self._sha256, os.getpid()))
+        try:
+            self._lock = _locked(temporary)
+            _make_folder()
+            atomic.replace_link(self._claim, temporary)
+            atomic.sync_folder(FOLDER)
+        except OSError:  # not root: then it is lost, as all that is not kept
+            self.ends()
+
+    def ends(self) -> None:
+        """It has its name, was put aside, or is gone."""
+        if self._claim:
+            _remove(self._claim)
+        if self._lock != -1:
+            os.close(self._lock)
+        self._claim, self._lock = "", -1
 
     def __iter__(self) -> Iterator[Bytes]:
         with Checksum() as checksum:
@@ -49,7 +77,6 @@ class Received(atomic.Arriving):
         return broken and bool(self._home) and keep(self._sha256, temporary, self._home)
 
     def _resumed(self) -> Iterator[Bytes]:
-        sweep()
         left = find(self._sha256, self._size, self._home)
         if left is None:
             yield from self._arriving()
@@ -75,8 +102,7 @@ def keep(sha256: str, temporary: str, home: str) -> bool:
         there = os.path.getsize(path) if os.path.exists(path) else delta.WORTHWHILE
         if os.path.getsize(temporary) <= there:
             return False
-        os.makedirs(STATE, mode=0o755, exist_ok=True)
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        _make_folder()
         atomic.replace_link(os.path.join(FOLDER, sha256), path)  # first: nothing is kept that nobody knows of
         os.rename(temporary, path)
     except OSError:  # not root; another file system; somebody's folder has this name
@@ -103,22 +129,69 @@ def drop(sha256: str) -> None:
     """It is not needed any more."""
     note = os.path.join(FOLDER, sha256)
     for path in (_named(note), note):
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
+        _remove(path)
 
 
 def sweep() -> None:
-    """Remove those that are old, and the oldest of too many."""
+    """Put aside what killed agents have left; remove what is old, and the oldest of too many."""
     try:
-        notes = {name: os.lstat(os.path.join(FOLDER, name)).st_mtime for name in os.listdir(FOLDER)}
+        for name in os.listdir(FOLDER):
+            if name.startswith("."):  # a link that was being made
+                _remove(os.path.join(FOLDER, name))
+            elif "." in name:
+                _inherit(name)
+        notes = {name: os.lstat(os.path.join(FOLDER, name)).st_mtime for name in os.listdir(FOLDER) if "." not in name}
     except OSError:
         return
     newest = sorted(notes, key=lambda name: notes[name], reverse=True)
     for place, name in enumerate(newest):
         if place >= MOST or time.time() - notes[name] > LONGEST:
             drop(name)
+
+
+def _inherit(name: str) -> None:
+    """Put aside what was being written there, unless somebody still does."""
+    claim = os.path.join(FOLDER, name)
+    temporary = _named(claim)
+    try:
+        lock = _locked(temporary)
+    except BlockingIOError:
+        return
+    except OSError:  # it has its name by now, or somebody put something else there
+        _remove(claim)
+        return
+    try:
+        if not keep(name.partition(".")[0], temporary, os.path.dirname(temporary)):
+            _remove(temporary)
+        _remove(claim)
+    finally:
+        os.close(lock)
+
+
+def _locked(path: str) -> int:
+    """A file of our own, opened and locked. Raises BlockingIOError where somebody else has it, OSError where it is not one."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise FileNotFoundError(path)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _make_folder() -> None:
+    os.makedirs(STATE, mode=0o755, exist_ok=True)
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _named(note: str) -> str:
