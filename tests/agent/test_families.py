@@ -111,3 +111,26 @@ def test_operation_is_explained_with_every_field(name: str) -> None:
 
     assert explained, f"docs/operations.md has no paragraph on {name}"
     assert set(explained[1].split(", ")) == names
+
+
+def test_the_page_says_where_to_import_each_operation_from() -> None:
+    page = (FOLDER.parents[1] / "docs" / "operations.md").read_text()
+
+    told = {
+        name: module
+        for module, names in re.findall(r"^\| `(\w+)` \| (`.*`) \|$", page, re.MULTILINE)
+        for name in re.findall(r"\w+", names)
+        if name in CLASSES
+    }
+
+    named = {name for name in re.findall(r"\*\*`(\w+)`\*\*", page) if name in CLASSES}
+    assert told == {name: CLASSES[name].__module__.rpartition(".")[2] for name in named}
+
+
+def test_the_page_for_those_who_know_ansible_names_operations_that_there_are() -> None:
+    page = (FOLDER.parents[1] / "docs" / "from-ansible.md").read_text()
+
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)*)(?:`|\()", page))
+
+    assert len(named) > 40
+    assert named - set(CLASSES) == {"LocalFile", "Command"}  # values

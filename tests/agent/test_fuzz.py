@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import threading
+import zlib
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ names = st.sampled_from(
     ["index", "status", "stream", "sha256", "window", "bytes", "number", "answer", "text", "operations", "data"]
 )
 bodies = st.dictionaries(names | st.text(max_size=5), some_json | st.sampled_from(["ok", "changed", 0, 1, -1]), max_size=6)
-kinds = st.binary(min_size=1, max_size=1) | st.sampled_from([bytes([letter]) for letter in b"HCSREFKDNPZQXAUV"])
+kinds = st.binary(min_size=1, max_size=1) | st.sampled_from([bytes([letter]) for letter in b"HCSREFKDNPZQXAUVLWM"])
 
 
 def framed(kind: bytes, body: bytes) -> bytes:
@@ -46,7 +47,12 @@ def framed(kind: bytes, body: bytes) -> bytes:
 
 
 a_frame = st.builds(
-    framed, kinds, st.binary(max_size=60) | bodies.map(lambda body: json.dumps(body).encode()) | st.just(b"[" * 5000)
+    framed,
+    kinds,
+    st.binary(max_size=60)
+    | bodies.map(lambda body: json.dumps(body).encode())
+    | bodies.map(lambda body: zlib.compress(json.dumps(body).encode()))
+    | st.sampled_from([b"[" * 5000, zlib.compress(b"{}")[:-3], zlib.compress(b"[" * 100_000)]),
 )
 noise = st.lists(a_frame | st.binary(max_size=40), max_size=6).map(b"".join)
 plenty = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

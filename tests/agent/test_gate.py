@@ -58,6 +58,28 @@ def test_an_answer_that_never_ends_is_none(tmp_path: Path) -> None:
             thread.join()
 
 
+def test_an_answer_of_another_status_is_told_with_the_one_that_is_wanted(tmp_path: Path) -> None:
+    path = str(tmp_path / "web.sock")
+    (tmp_path / "web-0.pid").write_text(str(os.getpid()))  # the test itself is the process, and it does serve
+    health = {"path": "/", "status": 204, "contains": "", "release_key": "", "release": ""}
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+
+        def answer() -> None:
+            with server.accept()[0] as client:
+                client.recv(1000)
+                client.sendall(b"HTTP/1.0 200 OK\r\n\r\nfine")
+
+        server.settimeout(60)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        said = unfit({"run": str(tmp_path / "web-0"), "folder": str(Path.cwd()), "listen": path, "health": health})
+        thread.join()
+
+    assert said == "/ answers 200 instead of 204: fine"
+
+
 def test_what_a_process_uses_is_counted_with_its_children(tmp_path: Path) -> None:
     with subprocess.Popen(["sh", "-c", "while :; do :; done & read line; kill $!"], stdin=subprocess.PIPE, cwd=tmp_path) as busy:
         (tmp_path / "busy-0.pid").write_text(str(busy.pid))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from windlass.agent.core import host_sums, sums
+from windlass.agent.core import atomic, frames, host_sums, sums
 from windlass.agent.core.host_sums import HostSums
 from windlass.agent.core.sums import Sums
 from windlass.history.checksums import remember_in
@@ -221,6 +221,18 @@ def test_what_changed_between_its_name_and_its_note_is_not_noted(roots: Path) ->
     host_sums.wrote(str(roots), installed, "as it was written")
 
     assert host_sums.sha256_of(str(roots), keep=False) == hashlib.sha256(b"CONTENT").hexdigest()
+
+
+def test_a_large_file_is_known_at_once_however_soon_it_gets_its_name_after_the_last_byte(roots: Path) -> None:
+    installed = atomic.write(str(roots), [bytes(frames.REMEMBERED_FROM)], 0o644)
+    host_sums.wrote(str(roots), installed, "as it was written")
+
+    assert host_sums.sha256_of(str(roots), keep=False) == "as it was written"
+
+    with roots.open("r+b") as handle:
+        handle.write(b"changed at once")
+
+    assert host_sums.sha256_of(str(roots), keep=False) == hashlib.sha256(roots.read_bytes()).hexdigest()
 
 
 def test_a_folder_that_others_may_look_into_is_not_used(roots: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from windlass.errors import UsageError
+from windlass.errors import BuildFailed, UsageError
+from windlass.flows.artefact import way_on
 from windlass.flows.source import Source, resolve
 from windlass.inventory import Application
 
@@ -88,3 +89,19 @@ def test_an_unknown_reference_is_said_with_a_near_one(tmp_path: Path, repository
         resolved(tmp_path, str(repository), "mian")
 
     assert caught.value.hint == "did you mean main?"
+
+
+def test_a_repository_that_is_not_there_is_named_with_what_tries_it(tmp_path: Path) -> None:
+    address = f"file://{tmp_path}/nowhere"
+
+    with pytest.raises(BuildFailed) as caught:
+        resolved(tmp_path, address)
+
+    assert caught.value.message.startswith(f"{address} cannot be fetched: git clone failed")
+    assert f"git ls-remote {address}" in caught.value.hint
+    assert "nowhere" in caught.value.last_lines[0]
+
+
+def test_a_host_that_was_not_set_up_is_told_from_a_build_that_fails() -> None:
+    assert way_on("build failed on app1: there is no user shop on this host").endswith("`invoke setup` makes its user and folders")
+    assert way_on("build failed on app1: `npm ci` ended with status 1") == "mend the build and deploy again"

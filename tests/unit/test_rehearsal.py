@@ -39,7 +39,8 @@ def project(tmp_path: Path) -> Path:
 
 def faults(project: Path, steps: str = "") -> list[str]:
     if steps:
-        (project / "roles/greeting/steps.py").write_text(f"{STEPS}    {steps}\n")
+        at_the_top = steps.startswith(("from ", "import "))
+        (project / "roles/greeting/steps.py").write_text(f"{steps}\n" if at_the_top else f"{STEPS}    {steps}\n")
     return faults_of(project, load_environment(project, "staging"))
 
 
@@ -65,6 +66,8 @@ def test_templates_of_applications_are_filled_for_every_host(project: Path) -> N
     ("steps", "said"),
     [
         ("[]", "its steps for web1 gave None instead of a list of operations: is there a `return`?"),
+        ("from windlass.operations.systemd import SystemdUnit", "(SystemdUnit is in windlass.operations.unit)"),
+        ("import windlass.operations.systemd_unit", "(docs/operations.md says which module each operation is in)"),
         ('return ["motd"]', "its steps for web1 gave 'motd', which is no operation"),
         ('yield File(path="/etc/motd", contents="x")', "TypeError: File.__init__() got an unexpected keyword"),
         ('yield File(path="etc/motd", content="x")', "steps.py:7: 'etc/motd' is not a whole path on a host"),
@@ -83,6 +86,14 @@ def test_roles_are_asked_for_every_host_and_a_fault_is_told_once(project: Path, 
     (fault,) = faults(project, steps)
 
     assert said in fault
+
+
+def test_the_encrypted_file_is_looked_at_without_a_key(project: Path) -> None:
+    (project / "inventories/staging/secrets.sops.yml").write_text("token: [ENC\n")
+
+    (fault,) = faults(project)
+
+    assert fault.startswith("inventories/staging/secrets.sops.yml is not YAML (line ")
 
 
 def test_the_command_tells_them_with_the_environment_and_code_2(project: Path) -> None:

@@ -190,6 +190,22 @@ def test_with_stop_the_first_failure_leaves_the_others_untouched(project: Path) 
     assert error["hosts"]["web2"] == "not touched"
 
 
+def test_roles_that_are_named_are_asked_alone_and_hosts_without_them_not_at_all(project: Path) -> None:
+    hosts = (project / "inventories/staging/hosts.yml").read_text().replace("jump: web1", "user: ops")
+    (project / "inventories/staging/hosts.yml").write_text(hosts.replace("hosts: [web2],", "hosts: [web2], roles: [python],"))
+
+    unknown = run_tasks(project, "setup", "--env", "staging", "--roles", "greeting,pyhton")
+    edge = run_tasks(project, "setup", "--env", "staging", "--roles", "python", "--json", "--check")
+    mixed = run_tasks(project, "setup", "--env", "staging", "--roles", "python", "--resume", "x")
+
+    assert (unknown.returncode, mixed.returncode) == (2, 2)
+    assert unknown.stderr.splitlines() == [
+        "error: none of these hosts has the role 'pyhton' (did you mean python?)",
+        "hint: they have greeting, python",
+    ]
+    assert list(json.loads(edge.stdout)["hosts"]) == ["web2"]
+
+
 def test_an_unknown_policy_is_wrong_usage(project: Path) -> None:
     assert run_tasks(project, "setup", "--env", "staging", "--on-failure", "pause").returncode == 2
 

@@ -140,7 +140,7 @@ def _sick(instance: Instance) -> str:
     except OSError as error:
         return "no answer to %s: %s" % (health["path"], error)
     if status != health["status"]:
-        return "%s answers %d: %s" % (health["path"], status, body.strip()[:200])
+        return "%s answers %d instead of %d: %s" % (health["path"], status, health["status"], body.strip()[:200])
     if health["contains"] and health["contains"] not in body:
         return "%s answers without %r" % (health["path"], health["contains"])
     if health["release_key"] and _answered_release(body, health["release_key"]) != health["release"]:

@@ -76,9 +76,16 @@ def _build(application: Application, source: Source, channel: Channel, recipe: M
             f"{application.name} {source.reference} could not be built: {error.message}",
             host=error.host,
             last_lines=error.last_lines,
-            hint="what serves now is untouched; mend the build and deploy again",
+            hint="what serves now is untouched; " + way_on(error.message),
         ) from error
     return result.data
+
+
+def way_on(said: str) -> str:
+    """What to do about a build that failed with these words: a host that nobody set up for the application has no user for it."""
+    if "there is no user" in said:
+        return "has this host been set up for the application? `invoke setup` makes its user and folders"
+    return "mend the build and deploy again"
 
 
 def _bring(channel: Channel, built: Mapping[str, Any], path: Path) -> LocalFile:

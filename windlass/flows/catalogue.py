@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import importlib.machinery
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from types import ModuleType
 from pydantic import BaseModel
 
 import windlass
+from windlass import operations
 from windlass.errors import UsageError, WindlassError
 from windlass.inventory import RoleSchema
 from windlass.operations.operation import Operation
@@ -121,7 +123,10 @@ class Catalogue:
         try:
             return importlib.import_module(f"{package}.{part}")
         except Exception as error:
-            raise _unfit(role, self.folders[role], f"{part}.py cannot be loaded", _tail(error, self.folders[role])) from error
+            fault = _unfit(role, self.folders[role], f"{part}.py cannot be loaded", _tail(error, self.folders[role]))
+            if isinstance(error, ImportError) and (error.name or "").startswith("windlass.operations"):
+                fault.hint = _home(str(error))
+            raise fault from error
 
 
 class _Schemas(Mapping[str, RoleSchema]):
@@ -144,6 +149,16 @@ class _Schemas(Mapping[str, RoleSchema]):
 
     def __len__(self) -> int:
         return len(self._catalogue.folders)
+
+
+def _home(said: str) -> str:
+    """Where the operation is that a role looks for in the wrong module."""
+    found = re.match(r"cannot import name '(\w+)'", said)
+    name = found[1] if found else "-"
+    for path in sorted(Path(operations.__file__).parent.glob("*.py")):
+        if re.search(rf"^class {name}\b", path.read_text(encoding="utf-8"), re.MULTILINE):
+            return f"{name} is in windlass.operations.{path.stem}"
+    return "docs/operations.md says which module each operation is in"
 
 
 def _is_role(folder: Path) -> bool:

@@ -29,16 +29,25 @@ def faults_of(project: Path, environment: Environment) -> list[str]:
     """All that is wrong, each once, with file and line where that is known."""
     workspace = Workspace(project=project, environment=environment, catalogue=Catalogue(project), secrets=_made_up(environment))
     found: dict[str, str] = {}  # by what it is on any host, as it is on the first
-    for host in environment.hosts.values():
-        attempts: list[Attempt] = [*_templates(workspace, host), partial(_ask_roles, workspace, host)]
-        for attempt in attempts:
-            try:
-                attempt()
-            except WindlassError as error:
-                for fault in _told(error):
-                    if fault not in found.values():
-                        found.setdefault(fault.replace(host.name, "*"), fault)
+    for host, attempt in _attempts(workspace):
+        try:
+            attempt()
+        except WindlassError as error:
+            for fault in _told(error):
+                if fault not in found.values():
+                    found.setdefault(fault.replace(host, "*"), fault)
     return list(found.values())
+
+
+def _attempts(workspace: Workspace) -> Iterator[tuple[str, Attempt]]:
+    """What is tried, each with the host that it is for."""
+    committed = local_secrets(workspace.environment).committed
+    if committed:
+        yield "the encrypted file", committed.names
+    for host in workspace.environment.hosts.values():
+        for attempt in _templates(workspace, host):
+            yield host.name, attempt
+        yield host.name, partial(_ask_roles, workspace, host)
 
 
 def _made_up(environment: Environment) -> KnownSecrets:

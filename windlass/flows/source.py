@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -118,6 +119,17 @@ def _repository(address: str, project: Path) -> Path:
     local = (project / address).resolve()
     if local.is_dir():
         return local
+    try:
+        return _mirror(address, project)
+    except BuildFailed as error:
+        hint = (
+            error.hint
+            or f"`git ls-remote {shlex.quote(address)}` tries it: is the application's source.git right, and may you read it?"
+        )
+        raise BuildFailed(f"{address} cannot be fetched: {error.message}", last_lines=error.last_lines, hint=hint) from error
+
+
+def _mirror(address: str, project: Path) -> Path:
     mirror = project / ".windlass" / "repositories" / hashlib.sha256(address.encode()).hexdigest()[:16]
     if mirror.is_dir():
         _git("remote", "update", "--prune", folder=mirror)

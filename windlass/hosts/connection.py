@@ -22,6 +22,7 @@ from fabric.connection import derive_shorthand
 from windlass.errors import ConnectionFailed
 from windlass.hosts import tuning
 from windlass.hosts.detours import Proxy, Tunnel, completed
+from windlass.hosts.explaining import explained, known_hosts_of
 from windlass.hosts.known_hosts import host_keys
 from windlass.hosts.packets import send_content
 from windlass.hosts.retrying import DROPPED, NO_PORT, persistently, turnstile
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _ACCEPT_LOCK = threading.Lock()
 DEFAULT_PORT = 22
-USER_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
 SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -52,10 +52,6 @@ class _AcceptNew(paramiko.MissingHostKeyPolicy):
                     handle.seek(-1, os.SEEK_END)
                     handle.write(b"" if handle.read(1) == b"\n" else b"\n")  # whoever wrote the last line may not have ended it
                 handle.write(f"{hostname} {key.get_name()} {key.get_base64()}\n".encode())
-
-
-def _known_hosts_of(target: Target) -> Path:
-    return (target.known_hosts or USER_KNOWN_HOSTS).expanduser()
 
 
 def _readable_key(target: Target, path: Path) -> paramiko.PKey:
@@ -96,7 +92,7 @@ def _fabric_connection(target: Target, towards: str = "") -> _Connection:
 
 def _check_host_keys(connection: Connection, target: Target) -> None:
     """Give the client the keys of this one host, and say what happens to a host without any."""
-    known_hosts, client = _known_hosts_of(target), connection.client
+    known_hosts, client = known_hosts_of(target), connection.client
     port = int(connection.port)
     name = connection.host if port == DEFAULT_PORT else f"[{connection.host}]:{port}"
     files = (known_hosts,) if target.known_hosts else (SYSTEM_KNOWN_HOSTS, known_hosts)
@@ -154,7 +150,7 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
             self.proxy = Proxy(completed(self.gateway, values))
             return self.proxy
         way = self.gateway.explained
-        with turnstile(self.gateway.host, int(self.gateway.port)), _explained(way.target, way.towards):
+        with turnstile(self.gateway.host, int(self.gateway.port)), explained(way.target, way.towards):
             self.gateway.let_in()
         tuning.rest(self.gateway.transport)
         tunnel = self.gateway.transport.open_channel(
@@ -240,7 +236,7 @@ class Session:
 
 def open_session(target: Target, command: str) -> Session:
     """Connect, log in, and run one command. Raises ConnectionFailed with what stood in the way."""
-    with _explained(target), contextlib.ExitStack() as undo:
+    with explained(target), contextlib.ExitStack() as undo:
         connection = _fabric_connection(target)
         undo.callback(connection.hang_up)
         connection.let_in()
@@ -271,44 +267,3 @@ def _as_os_error() -> Iterator[None]:
         yield
     except paramiko.SSHException as error:
         raise OSError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _explained(target: Target, towards: str = "") -> Iterator[None]:
-    """Turn the many ways in which a connection fails into one error that says what to do."""
-    where = f"{target.name} ({target.user + '@' if target.user else ''}{target.address}:{target.port})"
-    where += f", the way to {towards}," if towards else ""
-    host = towards or target.name
-    try:
-        yield
-    except paramiko.BadHostKeyException as error:
-        raise ConnectionFailed(
-            f"{where} shows another host key than before",
-            host=host,
-            hint=f"if the host was rebuilt, remove its line from {_known_hosts_of(target)}; if not, somebody is in between",
-        ) from error
-    except paramiko.AuthenticationException as error:
-        raise ConnectionFailed(
-            f"{where} does not let us in: {error}",
-            host=host,
-            hint="check the user and key in the inventory, and that the key is in the host's authorized_keys",
-        ) from error
-    except paramiko.SSHException as error:
-        said = re.sub(r"^Error reading SSH protocol banner", "no SSH server answers there ", str(error)).rstrip()
-        raise ConnectionFailed(f"{where}: {said}", host=host, hint=_ssh_hint(target, str(error))) from error
-    except (OSError, EOFError) as error:
-        raise ConnectionFailed(
-            f"{where} cannot be reached: {error or type(error).__name__}",
-            host=host,
-            hint="check that the host is up, and its address and port in the inventory",
-        ) from error
-
-
-def _ssh_hint(target: Target, message: str) -> str:
-    if "not found in known_hosts" in message:
-        return f"compare the host's key and add it to {_known_hosts_of(target)}, or run once with --accept-new"
-    if "No authentication methods" in message:
-        return "there is no key to log in with: load one into your SSH agent (ssh-add), or name it in ~/.ssh/config (IdentityFile)"
-    if "banner" in message:
-        return f"is {target.port} its sshd's port? The host may be overloaded, too, or MaxStartups reached: then run it again"
-    return "run `ssh -v` to the host to see more"

@@ -10,9 +10,12 @@ from invoke.context import Context
 from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from windlass.events import Listener
     from windlass.flows.setup import FailurePolicy, SetupResult
     from windlass.flows.workspace import Workspace
+    from windlass.inventory import Host
     from windlass.tasks.door import Outcome
 
 
@@ -25,6 +28,7 @@ MOST_NAMES = 8  # hosts that a sentence names
     max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
     workers="so many processes of this machine share the hosts, see docs/scale.md",
     executor="dask://scheduler:8786: the workers of a Dask cluster share the hosts",
+    roles="only what these roles want, joined by `,`: to try one that you work on; what the others want is not looked at",
     resume="go on with a run that broke off, as its error named it: what is finished on a host is not looked at again",
 )
 def setup(
@@ -44,6 +48,7 @@ def setup(
     max_failed: str = "",
     workers: int = 0,
     executor: str = "",
+    roles: str = "",
     resume: str = "",
 ) -> None:
     """
@@ -53,6 +58,7 @@ def setup(
 
         invoke setup --env staging --check --diff
         invoke setup --env staging --limit 'web*'
+        invoke setup --env staging --roles nginx,greeting --check --diff
         invoke setup --env production --serial 25% --max-failed 1
         invoke setup --env staging --resume 20260102T030405-1f2e3d
 
@@ -65,15 +71,32 @@ def setup(
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         policy = policy_of(on_failure, serial, max_failed)
-        if resume and (check or limit):
-            raise UsageError("--resume takes the hosts of the run that broke off, and changes them: not with --limit or --check")
+        if resume and (check or limit or roles):
+            taken = "the hosts and roles of the run that broke off"
+            raise UsageError(f"--resume takes {taken}, and changes them: not with --limit, --roles or --check")
         started = recall(workspace.project, resume, workspace.environment.name) if resume else None
         hosts = workspace.hosts(",".join(started.hosts) if started else limit)
         named = dataclasses.replace(with_hands(workspace, workers, executor), run=resume or workspace.run, journaled=True)
-        roles = started.roles if started else ()
-        return outcome_of(flow(named, hosts, check=check, policy=policy, listener=listener, roles=roles), check=check)
+        only = started.roles if started else roles_of(workspace, hosts, roles)
+        hosts = tuple(host for host in hosts if not only or {*only} & {*workspace.environment.roles_of(host)})
+        return outcome_of(flow(named, hosts, check=check, policy=policy, listener=listener, roles=only), check=check)
 
     run_flow("setup", Options.of(locals()), work)
+
+
+def roles_of(workspace: Workspace, hosts: Sequence[Host], named: str) -> tuple[str, ...]:
+    """The roles that `--roles` means. Raises UsageError for one that none of the hosts has."""
+    from windlass.errors import UsageError
+    from windlass.inventory.faults import did_you_mean
+
+    known = dict.fromkeys(role for host in hosts for role in workspace.environment.roles_of(host))
+    wanted = tuple(filter(None, (word.strip() for word in named.split(","))))
+    for role in wanted:
+        if role not in known:
+            raise UsageError(
+                f"none of these hosts has the role {role!r}{did_you_mean(role, known)}", hint=f"they have {', '.join(known)}"
+            )
+    return wanted
 
 
 def with_hands(workspace: Workspace, workers: int, executor: str) -> Workspace:

@@ -10,10 +10,11 @@ import threading
 from typing import BinaryIO, Callable, Iterable, Optional, Tuple
 
 from windlass.agent.core import attributes
-from windlass.agent.core.frames import Bytes
+from windlass.agent.core.frames import REMEMBERED_FROM, Bytes
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.process import lines
 
+MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`host_sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
@@ -82,7 +83,7 @@ def write(
             attributes.carry_over(path, handle.fileno(), mode)
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
-            installed = os.fstat(handle.fileno())
+            installed = _set_back(handle.fileno())
         if validate:
             validate(temporary)
         os.rename(temporary, path)
@@ -92,6 +93,16 @@ def write(
         raise
     sync_folder(folder)
     return installed
+
+
+def _set_back(descriptor: int) -> os.stat_result:
+    """Let a large file look a moment older than it is, and say how it looks: every change from now on then shows in its time, and
+    its checksum can be remembered at once. Otherwise all of it would be read once more by the next run."""
+    status = os.fstat(descriptor)
+    if status.st_size < REMEMBERED_FROM or os.geteuid():
+        return status
+    os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns - MOMENT))
+    return os.fstat(descriptor)
 
 
 def _write_out(handle: BinaryIO, chunks: Iterable[Bytes], path: str) -> None:

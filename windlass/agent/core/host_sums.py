@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 
-from windlass.agent.core.lifeline import alone
+from windlass.agent.core.private import alone
 from windlass.agent.core.sums import SETTLED, Measured, Sums, named
 
 FOLDER = "/run/windlass/sums"

@@ -9,24 +9,19 @@ With no grace (0 s) nothing is kept and the end of the connection is the end of 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import signal
 import socket
-import stat
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional
 
-from windlass.agent.core import frames
+from windlass.agent.core import frames, pipes, private
 
 IDLE_LIMIT = 30.0  # seconds without a frame after which nobody seems to be there; pings come every five
 MOST_KEPT = 4 * 1024 * 1024  # bytes that may be unheard before who sends has to wait
-AT_ONCE = 256 * 1024  # bytes that are offered to a pipe which takes what fits
 HEAR_EVERY = 1024 * 1024  # bytes after which the other side is told what was heard
-ROOM = 1024 * 1024  # bytes of a pipe: what the kernel lets anybody have
-F_SETPIPE_SZ = 1031  # which Python's fcntl has since 3.10
 NOBODY_COMES = signal.SIGUSR1  # from another agent that needs our lock and knows that our controller is dead
 Take = Callable[[bytes, bytearray], None]
 
@@ -45,7 +40,7 @@ class Lifeline:
         self._token = os.urandom(16).hex()
         self._path = ""
         self._source = source
-        self._own, self._at_once = _impatient(sink)
+        self._own, self._at_once = pipes.impatient(sink)
         self._sink = sink if self._own is None else self._own
         self._connection: Optional[socket.socket] = None
         self._writing = threading.Lock()
@@ -68,8 +63,8 @@ class Lifeline:
 
     def listen(self) -> None:
         """Read what comes; call it when the hello is out."""
-        _widen(self._source)
-        _widen(self._sink)
+        pipes.widen(self._source)
+        pipes.widen(self._sink)
         self._begin(self._read, self._generation, self._source)
 
     def send(self, frame: bytes) -> None:
@@ -140,7 +135,7 @@ class Lifeline:
             self._turn.notify_all()
         if first:
             if self._path:
-                _remove(self._path)
+                private.remove(self._path)
             self._on_end()
 
     def end_soon(self) -> None:
@@ -182,7 +177,7 @@ class Lifeline:
         """Read one connection to its end. A frame counts when it is whole: one torn by the end is sent again."""
         try:
             while True:
-                kind, body = frames.read(lambda length: _exactly(source, length))
+                kind, body = frames.read(lambda length: pipes.exactly(source, length))
                 with self._turn:
                     if generation != self._generation:
                         return
@@ -226,10 +221,8 @@ class Lifeline:
     def _open_door(self) -> None:
         """Where no door can be made, the line lives as long as its connection."""
         try:
-            folder = private_folder()
-            _clear(folder)
-            self._path = os.path.join(folder, str(os.getpid()))
-            _remove(self._path)
+            self._path = os.path.join(private.for_doors(), str(os.getpid()))
+            private.remove(self._path)
             door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             door.bind(self._path)
             os.chmod(self._path, 0o600)
@@ -250,7 +243,7 @@ class Lifeline:
 
     def _attach(self, connection: socket.socket) -> None:
         """Somebody knocks: who knows the token takes the line over, and hears what it has not heard yet."""
-        kind, body = frames.read(lambda length: _received(connection, length))
+        kind, body = frames.read(lambda length: pipes.received(connection, length))
         said = frames.decode(body, kind)
         import hmac  # noqa: PLC0415 - few lines break
 
@@ -272,77 +265,3 @@ class Lifeline:
             self._begin(self._read, self._generation, connection.fileno())
         with self._writing:
             self._pump()
-
-
-def _impatient(sink: int) -> Tuple[Optional[int], int]:
-    """A pipe opened anew, so that writing to it waits for nothing while others that have it may still wait, and how many bytes to
-    write at once. What is no pipe is not, and gets what fits for sure when it takes anything."""
-    try:
-        if stat.S_ISFIFO(os.fstat(sink).st_mode):
-            return os.open("/proc/self/fd/%d" % sink, os.O_WRONLY | os.O_NONBLOCK), AT_ONCE
-    except OSError:
-        pass
-    return None, select.PIPE_BUF
-
-
-def _widen(source: int) -> None:
-    """Let a pipe hold more than the usual 64 KiB: each filling of it is a turn of sshd, of us, and a word to the controller."""
-    try:
-        fcntl.fcntl(source, F_SETPIPE_SZ, ROOM)
-    except OSError:  # it is no pipe, or this user has too many of them
-        pass
-
-
-def private_folder() -> str:
-    """A folder for sockets that nobody else can look into. Raises OSError."""
-    user = os.geteuid()
-    return alone("/run/windlass/lines" if user == 0 else "/tmp/windlass-lines-%d" % user)  # noqa: S108 - looked at there
-
-
-def alone(folder: str) -> str:
-    """This folder, for us alone; whoever came before us at its name is not trusted. Raises OSError."""
-    os.makedirs(os.path.dirname(folder), mode=0o755, exist_ok=True)
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        pass
-    found = os.lstat(folder)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o170077 != 0o040000:
-        raise PermissionError("%s is not ours alone" % folder)
-    return folder
-
-
-def _clear(folder: str) -> None:
-    """Agents that were killed leave their doors behind."""
-    for name in os.listdir(folder):
-        if not os.path.exists("/proc/" + name) and os.path.isdir("/proc/self"):
-            _remove(os.path.join(folder, name))
-
-
-def _exactly(source: int, length: int) -> bytearray:
-    """So many bytes, read to where they stay."""
-    whole = bytearray(length)
-    rest = memoryview(whole)
-    while rest:
-        count = os.readv(source, [rest])
-        if not count:
-            raise EOFError
-        rest = rest[count:]
-    return whole
-
-
-def _received(connection: socket.socket, length: int) -> bytes:
-    data = b""
-    while len(data) < length:
-        piece = connection.recv(length - len(data))
-        if not piece:
-            raise EOFError
-        data += piece
-    return data
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
