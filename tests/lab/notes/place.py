@@ -98,7 +98,7 @@ def until(true: Callable[[], bool]) -> None:
     deadline = monotonic() + 180
     while not true():
         assert monotonic() < deadline, "it did not come true"
-        sleep(0.05)
+        sleep(0.2)
 
 
 def raise_notes(folder: Path) -> Notes:

@@ -31,7 +31,7 @@ HOLD = r"""
 CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END';
 CREATE TRIGGER held BEFORE INSERT ON runs FOR EACH ROW WHEN (NEW.mark LIKE 'held%') EXECUTE FUNCTION held();
 SELECT pg_advisory_lock(7);
-\! until [ $(systemctl is-active windlass-notes@{unit}) = deactivating ]; do sleep 0.1; done
+\! until [ $(systemctl is-active windlass-notes@{unit}) = deactivating ]; do sleep 0.5; done
 SELECT pg_advisory_unlock(7);
 DROP FUNCTION held CASCADE;
 """
