@@ -66,9 +66,8 @@ def windlass(
     name = f"{role}{len(places)}-{places[0].port}{transport[:1]}"
     folder = PROJECT / "inventories" / name
     folder.mkdir(parents=True, exist_ok=True)
-    way = {"private_key": str(ground.key), "known_hosts": str(ground.known_hosts), "transport": transport, "warm_seconds": 0}
     document = {
-        "environment": {"user": places[0].user, **way},
+        "environment": {"user": places[0].user, **way(ground, transport)},
         "hosts": {at.name: {"address": at.address, "port": at.port} for at in places},
         "groups": {"all": {"roles": [role]}},
         "variables": dict(variables or {}),
@@ -76,6 +75,11 @@ def windlass(
     (folder / "hosts.yml").write_text(yaml.safe_dump(document, sort_keys=False))
     command = [str(Path(sys.executable).parent / "windlass"), "setup", "--env", name]
     return Job(command=command, folder=PROJECT, environment={"HOME": str(FOLDER / "home")})
+
+
+def way(ground: Ground, transport: str) -> dict[str, object]:
+    """How our inventories say that hosts are reached. No connection is kept for the next run."""
+    return {"private_key": str(ground.key), "known_hosts": str(ground.known_hosts), "transport": transport, "warm_seconds": 0}
 
 
 def tuned(ground: Ground, places: Sequence[At]) -> Job:

@@ -71,13 +71,13 @@ def _git(*words: str) -> None:
     subprocess.run(["git", "-C", str(REPOSITORY), *words], check=True, stdout=subprocess.DEVNULL)
 
 
-def windlass(ground: Ground, places: Sequence[At], _release: str, task: str = "deploy") -> Job:
+def windlass(ground: Ground, places: Sequence[At], _release: str, task: str = "deploy", transport: str = "paramiko") -> Job:
     """`windlass deploy`; or `setup`, which the hosts need once."""
-    name = f"frontend{len(places)}-{places[0].port}"
+    name = f"frontend{len(places)}-{places[0].port}{transport[:1]}"
     folder = PROJECT / "inventories" / name
     folder.mkdir(parents=True, exist_ok=True)
     hosts = {
-        "environment": {"user": places[0].user, "known_hosts": str(ground.known_hosts)},
+        "environment": {"user": places[0].user, **converge.way(ground, transport)},
         "hosts": {at.name: {"address": at.address, "port": at.port} for at in places},
         "groups": {"app": {"hosts": [at.name for at in places], "roles": ["nginx", "app"]}},
     }
@@ -94,6 +94,11 @@ def windlass(ground: Ground, places: Sequence[At], _release: str, task: str = "d
     (folder / "applications.yml").write_text(yaml.safe_dump({"applications": {"frontend": frontend}}, sort_keys=False))
     program = converge.windlass(ground, places)
     return Job(command=[program.command[0], task, "--env", name], folder=PROJECT, environment=program.environment)
+
+
+def tuned(ground: Ground, places: Sequence[At], release: str) -> Job:
+    """The same with `transport: openssh`, which Ansible uses as well."""
+    return windlass(ground, places, release, transport="openssh")
 
 
 def ansible(ground: Ground, places: Sequence[At], release: str) -> Job:
@@ -121,9 +126,10 @@ def fabric(ground: Ground, places: Sequence[At], release: str) -> Job:
 
 
 CONTENDERS: Mapping[str, Callable[[Ground, Sequence[At], str], Job]] = {
-    "windlass": windlass,
+    "windlass": tuned,
     "ansible": ansible,
     "mitogen": mitogen,
     "pyinfra": pyinfra,
     "fabric": fabric,
+    "windlass by paramiko": windlass,
 }

@@ -162,9 +162,9 @@ def switched_on(suite: Suite, hosts: list[str], while_watching: Callable[[Fleet]
         copy = Run(command=f"cp -a /srv/tiny/releases/{serving} /srv/tiny/releases/{release}", user="root")
         record = Record(root=cutover.layout.root, release=release, values={"state": "prepared"})
         cutover.each({host: [copy, *preparation.dress(seen[host]), record] for host in slots})
-        start_in(cutover, states, slots, seen)
+        cutover.go(start_in(cutover, states, slots, seen))
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            switching = pool.submit(cutover._switch_on, hosts, states, slots, release, warm=False)
+            switching = pool.submit(cutover.go, [cutover.switch_on(hosts, states, slots, release)])
             if while_watching:
                 until(lambda: suite.live()[hosts[0]] == release)
                 while_watching(fleet)
@@ -210,7 +210,7 @@ def test_a_rollback_that_dies_after_the_last_switch_is_finished_with_its_workers
         states = cutover.lock_and_look("rollback")
         back = target(states, "")
         slots = {host: state.slot_of(back.release) for host, state in states.items()}
-        cutover.switch(states, slots, back.release, warm=True)
+        cutover.go(cutover.switch(states, slots, back.release, warm=True))
         for host in slots:
             fleet.drop(host)
 

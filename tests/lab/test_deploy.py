@@ -154,6 +154,22 @@ def test_a_release_that_fails_once_it_serves_is_taken_back_by_the_host(served: S
     served.commit(note="mended")
 
 
+def test_status_tells_of_a_process_that_did_not_stay_up_after_the_gate(
+    served: Suite, eventually: Callable[[Callable[[], bool]], None]
+) -> None:
+    def restarts() -> dict[str, int]:
+        with served.workspace.fleet(["app1"]) as fleet:
+            found = status(served.workspace, served.workspace.environment.application("tiny"), fleet, now=time.time())
+        return {seen.name: seen.restarts for row in found.rows if row.live for seen in row.instances}
+
+    served.deploy(force=True)
+    assert set(restarts().values()) == {0}
+
+    served.shell("app1", "kill -9 $(cat /srv/tiny/live/run/web-0.pid)")
+
+    eventually(lambda: restarts()["web-0"] == 1)
+
+
 def test_rollback_twice_goes_further_back_an_older_one_is_started_anew_and_what_nobody_needs_is_pruned(served: Suite) -> None:
     names = []
     for number in range(3):

@@ -139,8 +139,10 @@ def test_workers_that_a_broken_run_had_stopped_are_brought_back_by_the_next(serv
         cutover = Cutover(served.workspace, application, fleet, events.nobody, Timer(events.nobody), "deploy", "ada@desk")
         states = cutover.lock_and_look("deploy")
         slots: dict[str, str] = {host: state.idle for host, state in states.items()}
-        quiet(cutover, states, slots, "r-next")
-        _stop(cutover, "take over", states, slots, "r-next", {"app1": states["app1"].held[states["app1"].live].single})
+        cutover.go([quiet(cutover, states, slots, "r-next")])
+        cutover.go(
+            [_stop(cutover, "take over", states, slots, "r-next", {"app1": states["app1"].held[states["app1"].live].single})]
+        )
         assert running(served)["app1"] == {f"{slot_of(served)}-exports"}
 
         assert "before any host had switched: clearing it away" in cutover.recover(cutover.look())

@@ -12,6 +12,7 @@ from windlass import events
 from windlass.flows.cutover import Cutover
 from windlass.flows.handover import relieve
 from windlass.flows.steps import Timer
+from windlass.flows.taking_back import undone
 from windlass.flows.workspace import open_workspace
 from windlass.operations.file import File
 from windlass.operations.gate import Drain
@@ -55,7 +56,7 @@ def test_a_switch_goes_back_even_if_what_was_warm_cannot_be_started_again(tmp_pa
     said: list[str] = []
     state = HostState("app1", "green", {"blue": "r2", "green": "r3"}, {}, ("r1", "r2", "r3"), PROGRESS, held={"green": HELD})
 
-    asked = cutover(tmp_path, said)._undo(state, Recovery("revert", "blue", "r3"), "out of luck")
+    asked = undone(cutover(tmp_path, said), state, Recovery("revert", "blue", "r3"), "out of luck")
 
     assert [type(each) for each in asked] == [Switch, Pm2Control, Drain, Pm2Control, File, File, Record, Progress]
     assert asked[0] == Switch(root="/srv/shop", slot="blue")
@@ -66,7 +67,7 @@ def test_a_switch_goes_back_even_if_what_was_warm_cannot_be_started_again(tmp_pa
 def test_processes_that_the_inventory_no_longer_names_are_stopped_by_the_name_they_were_started_with(tmp_path: Path) -> None:
     state = HostState("app1", "green", {"green": "r3"}, {}, ("r3",), held={"green": HELD})
 
-    stop, drain = cutover(tmp_path, [])._drain(state, "blue")
+    stop, drain = cutover(tmp_path, []).drain(state, "blue")
 
     assert isinstance(stop, Pm2Control)
     assert isinstance(drain, Drain)
@@ -105,7 +106,7 @@ def test_what_is_taken_back_ends_before_the_old_workers_work_again(tmp_path: Pat
     held = {"blue": OLD, "green": NEW}
     state = HostState("app1", live, {"blue": "r2", "green": "r3"}, {}, ("r2", "r3"), PROGRESS, held=held)
 
-    asked = done(cutover(tmp_path, [])._undo(state, Recovery(action, "blue", "r3"), "out of luck"))
+    asked = done(undone(cutover(tmp_path, []), state, Recovery(action, "blue", "r3"), "out of luck"))
 
     assert asked[:2] == [("stop", NEW.workers), ("start", OLD.workers)]
 

@@ -108,7 +108,7 @@ def test_what_another_supervisor_runs_in_a_slot_ends_by_its_own_means(tmp_path: 
     state = HostState("app1", "blue", {"blue": "r2", "green": "r1"}, {}, ("r1", "r2"), held={"green": before, "blue": before})
 
     way = cutover.made_way(state, "green")
-    stopped = cutover._drain(state, "green")[0]
+    stopped = cutover.drain(state, "green")[0]
 
     assert isinstance(way[0], Pm2Control)
     assert (way[0].action, way[0].prefix) == ("delete", "notes-green-")

@@ -73,3 +73,25 @@ def test_status_shows_for_each_process_what_it_uses_and_what_it_may() -> None:
         ["shop", "app1", "green-mail-0", "asleep", "2"],
     ]
     assert "web-0" not in shown(found).text
+
+
+def test_status_tells_which_processes_did_not_stay_up_since_the_switch() -> None:
+    again = {"web-0": 14, "web-1": 0, "mail-0": 1}
+    figures: dict[str, Any] = {"pid": 42, "running": True, "uptime": 3.0, "starts": 15, "memory": 1, "memory_limit": 0, "cpu": 0.0}
+    seen = tuple(InstanceSeen(name, **figures, restarts=count) for name, count in again.items())
+    sums: dict[str, Any] = {
+        "age": 7200.0,
+        "healthy": True,
+        "why": "",
+        "memory": 1,
+        "cpu": 0.0,
+        "connections": 0,
+        "processes": "3/3",
+    }
+    row = Row("app1", "blue", "r1", live=True, **sums, instances=seen)
+
+    outcome = shown([ApplicationStatus("shop", (row,), (), "", agree=True, unreachable={})])
+
+    said = "shop on app1: restarted since r1 went live 2 h ago: web-0 14 times, mail-0 once (invoke app.logs says why)"
+    assert outcome.text.splitlines()[-1] == said
+    assert outcome.error is None, "it serves; a person has to judge"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from windlass.errors import BuildFailed, ConnectionFailed, OperationFailed
 from windlass.flows import runtime
@@ -27,13 +28,15 @@ KEPT = 10  # artefacts kept here for each application
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What every host gets. `built` says whether it was built now; `seconds` what each step of the build took."""
+    """What every host gets. `built` says whether it was built now, and `builder` by which host, which still has it (at `packed`);
+    `seconds` what each step of the build took."""
 
     source: Source
     content: LocalFile
     built: bool
     cached_dependencies: bool
     seconds: Mapping[str, float]
+    builder: str = ""
 
 
 def key_of(application: Application, source: Source, toolchain: str) -> str:
@@ -53,32 +56,46 @@ def obtain(environment: Environment, application: Application, source: Source, *
         os.utime(path)
         content = LocalFile(path, kept["sha256"], kept["size"])
         return Artefact(source, content, built=False, cached_dependencies=True, seconds={})
-    built = _build(application, source, channel, runtime.recipe(environment, application, builder))
-    content = _bring(channel, built, path)
+    built, content = _build(application, source, channel, runtime.recipe(environment, application, builder), path)
     record.write_text(json.dumps({"sha256": content.sha256, "size": content.size, "commit": source.commit}), encoding="utf-8")
     _forget_old(folder, path)
-    return Artefact(source, content, built=True, cached_dependencies=built["cached"], seconds=built["seconds"])
+    return Artefact(source, content, built=True, cached_dependencies=built["cached"], seconds=built["seconds"], builder=builder)
 
 
-def _build(application: Application, source: Source, channel: Channel, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def _build(
+    application: Application, source: Source, channel: Channel, recipe: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Any], LocalFile]:
+    """Build it and bring it here, under a partial name until its checksum is right. The host keeps it until the next build."""
+    root = Layout(application.name).root
     operation = Build(
-        root=Layout(application.name).root,
+        root=root,
         user=application.user,
         source=LocalFile.of(source.tar),
         mtime=source.time,
         exclude=application.build.exclude,
         **recipe,
     )
-    try:
-        (result,) = channel.run(Batch((operation,)))
-    except OperationFailed as error:
-        raise BuildFailed(
-            f"{application.name} {source.reference} could not be built: {error.message}",
-            host=error.host,
-            last_lines=error.last_lines,
-            hint="what serves now is untouched; " + way_on(error.message),
-        ) from error
-    return result.data
+    with _arriving(path) as arriving:
+        try:
+            result, _sent = channel.run(Batch((operation, SendFile(path=packed(root)))), sink=arriving.take)
+        except OperationFailed as error:
+            raise _not_built(application, source, error) from error
+        arriving.settle(result.data["sha256"], channel.target.name)
+    return result.data, LocalFile(path, result.data["sha256"], result.data["size"])
+
+
+def packed(root: str) -> str:
+    """Where on the host that built it an artefact is."""
+    return f"{root}/build/artefact.tar.zst"
+
+
+def _not_built(application: Application, source: Source, error: OperationFailed) -> BuildFailed:
+    return BuildFailed(
+        f"{application.name} {source.reference} could not be built: {error.message}",
+        host=error.host,
+        last_lines=error.last_lines,
+        hint="what serves now is untouched; " + way_on(error.message),
+    )
 
 
 def way_on(said: str) -> str:
@@ -88,23 +105,35 @@ def way_on(said: str) -> str:
     return "mend the build and deploy again"
 
 
-def _bring(channel: Channel, built: Mapping[str, Any], path: Path) -> LocalFile:
-    """Fetch the artefact from the host that built it, under a partial name until its checksum is right."""
+@dataclass(frozen=True, slots=True)
+class _Arriving:
+    """An artefact on its way here."""
+
+    path: Path
+    partial: Path
+    handle: BinaryIO
+    digest: Any
+
+    def take(self, _stream: int, chunk: bytes) -> None:
+        self.handle.write(chunk)
+        self.digest.update(chunk)
+
+    def settle(self, sha256: str, host: str) -> None:
+        self.handle.flush()
+        os.fsync(self.handle.fileno())
+        if self.digest.hexdigest() != sha256:
+            raise ConnectionFailed("the artefact arrived damaged: its checksum differs", host=host, hint="deploy again")
+        self.partial.replace(self.path)
+
+
+@contextmanager
+def _arriving(path: Path) -> Iterator[_Arriving]:
     partial = path.with_suffix(f".{os.getpid()}.partial")  # another run, for another environment, may be fetching the same
-    digest = hashlib.sha256()
-    with partial.open("wb") as handle:
-
-        def take(_stream: int, chunk: bytes) -> None:
-            handle.write(chunk)
-            digest.update(chunk)
-
-        channel.run(Batch((SendFile(path=built["path"], remove=True),)), sink=take)
-        handle.flush()
-        os.fsync(handle.fileno())
-    if digest.hexdigest() != built["sha256"]:
-        raise ConnectionFailed("the artefact arrived damaged: its checksum differs", host=channel.target.name, hint="deploy again")
-    partial.replace(path)
-    return LocalFile(path, built["sha256"], built["size"])
+    try:
+        with partial.open("wb") as handle:
+            yield _Arriving(path, partial, handle, hashlib.sha256())
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _forget_old(folder: Path, newest: Path) -> None:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError, WindlassError
-from windlass.flows import frontend, handover, preparation
+from windlass.flows import frontend, handover, preparation, taking_back
 from windlass.flows.cron_entries import no_cron_entries
-from windlass.flows.preparation import Deployment
-from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
+from windlass.flows.stations import Follower, Found, Station, joined, parted, turns
+from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, steps_only, told
 from windlass.flows.supervision import Action, supervisor_of
+from windlass.flows.switched import Run, Switched, switched
 from windlass.flows.truth import Truth, truth_of
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate, Instance
-from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
 from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
-from windlass.plans.recovery import SETTLE, Recovery, recovery
+from windlass.plans.recovery import SETTLE, recovery
 from windlass.plans.slots import Held, HostState, States, moment, prunable
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
     from windlass.inventory import Application
 
 
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """What switching came to: for each host the slot that was live before, and the milliseconds it took there."""
-
-    before: Mapping[str, str]
-    milliseconds: Mapping[str, float]
+@contextmanager
+def cutting_over(
+    workspace: Workspace, application: Application, action: str, timer: Timer, listener: events.Listener
+) -> Iterator[Cutover]:
+    """A run on an application's hosts; they are called at once."""
+    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
+    follower = Follower(timer)
+    with workspace.fleet(hosts, follower.hearing(steps_only(listener))) as fleet:
+        yield Cutover(workspace, application, fleet, listener, timer, action, workspace.operator, follower)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Cutover:
     timer: Timer
     action: str
     operator: str
+    follower: Follower | None = None
 
     @property
     def layout(self) -> Layout:
@@ -67,6 +72,16 @@ class Cutover:
         """Run operations on hosts at once; raises if a host fails."""
         secrets = tuple(self.workspace.secrets_of_hosts())
         return all_of(self.fleet.run({host: Batch(tuple(some), secrets=secrets) for host, some in operations.items()}))
+
+    def go(self, stations: Sequence[Station]) -> Found:
+        """Go through these stations in as few turns as may be; raises if a host fails."""
+        found: Found = {}
+        for turn in turns(stations):
+            with (self.follower or Follower(self.timer)).follow(turn):
+                results = self.each(joined(turn))
+            for step, by_host in parted(turn, results).items():
+                found.setdefault(step, {}).update(by_host)
+        return found
 
     def lock_and_look(self, purpose: str) -> dict[str, HostState]:
         """Take the application's lock on every host, then read what is there. Raises RefusedError if somebody holds it."""
@@ -101,20 +116,23 @@ class Cutover:
         """What of the application runs on a host."""
         return preparation.here(self.workspace.environment, self.application, host)
 
-    def gate(self, release: str, slots: Mapping[str, str], *, single: bool = False) -> None:
-        """Wait on every host until the slot is fit. Raises OperationFailed with the application's last words.
+    def gate(self, step: str, release: str, slots: Mapping[str, str], *, single: bool = False) -> Station:
+        """Wait until the slot is fit; a host where it does not get so fails with the application's last words.
 
-        What there is only one of starts when the one before has gone, so it has a gate of its own (`single`).
+        What there is only one of starts when the one before has gone, so it has a gate of its own (`single`), which comes when
+        the one before has ended on every host.
         """
-        found = {host: self.instances(host, release, slot) for host, slot in slots.items()}
         limit, stable = self.application.gate.limit_seconds, self.application.gate.stable_seconds
-        self.each(
-            {
-                host: [Gate(instances=chosen, limit_seconds=limit, stable_seconds=stable)]
-                for host, each in found.items()
-                if (chosen := tuple(one for one in each if handover.is_single(self.application, one) == single))
-            }
-        )
+        found = {
+            host: tuple(
+                each for each in self.instances(host, release, slot) if handover.is_single(self.application, each) == single
+            )
+            for host, slot in slots.items()
+        }
+        gates = {
+            host: [Gate(instances=each, limit_seconds=limit, stable_seconds=stable)] if each else [] for host, each in found.items()
+        }
+        return Station(step, gates, together=single)
 
     def instances(self, host: str, release: str, slot: str) -> tuple[Instance, ...]:
         """The processes of a release in a slot of a host."""
@@ -127,30 +145,26 @@ class Cutover:
         found = [each for each in preparation.instances(self.application, slot, release) if preparation.is_web(each)]
         return Gate(instances=tuple(found), limit_seconds=limit, stable_seconds=0.0)
 
-    def switch(self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False) -> Switched:
+    def switch(self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False) -> list[Station]:
         """Point every host at its slot: one first, and when that has worked all the others."""
         first, *rest = slots
-        results = self._switch_on([first], states, slots, release, warm=warm)
-        results |= self._switch_on(rest, states, slots, release, warm=warm)
-        return Switched(
-            {host: data["before"] for host, data in results.items()}, {host: data["milliseconds"] for host, data in results.items()}
-        )
+        return [
+            self.switch_on([first], states, slots, release, warm=warm),
+            self.switch_on(rest, states, slots, release, warm=warm),
+        ]
 
-    def _switch_on(
-        self, hosts: list[str], states: States, slots: Mapping[str, str], release: str, *, warm: bool
-    ) -> dict[str, dict[str, Any]]:
+    def switch_on(self, hosts: list[str], states: States, slots: Mapping[str, str], release: str, *, warm: bool = False) -> Station:
+        """Point these hosts at their slots, when all hosts are fit."""
         reload = preparation.reloads(self.application)
-        done = self.each(
-            {
-                host: [
-                    self.progress("switch", states[host], release, slot=slots[host], warm=warm),
-                    Switch(root=self.layout.root, slot=slots[host], reload=reload),
-                    *self._watch(states[host], release, slots[host], warm=warm),
-                ]
-                for host in hosts
-            }
-        )
-        return {host: results[1].data for host, results in done.items()}
+        work = {
+            host: [
+                self.progress("switch", states[host], release, slot=slots[host], warm=warm),
+                Switch(root=self.layout.root, slot=slots[host], reload=reload),
+                *self._watch(states[host], release, slots[host], warm=warm),
+            ]
+            for host in hosts
+        }
+        return Station("switch", work, together=True)
 
     def _watch(self, state: HostState, release: str, slot: str, *, warm: bool) -> list[Operation]:
         """What is kept warm has shown before that it serves, and whoever goes back is in a hurry."""
@@ -162,27 +176,30 @@ class Cutover:
         found, reload = self.instances(state.host, release, slot), preparation.reloads(self.application)
         return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
 
-    def settle(
-        self, states: States, slots: Mapping[str, str], release: str, *, warm: bool = False, retired: str = "live"
-    ) -> dict[str, int]:
-        """After the switch: let the old slot drain, keep it warm or stop it, remember what serves now, prune, end the run.
-
-        `retired` is what becomes of the release that served before: `live` stays a way back, `bad` does not.
-        Gives the connections that were still open at the limit, for each host.
-        """
-        passed = {host: self.progress(SETTLE, states[host], release, slot=slots[host], warm=warm) for host in slots}
-        with self.timer.step("drain", slots):
-            drained = self.each({host: [passed[host], *self._drain(states[host], slots[host])] for host in slots})
-        left = {
-            host: next((int(result.data["left"]) for result in results if "left" in result.data), 0)
-            for host, results in drained.items()
+    def complete(self, stations: Sequence[Station], states: States, run: Run) -> Switched:
+        """Go through these stations, which end with the switch, and then settle: let the old slot drain, keep it warm or stop
+        it, remember what serves now, prune, end the run."""
+        passed = {
+            host: self.progress(SETTLE, states[host], run.release, slot=slot, warm=run.warm) for host, slot in run.slots.items()
         }
-        at = moment(states, time.time())
-        with self.timer.step("tidy", slots):
-            self.each({host: self._tidy(states[host], slots[host], (release, at), left[host], retired) for host in slots})
-        return left
+        drained = {host: [passed[host], *self.drain(states[host], slot)] for host, slot in run.slots.items()}
+        to_go = [*stations, Station("drain", drained, together=True)]
+        if self.application.static:  # nobody stays connected to files, so how many are left need not be asked
+            return switched(self.go([*to_go, self._tidying(states, run, {})]))
+        found = self.go(to_go)
+        done = switched(found)
+        self.go([self._tidying(states, run, done.left)])
+        return done
 
-    def _drain(self, state: HostState, slot: str) -> list[Operation]:
+    def _tidying(self, states: States, run: Run, left: Mapping[str, int]) -> Station:
+        at = moment(states, time.time())
+        tidy = {
+            host: self.tidy(states[host], slot, (run.release, at), left.get(host, 0), run.retired)
+            for host, slot in run.slots.items()
+        }
+        return Station("tidy", tidy)
+
+    def drain(self, state: HostState, slot: str) -> list[Operation]:
         """Workers of the old slot stop as soon as the new ones are there; the others only when nobody is connected any more."""
         old = state.live
         if not old or old == slot:
@@ -198,7 +215,7 @@ class Cutover:
         found = state.held.get(slot, Held())
         return found if found != Held() else preparation.held(self.here(state.host), slot)
 
-    def _tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
+    def tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
         """`serves`: the release, and since when."""
         release, at = serves
         old = state.live if state.live != slot else ""
@@ -223,8 +240,11 @@ class Cutover:
         ]
 
     def processes(self, action: Action, held: Held, names: tuple[str, ...] = (), *, prefix: str = "") -> tuple[Operation, ...]:
-        """An action on processes of a slot, by whatever started them there."""
-        return supervisor_of(self.application, held.supervisor).control(action, names, prefix)
+        """An action on processes of a slot, by whatever started them there. A start that is wanted is no restart of a process
+        that did not stay up, so those are counted anew."""
+        wanted = names if action in ("start", "restart") else ()
+        counts = (File(path=f"{run}.starts", absent=True) for run in map(self.layout.run_of_process, wanted))
+        return (*counts, *supervisor_of(self.application, held.supervisor).control(action, names, prefix))
 
     def recover(self, states: States, why: str = "") -> str:
         """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
@@ -235,56 +255,10 @@ class Cutover:
         with self.timer.step("recover", left):
             if verdict.finishes:
                 at = moment(states, time.time())
-                self.each({host: self._finish(states[host], each, at) for host, each in left.items()})
+                self.each({host: taking_back.finished(self, states[host], each, at) for host, each in left.items()})
             else:
-                self.each({host: self._undo(states[host], each, why or verdict.story) for host, each in left.items()})
+                self.each({host: taking_back.undone(self, states[host], each, why or verdict.story) for host, each in left.items()})
         return verdict.story
-
-    def _finish(self, state: HostState, found: Recovery, at: float) -> list[Operation]:
-        """What the broken run would still have done. nginx may not have been told of the switch; telling it twice does no harm."""
-        old = replace(state, live=str(state.progress.get("before", "")))
-        retired = "bad" if state.progress.get("action") == "rollback" else "live"
-        return [
-            Switch(root=self.layout.root, slot=found.slot, reload=preparation.reloads(self.application)),
-            *(handover.relieve(self, old, found.slot) if found.warm else ()),
-            *self._drain(old, found.slot),
-            *self._tidy(old, found.slot, (found.release, at), 0, retired),
-        ]
-
-    def _undo(self, state: HostState, found: Recovery, why: str) -> list[Operation]:
-        """Back to the release before: the switch first, for everything else can wait."""
-        operations: list[Operation] = []
-        failed = str(state.progress.get("slot", ""))
-        if found.action == "revert":
-            operations.append(self._return(found.slot))
-        if found.action != "forget":
-            operations += handover.bring_back(self, state, failed)
-        if not found.warm and found.action != "forget" and state.slots.get(failed) == found.release:
-            # It may have served for a moment, and somebody may still be connected to it.
-            operations.append(Drain(listens=self.held(state, failed).listens, limit_seconds=self.application.drain_seconds))
-            operations += self._clear(state, failed)
-        if found.release and state.progress.get("action") == "deploy":
-            operations.append(Record(root=self.layout.root, release=found.release, values={"state": "failed", "why": why}))
-        return [*operations, Progress(root=self.layout.root)]
-
-    def _return(self, slot: str) -> Operation:
-        """Switch back. Before the first release there was no slot."""
-        if not slot:
-            return Link(path=self.layout.live, absent=True)
-        return Switch(root=self.layout.root, slot=slot, reload=preparation.reloads(self.application))
-
-    def _clear(self, state: HostState, slot: str) -> list[Operation]:
-        """Empty a slot of what failed there. The release that was kept warm in it comes back, so that a rollback stays quick."""
-        displaced = str(state.progress.get("displaced", ""))
-        if not self.application.keep_warm or displaced not in state.releases:
-            return self.emptied(state, slot)
-        try:
-            again = preparation.start(Deployment(self.workspace, self.application, state.host, displaced), slot)
-        except WindlassError as error:  # a template that can no longer be filled must not keep the switch from going back
-            self.warn(f"{displaced} is not kept warm on {state.host}: {error.message}")
-            return self.emptied(state, slot)
-        now = preparation.held(self.here(state.host), slot)
-        return [*self.made_way(state, slot), *again, *self.processes("stop", now, now.workers)]
 
     def emptied(self, state: HostState, slot: str) -> list[Operation]:
         """End all that a slot holds."""

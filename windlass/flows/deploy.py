@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from windlass import events
 from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
 from windlass.flows import frontend, handover, preparation
-from windlass.flows.artefact import Artefact, obtain
-from windlass.flows.cutover import Cutover
+from windlass.flows.artefact import Artefact, obtain, packed
+from windlass.flows.cutover import Cutover, cutting_over
 from windlass.flows.environment_keys import check_keys
 from windlass.flows.migrations import migrations_in
 from windlass.flows.preparation import Deployment
 from windlass.flows.source import Source, resolve
-from windlass.flows.steps import Timer, steps_only, told
-from windlass.operations.command import Run
+from windlass.flows.stations import Station
+from windlass.flows.steps import Timer, told
+from windlass.flows.switched import Run
+from windlass.operations import command
 from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
@@ -82,9 +84,8 @@ def deploy(
     with timer.step("resolve"):
         source = resolve(application, reference, project=workspace.project)
         check_keys(workspace.environment, application, source.tar, listener)
-    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
-    with workspace.fleet(hosts, steps_only(listener)) as fleet:
-        cutover = Cutover(workspace, application, fleet, listener, timer, "deploy", workspace.operator)
+    with cutting_over(workspace, application, "deploy", timer, listener) as cutover:
+        hosts = cutover.hosts
         states = cutover.lock_and_look(f"deploy {application.name} {source.reference}")
         story = cutover.recover(states)
         if story:
@@ -149,11 +150,15 @@ def _deploy(
     slots = {host: state.idle for host, state in states.items()}
     _make_sure_of_room(states, artefact)
     try:
-        _prepare(cutover, states, slots, release, {host: _record(cutover, source, artefact, settings[host]) for host in slots})
-        _stand_up(cutover, states, slots, release, artefact)
-        with cutover.timer.step("switch", slots):
-            switched = cutover.switch(states, slots, release)
-        left = cutover.settle(states, slots, release)
+        records = {host: _record(cutover, source, artefact, settings[host]) for host in slots}
+        stations = [
+            *_files(cutover, states, slots, _Coming(release, artefact, records)),
+            *start_in(
+                cutover, states, slots, {host: Deployment(cutover.workspace, cutover.application, host, release) for host in slots}
+            ),
+            *cutover.switch(states, slots, release),
+        ]
+        switched = cutover.complete(stations, states, Run(release, slots))
     except (WindlassError, KeyboardInterrupt) as error:
         raise _taken_back(cutover, error, release) from error
     before = sorted(live_releases(states))
@@ -168,7 +173,7 @@ def _deploy(
         built=artefact.built,
         seconds=cutover.timer.seconds,
         switch_milliseconds=switched.milliseconds,
-        left=left,
+        left=switched.left,
         round_trips=cutover.fleet.round_trips,
         story=story,
     )
@@ -201,56 +206,59 @@ def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str)
     }
 
 
-def _prepare(
-    cutover: Cutover, states: States, slots: Mapping[str, str], release: str, records: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Announce the run on every host, before anything is changed there."""
-    root = cutover.layout.root
-    announced: dict[str, list[Operation]] = {
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """The release that is to serve, what it is made of, and what each host is to remember of it."""
+
+    release: str
+    artefact: Artefact
+    records: Mapping[str, Mapping[str, Any]]
+
+
+def _files(cutover: Cutover, states: States, slots: Mapping[str, str], coming: _Coming) -> list[Station]:
+    """The run is announced on each host before anything is changed there; then the files, everywhere, and migrations, once."""
+    application, release, root = cutover.application, coming.release, cutover.layout.root
+    seen = {host: Deployment(cutover.workspace, application, host, release) for host in slots}
+    prepared = {
         host: [
             cutover.progress("prepare", states[host], release, slot=slots[host]),
-            Record(root=root, release=release, values=records[host]),
+            Record(root=root, release=release, values=coming.records[host]),
+            *preparation.unpack(seen[host], packed(root) if host == coming.artefact.builder else coming.artefact.content),
         ]
         for host in slots
     }
-    cutover.each(announced)
-
-
-def _stand_up(cutover: Cutover, states: States, slots: Mapping[str, str], release: str, artefact: Artefact) -> None:
-    """Files everywhere, migrations once, processes in the idle slot, and the gate."""
-    application, timer = cutover.application, cutover.timer
-    seen = {host: Deployment(cutover.workspace, application, host, release) for host in slots}
-    with timer.step("prepare", slots):
-        cutover.each({host: preparation.unpack(seen[host], artefact.content) for host in slots})
-    handover.quiet(cutover, states, slots, release)
+    stations = [Station("prepare", prepared), handover.quiet(cutover, states, slots, release)]
     if application.migrate:
         first = cutover.hosts[0]
-        with timer.step("migrate", [first]):
-            cutover.each({first: [cutover.progress("migrate", states[first], release, slot=slots[first]), _migration(seen[first])]})
-    start_in(cutover, states, slots, seen)
+        migrated = [cutover.progress("migrate", states[first], release, slot=slots[first]), _migration(seen[first])]
+        stations.append(Station("migrate", {first: migrated}, together=True))
+    return stations
 
 
-def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: Mapping[str, Deployment]) -> None:
-    """Start a release that is on every host in each host's slot, and wait until it is fit to serve."""
+def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: Mapping[str, Deployment]) -> list[Station]:
+    """Start a release that is on every host in each host's slot, and wait until it is fit to serve.
+
+    Nothing starts before the migration, which is the first host's, nor before the old workers that must not work beside it ended.
+    """
     release = next(iter(seen.values())).release
-    with cutover.timer.step("start", slots):
-        cutover.each(
-            {
-                host: [
-                    cutover.progress("start", states[host], release, slot=slots[host]),
-                    *cutover.made_way(states[host], slots[host]),
-                    *preparation.start(seen[host], slots[host]),
-                ]
-                for host in slots
-            }
-        )
-    with cutover.timer.step("gate", slots):
-        cutover.gate(release, slots)
-    handover.take_over(cutover, states, slots, release)
+    waits = bool(cutover.application.migrate or handover.quiet(cutover, states, slots, release).work)
+    begun = {
+        host: [
+            cutover.progress("start", states[host], release, slot=slots[host]),
+            *cutover.made_way(states[host], slots[host]),
+            *preparation.start(seen[host], slots[host]),
+        ]
+        for host in slots
+    }
+    return [
+        Station("start", begun, together=waits),
+        cutover.gate("gate", release, slots),
+        *handover.take_over(cutover, states, slots, release),
+    ]
 
 
-def _migration(seen: Deployment) -> Run:
-    return Run(
+def _migration(seen: Deployment) -> command.Run:
+    return command.Run(
         name=f"migrate: {seen.application.migrate}",
         command=f"set -a; . ./.env; set +a; export {PROGRAMS}; {seen.application.migrate}",
         user=seen.application.user,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from windlass.flows import preparation
+from windlass.flows.stations import Station
 from windlass.flows.supervision import Action
 from windlass.operations.gate import Instance
 from windlass.operations.operation import Operation
@@ -36,7 +37,7 @@ def started(application: Application, state: HostState, slot: str) -> tuple[Inst
     return tuple(each for each in found if each.name in names) if names else found
 
 
-def quiet(cutover: Cutover, states: States, slots: Mapping[str, str], release: str) -> None:
+def quiet(cutover: Cutover, states: States, slots: Mapping[str, str], release: str) -> Station:
     """Have the workers that must not work beside a migration, or beside their successors, finish what they have."""
     wanted = {name: process.handover for name, process in cutover.application.processes.items()}
     leaving = {
@@ -44,34 +45,30 @@ def quiet(cutover: Cutover, states: States, slots: Mapping[str, str], release: s
         for host, state in states.items()
         if state.live
     }
-    _stop(cutover, "quiet", states, slots, release, {host: names for host, names in leaving.items() if names})
+    return _stop(cutover, "quiet", states, slots, release, {host: names for host, names in leaving.items() if names})
 
 
-def take_over(cutover: Cutover, states: States, slots: Mapping[str, str], release: str) -> None:
+def take_over(cutover: Cutover, states: States, slots: Mapping[str, str], release: str) -> list[Station]:
     """Everything else is fit: end what there may be only one of, and wait until its successors are fit. Until then they wait
     at their locks. First they end on every host, then the others begin: the host of a single process may have changed."""
     old = {host: names for host, state in states.items() if state.live and (names := cutover.held(state, state.live).single)}
-    _stop(cutover, "take over", states, slots, release, old)
-    if any(process.handover == "single" for process in cutover.application.processes.values()):
-        with cutover.timer.step("take over", slots):
-            cutover.gate(release, slots, single=True)
+    stops = _stop(cutover, "take over", states, slots, release, old)
+    return [stops, cutover.gate("take over", release, slots, single=True)]
 
 
 def _stop(
     cutover: Cutover, step: str, states: States, slots: Mapping[str, str], release: str, leaving: Mapping[str, tuple[str, ...]]
-) -> None:
-    """Announced before it is done: if the run breaks off, they are brought back."""
-    if leaving:
-        with cutover.timer.step(step, leaving):
-            cutover.each(
-                {
-                    host: [
-                        cutover.progress(step, states[host], release, slot=slots[host]),
-                        *cutover.processes("stop", cutover.held(states[host], states[host].live), names),
-                    ]
-                    for host, names in leaving.items()
-                }
-            )
+) -> Station:
+    """Announced before it is done: if the run breaks off, they are brought back. No host has them stop in vain because another one
+    was not as far."""
+    work = {
+        host: [
+            cutover.progress(step, states[host], release, slot=slots[host]),
+            *cutover.processes("stop", cutover.held(states[host], states[host].live), names),
+        ]
+        for host, names in leaving.items()
+    }
+    return Station(step, work, together=True)
 
 
 def relieve(cutover: Cutover, state: HostState, slot: str) -> list[Operation]:

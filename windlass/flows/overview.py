@@ -21,6 +21,7 @@ from windlass.operations.wire import Batch
 from windlass.plans.cron import log
 from windlass.plans.layout import SLOTS, Layout
 from windlass.plans.recovery import recovery
+from windlass.plans.restarts import restarts
 from windlass.plans.slots import Back, Held, HostState, Record, live_releases, records_of, ways_back
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ SAMPLE = 0.25  # seconds over which a process's share of a core is measured
 
 @dataclass(frozen=True, slots=True)
 class InstanceSeen:
-    """One process of a slot. `uptime` in seconds, `memory` and its limit in bytes (0: no limit), `cpu` in percent of one core."""
+    """One process of a slot. `uptime` in seconds, `memory` and its limit in bytes (0: no limit), `cpu` in percent of one core.
+
+    `restarts` since its release went live, which nobody had asked for: it crashed, or needed more memory than it may.
+    """
 
     name: str
     pid: int
@@ -44,6 +48,7 @@ class InstanceSeen:
     memory: int
     memory_limit: int
     cpu: float
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,28 +133,36 @@ def _rows(application: Application, state: HostState, seen: Mapping[str, Mapping
         asked = mine if live else web  # the workers of a slot that is kept warm sleep on purpose
         sick = {name: data["why"] for name, data in asked.items() if not data["healthy"]}
         since = state.records[release].live_at if release in state.records else 0.0
+        age = max(0.0, now - since) if since else 0.0
         rows.append(
             Row(
                 host=state.host,
                 slot=slot,
                 release=release,
                 live=live,
-                age=max(0.0, now - since) if since else 0.0,
+                age=age,
                 healthy=not sick,
                 why="; ".join(f"{name}: {why}" for name, why in sick.items()),
                 memory=sum(int(data["memory"]) for data in mine.values()),
                 cpu=round(sum(float(data.get("cpu", 0.0)) for data in mine.values()), 1),
                 connections=sum(int(data["connections"]) for data in mine.values()),
                 processes=f"{sum(1 for data in mine.values() if data['running'])}/{len(mine)}",
-                instances=tuple(_instance_seen(application, name, data) for name, data in mine.items() if not application.static),
+                instances=tuple(
+                    _instance_seen(application, name, data, age if live else 0.0)
+                    for name, data in mine.items()
+                    if not application.static
+                ),
             )
         )
     return rows
 
 
-def _instance_seen(application: Application, name: str, data: Mapping[str, Any]) -> InstanceSeen:
+def _instance_seen(application: Application, name: str, data: Mapping[str, Any], age: float) -> InstanceSeen:
+    """`age` of the release while it serves, in seconds; 0 where it does not."""
     measured = {key: data[key] for key in ("pid", "running", "uptime", "starts", "memory", "cpu")}
-    return InstanceSeen(name=name, memory_limit=application.processes[name.rpartition("-")[0]].memory_bytes, **measured)
+    limit = application.processes[name.rpartition("-")[0]].memory_bytes
+    again = restarts(data["starts"], data["uptime"], age)
+    return InstanceSeen(name=name, memory_limit=limit, restarts=again, **measured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,12 +125,13 @@ def _own_variables(deployment: Deployment, process: Process) -> dict[str, str]:
     return {name: filled[name] for name in process.environment} | {"": command}
 
 
-def unpack(deployment: Deployment, content: LocalFile) -> tuple[Operation, ...]:
-    """The release's folder: the artefact, and what makes it a release of this host."""
+def unpack(deployment: Deployment, content: LocalFile | str) -> tuple[Operation, ...]:
+    """The release's folder: the artefact, and what makes it a release of this host. `content` is a path where the host has it."""
     user = deployment.application.user
     # What follows changes files of it, and puts links in the place of folders.
     archive = Archive(content=content, path=deployment.folder, owner=user, group=user, compare=False)
-    return (archive, *_joined(deployment), *dress(deployment))
+    used_up = [File(path=content, absent=True)] if isinstance(content, str) else []
+    return (archive, *used_up, *_joined(deployment), *dress(deployment))
 
 
 def _joined(deployment: Deployment) -> list[Operation]:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
 from windlass.flows import handover
-from windlass.flows.cutover import Cutover
+from windlass.flows.cutover import Cutover, cutting_over
 from windlass.flows.deploy import start_in
 from windlass.flows.preparation import Deployment
-from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, steps_only, told
+from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
 from windlass.flows.supervision import supervisor_of
+from windlass.flows.switched import Run
 from windlass.operations.release import ReleaseState
 from windlass.plans.layout import Layout
 from windlass.plans.slots import Held, HostState, States, live_releases
@@ -50,9 +51,7 @@ def reload(workspace: Workspace, application: Application, *, listener: events.L
     if application.static:
         raise UsageError(f"{application.name} is only files: there is nothing to start anew", hint="deploy it")
     timer = Timer(listener)
-    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
-    with workspace.fleet(hosts, steps_only(listener)) as fleet:
-        cutover = Cutover(workspace, application, fleet, listener, timer, "reload", workspace.operator)
+    with cutting_over(workspace, application, "reload", timer, listener) as cutover:
         states = cutover.lock_and_look(f"reload {application.name}")
         story = cutover.recover(states)
         if story:
@@ -64,7 +63,7 @@ def reload(workspace: Workspace, application: Application, *, listener: events.L
             switched = _start_anew(cutover, states, slots, release)
         except (WindlassError, KeyboardInterrupt) as error:
             raise _not_reloaded(cutover, error, slots, release) from error
-        return Reloaded(application.name, release, timer.seconds, switched, fleet.round_trips, story)
+        return Reloaded(application.name, release, timer.seconds, switched, cutover.fleet.round_trips, story)
 
 
 def _serving(states: States) -> str:
@@ -76,12 +75,13 @@ def _serving(states: States) -> str:
 
 
 def _start_anew(cutover: Cutover, states: States, slots: Mapping[str, str], release: str) -> Mapping[str, float]:
-    handover.quiet(cutover, states, slots, release)
-    start_in(cutover, states, slots, {host: Deployment(cutover.workspace, cutover.application, host, release) for host in slots})
-    with cutover.timer.step("switch", slots):
-        switched = cutover.switch(states, slots, release)
-    cutover.settle(states, slots, release)
-    return switched.milliseconds
+    seen = {host: Deployment(cutover.workspace, cutover.application, host, release) for host in slots}
+    stations = [
+        handover.quiet(cutover, states, slots, release),
+        *start_in(cutover, states, slots, seen),
+        *cutover.switch(states, slots, release),
+    ]
+    return cutover.complete(stations, states, Run(release, slots)).milliseconds
 
 
 def _not_reloaded(

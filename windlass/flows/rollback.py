@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import FlowFailed, OperationFailed, UsageError, WindlassError
 from windlass.flows import handover
-from windlass.flows.cutover import Cutover, Switched
+from windlass.flows.cutover import Cutover, cutting_over
 from windlass.flows.deploy import start_in
 from windlass.flows.preparation import Deployment
-from windlass.flows.steps import Timer, process_age, steps_only, told
+from windlass.flows.stations import Station
+from windlass.flows.steps import Timer, told
+from windlass.flows.switched import Run, Switched
 from windlass.plans.slots import Back, Between, States, between, is_warm, live_releases, resolve_release, ways_back
 
 if TYPE_CHECKING:
@@ -47,9 +49,7 @@ def rollback(
 ) -> RolledBack:
     """Go back to `wanted`, or without it to the release that served before and was not bad. Raises UsageError if there is none."""
     timer = Timer(listener)
-    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
-    with workspace.fleet(hosts, steps_only(listener)) as fleet:
-        cutover = Cutover(workspace, application, fleet, listener, timer, "rollback", workspace.operator)
+    with cutting_over(workspace, application, "rollback", timer, listener) as cutover:
         states = cutover.lock_and_look(f"rollback {application.name} {wanted}".rstrip())
         story = cutover.recover(states)
         if story:
@@ -58,7 +58,7 @@ def rollback(
         back = target(states, wanted)
         serving = sorted(live_releases(states))
         try:
-            warm, switched, after = _go_back(cutover, states, back)
+            warm, switched = _go_back(cutover, states, back)
         except (WindlassError, KeyboardInterrupt) as error:
             raise _not_gone_back(cutover, error, back.release) from error
         return RolledBack(
@@ -69,8 +69,8 @@ def rollback(
             between=between(states, serving[-1], back.release) if serving else Between(),
             seconds=timer.seconds,
             switch_milliseconds=switched.milliseconds,
-            round_trips=fleet.round_trips,
-            switched_after=after,
+            round_trips=cutover.fleet.round_trips,
+            switched_after=timer.ended.get("switch", 0.0),
             story=story,
         )
 
@@ -97,40 +97,41 @@ def target(states: States, wanted: str) -> Back:
     return Back(found[0], is_warm(states, found[0]))
 
 
-def _go_back(cutover: Cutover, states: States, back: Back) -> tuple[bool, Switched, float]:
-    """Switch and settle; says whether the release was really warm, and how old this process was when all had switched."""
-    warm = back.warm and _still_fit(cutover, states, back.release)
-    slots = {host: state.slot_of(back.release) if warm else state.idle for host, state in states.items()}
-    if not warm:
-        seen = {host: Deployment(cutover.workspace, cutover.application, host, back.release) for host in slots}
-        handover.quiet(cutover, states, slots, back.release)
-        start_in(cutover, states, slots, seen)
-    with cutover.timer.step("switch", slots):
-        switched = cutover.switch(states, slots, back.release, warm=warm)
-    after = process_age()
-    if warm:
-        _wake_workers(cutover, states, slots)
-    cutover.settle(states, slots, back.release, warm=warm, retired="bad")
-    return warm, switched, after
+def _go_back(cutover: Cutover, states: States, back: Back) -> tuple[bool, Switched]:
+    """Switch and settle; says whether the release was really warm."""
+    if back.warm:
+        switched = _to_warm(cutover, states, back.release)
+        if switched is not None:
+            return True, switched
+    slots: dict[str, str] = {host: state.idle for host, state in states.items()}
+    seen = {host: Deployment(cutover.workspace, cutover.application, host, back.release) for host in slots}
+    stations = [
+        handover.quiet(cutover, states, slots, back.release),
+        *start_in(cutover, states, slots, seen),
+        *cutover.switch(states, slots, back.release),
+    ]
+    return False, cutover.complete(stations, states, Run(back.release, slots, retired="bad"))
 
 
-def _still_fit(cutover: Cutover, states: States, release: str) -> bool:
-    """Whether what is kept warm answers as it should; its workers sleep, so only what takes requests is asked."""
-    application = cutover.application
+def _to_warm(cutover: Cutover, states: States, release: str) -> Switched | None:
+    """By the switch alone; None if what was kept warm does not answer, which is found out before anything is done.
+
+    Its workers sleep, so only what takes requests is asked; they are woken when every host has switched.
+    """
+    slots = {host: state.slot_of(release) for host, state in states.items()}
+    gates = {host: cutover.warm_gate(release, slots[host], WARM_LIMIT) for host in states}
+    stations = [
+        Station("gate", {host: [gate] for host, gate in gates.items()}),
+        *cutover.switch(states, slots, release, warm=True),
+        Station("workers", {host: handover.relieve(cutover, states[host], slots[host]) for host in slots}, together=True),
+    ]
     try:
-        with cutover.timer.step("gate", states):
-            cutover.each({host: [cutover.warm_gate(release, state.slot_of(release), WARM_LIMIT)] for host, state in states.items()})
+        return cutover.complete(stations, states, Run(release, slots, warm=True, retired="bad"))
     except (OperationFailed, FlowFailed) as error:
-        cutover.warn(f"the warm release of {application.name} does not answer ({error.message}); starting it anew")
-        return False
-    return True
-
-
-def _wake_workers(cutover: Cutover, states: States, slots: Mapping[str, str]) -> None:
-    awake = {host: operations for host, slot in slots.items() if (operations := handover.relieve(cutover, states[host], slot))}
-    if awake:
-        with cutover.timer.step("workers", awake):
-            cutover.each(awake)
+        if "switch" in cutover.timer.seconds:
+            raise
+        cutover.warn(f"the warm release of {cutover.application.name} does not answer ({error.message}); starting it anew")
+        return None
 
 
 def _not_gone_back(cutover: Cutover, error: BaseException, release: str) -> WindlassError | KeyboardInterrupt:

@@ -35,11 +35,12 @@ def steps_only(listener: Listener) -> Listener:
 
 
 class Timer:
-    """Announces steps and remembers how long each took, in seconds."""
+    """Announces steps and remembers how long each took, in seconds, and how old this process was when it ended."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self.seconds: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str, hosts: Iterable[str] = ()) -> Iterator[None]:
@@ -53,6 +54,7 @@ class Timer:
         finally:
             spent = time.monotonic() - started
             self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 3)
+            self.ended[name] = process_age()
             self._listener(StepEnded(name, spent, failed))
 
 

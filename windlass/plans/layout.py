@@ -62,6 +62,11 @@ class Layout:
         """What the files of a running instance begin with: `.pid`, `.starts`, `.sock`."""
         return f"{self.run}/{slot}/{instance}"
 
+    def run_of_process(self, name: str) -> str:
+        """The same by the name that its supervisor knows it by."""
+        slot, _dash, instance = name.removeprefix(f"{self.application}-").partition("-")
+        return self.run_of(slot, instance)
+
     def socket(self, slot: str, instance: str) -> str:
         return f"{self.run_of(slot, instance)}.sock"
 

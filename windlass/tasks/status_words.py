@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from windlass.flows.overview import ApplicationStatus
+    from windlass.flows.overview import ApplicationStatus, InstanceSeen, Row
     from windlass.tasks.door import Outcome
 
 
@@ -80,4 +80,16 @@ def _remarks(each: ApplicationStatus) -> list[str]:
         said.append(f"{each.application}: the hosts serve different releases; the next deploy or rollback brings them together")
     if each.story:
         said.append(f"{each.application}: {each.story} (the next deploy or rollback does that)")
-    return said
+    return [*said, *(f"{each.application} on {row.host}: {_unsteady(row)}" for row in each.rows if _restarted(row))]
+
+
+def _restarted(row: Row) -> list[InstanceSeen]:
+    return [seen for seen in row.instances if seen.restarts]
+
+
+def _unsteady(row: Row) -> str:
+    """Which processes do not stay up, which a gate that looked for some seconds could not see."""
+    from windlass.values import human_seconds
+
+    often = (f"{seen.name} {'once' if seen.restarts == 1 else f'{seen.restarts} times'}" for seen in _restarted(row))
+    return f"restarted since {row.release} went live {human_seconds(row.age)} ago: {', '.join(often)} (invoke app.logs says why)"

@@ -134,6 +134,8 @@ def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> 
     assert load.figures["requests"] > 100
     assert set(load.figures["releases"]) == {before, deployed.release}
     assert (back.release, back.warm) == (before, True)
+    # With one host: the hello, the lock and a look, the build, all from the files to the drain, and the tidying.
+    assert [sum(each.round_trips.values()) for each in (deployed, back)] == [5, 4]
     assert (beats.most, beats.looks > 50) == (1, True)
     assert notes.ask("/runs?mark=held") == {"count": 1, "releases": [before]}
     live, other = slots(notes)
@@ -144,10 +146,11 @@ def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> 
     ("fault", "said"),
     [
         ({"FAULT": "throw"}, "no such module as notes.plan_b"),
+        ({"FAULT": "never-ready"}, "web-0 was not ready after 15 s: nothing listens on"),
         ({"CRASH_WHEN_PID_IN": "/srv/notes/live/run/web-0.pid"}, "web-0 failed after the switch"),
         ({}, "there is no such column as notes.colour"),
     ],
-    ids=["throws", "crashes once it is live", "migration fails"],
+    ids=["throws", "never ready", "crashes once it is live", "migration fails"],
 )
 def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str, str], said: str) -> None:
     before, live = notes.live(), slots(notes)[0]
