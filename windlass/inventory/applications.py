@@ -187,7 +187,8 @@ class Gate(Entry):
     stable_seconds: NotNegative = 3
     """How long it then has to go on without a restart"""
     watch_seconds: NotNegative = 3
-    """How long each host watches it after the switch; if it fails meanwhile, the host switches back by itself. 0: not at all"""
+    """How long each host watches it after the switch; if it fails or is restarted meanwhile, the host switches back by itself.
+    A deploy takes so much longer; what crashes later is told by `status`. 0: not at all"""
 
 
 class Application(Entry):
