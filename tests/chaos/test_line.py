@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
+from windlass.operations.tree import LocalTree, Tree
 from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
@@ -152,9 +154,41 @@ class Fraying:
 
 
 def test_a_transfer_that_broke_off_for_good_is_gone_on_with_by_the_next_run(hosts: dict[str, TestHost], tmp_path: Path) -> None:
-    broken, calls = hosts["broken"], []
+    broken = hosts["broken"]
     (tmp_path / "large").write_bytes(os.urandom(SIZE))
     batch = Batch((File(path="/root/chaos/large", content=LocalFile.of(tmp_path / "large")),))
+    left, sent = broken_off_and_gone_on_with(broken, batch)
+
+    assert ".part" in left
+    assert sent < SIZE / 2
+    assert broken.shell("sha256sum < /root/chaos/large").split()[0] == LocalFile.of(tmp_path / "large").sha256
+    assert broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals").split() == [
+        "/root/chaos:", "large", "/var/lib/windlass/arrivals:",
+    ]  # fmt: skip
+
+
+def test_files_of_a_tree_that_arrived_before_the_break_do_not_travel_again(hosts: dict[str, TestHost], tmp_path: Path) -> None:
+    broken = hosts["broken"]
+    (tmp_path / "tree").mkdir()
+    for number in range(12):
+        (tmp_path / "tree" / str(number)).write_bytes(os.urandom(SIZE // 12))
+    left, sent = broken_off_and_gone_on_with(
+        broken, Batch((Tree(path="/root/chaos/tree", source=LocalTree.of(tmp_path / "tree")),))
+    )
+
+    assert ".windlass-tree-tree." in left
+    assert sent < SIZE / 2
+    assert broken.shell("cat /root/chaos/tree/? /root/chaos/tree/?? | sha256sum").split()[0] == sum_of(tmp_path / "tree")
+    assert broken.shell("ls -A /root/chaos").split() == ["tree"]
+
+
+def sum_of(folder: Path) -> str:
+    return hashlib.sha256(b"".join((folder / str(number)).read_bytes() for number in range(12))).hexdigest()
+
+
+def broken_off_and_gone_on_with(broken: TestHost, batch: Batch) -> tuple[str, int]:
+    """What the first run leaves when its line is cut for good near the end, and how many bytes the second sends."""
+    calls: list[str] = []
 
     def once(target: Target, command: str) -> Session:
         calls.append(command)
@@ -165,15 +199,9 @@ def test_a_transfer_that_broke_off_for_good_is_gone_on_with_by_the_next_run(host
     with pytest.raises(ConnectionFailed, match="could not be taken up again"):
         Channel(waiting(broken, 3.0), opener=once).run(batch)
     until(lambda: agents(broken) == [])
-    left = broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals")
+    left = broken.shell("ls -A /root/chaos")
     channel = Channel(broken.target)
     channel.run(batch)
     sent = channel.bytes_sent
     channel.close()
-
-    assert ".part" in left
-    assert sent < SIZE / 2
-    assert broken.shell("sha256sum < /root/chaos/large").split()[0] == LocalFile.of(tmp_path / "large").sha256
-    assert broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals").split() == [
-        "/root/chaos:", "large", "/var/lib/windlass/arrivals:",
-    ]  # fmt: skip
+    return left, sent

@@ -12,12 +12,11 @@ import errno
 import fcntl
 import hashlib
 import os
-import shutil
 import tempfile
 import zlib
 from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
-from windlass.agent.core import atomic, delta, process
+from windlass.agent.core import atomic, delta, process, tree_left
 from windlass.agent.core.context import Context
 from windlass.agent.core.delta import Incoming
 from windlass.agent.core.frames import Bytes
@@ -34,15 +33,16 @@ def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], contex
         return
     held = _hold(difference.root)
     try:
+        left = tree_left.waiting(difference.root, STAGING)
         staging = tempfile.mkdtemp(prefix=STAGING, dir=difference.root)
         try:
             contents = [entry for entry in difference.made + difference.replaced if entry.kind != "d"]
-            stage = _Stage(lambda entry: _waiting(staging, entry), difference, wanted, ids)
+            stage = _Stage(lambda entry: _waiting(staging, entry), difference, wanted, ids, left)
             stage.fill(contents, known, context)
             _sync(staging)
             _rename(difference, staging, contents)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            tree_left.part(staging, left, context)
         _mark(difference.marked + _directories(difference), difference.root, ids)
         _sync(difference.root)
     finally:
@@ -52,7 +52,7 @@ def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], contex
 def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], context: Context) -> None:
     """A tree that is not there is made beside its place, and gets its name when it is whole."""
     folder, name = os.path.split(difference.root)
-    _clear_away(folder, STAGING + name + ".")
+    left = tree_left.waiting(folder, STAGING + name + ".")
     staging = tempfile.mkdtemp(prefix=STAGING + name + ".", dir=folder)
     held = _hold(staging)
     try:
@@ -60,39 +60,25 @@ def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], cont
             if entry.kind == "d" and entry.path:
                 os.mkdir(os.path.join(staging, entry.path), 0o700)
         contents = [entry for entry in difference.made if entry.kind != "d"]
-        stage = _Stage(lambda entry: staging + "/" + entry.path, difference, wanted, ids)
+        stage = _Stage(lambda entry: staging + "/" + entry.path, difference, wanted, ids, left)
         stage.fill(contents, {}, context)
         _mark(_directories(difference), staging, ids)
         _sync(staging)
         os.rename(staging, difference.root)
     finally:
         os.close(held)
-        shutil.rmtree(staging, ignore_errors=True)
+        tree_left.part(staging, left, context)
     atomic.sync_folder(folder)
 
 
-def _clear_away(folder: str, prefix: str) -> None:
-    """What runs have left that were killed; who is alive holds a lock on it."""
-    for name in os.listdir(folder):
-        if name.startswith(prefix):
-            try:
-                os.close(_hold(os.path.join(folder, name)))
-            except OperationError:
-                continue
-            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
-
-
 def _hold(root: str) -> int:
-    """Only one run at a time in a tree; so what an interrupted one has left waiting can be cleared away."""
+    """Only one run at a time in a tree; so what waits there is what an interrupted one has left."""
     held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(held)
         raise OperationError("another run is changing %s" % root, hint="wait until it is over") from None
-    for name in os.listdir(root):
-        if name.startswith(STAGING):
-            shutil.rmtree(os.path.join(root, name), ignore_errors=True)
     return held
 
 
@@ -101,13 +87,16 @@ def _sync(path: str) -> None:
 
 
 class _Stage:
-    """Files and links as they will be, where `place` wants them for now."""
+    """Files and links as they will be, where `place` wants them for now. `left` are directories with what arrived earlier."""
 
-    def __init__(self, place: Callable[[Entry], str], difference: Difference, wanted: Wanted, ids: Tuple[int, int]) -> None:
+    def __init__(
+        self, place: Callable[[Entry], str], difference: Difference, wanted: Wanted, ids: Tuple[int, int], left: List[str]
+    ) -> None:
         self._place = place
         self._difference = difference
         self._wanted = wanted
         self._ids = ids
+        self._left = left
         self._own_ids = (os.geteuid(), os.getegid())
 
     def fill(self, contents: List[Entry], known: Dict[str, bytes], context: Context) -> None:
@@ -133,12 +122,13 @@ class _Stage:
             self._write(entry, _pieces(self._place(travelling[entry.value])))
 
     def _here(self, contents: List[Entry]) -> Dict[str, str]:
-        """Files of this tree that hold what another should hold: one that was renamed, or copied."""
+        """Files that hold what one of the tree should hold: another that was renamed, or copied; what a broken run has left."""
         sizes = {entry.size for entry in contents if entry.kind == "f" and entry.size}
         paths = [
             path for path, status in self._difference.has.items() if status.st_size in sizes and self._difference.kind(path) == "f"
         ]
-        return {self._difference.sha256(path): self._difference.place(path) for path in paths}
+        here = {self._difference.sha256(path): self._difference.place(path) for path in paths}
+        return {**tree_left.useful(self._left, sizes), **here}
 
     def _receive(self, entries: List[Entry], context: Context) -> None:
         whole: List[Entry] = []
