@@ -115,8 +115,14 @@ class Place:
             raise
 
     def activated(self) -> None:
-        """The change counts from now; only who comes in later can confirm it."""
-        _write(os.path.join(self._pending, "active"), b"%d" % _ticks_now())
+        """The change counts from now; only who comes in later can confirm it. Raises OperationError when it is gone by now."""
+        try:
+            _write(os.path.join(self._pending, "active"), b"%d" % _ticks_now())
+        except FileNotFoundError:
+            raise OperationError(
+                "the change of %s took so long that the host has put the old one back meanwhile" % self.guard,
+                hint="see what keeps the host so busy, and run it again",
+            ) from None
 
     def restore_now(self) -> None:
         """Do not wait for the timer."""
