@@ -135,6 +135,29 @@ def test_a_hundred_megabytes_of_output_are_no_burden(hosts: dict[str, TestHost],
     assert lines(hosts["broken"], "ran") == ["last"]
 
 
+def test_a_line_that_dies_in_the_midst_of_much_output_loses_no_end(hosts: dict[str, TestHost], impatient: None) -> None:
+    """Half of it comes while nobody listens: the line is taken up again, the end of it is there, and it ran once."""
+    broken, half = hosts["broken"], "yes 'a line of a program that says too much' | head -c 50000000"
+    go = "touch /root/chaos/half; " + GO
+    flood = Run(command=f"echo flood >> /root/chaos/ran; {half}; {go}; {half}; echo the end")
+    heard = Heard()
+
+    def cut() -> None:
+        until(lambda: "half" in broken.shell("ls /root/chaos").split())
+        broken.shell("kill -KILL $(pgrep -f '^sshd: .*@notty'); touch /root/chaos/go")
+
+    heard.upon("broken", threading.Thread(target=cut).start)
+    with Fleet([waiting(broken, 20.0)], heard) as fleet:
+        outcomes = fleet.run({"broken": Batch((flood, LAST))})
+
+    results = outcomes["broken"]
+    assert isinstance(results, tuple)
+    assert results[0].data["output"].endswith("the end\n")
+    assert lines(broken, "ran") == ["flood", "last"]
+    assert "attached again after" in "".join(heard.notes("broken"))
+    until(lambda: agents(broken) == [])
+
+
 class Torn:
     """A session that ends in the middle of a frame, when some was sent: half of it goes out, the deed is done, the rest is lost."""
 
