@@ -64,24 +64,30 @@ def setup(
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
     """
-    from windlass.errors import UsageError
-    from windlass.flows.resuming import recall
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         policy = policy_of(on_failure, serial, max_failed)
-        if resume and (check or limit or roles):
-            taken = "the hosts and roles of the run that broke off"
-            raise UsageError(f"--resume takes {taken}, and changes them: not with --limit, --roles or --check")
-        started = recall(workspace.project, resume, workspace.environment.name) if resume else None
-        hosts = workspace.hosts(",".join(started.hosts) if started else limit)
+        hosts, only = meant(workspace, resume, limit, roles, check=check)
         named = dataclasses.replace(with_hands(workspace, workers, executor), run=resume or workspace.run, journaled=True)
-        only = started.roles if started else roles_of(workspace, hosts, roles)
-        hosts = tuple(host for host in hosts if not only or {*only} & {*workspace.environment.roles_of(host)})
         return outcome_of(flow(named, hosts, check=check, policy=policy, listener=listener, roles=only), check=check)
 
     run_flow("setup", Options.of(locals()), work)
+
+
+def meant(workspace: Workspace, resume: str, limit: str, roles: str, *, check: bool) -> tuple[tuple[Host, ...], tuple[str, ...]]:
+    """The hosts and the roles (none: all) that are worked on. Raises UsageError for words that mean nothing together."""
+    from windlass.errors import UsageError
+    from windlass.flows.resuming import recall
+
+    if resume and (check or limit or roles):
+        taken = "the hosts and roles of the run that broke off"
+        raise UsageError(f"--resume takes {taken}, and changes them: not with --limit, --roles or --check")
+    started = recall(workspace.project, resume, workspace.environment.name) if resume else None
+    hosts = workspace.hosts(",".join(started.hosts) if started else limit)
+    only = started.roles if started else roles_of(workspace, hosts, roles)
+    return tuple(host for host in hosts if not only or {*only} & {*workspace.environment.roles_of(host)}), only
 
 
 def roles_of(workspace: Workspace, hosts: Sequence[Host], named: str) -> tuple[str, ...]:
