@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +50,25 @@ class Place:
         values = {"base": {"packages": [], "time_zone": "", "ssh": ssh}}
         (self.project / "inventories" / NAME / "variables.yml").write_text(yaml.safe_dump({"variables": values}))
 
+    def answers(self) -> None:
+        """Wait until its port is open: an sshd that reads its configuration anew closes it for a moment, and says nothing of it."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                socket.create_connection((self.lab.hosts["one"].address, 22), timeout=5).close()
+                return
+            time.sleep(0.05)
+        raise AssertionError("sshd does not come back")
+
     def setup(self, **ssh: object) -> SetupResult:
+        self.answers()
         self.settings(**ssh)
         workspace = open_workspace(self.project, NAME, lab=True)
         return setup(workspace, workspace.hosts())
 
     def login(self) -> None:
         """Raises HostError where none is possible."""
+        self.answers()
         (target,) = open_workspace(self.project, NAME, lab=True).targets(["one"])
         Channel(target).close()
 
@@ -68,6 +83,7 @@ class Place:
 
     def ssh(self, *options: str) -> str:
         """What OpenSSH's client says that may use these only; empty if it got in."""
+        self.answers()
         command = self.lab.ssh("one", "true").arguments
         done = subprocess.run([*command[:1], *options, *command[1:]], capture_output=True, text=True, check=False)
         return done.stderr.strip() if done.returncode else ""

@@ -1,26 +1,26 @@
-"""What ssh says when sshd had too many at its door, which is worth another try, and when it is something else."""
+"""What ssh says when sshd had too many at its door or is away, which is worth another try, and when it is something else."""
 
 from __future__ import annotations
 
 import pytest
 
-from windlass.hosts.openssh import was_dropped
+from windlass.hosts.openssh import tries
 
 CLOSED = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n"
 
 
 @pytest.mark.parametrize(
-    ("complaint", "dropped"),
+    ("complaint", "often"),
     [
-        (CLOSED, True),
-        ("kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 192.0.2.1 port 22\r\n", True),
-        (f"Not allowed at this time\r\n{CLOSED}", True),
-        (f"deploy@192.0.2.1: Permission denied (publickey).\r\n{CLOSED}", False),
-        (f"Host key verification failed.\r\n{CLOSED}", False),
-        (f"channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed\r\n{CLOSED}", False),
-        ("ssh: connect to host 192.0.2.1 port 22: Connection refused\r\n", False),
-        ("", False),
+        (CLOSED, 8),
+        ("kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 192.0.2.1 port 22\r\n", 8),
+        (f"Not allowed at this time\r\n{CLOSED}", 8),
+        (f"deploy@192.0.2.1: Permission denied (publickey).\r\n{CLOSED}", 1),
+        (f"Host key verification failed.\r\n{CLOSED}", 1),
+        (f"channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed\r\n{CLOSED}", 1),
+        ("ssh: connect to host 192.0.2.1 port 22: Connection refused\r\n", 3),
+        ("", 1),
     ],
 )
-def test_only_a_door_that_was_too_full_is_tried_again(complaint: str, *, dropped: bool) -> None:
-    assert was_dropped(complaint) is dropped
+def test_a_door_that_was_too_full_is_tried_often_and_a_closed_one_a_little(complaint: str, often: int) -> None:
+    assert tries(complaint) == often

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 from fabric import Config, Connection
 from fabric.connection import derive_shorthand
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts import tuning
@@ -25,7 +26,7 @@ from windlass.hosts.detours import Proxy, Tunnel, completed
 from windlass.hosts.explaining import explained, known_hosts_of
 from windlass.hosts.known_hosts import host_keys
 from windlass.hosts.packets import send_content
-from windlass.hosts.retrying import DROPPED, NO_PORT, persistently, turnstile
+from windlass.hosts.retrying import DROPPED, NO_PORT, ONCE, TRIES_DROPPED, TRIES_REFUSED, persistently, turnstile
 from windlass.hosts.session import START_LIMIT
 from windlass.hosts.target import Target
 
@@ -128,11 +129,12 @@ class _Way:
     jump: Target | None
 
 
-def _was_dropped(error: Exception) -> bool:
-    """Whether sshd hung up before it let us say who we are; a refused or unanswered connection is something else."""
-    return isinstance(error, EOFError | ConnectionResetError) or (
-        isinstance(error, paramiko.SSHException) and bool(re.search(DROPPED, str(error)))
-    )
+def _tries(error: Exception) -> int:
+    """Often if sshd hung up before it let us say who we are, and a little if nobody is there; silence is something else."""
+    if isinstance(error, NoValidConnectionsError):
+        return TRIES_REFUSED if all(isinstance(each, ConnectionRefusedError) for each in error.errors.values()) else ONCE
+    dropped = isinstance(error, paramiko.SSHException) and re.search(DROPPED, str(error))
+    return TRIES_DROPPED if dropped or isinstance(error, EOFError | ConnectionResetError) else ONCE
 
 
 class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
@@ -161,7 +163,7 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
     def let_in(self) -> None:
         """Open it, and come again where sshd has too many at its door."""
         with turnstile(self.gateway, NO_PORT) if isinstance(self.gateway, str) else contextlib.nullcontext():
-            persistently(self._tried, _was_dropped, float(self.connect_timeout))
+            persistently(self._tried, _tries, float(self.connect_timeout))
 
     def _tried(self) -> None:
         try:

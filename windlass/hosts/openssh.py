@@ -20,7 +20,7 @@ from typing import Final
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts import programs
-from windlass.hosts.retrying import DROPPED, TRIES, pause, turnstile
+from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
 from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
@@ -43,6 +43,7 @@ WORDS: Final = (  # what ssh writes, and what is to be done about it
     ("Too many authentication failures", "does not let us in: too many keys were tried", "login"),
     ("mux_client", "cannot be reached over the connection that an earlier run left", "again"),
 )
+REFUSED: Final = r"ssh: connect to host \S+ port \d+: Connection refused"
 NOT_DROPPED: Final = r"forwarding failed|[Cc]onnection refused|timed out|Could not resolve|No route to host"
 HINTS: Final = {
     "unknown": "compare the host's key and add it to the known hosts, or run once with --accept-new",
@@ -233,9 +234,9 @@ class Session:
         """Where sshd had too many at its door, start ssh anew after a pause, with what it was sent. Whether it was."""
         self._collect()
         wait = pause(self._tries)
-        if self._process.returncode != FAILED or not was_dropped(self._said.decode("utf-8", "replace")):
+        if self._process.returncode != FAILED or self._tries >= tries(self._said.decode("utf-8", "replace")):
             return False
-        if self._tries == TRIES or time.monotonic() + wait > self._deadline or (self._target.sudo_password and self._waiting):
+        if time.monotonic() + wait > self._deadline or (self._target.sudo_password and self._waiting):
             return False
         self._end()
         time.sleep(wait)
@@ -267,10 +268,15 @@ def _widen(pipe: int, room: int = ROOM) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, room)
 
 
-def was_dropped(complaint: str) -> bool:
-    """Whether sshd hung up before it let us say who we are. Of a way through a jump host ssh says the same whatever stood in it."""
+def tries(complaint: str) -> int:
+    """Often if sshd hung up before it let us say who we are, and a little if nobody is there.
+
+    Of a way through a jump host ssh says that it was hung up on, whatever stood in that way.
+    """
+    if re.fullmatch(REFUSED, complaint.strip()):
+        return TRIES_REFUSED
     known = any(words in complaint for words, _meaning, _hint in WORDS) or re.search(NOT_DROPPED, complaint)
-    return not known and bool(re.search(DROPPED, complaint, re.MULTILINE))
+    return TRIES_DROPPED if not known and re.search(DROPPED, complaint, re.MULTILINE) else ONCE
 
 
 def failure(target: Target, complaint: str) -> ConnectionFailed:

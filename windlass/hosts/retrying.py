@@ -1,7 +1,9 @@
-"""sshd hangs up on some of many who come at once, before they have logged in (MaxStartups). Come fewer at a time, and again."""
+"""sshd hangs up on some of many who come at once, before they have logged in (MaxStartups), and lets nobody in for the moment in
+which it is started anew. Come fewer at a time, and again."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +11,9 @@ from functools import lru_cache
 from typing import TypeVar
 
 BASTION_LOGINS = 8  # at once; sshd begins to hang up at ten (MaxStartups 10:30:100)
-TRIES = 8
+ONCE = 1
+TRIES_DROPPED = 8
+TRIES_REFUSED = 3  # about a second: sshd that reads its configuration anew is away for less
 LONGEST_PAUSE = 3.0  # seconds
 # How ssh and Paramiko put it. Both say the same of a host that is overloaded, where coming again a little later is right as well.
 DROPPED = (
@@ -26,18 +30,18 @@ def turnstile(_address: str, _port: int) -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(BASTION_LOGINS)
 
 
-def persistently(work: Callable[[], Value], dropped: Callable[[Exception], bool], limit: float) -> Value:
-    """Try again, after pauses of random length that double, while `dropped` says that nobody was let in far enough to matter.
+def persistently(work: Callable[[], Value], tries: Callable[[Exception], int], limit: float) -> Value:
+    """Try again, after pauses of random length that double, as often as `tries` says that an error is worth.
 
     limit   seconds after which it is not tried anew: one who waits in vain for a banner is not waiting for a place
     """
     deadline = time.monotonic() + limit
-    for number in range(1, TRIES + 1):
+    for number in itertools.count(1):
         try:
             return work()
         except Exception as error:
             wait = pause(number)
-            if number == TRIES or not dropped(error) or time.monotonic() + wait > deadline:
+            if number >= tries(error) or time.monotonic() + wait > deadline:
                 raise
             time.sleep(wait)
     raise AssertionError("the last try ends above")
