@@ -29,7 +29,7 @@ from windlass.stores.manifest import (
     stamp,
     written,
 )
-from windlass.stores.reading import PROOF, is_small, stored_of
+from windlass.stores.reading import PROOF, Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
 
@@ -118,6 +118,7 @@ class DirectoryStore:
 
     folder: Path
     signatures: Signatures | None = None
+    environment: str = ""
 
     @property
     def place(self) -> str:
@@ -137,7 +138,7 @@ class DirectoryStore:
         backups, unreadable = [], {}
         for folder in self._folders(name):
             try:
-                backups.append(_read(folder, self.signatures))
+                backups.append(_read(folder, Reader(self.signatures, self.environment)))
             except (BackupError, OSError) as error:
                 unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
@@ -192,9 +193,10 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _read(folder: Path, signatures: Signatures | None) -> Stored:
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if is_small(path.name)}
-    return stored_of(folder.name, files, signatures)
+def _read(folder: Path, reader: Reader) -> Stored:
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    files = {name: (folder / name).read_bytes() for name in sizes if is_small(name)}
+    return reader.stored(folder.name, files, sizes)
 
 
 def _write(path: Path, text: str) -> None:
