@@ -175,7 +175,9 @@ class DirectoryStore:
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
         swept = []
         home = self.folder / name
-        for folder in [*home.glob(f"{PARTIAL}*"), *home.glob(f"{REMOVING}*")]:
+        with _told("read", home):
+            left = [*home.glob(f"{PARTIAL}*"), *home.glob(f"{REMOVING}*")]
+        for folder in left:
             if now.timestamp() - _last_touched(folder) > SWEPT_AFTER.total_seconds():
                 shutil.rmtree(folder, ignore_errors=True)
                 swept.append(folder.name)
@@ -183,9 +185,10 @@ class DirectoryStore:
 
     def _folders(self, name: str) -> list[Path]:
         home = self.folder / name
-        if not home.is_dir():
-            return []
-        return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
+        with _told("read", home):
+            if not home.is_dir():
+                return []
+            return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
 def _digest(path: Path) -> str:

@@ -144,9 +144,11 @@ class Place:
 
     def restore_now(self) -> None:
         """Do not wait for the timer. If it was there first, what was changed after it is taken back as well."""
-        if not self.is_pending() and os.path.isdir(self._restored):
-            os.rename(self._restored, self._restoring)
+        late = not os.path.isdir(self._pending)
         process.run(["/bin/sh", self._script], limit=120)
+        if late and os.path.isdir(self._restored):
+            os.rename(self._restored, self._restoring)
+            process.run(["/bin/sh", self._script], limit=120)
         self._stop_timer()
         shutil.rmtree(self._restored, ignore_errors=True)
 
