@@ -5,9 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import socket
 import stat
-from typing import Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple
+
+if TYPE_CHECKING:
+    import socket
 
 AT_ONCE = 256 * 1024  # bytes that are offered to a pipe which takes what fits
 ROOM = 1024 * 1024  # bytes of a pipe: what the kernel lets anybody have
