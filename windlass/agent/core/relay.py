@@ -12,7 +12,6 @@ import time
 
 from windlass.agent.core import frames
 
-ATTACH = "attach"  # the word that makes the agent's program this one
 READY = b"."  # said before all else, so that the controller knows that nothing more is wanted of the standard library
 SILENCE = 60.0  # seconds without a byte from the controller, which pings every five
 
