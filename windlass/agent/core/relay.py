@@ -6,6 +6,7 @@ The first line on standard input is the socket's path. Where nobody listens ther
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ def relay() -> None:
     path = b""
     while not path.endswith(b"\n"):
         path += os.read(0, 1) or b"\n"
+    signal.alarm(0)  # it was set before this program came
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(path[:-1])
