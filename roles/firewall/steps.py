@@ -34,18 +34,6 @@ done
 def steps(host: HostView, settings: Settings) -> list[Operation]:
     """The rules are tested before they count, and count for good only when somebody could come in with them."""
     ports = " ".join(str(port) for port in ssh_ports(host, settings))
-    doors = compiled(host, settings)
-    text = Template(
-        path=RULES,
-        source=host.template("firewall/rules.nft.j2"),
-        name="firewall/rules.nft.j2",
-        values={
-            "rules": rules(doors),
-            "published": rules(doors, published=True),
-            "ssh": ports.split(),
-            "rate": settings.ssh_per_minute,
-        },
-    ).content()
     unit = Template(
         path=f"/etc/systemd/system/{UNIT}.service",
         source=host.template("firewall/unit.service.j2"),
@@ -57,17 +45,7 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
         Directory(path=FOLDER),
         Run(command=ASK_SSHD.format(ports=ports), name="the SSH server's port stays open", changed=False),
         unit,
-        Guarded(
-            guard="firewall",
-            path=RULES,
-            content=str(text),
-            mode="0600",
-            validate=Command.of("nft", "-c", "-f", "%s"),
-            snapshot=LIVE,
-            activate=f"nft -f {RULES}",
-            undo=UNDO,
-            seconds=settings.confirm_seconds,
-        ),
+        _on_trial(str(_rules(host, settings, ports).content()), settings),
         Run(
             command=Command.of("systemctl", "reload", UNIT),
             name="firewall rules that somebody removed",
@@ -75,3 +53,32 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
         ),
         Service(name=UNIT),
     ]
+
+
+def _rules(host: HostView, settings: Settings, ports: str) -> Template:
+    doors = compiled(host, settings)
+    return Template(
+        path=RULES,
+        source=host.template("firewall/rules.nft.j2"),
+        name="firewall/rules.nft.j2",
+        values={
+            "rules": rules(doors),
+            "published": rules(doors, published=True),
+            "ssh": ports.split(),
+            "rate": settings.ssh_per_minute,
+        },
+    )
+
+
+def _on_trial(text: str, settings: Settings) -> Guarded:
+    return Guarded(
+        guard="firewall",
+        path=RULES,
+        content=text,
+        mode="0600",
+        validate=Command.of("nft", "-c", "-f", "%s"),
+        snapshot=LIVE,
+        activate=f"nft -f {RULES}",
+        undo=UNDO,
+        seconds=settings.confirm_seconds,
+    )

@@ -29,6 +29,8 @@ FAILED: Final = 255  # what ssh itself ends with when it could not connect, or l
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
 ROOM: Final = 1 << 20  # bytes of a pipe: what the kernel lets anybody have
+MUCH: Final = 1 << 16  # bytes: where less fits and more waits, the pipe is full, and ssh takes it out by packets
+DRAIN: Final = 0.001  # seconds that it may do so before it is filled again: it is worth more to be woken once than for each
 ANSWERS: Final = 1 << 18  # of the one in which answers come: a user's pipes may hold 64 MiB in all
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
@@ -178,6 +180,8 @@ class Session:
                 count = os.write(self._input, view[: 1 << 18])
                 self.sent += count
                 view = view[count:]
+                if count < MUCH <= len(view):
+                    time.sleep(DRAIN)
 
     def receive(self, most: int) -> bytes:
         """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""

@@ -6,14 +6,13 @@ The first line on standard input is the socket's path. Where nobody listens ther
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 import time
 
 from windlass.agent.core import frames
+from windlass.agent.core.parts import signal
 
-ATTACH = "attach"  # the word that makes the agent's program this one
 READY = b"."  # said before all else, so that the controller knows that nothing more is wanted of the standard library
 SILENCE = 60.0  # seconds without a byte from the controller, which pings every five
 
