@@ -14,8 +14,10 @@ from windlass.hosts import agent_modules
 
 # No backslashes and only these quotes: what a login shell such as fish or csh makes of them differs.
 # Reads the payload's length (eight digits) and the payload from stdin, and not a byte of the frames that follow.
+# Whoever waits in vain for it ends by himself, when the line has been cut without a word: `loop.main` stops the clock.
 _STUB = (
-    "import os,sys,zlib\n"
+    "import _signal,os,sys,zlib\n"
+    "_signal.alarm(SECONDS)\n"
     "def r(n):\n"
     " b=b''\n"
     " while len(b)<n:\n"
@@ -66,6 +68,8 @@ class HTTPStatus(IntEnum):
 """
 _NOT_NEEDED = ("http.server", "http.cookies", "http.cookiejar", "json.tool", "json.__main__")
 _MARSHAL_VERSION = 2  # which every Python reads
+
+ARRIVES_WITHIN = 60  # seconds after which a host waits for the agent no more
 
 READY = b"WINDLASS READY\n"
 OLD_PYTHON = b"WINDLASS OLD-PYTHON"
@@ -133,7 +137,7 @@ def start_command(*, sudo: str, tag: str, words: Sequence[str] = (), terminal: b
     # Whatever language the host speaks, sudo's refusals are told in the one that is understood here, and file names are UTF-8.
     plain = "LC_ALL=C; export LC_ALL; "
     first = f'"$p" -I -S -c {_quoted(_TERMINAL)} {sudo}' if terminal else sudo
-    last = f"-I -S -u -c {_quoted(_STUB)} {shlex.join((tag, *words))}"
+    last = f"-I -S -u -c {_quoted(_STUB.replace('SECONDS', str(ARRIVES_WITHIN)))} {shlex.join((tag, *words))}"
     script = (
         f"{plain}for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
         f'if command -v "$p" >/dev/null 2>&1; then exec {first} "$p" {last}; fi; done; '
