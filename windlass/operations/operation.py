@@ -62,7 +62,7 @@ class Operation:
     @classmethod
     def kind(cls) -> str:
         """`family.function`: the module and the function of the agent that do this operation."""
-        return f"{cls.family}.{_snake(cls.__name__)}"
+        return _kind(cls)  # type: ignore[arg-type]  # mypy looks for the hash of an instance
 
     def get_ready(self) -> None:
         """Do now what takes long and is the same for many hosts. Raises InventoryError for what can be seen to be wrong."""
@@ -73,8 +73,7 @@ class Operation:
 
     def arguments(self) -> Mapping[str, object]:
         """What the agent's function gets: the fields by name, without the conditions on earlier operations."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return {name: getattr(self, name) for name in names if name != "only_after" and not name.endswith("_on")}
+        return {name: getattr(self, name) for name in _arguments(type(self))}  # type: ignore[arg-type]  # the same
 
     def watched(self) -> Mapping[str, tuple[Operation, ...]]:
         """Earlier operations whose change this one must react to, in this run or, after a failure, in the next; by reaction.
@@ -92,5 +91,13 @@ def check_place(path: str, mode: str = "") -> None:
         raise InventoryError(f"{path} cannot have the mode {mode!r}", hint='octal text, in quotes: "0644"')
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+@functools.cache
+def _kind(kind: type[Operation]) -> str:
+    function = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+    return f"{kind.family}.{function}"
+
+
+@functools.cache
+def _arguments(kind: type[Operation]) -> tuple[str, ...]:
+    names = (field.name for field in dataclasses.fields(kind))
+    return tuple(name for name in names if name != "only_after" and not name.endswith("_on"))

@@ -95,9 +95,8 @@ def check_order(operations: Sequence[Operation]) -> None:
 
 
 def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index: int) -> list[int]:
-    before = list(operations[:index])
     try:
-        return [before.index(operation) for operation in wanted]
+        return [operations.index(operation, 0, index) for operation in wanted]
     except ValueError:
         raise UsageError(
             f"{operations[index].title()} refers to an operation that does not come before it",
@@ -117,6 +116,8 @@ def _offered(content: LocalFile | LocalTree, files: dict[str, Offered]) -> dict[
 
 def _plain(value: object, secrets: set[str], files: dict[str, Offered]) -> Any:
     """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"sha256": …, "size": …}`."""
+    if value is None or isinstance(value, (str, int, float)):  # nearly all are
+        return value
     if isinstance(value, Secret):
         secrets.update(value.shapes())
         return {"secret": value.reveal()}
@@ -130,6 +131,4 @@ def _plain(value: object, secrets: set[str], files: dict[str, Offered]) -> Any:
         return {str(key): _plain(item, secrets, files) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item, secrets, files) for item in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
     raise TypeError(f"{type(value).__name__} cannot be part of an operation")
