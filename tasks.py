@@ -18,6 +18,7 @@ from windlass.tasks import (  # noqa: E402
     env,
     firewall,
     history,
+    init,
     inventory,
     lab,
     nginx,
@@ -32,6 +33,7 @@ from windlass.tasks import (  # noqa: E402
 )
 
 namespace = Collection(
+    init.init,
     bootstrap.bootstrap,
     setup.setup,
     run.run,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.agent.debian_python import NEW
 from tests.support import LocalSession
+from windlass.agent.core.loader import SPARE_MODULES
 from windlass.hosts.channel import Channel
-from windlass.hosts.payload import SPARE_MODULES
 from windlass.hosts.target import Target
 
 OLDEST = (3, 8)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import pytest
 from tests.support import LocalSession
 from windlass import events
 from windlass.agent.core import frames
-from windlass.hosts import fleet
+from windlass.hosts import fleet, payload
 from windlass.hosts.fleet import Fleet
 from windlass.hosts.target import Target
 from windlass.operations.command import Run
@@ -70,6 +72,7 @@ def test_a_host_that_takes_nothing_keeps_no_other_from_being_pinged(
 
 def test_ctrl_c_ends_what_runs_and_starts_no_host_that_waits_for_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet, "MOST_THREADS", 1)
+    monkeypatch.setattr(fleet, "PING_EVERY", 0.05)
     gate, first, second = tmp_path / "gate", tmp_path / "first", tmp_path / "second"
 
     def told(event: events.Event) -> None:
@@ -77,10 +80,18 @@ def test_ctrl_c_ends_what_runs_and_starts_no_host_that_waits_for_a_thread(tmp_pa
             os.kill(os.getpid(), signal.SIGINT)
 
     class Cancelled(LocalSession):
+        told = sys.maxsize  # bytes of frames, the cancel the last of them
+
         def send(self, data: bytes | bytearray) -> None:
             super().send(data)
             if data[4:5] == frames.CANCEL:
+                self.told = min(self.told, self.sent - len(payload.payload()))
+
+        def receive(self, most: int) -> bytes:
+            data = super().receive(most)
+            if any(int(heard) >= self.told for heard in re.findall(rb'P{"heard":(\d+)}', data)):
                 gate.touch()
+            return data
 
     waits = Run(command=f"while ! test -e {gate}; do sleep 0.5; done")
     batches = {

@@ -43,7 +43,7 @@ def test_what_the_usual_operations_need_is_small() -> None:
     """Exact figures would change with every line; a family that draws in half of the others is what this is to catch."""
     usual = agent_modules.for_operations(frozenset(f"{family}.x" for family in USUAL))
 
-    assert len(payload.payload()) + len(agent_modules.frame(usual)) < 46_000
+    assert len(payload.payload()) + len(agent_modules.frame(usual)) < 52_000
 
 
 def test_a_module_that_did_not_come_by_itself_is_asked_for() -> None:
@@ -74,7 +74,7 @@ def test_nothing_but_the_agent_s_own_modules_can_be_asked_for(name: str) -> None
 
 def test_the_agent_takes_no_other_modules() -> None:
     with pytest.raises(frames.BrokenFrame, match="not one of the agent's modules"):
-        learn({"os": "raise SystemExit"})
+        learn(b'{"os":"raise SystemExit"}')
 
 
 def test_a_long_body_is_compressed_and_a_bomb_is_not_unpacked() -> None:

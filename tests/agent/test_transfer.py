@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 from tests.support import local_channel
 from windlass.errors import OperationFailed
+from windlass.history.checksums import remember_in
+from windlass.hosts import sources
 from windlass.hosts.channel import Channel
+from windlass.operations import checksums
 from windlass.operations.file import File
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile
@@ -121,3 +125,47 @@ def test_a_file_that_became_shorter_is_named(tree: Path, tmp_path: Path) -> None
 
     with pytest.raises(OperationFailed, match="28 became shorter"):
         channel.run(Batch((Tree(source=described, path=str(tmp_path / "target"), owner="", group=""),)))
+
+
+@pytest.fixture
+def remembering(tmp_path: Path) -> Iterator[Path]:
+    """A project, in which versions of large files are known."""
+    remember_in(tmp_path / "project")
+    (tmp_path / "project").mkdir()
+    yield tmp_path / "project"
+    checksums.remember_with()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's agent remembers checksums of its files")
+def test_the_host_reads_nothing_of_its_version_where_the_other_side_knows_what_differs(
+    channel: Channel, tmp_path: Path, remembering: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    content = os.urandom(5_000_000)
+    source.write_bytes(content)
+    sent(channel, File(path=str(target), content=LocalFile.of(source)))
+    source.write_bytes(content[:2_000_000] + b"other" + content[2_000_005:] + b"more")
+    described = LocalFile.of(source)
+    assert described.since
+    monkeypatch.setattr(sources.delta, "instructions", None)  # which would compare it with what the host says of its version
+
+    second = sent(channel, File(path=str(target), content=described))
+
+    assert target.read_bytes() == source.read_bytes()
+    assert second < 40_000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's agent remembers checksums of its files")
+def test_what_is_wrong_about_the_version_before_is_put_right(channel: Channel, tmp_path: Path, remembering: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    content = os.urandom(5_000_000)
+    source.write_bytes(content)
+    sent(channel, File(path=str(target), content=LocalFile.of(source)))
+    source.write_bytes(b"other" + content[5:])
+    described = LocalFile.of(source)
+    assert described.since
+    wrong = dataclasses.replace(described, since=dataclasses.replace(described.since, ranges=((4_000_000, 4_000_100),)))
+
+    sent(channel, File(path=str(target), content=wrong))
+
+    assert target.read_bytes() == source.read_bytes()

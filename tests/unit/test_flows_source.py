@@ -57,6 +57,22 @@ def test_an_annotated_tag_means_its_commit(tmp_path: Path, repository: Path) -> 
     assert (source.commit, content(source)) == (git(repository, "rev-parse", "main"), b"one")
 
 
+def test_changes_that_are_not_committed_are_known_to_be_left_out(tmp_path: Path, repository: Path) -> None:
+    first = git(repository, "rev-parse", "HEAD")
+    commit(repository, "two")
+    (repository / "shop/server.js").write_text("three")
+    (repository / "shop/new.js").write_text("new")
+    (repository / "notes.txt").write_text("in no folder that is deployed")
+
+    now, earlier, mirrored = (
+        resolved(tmp_path, address, reference)
+        for address, reference in ((str(repository), ""), (str(repository), first), (f"file://{repository}", ""))
+    )
+
+    assert (now.left_out, content(now)) == (("shop/server.js", "shop/new.js"), b"two")
+    assert (earlier.left_out, mirrored.left_out) == ((), ())
+
+
 def test_a_mirror_follows_branches_and_tags_that_moved(tmp_path: Path, repository: Path) -> None:
     address = f"file://{repository}"
     git(repository, "tag", "newest")

@@ -52,3 +52,14 @@ def test_what_a_function_or_a_users_file_makes_is_not_kept(tmp_path: Path) -> No
     content = file.read_bytes()
     assert b"made-of-a-value" not in content
     assert b"-words" not in content
+
+
+def test_a_python_that_makes_them_in_another_way_compiles_as_ever(tmp_path: Path) -> None:
+    begun, _, _ = PROGRAM.partition("import yaml")
+    program = f"import re, sys; sys.modules.pop('re._compiler')\n{begun}print(re.findall('a+', 'baa'))"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "['aa']\n"
+    assert not (tmp_path / ".cache").exists()

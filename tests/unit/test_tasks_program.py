@@ -344,3 +344,11 @@ def test_what_does_not_begin_with_a_task_finds_all(words: list[str]) -> None:
 
 def test_several_tasks_are_found_together() -> None:
     assert {"setup", "deploy", "backup.run"} <= set(namespace_of(["setup", "deploy", "--env", "lab", "backup.run"]).task_names)
+
+
+@pytest.mark.parametrize("word", ["--help", "--limt"])
+def test_an_option_is_never_taken_for_a_command_to_run(project: Path, word: str) -> None:
+    done = run_tasks(project, "run", word, "--env", "staging")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no option {word} here" in done.stderr

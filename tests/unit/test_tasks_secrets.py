@@ -53,6 +53,14 @@ def test_a_value_is_shown_on_a_terminal(project: Path) -> None:
     os.close(theirs)
 
 
+@pytest.mark.parametrize("task", ["secrets.set", "secrets.get"])
+def test_a_name_that_nobody_declared_is_told_before_anything_is_asked(project: Path, task: str) -> None:
+    done = run(project, task, "--env", "staging", "--name", "tokn", given="")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no secret is called 'tokn' (did you mean token?)" in done.stderr
+
+
 def test_a_secret_that_is_made_up_is_not_made_up_by_asking_for_it(project: Path) -> None:
     asked = run(project, "secrets.get", "--env", "staging", "--name", "token", "--yes")
 

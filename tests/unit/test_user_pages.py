@@ -24,12 +24,16 @@ BLOCK = re.compile(r"^```\w+\n(?:#|\{#) file: (\S+?)(?: #\})?\n(.*?)^```$", re.M
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The files of both pages, where the pages say."""
-    for page in ("writing-a-role.md", "testing.md"):
+    return written(tmp_path, "writing-a-role.md", "testing.md")
+
+
+def written(folder: Path, *pages: str) -> Path:
+    for page in pages:
         for name, text in BLOCK.findall((REPOSITORY / "docs" / page).read_text()):
-            path = tmp_path / name
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-    return tmp_path
+    return folder
 
 
 def test_the_role_of_the_page_is_checked_by_the_real_agent_without_a_change_of_ours(project: Path) -> None:
@@ -60,6 +64,21 @@ def test_the_tests_of_the_page_pass(project: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 passed" in done.stdout
+
+
+def test_the_role_for_a_compose_stack_is_good_as_the_page_has_it(tmp_path: Path) -> None:
+    stack = written(tmp_path, "compose.md") / "stacks/shop"
+    stack.mkdir(parents=True)
+    (stack / "compose.yml").write_text("services: {}\n")
+    checked = run_tasks(tmp_path, "inventory.check", "--env", "staging")
+    wanted = operations_of(tmp_path, "staging", "server1")
+
+    assert (checked.returncode, checked.stdout) == (0, "staging: good (1 host, 1 secret)\n")
+    assert [each.title() for each in wanted][-3:] == [
+        "tree shop in /srv/shop-stack",
+        "file /srv/shop-stack/.env",
+        "the stack as its folder says",
+    ]
 
 
 def test_the_package_registers_its_fixtures() -> None:

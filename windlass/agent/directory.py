@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, Dict, Iterator, List
 
 from windlass.agent.core import atomic
@@ -131,6 +130,8 @@ def _absent(path: str, context: Context) -> Outcome:
 
 
 def _mounted_below(path: str) -> List[str]:
+    import re  # noqa: PLC0415 - for what has to go
+
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
         points = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4]) for line in handle]
     return [point for point in points if point == path or point.startswith(path + "/")]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import os
 import stat
-from typing import Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
 from windlass.agent.core import atomic, attributes, frames, modules, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
+from windlass.agent.core.parts import sha256
+
+if TYPE_CHECKING:
+    import hashlib
 
 ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to arrive: most runs send no content
+MUCH = 512 * 1024  # bytes
 SUMS = "windlass.agent.core.host_sums"  # the same for large files
 
 
@@ -98,7 +101,7 @@ def _holds(path: str, content: Any, context: Context) -> bool:
     """Whether the regular file already has this content; big files are compared by checksum."""
     wanted, foreseen = b"" if _is_offered(content) else text_of(content).encode(), context.foreseen(path)
     if foreseen:
-        return bool(foreseen.sha256 == (content["sha256"] if _is_offered(content) else hashlib.sha256(wanted).hexdigest()))
+        return bool(foreseen.sha256 == (content["sha256"] if _is_offered(content) else sha256(wanted).hexdigest()))
     if not os.path.isfile(path) or os.path.islink(path):
         return False
     if _is_offered(content):
@@ -115,8 +118,7 @@ def _sums(size: int, context: Context) -> Any:
     """The module that remembers checksums, where that is worth while."""
     if size < frames.REMEMBERED_FROM or os.geteuid():
         return None
-    modules.have(SUMS, context)
-    return importlib.import_module(SUMS)
+    return modules.get(SUMS, context)
 
 
 def text_of(content: Any) -> str:
@@ -125,7 +127,7 @@ def text_of(content: Any) -> str:
 
 
 def sha256_of(path: str) -> str:
-    digest = hashlib.sha256()
+    digest = _digest_of(os.path.getsize(path))
     with open(path, "rb") as handle:
         while True:
             chunk = handle.read(1 << 20)
@@ -134,11 +136,20 @@ def sha256_of(path: str) -> str:
             digest.update(chunk)
 
 
+def _digest_of(size: int) -> "hashlib._Hash":
+    """What is fit for so many bytes: the library that has the processor help takes a moment to load."""
+    if size < MUCH:
+        return sha256()
+    import hashlib  # noqa: PLC0415 - as above
+
+    return hashlib.sha256()
+
+
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
     path, offered = arguments["path"], _is_offered(content)
 
-    def write() -> None:
-        installed = atomic.write(
+    def install(content: Any) -> os.stat_result:
+        return atomic.write(
             path,
             received(content, context, path, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
             atomic.mode_bits(path, arguments["mode"]),
@@ -146,6 +157,13 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
             arguments["group"],
             validator(arguments["validate"]),
         )
+
+    def write() -> None:
+        usual = {name: content[name] for name in ("sha256", "size")} if offered else content
+        try:
+            installed = install(content if offered and _is_since(path, content, context) else usual)
+        except atomic.OtherBefore:
+            installed = install(usual)
         sums = _sums(int(content["size"]), context) if offered else None
         if sums:
             sums.wrote(path, installed, content["sha256"])
@@ -153,13 +171,20 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
     return write
 
 
+def _is_since(path: str, content: Dict[str, Any], context: Context) -> bool:
+    """Whether the controller knows what differs from the very version that is here."""
+    if "since" not in content or not os.path.isfile(path) or os.path.islink(path):
+        return False
+    sums = _sums(os.path.getsize(path), context)
+    return bool(sums) and str(sums.known(path)) == str(content["since"])
+
+
 def received(content: Dict[str, Any], context: Context, old: str = "", home: str = "") -> atomic.Arriving:
     """The offered content, checked against its checksum at the end. Of a large one only what the `old` file lacks travels.
 
     home   the folder where what has arrived stays if the run breaks off; without it, it is lost
     """
-    modules.have(ARRIVALS, context)
-    arriving: atomic.Arriving = importlib.import_module(ARRIVALS).Received(content, context, old, home)
+    arriving: atomic.Arriving = modules.get(ARRIVALS, context).Received(content, context, old, home)
     return arriving
 
 

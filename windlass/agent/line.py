@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Dict, List, Tuple
 
 from windlass.agent.core.context import Context
-from windlass.agent.core.editing import edit, lines_of, place_for
+from windlass.agent.core.editing import edit, lines_of, matches, place_for
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.file import text_of
 
@@ -25,7 +24,7 @@ def _edited(text: str, arguments: Dict[str, Any]) -> Tuple[str, str]:
 
 def _remove(lines: List[str], arguments: Dict[str, Any]) -> str:
     match, wanted = arguments["match"], text_of(arguments["line"])
-    kept = [each for each in lines if not (re.search(match, each) if match is not None else each == wanted)]
+    kept = [each for each in lines if not (matches(match, each) if match is not None else each == wanted)]
     count = len(lines) - len(kept)
     lines[:] = kept
     return "" if not count else "1 line removed" if count == 1 else "%d lines removed" % count
@@ -34,7 +33,7 @@ def _remove(lines: List[str], arguments: Dict[str, Any]) -> str:
 def _set(lines: List[str], arguments: Dict[str, Any]) -> str:
     wanted = text_of(arguments["line"])
     match = arguments["match"]
-    places = [index for index, each in enumerate(lines) if each == wanted or (match is not None and re.search(match, each))]
+    places = [index for index, each in enumerate(lines) if each == wanted or (match is not None and matches(match, each))]
     if places:
         if lines[places[-1]] == wanted:
             return ""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import os
-import re
 import time
 from typing import Any, Dict, List, Set, Tuple
 
@@ -19,7 +16,7 @@ STATES = "/var/lib/apt/extended_states"
 SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/sources.list.d/*")
 STAMP = os.path.join(STATE, "apt-updated")
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
-OUTDATED = re.compile(r"404|Unable to locate|no installation candidate|Hash Sum|was not found|Unable to fetch")
+OUTDATED = r"404|Unable to locate|no installation candidate|Hash Sum|was not found|Unable to fetch"
 # Keep configuration files that somebody changed; restart nothing on one's own account (that is what operations are for).
 QUIET = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -27,7 +24,7 @@ QUIET = {
     "NEEDRESTART_MODE": "l",
     "NEEDRESTART_SUSPEND": "1",
 }
-PATTERN = re.compile(r"[*?[]")
+PATTERN = frozenset("*?[")
 OPTIONS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 
 
@@ -68,12 +65,16 @@ class _Installed:
         """Whether `name`, `name=version` or `name=1.*` is there; without a version a package that provides it will do."""
         name, _, version = wanted.partition("=")
         if version:
+            import fnmatch  # noqa: PLC0415 - few versions are pinned
+
             return fnmatch.fnmatchcase(self.versions.get(name, ""), version)
         return name in self.versions or name in self.provided
 
 
 def _automatic(own: str) -> Set[str]:
     """What apt notes as installed for the sake of others; a bare name is one of the machine's own architecture."""
+    import re  # noqa: PLC0415 - where all is there, nobody gets here
+
     blocks = re.findall(r"^Package: (\S+)\nArchitecture: (\S+)\nAuto-Installed: 1$", _marks(), re.MULTILINE)
     return {name for name, architecture in blocks if architecture == own} | {"%s:%s" % block for block in blocks}
 
@@ -168,9 +169,11 @@ def _foreseen_by(context: Context, kind: str, name: str) -> bool:
 
 def _foreseen(missing: List[str], arguments: Dict[str, Any]) -> Dict[str, str]:
     """Which versions apt takes for those with a star, by the list of packages that is there; none where it cannot tell."""
-    starred = [name for name in missing if PATTERN.search(name.partition("=")[2])]
+    starred = [name for name in missing if PATTERN & set(name.partition("=")[2])]
     if not starred:
         return {}
+    import re  # noqa: PLC0415 - as above
+
     command = ["apt-get", "--simulate", "--quiet=2", "--no-install-recommends", "--allow-downgrades", "install", "--"]
     shown = process.run(command + starred, extra=QUIET, limit=float(arguments["limit_seconds"]))
     return dict(re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", shown.text, re.MULTILINE)) if shown.status == 0 else {}
@@ -178,7 +181,7 @@ def _foreseen(missing: List[str], arguments: Dict[str, Any]) -> Dict[str, str]:
 
 def _instead_of(wanted: str, installed: _Installed, foreseen: Dict[str, str]) -> str:
     name, _, version = wanted.partition("=")
-    will, has = foreseen.get(name, "") if PATTERN.search(version) else "", installed.versions.get(name)
+    will, has = foreseen.get(name, "") if PATTERN & set(version) else "", installed.versions.get(name)
     words = (["%s by the present list" % will] if will else []) + (["now %s" % has] if has else [])
     return " (%s)" % ", ".join(words) if words else ""
 
@@ -192,9 +195,11 @@ def _configure(arguments: Dict[str, Any], context: Context) -> None:
 def _install(names: List[str], arguments: Dict[str, Any], context: Context) -> None:
     """One call of apt-get; if the list of packages turns out to be too old, a fresh one and one more call."""
     fresh = list_is_old(float(arguments["update_after_hours"]), time.time())
+    import re  # noqa: PLC0415 - as above
+
     complaint = _update(arguments, context) if fresh else []
     completed = _apt("install", names, arguments, context)
-    if completed.status != 0 and not fresh and OUTDATED.search(completed.errors.decode("utf-8", "replace")):
+    if completed.status != 0 and not fresh and re.search(OUTDATED, completed.errors.decode("utf-8", "replace")):
         context.note("the list of packages is outdated, fetching it")
         complaint = _update(arguments, context)
         completed = _apt("install", names, arguments, context)
@@ -221,6 +226,8 @@ def _apt(verb: str, names: List[str], arguments: Dict[str, Any], context: Contex
 
 def list_is_old(hours: float, now: float) -> bool:
     """Whether the list of packages is empty, older than the limit, or older than the files that name the sources."""
+    import glob  # noqa: PLC0415 - as above
+
     if not glob.glob(LISTS + "/*Packages*"):
         return True
     made = max(_changed_at(path) for path in (STAMP, LISTS, LISTS + "/partial"))

@@ -114,7 +114,7 @@ class _Arriving:
     handle: BinaryIO
     digest: Any
 
-    def take(self, _stream: int, chunk: bytes) -> None:
+    def take(self, _stream: int, chunk: bytes | memoryview) -> None:
         self.handle.write(chunk)
         self.digest.update(chunk)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
 from windlass.plans.launcher import PROGRAMS
+from windlass.plans.restarts import restarts
 from windlass.plans.slots import HostState, States, live_releases, unchanged
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def deploy(
     timer = Timer(listener)
     with timer.step("resolve"):
         source = resolve(application, reference, project=workspace.project)
+        _tell_left_out(source, listener)
         check_keys(workspace.environment, application, source.tar, listener)
     with cutting_over(workspace, application, "deploy", timer, listener) as cutover:
         hosts = cutover.hosts
@@ -98,6 +101,14 @@ def deploy(
             (release,) = live_releases(states)
             return _nothing_to_do(cutover, source, artefact, release, story)
         return _deploy(cutover, states, source, artefact, settings, story)
+
+
+def _tell_left_out(source: Source, listener: events.Listener) -> None:
+    """What is deployed is the commit; somebody who has just mended something may think it is the folder."""
+    count = len(source.left_out)
+    if count:
+        which = f"{source.left_out[0]}{f' and {count - 1} more' if count > 1 else ''}"
+        listener(events.Note(f"not committed, and so not deployed: {which}", warning=True))
 
 
 def _artefact(cutover: Cutover, source: Source) -> Artefact:
@@ -119,7 +130,22 @@ def _is_well(cutover: Cutover, states: States) -> bool:
     }
     if sick:
         cutover.warn(f"{'; '.join(sorted(sick))}: deploying it anew")
+    restless = _restarted(states, {host: result.data for host, (result,) in seen.items()}, time.time())
+    if restless and not sick:
+        cutover.warn(f"restarted since it went live: {', '.join(restless)} (invoke app.logs says why)")
     return not sick
+
+
+def _restarted(states: States, seen: Mapping[str, Mapping[str, Any]], now: float) -> list[str]:
+    """Which processes do not stay up, although they are well at the moment."""
+    found = []
+    for host, instances in seen.items():
+        since = states[host].records[states[host].live_release].live_at
+        for name, data in instances.items():
+            again = restarts(data.get("starts", 0), data.get("uptime", 0.0), now - since if since else 0.0)
+            if again:
+                found.append(f"{host} {name} {'once' if again == 1 else f'{again} times'}")
+    return found
 
 
 def _look(application: Application, state: HostState) -> Operation:

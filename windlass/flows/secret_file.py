@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from windlass.errors import RefusedError, UsageError
-from windlass.inventory import Environment
+from windlass.inventory import Environment, declared
 from windlass.inventory.committed_secrets import CommittedSecrets, committed_file
 from windlass.inventory.faults import did_you_mean
 from windlass.inventory.sops.document import Document, created, people_in, unnamed
@@ -31,11 +31,7 @@ def put(environment: Environment, name: str, value: str) -> bool:
 
     Raises UsageError for a name that the inventory does not declare, an empty value, or when there is no file yet.
     """
-    if name not in environment.secrets:
-        raise UsageError(
-            f"no secret is called {name!r}{did_you_mean(name, environment.secrets)}",
-            hint="declare it under `secrets:` of the inventory first",
-        )
+    declared(environment.secrets, name)
     if not value:
         raise UsageError("the value is empty: nothing was changed")
     file = existing_file(environment)

@@ -33,6 +33,7 @@ class Source:
     identity   equal for equal code, whatever it is called
     time       seconds since 1970, of the commit
     tar        the code
+    left_out   files of a working folder whose changes are not committed, where it is what is checked out there
     """
 
     reference: str
@@ -40,6 +41,7 @@ class Source:
     identity: str
     time: int
     tar: Path
+    left_out: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:
@@ -89,7 +91,24 @@ def _from_git(source: GitSource, reference: str, project: Path, folder: Path) ->
         _git("archive", "--format=tar", "-o", str(partial.absolute()), identity, folder=repository)
         partial.replace(tar)
     committed = int(_git("show", "-s", "--format=%ct", commit, folder=repository))
-    return Source(reference, commit, identity, committed, tar)
+    left_out = _uncommitted(repository, source.folder, commit)
+    if repository == project.resolve():  # what says how it is deployed is no part of it
+        left_out = tuple(path for path in left_out if not path.startswith("inventories/"))
+    return Source(reference, commit, identity, committed, tar, left_out)
+
+
+def _uncommitted(repository: Path, folder: str, commit: str) -> tuple[str, ...]:
+    """What was changed in a working folder since the commit that is deployed; nothing for a mirror, or another commit."""
+    where = ("--", folder.strip("/") or ".")
+    try:
+        told = _git("rev-parse", "--is-inside-work-tree", "HEAD", folder=repository).split()
+        if told != ["true", commit]:
+            return ()
+        changed = _git("diff", "--name-only", "-z", "HEAD", *where, folder=repository)
+        new = _git("ls-files", "--others", "--exclude-standard", "-z", *where, folder=repository)
+    except BuildFailed:  # what is committed can be deployed nonetheless
+        return ()
+    return tuple(path for path in f"{changed}\0{new}".split("\0") if path)
 
 
 def _tree(repository: Path, source: GitSource, reference: str, commit: str) -> str:

@@ -95,10 +95,15 @@ def status(workspace: Workspace, wanted: Sequence[Certificate], *, listener: eve
         return states(fleet, wanted)
 
 
-def error_of(found: Sequence[State]) -> CertificateError | None:
-    """None if every listener serves what it should."""
+def error_of(found: Sequence[State], *, shown: bool = False) -> CertificateError | None:
+    """None if every listener serves what it should. What a person sees already (`shown`) is only counted."""
     wrong = [f"{state.certificate} on {state.host}: {state.problem}" for state in found if state.problem]
-    return CertificateError(wrong[0], last_lines=wrong, hint="invoke tls.status shows all of them") if wrong else None
+    if not wrong:
+        return None
+    count = f"{len(wrong)} listeners do not serve what they should" if len(wrong) > 1 else wrong[0]
+    if shown:
+        return CertificateError(count)
+    return CertificateError(count, last_lines=wrong if len(wrong) > 1 else (), hint="invoke tls.status shows all of them")
 
 
 def _finished(fleet: Fleet, wanted: Sequence[Certificate], before: dict[str, str], timer: Timer) -> Served:

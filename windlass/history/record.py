@@ -42,6 +42,8 @@ class Record:
         self._is_over = False
 
     def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.OperationStarted | events.OperationOutput):
+            return  # what came of it is told
         with self._ending:
             if not self._is_over:  # a host that answers a run which has just ended must not begin it anew
                 self._take(event)

@@ -15,23 +15,25 @@ import windlass.agent
 from windlass.agent.core import frames
 
 PACKAGE: Final = "windlass.agent"
-LOOP: Final = f"{PACKAGE}.core.loop"
+LOADER: Final = f"{PACKAGE}.core.loader"  # what is sent first, and all that the loop needs
+SHELF: Final = f"{PACKAGE}.core.shelf"
 SUMS: Final = f"{PACKAGE}.core.host_sums"
 _FOLDER: Final = Path(windlass.agent.__file__).parent
 _IMPORT: Final = re.compile(
     r"^[ \t]*from (windlass\.agent[.\w]*) import (?:\(([^)]*)\)|([^\n#]*))|^[ \t]*import (windlass\.agent[.\w]*)", re.MULTILINE
 )
+_TYPING: Final = re.compile(rb"^from typing import\b", re.MULTILINE)
 
 
 @cache
 def source(name: str) -> bytes | None:
-    """The text of a module; None if there is none of this name."""
+    """The text of a module as it travels; None if there is none of this name."""
     if name != PACKAGE and not re.fullmatch(rf"{re.escape(PACKAGE)}(\.[a-z]\w*)+", name):
         return None
     place = _FOLDER.joinpath(*name.split(".")[2:])
     for path in (place / "__init__.py", place.with_suffix(".py")):
         if path.is_file():
-            return path.read_bytes()
+            return _TYPING.sub(b"from windlass.agent.core.untyped import", path.read_bytes())
     return None
 
 
@@ -64,7 +66,7 @@ def for_checks() -> frozenset[str]:
 
 def beyond_the_loop(name: str) -> frozenset[str]:
     """What a module needs that the agent did not begin with."""
-    return needed(name) - needed(LOOP)
+    return needed(name) - needed(LOADER)
 
 
 @cache

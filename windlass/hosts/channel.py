@@ -26,7 +26,7 @@ from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
 
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
-Sink = Callable[[int, bytes], None]
+Sink = Callable[[int, memoryview], None]
 Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -176,7 +176,7 @@ class Channel:
                     self._line.wait_at_most(SILENCE_LIMIT)
                 self._line.hold(held=False)
             elif kind == frames.DATA and sink is not None:
-                sink(*frames.decode_data(body))
+                sink(*frames.decode_data(memoryview(body)))
             elif kind == frames.ASK:
                 question = frames.decode(body, kind)
                 said = _of_us(question["question"]) or dict(answer(question["question"]))
@@ -186,7 +186,7 @@ class Channel:
             else:
                 self._told(kind, body, batch)
 
-    def _told(self, kind: bytes, body: bytes, batch: Batch) -> None:
+    def _told(self, kind: bytes, body: bytearray, batch: Batch) -> None:
         """Frames that only inform."""
         if kind == frames.START:
             index = frames.decode(body, kind)["index"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from windlass.agent.core.delta import ANCHOR, COPY, LARGEST, LITERAL, SMALLEST, STRONG
@@ -116,6 +117,20 @@ def instructions(handle: BinaryIO, described: Mapping[str, Any]) -> Iterator[byt
         yield from _literal(bytes(window.piece(position, found - position)))
         position = min(found, window.end)
     yield from _copied(run, old.block)
+
+
+def since(handle: BinaryIO, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    """The same, of a file that is as the old one but for these ranges."""
+    position = 0
+    for first, end in ranges:
+        yield from _copied((position, first), 1)
+        handle.seek(first)
+        left = end - first
+        while left and (piece := handle.read(min(left, REACH))):
+            yield from _literal(piece)
+            left -= len(piece)
+        position = end
+    yield from _copied((position, os.fstat(handle.fileno()).st_size), 1)
 
 
 def _next(window: _Window, position: int, old: _Old, state: tuple[int, int]) -> tuple[int, int]:

@@ -24,6 +24,8 @@ from windlass.hosts.target import Target
 
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 HEAR_EVERY: Final = 1024 * 1024  # bytes after which the agent is told what was heard
+MUCH: Final = 64 * 1024  # bytes of a frame that are still to come: it is worth more to be woken once than for each packet
+GATHER, LONGEST_GATHER = 0.001, 0.008  # seconds that they may gather, at first and when it goes on
 FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each further one waits twice as long
 LONGEST_PAUSE: Final = 5.0
 AGENT_GONE: Final = "its agent is gone"
@@ -59,7 +61,7 @@ class Line:
         starting = begun or Starting(target, opener)
         self._session: Session = starting.session
         try:
-            self._buffer = bytearray(self._finished(starting))
+            self._rest = memoryview(self._finished(starting))  # what has come and belongs to no frame yet
             self.facts = self._hello()
         except BaseException:
             self.hang_up()
@@ -119,7 +121,7 @@ class Line:
         self._over = self._over or "it was closed"
         self._session.close()
 
-    def next_frame(self) -> tuple[bytes, bytes]:
+    def next_frame(self) -> tuple[bytes, bytearray]:
         """The next frame that is not a ping. Raises ConnectionFailed when the line is lost for good, AgentFailed for noise."""
         while True:
             try:
@@ -159,7 +161,7 @@ class Line:
                 raise frames.BrokenFrame(repr(body[:200]))
             return frames.decode(body, kind)
 
-    def _took(self, kind: bytes, body: bytes) -> None:
+    def _took(self, kind: bytes, body: bytearray) -> None:
         self._heard += frames.HEADER_SIZE + len(body)
         self._last_heard = time.monotonic()
         if kind == frames.PING:
@@ -188,12 +190,20 @@ class Line:
                 raise lost(self.target, error) from error
             self._torn = str(error) or type(error).__name__
 
-    def _read_exactly(self, length: int) -> bytes:
-        while len(self._buffer) < length:
-            self._buffer += self._receive()
-        data = bytes(memoryview(self._buffer)[:length])
-        del self._buffer[:length]
-        return data
+    def _read_exactly(self, length: int) -> bytearray:
+        """Each byte is copied once: a backup is many."""
+        whole, filled, pause = bytearray(length), 0, GATHER
+        while True:
+            piece = self._rest[: length - filled]
+            whole[filled : filled + len(piece)] = piece
+            self._rest = self._rest[len(piece) :]
+            filled += len(piece)
+            if filled == length:
+                return whole
+            if length - filled >= MUCH and 0 < len(piece) < MUCH:
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_GATHER)
+            self._rest = memoryview(self._receive())
 
     def _receive(self) -> bytes:
         if self._torn:
@@ -238,7 +248,7 @@ class Line:
             starting = Starting(anew, self._opener, attach=True)
             self._earlier = [self.sent, self.received]
             self._session = starting.session
-            self._buffer = bytearray(self._finished(starting).removeprefix(relay.READY))
+            self._rest = memoryview(self._finished(starting).removeprefix(relay.READY))
             self._shake_hands()
         except HostError as error:
             why, self._advice = error.message, error.hint if isinstance(error, AgentFailed) else ""

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import re
-import select
 import shlex
 import subprocess
 import time
@@ -20,6 +19,7 @@ from typing import Final
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts import programs
+from windlass.hosts.descriptors import READABLE, WRITABLE, ready
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
 from windlass.hosts.ssh_jumps import jumps
@@ -29,6 +29,8 @@ FAILED: Final = 255  # what ssh itself ends with when it could not connect, or l
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
 ROOM: Final = 1 << 20  # bytes of a pipe: what the kernel lets anybody have
+MUCH: Final = 1 << 16  # bytes: where less fits and more waits, the pipe is full, and ssh takes it out by packets
+DRAIN: Final = 0.001  # seconds that it may do so before it is filled again: it is worth more to be woken once than for each
 ANSWERS: Final = 1 << 18  # of the one in which answers come: a user's pipes may hold 64 MiB in all
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
@@ -172,17 +174,19 @@ class Session:
     def _write(self, data: bytes | bytearray) -> None:
         view = memoryview(data)
         while view:
-            if not select.select([], [self._input], [], self._limit)[1]:
+            if not ready(self._input, WRITABLE, self._limit):
                 raise OSError("ssh takes no more bytes")
             with contextlib.suppress(BlockingIOError):
                 count = os.write(self._input, view[: 1 << 18])
                 self.sent += count
                 view = view[count:]
+                if count < MUCH <= len(view):
+                    time.sleep(DRAIN)
 
     def receive(self, most: int) -> bytes:
         """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""
         while True:
-            if not select.select([self._output], [], [], self._limit)[0]:
+            if not ready(self._output, READABLE, self._limit):
                 raise TimeoutError
             data = os.read(self._output, most)
             self.received += len(data)
@@ -257,7 +261,7 @@ class Session:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
         deadline = time.monotonic() + 0.2
-        while time.monotonic() < deadline and select.select([self._errors], [], [], 0.05)[0]:
+        while time.monotonic() < deadline and ready(self._errors, READABLE, 0.05):
             if not self._listen():
                 break
 

@@ -8,8 +8,8 @@ import os
 import socket
 import time
 
-from windlass.agent.core import frames
-from windlass.agent.core.relay import ATTACH
+from windlass.agent.core import frames, loader
+from windlass.agent.core.loop import ATTACH
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import payload
 from windlass.hosts.controller import identity, process_tag
@@ -103,16 +103,16 @@ class Starting:
 
     def _with_spares(self, said: bytes) -> bytes:
         """Most hosts go on with the hello; one with python3-minimal first asks for what its standard library lacks."""
-        while len(said) < len(payload.SPARES) and payload.SPARES.startswith(said):
+        while len(said) < len(loader.SPARES) and loader.SPARES.startswith(said):
             data = self._receive()
             if not data:
                 break
             said += data
-        if not said.startswith(payload.SPARES):
+        if not said.startswith(loader.SPARES):
             return said
         with contextlib.suppress(OSError):
             self.session.send(payload.spares())
-        return said[len(payload.SPARES) :]
+        return said[len(loader.SPARES) :]
 
     def _receive(self) -> bytes:
         try:

@@ -9,7 +9,7 @@ from windlass.inventory.environment_file import environment_file
 from windlass.inventory.loading import load
 from windlass.inventory.located import Place
 from windlass.inventory.schema import Group, Host, SecretEntry, SecretReference
-from windlass.inventory.secrets import LocalSecrets, SecretSource, local_secrets
+from windlass.inventory.secrets import LocalSecrets, SecretSource, declared, local_secrets
 from windlass.inventory.selection import select
 from windlass.inventory.store_checks import secrets_of_stores
 from windlass.inventory.templating import process_command, process_environment, release_files, render, scope, store_credentials
@@ -70,6 +70,7 @@ __all__ = [
     "Site",
     "Source",
     "StoreEntry",
+    "declared",
     "environment_file",
     "explain",
     "load",

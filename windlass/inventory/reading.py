@@ -15,7 +15,7 @@ SECTIONS = {"environment": 1, "hosts": 1, "groups": 1, "variables": 2, "applicat
 
 
 def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool]:
-    """All that the folder's `*.yml` files say, and whether all of them could be read.
+    """All that the folder's `*.yml` files say, and whether all of it could be read: a section that is misspelt is not there.
 
     Raises UsageError when there is no such folder.
     """
@@ -31,8 +31,8 @@ def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool
         tree, notes = read(path, called(path, project))
         for note in notes:
             faults.add(note.place, note.path, note.text)
-        complete = complete and not notes
-        _Merge(whole, tree, faults).run()
+        understood = _Merge(whole, tree, faults).run()
+        complete = complete and not notes and understood
     if complete and not whole.data.get("hosts"):
         faults.add(whole.place(()), (), "has no hosts: write hosts.yml with `hosts:`, a name, and its `address:`")
     return whole, complete
@@ -66,7 +66,8 @@ class _Merge:
         self.part = part
         self.faults = faults
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Whether every section is one that is known."""
         for section, value in self.part.data.items():
             if section not in SECTIONS:
                 self._fault((section,), f"unknown key{did_you_mean(section, SECTIONS)}; known: {', '.join(SECTIONS)}")
@@ -76,6 +77,7 @@ class _Merge:
                 self._merge(self.whole.data.setdefault(section, {}), value, (section,), SECTIONS[section])
         for path, place in self.part.places.items():
             self.whole.places.setdefault(path, place)
+        return set(self.part.data) <= set(SECTIONS)
 
     def _merge(self, target: dict[str, Any], source: dict[str, Any], path: KeyPath, depth: int) -> None:
         for key, value in source.items():

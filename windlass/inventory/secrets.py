@@ -34,6 +34,14 @@ class SecretSource(Protocol):
         ...
 
 
+def declared(known: Iterable[str], name: str) -> None:
+    """Raises UsageError for a name that is none of the known ones."""
+    if name not in known:
+        raise UsageError(
+            f"no secret is called {name!r}{did_you_mean(name, known)}", hint="declare it under `secrets:` of the inventory first"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSecrets:
     """Secrets from the controller's environment variables, else from the committed encrypted file, else from a file that only
@@ -55,11 +63,7 @@ class LocalSecrets:
     committed: CommittedSecrets | None = None
 
     def get(self, name: str) -> Secret:
-        if name not in self.declared:
-            raise UsageError(
-                f"no secret is called {name!r}{did_you_mean(name, self.declared)}",
-                hint="declare it under `secrets:` of the inventory",
-            )
+        declared(self.declared, name)
         return self.all_of([name])[name]
 
     def all_of(self, names: Iterable[str] | None = None) -> dict[str, Secret]:

@@ -18,11 +18,15 @@ REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file of the controller's that is content of an operation; only its checksum travels unless the host lacks it."""
+    """A file of the controller's that is content of an operation; only its checksum travels unless the host lacks it.
+
+    since   where it differs from an earlier version, which the host may have
+    """
 
     path: Path
     sha256: str
     size: int
+    since: checksums.Since | None = None
 
     @classmethod
     def of(cls, path: Path) -> LocalFile:
@@ -33,15 +37,15 @@ class LocalFile:
 
 
 @functools.lru_cache(maxsize=1024)
-def _measured(path: Path, version: tuple[int, ...]) -> tuple[str, int]:
+def _measured(path: Path, version: tuple[int, ...]) -> tuple[str, int, checksums.Since | None]:
     """Of a large file the checksum may be known from an earlier run; a small one is read sooner than looked up."""
     status = path.stat()
     if version[1] < REMEMBERED_FROM:
         size, sha256 = checksums.measured(str(path), status.st_size)
-    else:
-        with checksums.measuring(str(path)) as measure:
-            size, sha256 = measure("", str(path), status)
-    return sha256, size
+        return sha256, size, None
+    with checksums.measuring(str(path)) as measure:
+        size, sha256 = measure("", str(path), status)
+    return sha256, size, checksums.since(str(path), sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ class Operation:
     @classmethod
     def kind(cls) -> str:
         """`family.function`: the module and the function of the agent that do this operation."""
-        return f"{cls.family}.{_snake(cls.__name__)}"
+        return _kind(cls)  # type: ignore[arg-type]  # mypy looks for the hash of an instance
 
     def get_ready(self) -> None:
         """Do now what takes long and is the same for many hosts. Raises InventoryError for what can be seen to be wrong."""
@@ -69,8 +73,7 @@ class Operation:
 
     def arguments(self) -> Mapping[str, object]:
         """What the agent's function gets: the fields by name, without the conditions on earlier operations."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return {name: getattr(self, name) for name in names if name != "only_after" and not name.endswith("_on")}
+        return {name: getattr(self, name) for name in _arguments(type(self))}  # type: ignore[arg-type]  # the same
 
     def watched(self) -> Mapping[str, tuple[Operation, ...]]:
         """Earlier operations whose change this one must react to, in this run or, after a failure, in the next; by reaction.
@@ -88,5 +91,13 @@ def check_place(path: str, mode: str = "") -> None:
         raise InventoryError(f"{path} cannot have the mode {mode!r}", hint='octal text, in quotes: "0644"')
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+@functools.cache
+def _kind(kind: type[Operation]) -> str:
+    function = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+    return f"{kind.family}.{function}"
+
+
+@functools.cache
+def _arguments(kind: type[Operation]) -> tuple[str, ...]:
+    names = (field.name for field in dataclasses.fields(kind))
+    return tuple(name for name in names if name != "only_after" and not name.endswith("_on"))

@@ -40,18 +40,21 @@ class Batch:
         return self.operations[len(self.before) : self.until]
 
 
+Offered = Path | LocalFile | LocalTree  # as a path, a file of which no earlier version is known
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
     """A batch as it travels: the call's body, and the local files and trees the host may ask for by checksum."""
 
     body: dict[str, Any]
-    files: dict[str, Path | LocalTree]
+    files: dict[str, Offered]
 
 
 def encode(batch: Batch) -> EncodedBatch:
     """Describe a batch for the agent. Raises UsageError if an operation refers to one that is not before it in the batch."""
     secrets: set[str] = set()
-    files: dict[str, Path | LocalTree] = {}
+    files: dict[str, Offered] = {}
     _plain(batch.secrets, secrets, files)
     described = [_describe(operation, batch.operations, index, secrets, files) for index, operation in enumerate(batch.operations)]
     for operation in described:
@@ -71,7 +74,7 @@ def encode(batch: Batch) -> EncodedBatch:
 
 
 def _describe(
-    operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Path | LocalTree]
+    operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Offered]
 ) -> dict[str, Any]:
     watched = operation.watched()
     return {
@@ -92,9 +95,8 @@ def check_order(operations: Sequence[Operation]) -> None:
 
 
 def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index: int) -> list[int]:
-    before = list(operations[:index])
     try:
-        return [before.index(operation) for operation in wanted]
+        return [operations.index(operation, 0, index) for operation in wanted]
     except ValueError:
         raise UsageError(
             f"{operations[index].title()} refers to an operation that does not come before it",
@@ -102,17 +104,20 @@ def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index
         ) from None
 
 
-def _offered(content: LocalFile | LocalTree, files: dict[str, Path | LocalTree]) -> dict[str, Any]:
+def _offered(content: LocalFile | LocalTree, files: dict[str, Offered]) -> dict[str, Any]:
     """Content by its checksum, and noted as what the host may ask for."""
     if isinstance(content, LocalFile):
-        files[content.sha256] = content.path
-        return {"sha256": content.sha256, "size": content.size}
+        files[content.sha256] = content if content.since else content.path
+        told = {"sha256": content.sha256, "size": content.size}
+        return {**told, "since": content.since.sha256} if content.since else told
     files[content.digest] = content
     return {"sha256": content.digest, "manifest": content.manifest, "skipped": content.skipped}
 
 
-def _plain(value: object, secrets: set[str], files: dict[str, Path | LocalTree]) -> Any:
+def _plain(value: object, secrets: set[str], files: dict[str, Offered]) -> Any:
     """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"sha256": …, "size": …}`."""
+    if value is None or isinstance(value, (str, int, float)):  # nearly all are
+        return value
     if isinstance(value, Secret):
         secrets.update(value.shapes())
         return {"secret": value.reveal()}
@@ -126,6 +131,4 @@ def _plain(value: object, secrets: set[str], files: dict[str, Path | LocalTree])
         return {str(key): _plain(item, secrets, files) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item, secrets, files) for item in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
     raise TypeError(f"{type(value).__name__} cannot be part of an operation")

@@ -22,9 +22,7 @@ class Mask:
         self.known = known
 
     def text(self, text: str) -> str:
-        for hidden in self._pieces():
-            text = text.replace(hidden, HIDDEN)
-        return text
+        return _without(text, self._pieces())
 
     def value(self, value: Any) -> Any:
         """The same for whatever JSON can hold; secrets and tuples in it become text and lists."""
@@ -40,13 +38,31 @@ class Mask:
 
     def event(self, event: events.Event) -> events.Event:
         """The same event, fit to be shown."""
-        texts = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-        masked: dict[str, Any] = {name: self.text(text) for name, text in texts.items() if isinstance(text, str)}
-        masked |= {name: tuple(map(self.text, lines)) for name, lines in texts.items() if isinstance(lines, tuple)}
+        pieces = self._pieces()
+        if not pieces:
+            return event
+        masked: dict[str, Any] = {}
+        for name in _names(type(event)):  # type: ignore[arg-type]  # mypy looks for the hash of an instance
+            value = getattr(event, name)
+            if isinstance(value, str):
+                masked[name] = _without(value, pieces)
+            elif isinstance(value, tuple):
+                masked[name] = tuple(_without(line, pieces) for line in value)
         return dataclasses.replace(event, **masked)
 
     def _pieces(self) -> Sequence[str]:
         return _ordered(tuple(self.known()))
+
+
+def _without(text: str, pieces: Sequence[str]) -> str:
+    for hidden in pieces:
+        text = text.replace(hidden, HIDDEN)
+    return text
+
+
+@functools.cache
+def _names(kind: type[events.Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 @functools.lru_cache(maxsize=16)

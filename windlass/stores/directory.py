@@ -41,7 +41,7 @@ class _PartWriter:
     handle: BinaryIO
     path: Path
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         with _told("write", self.path):
             self.handle.write(chunk)
 
@@ -53,7 +53,7 @@ class _DirectoryDelivery:
     writer: _PartWriter
     size: int = 0
 
-    def take(self, _stream: int, chunk: bytes) -> None:
+    def take(self, _stream: int, chunk: bytes | memoryview) -> None:
         self.writer.write(chunk)
         self.size += len(chunk)
 

@@ -27,7 +27,7 @@ class Source(Protocol):
 class Delivery(Protocol):
     """One part on its way to the store."""
 
-    def take(self, stream: int, chunk: bytes) -> None:
+    def take(self, stream: int, chunk: bytes | memoryview) -> None:
         """A piece that came down the channel. Raises BackupError when the store does not take it: it may be full."""
 
     def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -104,12 +104,16 @@ def _guarded(body: Body, signature: inspect.Signature) -> Body:
 
     @functools.wraps(body)
     def guarded(*arguments: Any, **options: Any) -> None:
+        def whole() -> None:
+            _refuse_options(signature, options)
+            body(*arguments, **options)
+
         wanted = {name: options.pop(name) for name in list(options) if name not in taken}
         _WISHES.set(Wishes(**wanted))
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # as it was before Invoke's own default
         run = Run(task=body.__name__, as_json=bool(options.get("json")), folder=project_folder())
         try:
-            guard(run, lambda: body(*arguments, **options))
+            guard(run, whole)
         except Exit as end:
             if end.code == INTERRUPTED:  # a person wants out now, not when the last thread gives up on a silent host
                 sys.stdout.flush()
@@ -121,6 +125,20 @@ def _guarded(body: Body, signature: inspect.Signature) -> Body:
 
     guarded.__signature__ = signature  # type: ignore[attr-defined]  # what Invoke reads
     return guarded  # type: ignore[return-value]  # the same signature, by functools.wraps
+
+
+def _refuse_options(signature: inspect.Signature, given: Mapping[str, Any]) -> None:
+    """Invoke takes the next word for an argument that a task must have, also one that was to be an option: `run --help`.
+
+    Raises UsageError for such a word.
+    """
+    needed = [name for name, each in signature.parameters.items() if each.default is inspect.Parameter.empty]
+    for word in (str(given[name]) for name in needed if str(given.get(name, "")).startswith("-")):
+        from windlass.inventory.faults import did_you_mean
+
+        meant = did_you_mean(word, [f"--{name.strip('_').replace('_', '-')}" for name in signature.parameters])
+        meant = "" if word in ("-h", "--help") else meant
+        raise UsageError(f"there is no option {word} here{meant}", hint="`invoke --help TASK` (or windlass) shows which there are")
 
 
 def environments(project: Path) -> list[str]:

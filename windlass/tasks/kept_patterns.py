@@ -19,9 +19,9 @@ KEPT: Final = Kept("patterns")
 PLACES: Final = (sys.prefix, sys.base_prefix, *windlass.__path__)
 CO_OPTIMIZED: Final = 1  # of functions; `inspect`, which has the name, takes long to load
 
-_compiler: Any = sys.modules["re._compiler"]
-_engine: Any = _compiler._sre  # noqa: SLF001 - the part in C, which has no other name
-_compile: Any = _compiler.compile
+_compiler: Any = sys.modules.get("re._compiler")  # Python's own affair: one that is made otherwise compiles as ever
+_engine: Any = getattr(_compiler, "_sre", None)  # the part in C, which has no other name
+_compile: Any = getattr(_compiler, "compile", None)
 
 
 class _Witness(threading.local):
@@ -42,7 +42,9 @@ _witness: Final = _Witness()
 
 
 def start() -> None:
-    """From now on patterns are made from what is kept."""
+    """From now on patterns are made from what is kept, if this Python makes them as those do that we know."""
+    if not (callable(_compile) and all(hasattr(_engine, name) for name in ("MAGIC", "CODESIZE", "compile"))):
+        return
     _compiler._sre = _witness  # noqa: SLF001
     _compiler.compile = _known_or_compiled
 

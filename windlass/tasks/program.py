@@ -88,11 +88,13 @@ class _Windlass(Program):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the tasks named on the command line."""
-    words = list(arguments if arguments is not None else sys.argv)[1:]
+    program_name, *words = arguments if arguments is not None else sys.argv
+    if words and not words[0].startswith("-") and words[1:] in (["--help"], ["-h"]):
+        words = ["--help", words[0]]  # else a task that needs an argument would take it for that
     program = _Windlass(name="windlass", binary="windlass", namespace=namespace_of(words), version=windlass.__version__)
     try:
         try:
-            program.run(list(arguments) if arguments is not None else None)
+            program.run([program_name, *words])
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # a list of tasks, or the help of one

@@ -82,14 +82,14 @@ def _record(run: Run, options: Options) -> Record:
         run=run.id,
         task=run.task,
         environment=f"{run.environment} (lab)" if options.lab else run.environment,
-        command=run.mask.text(shlex.join([_program(), *sys.argv[1:]])),
+        command=run.mask.text(shlex.join([program(), *sys.argv[1:]])),
         operator=f"{getpass.getuser()}@{socket.gethostname()}",
         checked=options.check,
     )
     return Record(run.folder / ".windlass", row)
 
 
-def _program() -> str:
+def program() -> str:
     """What a person types to run a task: `windlass` or `invoke`."""
     return "windlass" if Path(sys.argv[0]).name == "windlass" else "invoke"
 

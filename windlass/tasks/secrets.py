@@ -30,9 +30,11 @@ def set_(_context: Context, name: str, *, env: str = "", json: bool = False) -> 
     Exit codes: 0 done, 2 wrong usage, no key, or the file was tampered with.
     """
     from windlass.flows.secret_file import put
+    from windlass.inventory import declared
     from windlass.tasks.door import Outcome
 
     def work(environment: Environment) -> Outcome:
+        declared(environment.secrets, name)  # before a person types a value that nobody wants
         changed = put(environment, name, _value(name))
         text = f"{name} is set: commit secrets.sops.yml" if changed else f"{name} has this value already"
         return Outcome(result={"name": name, "changed": changed}, text=text)
@@ -54,14 +56,15 @@ def get(_context: Context, name: str, *, env: str = "", yes: bool = False) -> No
     import sys
 
     from windlass.errors import InventoryError, RefusedError
-    from windlass.inventory import local_secrets
+    from windlass.inventory import declared, local_secrets
     from windlass.tasks.door import Outcome
 
     def work(environment: Environment) -> Outcome:
+        declared(environment.secrets, name)
         if not yes and not sys.stdout.isatty():
             raise RefusedError("standard output is not a terminal", hint="with --yes the secret is written into it nonetheless")
         secrets = local_secrets(environment)
-        if name in environment.secrets and name not in secrets.sources():
+        if name not in secrets.sources():
             raise InventoryError(
                 f"the secret {name} has no value", hint=f"invoke secrets.set --env {environment.name} --name {name}"
             )

@@ -115,7 +115,7 @@ def status(
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         found = flow(workspace, chosen(workspace, app), listener=listener)
-        return Outcome(result={"certificates": _grouped(found)}, text=_table(found), error=error_of(found))
+        return Outcome(result={"certificates": _grouped(found)}, text=_table(found), error=error_of(found, shown=True))
 
     run_flow("tls.status", Options.of(locals()), work, changes=False)
 

@@ -15,7 +15,7 @@ import stat
 import time
 from typing import Any, Dict, Iterator, Optional
 
-from windlass.agent.core import atomic, delta
+from windlass.agent.core import atomic, delta, leftovers
 from windlass.agent.core.checksum import Checksum
 from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.frames import Bytes
@@ -27,21 +27,26 @@ MOST = 8  # of them
 
 
 class Received(atomic.Arriving):
-    """The content that the controller offers under a checksum; of a large one only what is not here yet travels."""
+    """The content that the controller offers under a checksum; of a large one only what is not here yet travels.
+
+    With `since` in it the old file is the version that has this checksum, and the controller knows what is other in the new one.
+    """
 
     def __init__(self, content: Dict[str, Any], context: Context, old: str, home: str) -> None:
         self._sha256 = str(content["sha256"])
+        self._since = str(content.get("since", ""))
         self._size = int(content["size"])
         self._context = context
         self._old = old
         self._home = home if self._size >= delta.WORTHWHILE else ""
         self._whole = False
-        self._claim = ""
+        self._note = self._claim = ""
         self._lock = -1
 
     def begins(self, temporary: str) -> None:
         """Say where it is written, so that it can be found should this process be killed."""
         if not self._home:
+            self._note = leftovers.begin(temporary)
             return
         sweep()
         self._claim = os.path.join(FOLDER, "%s.%d" % (self._sha256, os.getpid()))
@@ -55,11 +60,12 @@ class Received(atomic.Arriving):
 
     def ends(self) -> None:
         """It has its name, was put aside, or is gone."""
+        leftovers.end(self._note)
         if self._claim:
             _remove(self._claim)
         if self._lock != -1:
             os.close(self._lock)
-        self._claim, self._lock = "", -1
+        self._note, self._claim, self._lock = "", "", -1
 
     def __iter__(self) -> Iterator[Bytes]:
         with Checksum() as checksum:
@@ -69,7 +75,8 @@ class Received(atomic.Arriving):
             self._whole = True
             arrived = checksum.hexdigest()
         if arrived != self._sha256:
-            raise OperationError("the content arrived damaged (its checksum differs)", hint=atomic.AGAIN)
+            kind = atomic.OtherBefore if self._since else OperationError
+            raise kind("the content arrived damaged (its checksum differs)", hint=atomic.AGAIN)
 
     def keeps(self, temporary: str) -> bool:
         """Only where the run broke off: what is damaged, not valid or too much for the disk goes."""
@@ -89,6 +96,8 @@ class Received(atomic.Arriving):
 
     def _arriving(self) -> Iterator[Bytes]:
         worthwhile = self._size >= delta.WORTHWHILE and delta.is_worthwhile(self._old)
+        if worthwhile and self._since:
+            return delta.put_together(self._old, self._context.fetch(self._sha256, since=self._since))
         return self._beyond(self._old) if worthwhile else self._context.fetch(self._sha256)
 
     def _beyond(self, old: str) -> Iterator[Bytes]:

@@ -20,6 +20,10 @@ AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your 
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 
+class OtherBefore(OperationError):  # noqa: N818 - reads as what happened
+    """What was put together is not what was meant: the old version may not have been what everybody took it for."""
+
+
 class Arriving(Iterable[Bytes]):
     """Chunks on their way from somewhere else, which may break off."""
 
@@ -81,10 +85,13 @@ def write(
     """
     import tempfile  # noqa: PLC0415 - what need not be changed needs none
 
+    from windlass.agent.core import leftovers  # noqa: PLC0415 - the same
+
     folder = os.path.dirname(path) or "/"
     user_id, group_id = _kept_ids(path, owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
     arriving = chunks if isinstance(chunks, Arriving) else None
+    note = "" if arriving else leftovers.begin(temporary)
     try:
         with os.fdopen(descriptor, "wb") as handle:
             if arriving:
@@ -105,6 +112,7 @@ def write(
     finally:
         if arriving:
             arriving.ends()
+        leftovers.end(note)
     sync_folder(folder)
     return installed
 

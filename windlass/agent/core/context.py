@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import queue
-import re
 import threading
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
@@ -117,6 +116,8 @@ class Context:
 
     def expects_of(self, text: str) -> bool:
         """Whether a text speaks of anything that earlier operations of this check would have made or taken away."""
+        import re  # noqa: PLC0415 - what has to be foreseen takes its time anyway
+
         names = {name for _kind, name in self._expected} | set(self.foresights.paths() if self.foresights else ())
         return any(name in text and re.search(r"(?<![\w.-])%s(?![\w.-])" % re.escape(name), text) for name in names)
 

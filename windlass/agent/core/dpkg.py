@@ -6,12 +6,11 @@ dpkg replaces the file as a whole. What it has not put into it yet lies in a fol
 from __future__ import annotations
 
 import os
-import re
 from typing import Iterable
 
 STATUS = "/var/lib/dpkg/status"
 PENDING = "/var/lib/dpkg/updates"
-NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789+.-")  # of a name, which begins with none of the last three
 
 
 class Status:
@@ -31,7 +30,7 @@ class Status:
         return all(self._has(*each.partition("=")[::2]) for each in wanted)
 
     def _has(self, name: str, version: str) -> bool:
-        if not NAME.fullmatch(name):
+        if len(name) < 2 or name[0] in "+.-" or not LETTERS.issuperset(name):
             return False  # of one architecture, say
         head = b"\n\nPackage: %s\n" % name.encode()
         at = self._text.find(head)
@@ -44,6 +43,7 @@ class Status:
 
 
 def _is_installed(fields: bytes, version: bytes) -> bool:
-    if not re.search(rb"^Status: \S+ ok installed$", fields, re.MULTILINE):
+    status = fields.partition(b"\nStatus: ")[2].partition(b"\n")[0].split(b" ")
+    if len(status) != 3 or status[1:] != [b"ok", b"installed"]:
         return False
     return not version or b"\nVersion: %s\n" % version in fields

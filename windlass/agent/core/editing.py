@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -93,5 +92,12 @@ def place_for(lines: List[str], after: Optional[str], before: Optional[str]) -> 
 def last_match(lines: List[str], expression: Optional[str]) -> Optional[int]:
     if expression is None:
         return None
-    found = [index for index, each in enumerate(lines) if re.search(expression, each)]
+    found = [index for index, each in enumerate(lines) if matches(expression, each)]
     return found[-1] if found else None
+
+
+def matches(expression: str, line: str) -> bool:
+    """Whether a regular expression is found in a line."""
+    import re  # noqa: PLC0415 - most lines are looked for as they are
+
+    return bool(re.search(expression, line))

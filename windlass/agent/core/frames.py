@@ -18,10 +18,11 @@ PING says how many bytes of whole frames were heard since the hello (the agent: 
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from typing import Any, Callable, Dict, Tuple, TypeVar, Union
+
+from windlass.agent.core import quick_json
 
 Bytes = Union[bytes, bytearray, memoryview]
 Read = TypeVar("Read", bytes, bytearray, memoryview)
@@ -78,7 +79,7 @@ class BrokenFrame(Exception):  # noqa: N818 - reads as what happened
 
 
 def encode(kind: bytes, body: Dict[str, Any]) -> bytes:
-    payload = json.dumps(body, separators=(",", ":")).encode()
+    payload = quick_json.short(body).encode()
     if len(payload) >= SQUEEZED_FROM:
         payload = zlib.compress(payload, 6)
     return _HEADER.pack(len(payload), kind) + payload
@@ -111,7 +112,8 @@ def read(read_exactly: Callable[[int], Read]) -> Tuple[bytes, Read]:
 def decode(body: Union[bytes, bytearray], kind: bytes = b"") -> Dict[str, Any]:
     """The body of a frame; of this kind if one is given, with all that its reader counts on then. Raises BrokenFrame."""
     try:
-        value = json.loads(_spread(body) if body[:1] == _SQUEEZED else body)
+        text = _spread(body) if body[:1] == _SQUEEZED else body
+        value = quick_json.read(text.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError, zlib.error) as error:
         raise BrokenFrame("not JSON: %r" % body[:80]) from error
     if not isinstance(value, dict):

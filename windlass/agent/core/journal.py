@@ -7,22 +7,21 @@ it acts, as nearly all do; a command without a condition is not, for nobody know
 The host is what the inventory calls it: a machine that is there under two names has two plans.
 
 The first line holds a checksum of each operation with its values, so that a plan that has changed since is noticed. The record of a
-blind command is on the disk before it begins; that of others need only outlive this process.
+blind command is on the disk before it begins; that of a change need only outlive this process, and that of what had nothing to do
+not even that: it is written with the next one that has to be.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
-import re
 import time
 from typing import IO, Any, Dict, List, Optional, Set
 
-from windlass.agent.core import heirs
+from windlass.agent.core import heirs, quick_json
 from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.parts import sha256
 
 FOLDER = os.path.join(STATE, "runs")
 MOST = 50  # runs that are kept
@@ -31,7 +30,7 @@ OLDEST = 7 * 86400.0  # seconds
 LET_GO = 60.0  # seconds to wait for the agent of before, which finishes what it is at
 REBOOT = "reboot.reboot"
 DONE = ("ok", "changed", "skipped")
-NAME = re.compile(r"^[A-Za-z0-9-]+(\.[A-Za-z0-9_.-]+)?$")
+LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 CONDITIONS = ("creates", "removes", "unless", "only_if")
 
 
@@ -84,27 +83,33 @@ class Journal:
                 "it was begun in run %s, and nobody knows how it ended" % self._run,
                 hint="look at what it does on this host; then run setup anew, without --resume, which runs it again",
             )
-        self._write({"begun": index}, firm=blind)
+        if blind:
+            self._write({"begun": index}, firm=True)
 
     def end(self, index: int, result: Dict[str, Any]) -> None:
         """Remember what it came to."""
-        self._write({"index": index, "result": result}, firm=is_blind(self.operations[index]))
+        firm = is_blind(self.operations[index])
+        self._write({"index": index, "result": result}, firm=firm, at_once=firm or result.get("status") != "ok")
 
     def close(self) -> None:
         """Let another agent have it."""
-        if self._handle:
-            self._handle.close()
-            self._handle = None
+        handle, self._handle = self._handle, None
+        if handle:
+            try:
+                handle.close()
+            except OSError:  # a full disk is told by the operations themselves
+                pass
 
-    def _write(self, record: Dict[str, Any], firm: bool) -> None:
+    def _write(self, record: Dict[str, Any], firm: bool, at_once: bool = True) -> None:
         if self._handle is None:
             return
         try:
-            self._handle.write(json.dumps(record) + "\n")
-            self._handle.flush()
+            self._handle.write(quick_json.short(record) + "\n")
+            if at_once:
+                self._handle.flush()
             if firm:
                 os.fsync(self._handle.fileno())
-        except OSError:  # a full disk is told by the operations themselves
+        except OSError:  # as in `close`
             self.close()
 
     def _take_over(self, handle: IO[str], context: Context) -> None:
@@ -147,11 +152,12 @@ def is_blind(operation: Dict[str, Any]) -> bool:
 
 
 def digest(operation: Dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(operation, sort_keys=True).encode()).hexdigest()
+    return sha256(quick_json.ordered(operation).encode()).hexdigest()
 
 
 def _opened(name: str) -> IO[str]:
-    if not NAME.match(name):
+    run = _run_of(name)
+    if not run or "_" in run or not LETTERS.issuperset(name) or name.endswith("."):
         raise OSError("not a run's name")
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
     path = os.path.join(FOLDER, name + ".jsonl")
@@ -189,7 +195,7 @@ def _holder(handle: IO[str]) -> Dict[str, Any]:
 
 def _record(line: str) -> Optional[Dict[str, Any]]:
     try:
-        record = json.loads(line)
+        record = quick_json.read(line)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None

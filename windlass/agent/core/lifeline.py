@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import os
 import select
-import signal
-import socket
 import threading
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
-from windlass.agent.core import frames, pipes, private
+from windlass.agent.core import frames, parts, pipes, private
+from windlass.agent.core.parts import signal
+
+if TYPE_CHECKING:
+    import socket
 
 IDLE_LIMIT = 30.0  # seconds without a frame after which nobody seems to be there; pings come every five
 MOST_KEPT = 4 * 1024 * 1024  # bytes that may be unheard before who sends has to wait
 HEAR_EVERY = 1024 * 1024  # bytes after which the other side is told what was heard
+MOMENT = 0.03  # seconds that what may wait for company does
 NOBODY_COMES = signal.SIGUSR1  # from another agent that needs our lock and knows that our controller is dead
+SHUT_RDWR = 2  # as `socket` has it, which is loaded when somebody comes back
 Take = Callable[[bytes, bytearray], None]
 
 
@@ -50,6 +54,7 @@ class Lifeline:
         self._heard = 0
         self._told = 0
         self._last_heard = time.monotonic()
+        self._waits = threading.Event()
         self._kept = bytearray()
         self._kept_from = self._written = self._said = 0
 
@@ -66,6 +71,7 @@ class Lifeline:
         pipes.widen(self._source)
         pipes.widen(self._sink)
         self._begin(self._read, self._generation, self._source)
+        self._begin(self._end_waits)
 
     def send(self, frame: bytes) -> None:
         """Wait for room, but not for a controller that is gone: nobody will ever read what stands in the pipe."""
@@ -79,6 +85,18 @@ class Lifeline:
                         break
                     self._turn.wait(0.5)
             self._pump()
+
+    def send_soon(self, frame: bytes) -> None:
+        """The same, in a moment, together with what follows until then: a frame by itself wakes four processes on its way."""
+        with self._turn:
+            fits = self._said - self._kept_from < MOST_KEPT
+            if fits:
+                self._kept += frame
+                self._said += len(frame)
+        if not fits:
+            self.send(frame)
+        elif not self._waits.is_set():
+            self._waits.set()
 
     def offer(self, frame: bytes) -> bool:
         """Send a frame of at most PIPE_BUF bytes if there is room now; whether it was sent, or kept for later."""
@@ -133,6 +151,7 @@ class Lifeline:
             if first and self._own is not None:
                 os.close(self._own)  # whoever reads the pipe waits for its end
             self._turn.notify_all()
+            self._waits.set()
         if first:
             if self._path:
                 private.remove(self._path)
@@ -144,6 +163,14 @@ class Lifeline:
 
     def _begin(self, work: Callable[..., None], *arguments: Any) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()
+
+    def _end_waits(self) -> None:
+        while not self.ended.is_set():
+            self._waits.wait()
+            self.ended.wait(MOMENT)
+            self._waits.clear()
+            with self._writing:
+                self._pump()
 
     def _pump(self) -> None:
         """Write what the connection of now has not had yet, a piece that fits without waiting at a time."""
@@ -223,7 +250,7 @@ class Lifeline:
         try:
             self._path = os.path.join(private.for_doors(), str(os.getpid()))
             private.remove(self._path)
-            door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            door = parts.socket.socket(parts.socket.AF_UNIX, parts.socket.SOCK_STREAM)
             door.bind(self._path)
             os.chmod(self._path, 0o600)
             door.listen(4)
@@ -232,7 +259,11 @@ class Lifeline:
             return
         self._begin(self._welcome, door)
 
-    def _welcome(self, door: socket.socket) -> None:
+    def _welcome(self, door: Any) -> None:
+        select.select([door], [], [])
+        import socket  # noqa: PLC0415 - few lines break
+
+        door = socket.socket(fileno=door.detach())
         while not self.ended.is_set():
             connection = door.accept()[0]
             try:
@@ -255,7 +286,7 @@ class Lifeline:
             connection.sendall(frames.encode(frames.LINE, {"heard": self._heard}))
             connection.settimeout(None)
             if self._connection:
-                self._connection.shutdown(socket.SHUT_RDWR)
+                self._connection.shutdown(SHUT_RDWR)
             self._connection, self._sink, self._at_once = connection, connection.fileno(), select.PIPE_BUF
             self._generation += 1
             self.forget(said["heard"])

@@ -5,17 +5,16 @@ A program is never held up for it, and what nobody had time for is only counted.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import select
-import selectors
-import subprocess
 import time
-from collections import deque
-from typing import IO, Any, Callable, Deque, Dict, List, Optional, Tuple
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
-from windlass.agent.core import frames
+from windlass.agent.core import frames, quick_json
+
+if TYPE_CHECKING:
+    import selectors
+    import subprocess
 
 AFTER = 0.5  # seconds that a program runs before anything of it is told: the many short ones cost nothing
 EVERY = 0.25  # seconds between two frames
@@ -25,8 +24,8 @@ WIDEST = 400  # characters of a line
 LONGEST = 65536  # bytes of a line that are kept until it ends: much more than is shown, so that a secret in it is whole
 TOLD = select.PIPE_BUF  # bytes of a frame, so that it fits into a pipe that has room at all
 
-_ENDS = re.compile(rb"[\r\n]+")
-_PAINT = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+_ENDS = rb"[\r\n]+"
+_PAINT = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 
 
 class Audience:
@@ -47,20 +46,22 @@ class Tail:
         self._watching = watching
         self._next = now + AFTER
         self._begun: Dict[int, bytes] = {}
-        self._lines: Deque[bytes] = deque(maxlen=LINES)
+        self._lines: List[bytes] = []
         self._missed = 0
 
     def hear(self, stream: int, chunk: bytes) -> None:
         """More of a stream. A line that has not ended is kept back: half of a secret cannot be masked."""
+        import re  # noqa: PLC0415 - many a batch runs no program
+
         skipped = chunk.rfind(b"\n", 0, max(0, len(chunk) - LOOKED_AT)) + 1
         if skipped:
             self._missed += chunk.count(b"\n", 0, skipped)
             self._begun[stream], chunk = b"", chunk[skipped:]
-        *lines, rest = _ENDS.split(self._begun.get(stream, b"") + chunk)
+        *lines, rest = re.split(_ENDS, self._begun.get(stream, b"") + chunk)
         self._begun[stream] = rest[:LONGEST]
         written = [line for line in lines if line.strip()]
         self._missed += max(0, len(self._lines) + len(written) - LINES)
-        self._lines.extend(written[-LINES:])
+        self._lines = [*self._lines, *written][-LINES:]
 
     def wait(self, now: float) -> Optional[float]:
         """Seconds until there is something to tell; None while there is nothing."""
@@ -79,14 +80,16 @@ class Tail:
 
     def _fit(self, line: bytes) -> str:
         """A line fit to be shown: without colours, secrets masked, no longer than a person reads."""
-        return self._watching.mask(_PAINT.sub(b"", line[:LONGEST]).decode("utf-8", "replace"))[:WIDEST]
+        import re  # noqa: PLC0415 - as above
+
+        return self._watching.mask(re.sub(_PAINT, b"", line[:LONGEST]).decode("utf-8", "replace"))[:WIDEST]
 
     def _fitting(self, lines: List[str]) -> List[str]:
         """As many of the last lines as one frame holds."""
         told: List[str] = []
         room = TOLD - 100
         for line in reversed(lines):
-            room -= len(json.dumps(line)) + 1
+            room -= len(quick_json.short(line)) + 1
             if room < 0 and told:
                 break
             told.insert(0, line)
@@ -102,6 +105,9 @@ def communicate(
     """
     if audience is None:
         return program.communicate(give, timeout=limit)
+    import selectors  # noqa: PLC0415 - as above
+    import subprocess  # noqa: PLC0415
+
     began = time.monotonic()
     deadline = None if limit is None else began + limit
     heard: Dict[int, List[bytes]] = {1: [], 2: []}
@@ -127,6 +133,8 @@ def _patience(deadline: Optional[float], tail: Tail) -> Optional[float]:
 
 
 def _register(selector: selectors.BaseSelector, program: "subprocess.Popen[bytes]", give: Optional[bytes]) -> None:
+    import selectors  # noqa: PLC0415 - as above
+
     for stream, pipe in ((1, program.stdout), (2, program.stderr)):
         if pipe is not None:
             selector.register(pipe, selectors.EVENT_READ, (stream, None))

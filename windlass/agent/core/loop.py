@@ -7,10 +7,8 @@ comes back in time (see `lifeline`), the batch goes on; if not, it is gone: the 
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -22,8 +20,9 @@ from windlass.agent.core.facts import facts
 from windlass.agent.core.journal import Journal
 from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
-from windlass.agent.core.relay import ATTACH, relay
+from windlass.agent.core.parts import signal
 
+ATTACH = "attach"  # the word that makes the agent's program the way back to another: `relay`
 FORESIGHT = "windlass.agent.core.foresight"
 
 
@@ -75,7 +74,7 @@ class Loop:
 
     def _told(self, kind: bytes, body: bytearray) -> None:
         if kind == frames.MODULES:
-            modules.learn(frames.decode(body, kind))
+            modules.learn(body)
         elif kind == frames.CALL:
             if not self._context.gone.is_set():
                 self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
@@ -108,19 +107,18 @@ class Loop:
             hopeless = failed or index < (journal.differs or 0)
             if hopeless or context.cancelled.is_set() or not _wanted(operation, changed):
                 changed.append(False)
-                self._line.send(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
+                self._line.send_soon(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
                 continue
-            self._line.send(frames.encode(frames.START, {"index": index}))
+            self._line.send_soon(frames.encode(frames.START, {"index": index}))
             result = journal.done(index) or self._journaled(journal, index, changed)
             changed.append(bool(result.get("changed")))
             failed = result["status"] == "failed" and not call["go_on"]
-            self._line.send(frames.encode(frames.RESULT, dict(result, index=index)))
+            self._line.send_soon(frames.encode(frames.RESULT, dict(result, index=index)))
         journal.close()
         self._line.send(frames.encode(frames.DONE, {}))
 
     def _foreseeing(self) -> Any:
-        modules.have(FORESIGHT, self._context)
-        return importlib.import_module(FORESIGHT).Foresight(self._context)
+        return modules.get(FORESIGHT, self._context).Foresight(self._context)
 
     def _journaled(self, journal: Journal, index: int, changed: List[bool]) -> Dict[str, Any]:
         try:
@@ -184,9 +182,8 @@ def _wanted(operation: Dict[str, Any], changed: List[bool]) -> bool:
 
 def _run(operation: Dict[str, Any], context: Context, changed: List[bool]) -> Outcome:
     family, name = operation["kind"].split(".")
-    module = "windlass.agent." + family
-    modules.have(module, context)
-    function: Callable[[Dict[str, Any], Context], Outcome] = getattr(importlib.import_module(module), name)
+    module = modules.get("windlass.agent." + family, context)
+    function: Callable[[Dict[str, Any], Context], Outcome] = getattr(module, name)
     watched = operation["notified_by"]
     if not watched:
         return function(operation["arguments"], context)
@@ -208,8 +205,11 @@ def main() -> None:
     process the controller is."""
     grace, controller = (sys.argv[2:] + ["", ""])[:2]
     if grace == ATTACH:
+        from windlass.agent.core.relay import relay  # noqa: PLC0415 - nothing else of all this is needed then
+
         relay()
         return
+    signal.alarm(0)  # it was set before the agent came
     sink = os.dup(1)
     os.dup2(2, 1)  # nothing else can write to the line afterwards
     source = os.dup(0)

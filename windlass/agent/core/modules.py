@@ -5,30 +5,43 @@ On a plain Python that finds the agent on its disk, as some tests do, there is n
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+import sys
+from typing import Any, Dict
 
 import windlass.agent
+from windlass.agent.core import quick_json
 from windlass.agent.core.context import Context
-from windlass.agent.core.frames import BrokenFrame
+from windlass.agent.core.frames import BrokenFrame, Bytes, decode
 
 
-def learn(sources: Dict[str, Any]) -> None:
-    """More modules, by their names. Raises BrokenFrame for what is none of ours."""
+def learn(body: Bytes) -> None:
+    """More modules: the body of a frame, or of what an answer holds. Raises BrokenFrame for what is none of ours."""
     known = _known()
+    if known is None:
+        _texts(bytes(body))
+    else:
+        known.learn(bytes(body), _texts)
+
+
+def get(name: str, context: Context) -> Any:
+    """One of them, which is asked for if it did not come by itself."""
+    if name not in sys.modules:
+        known = _known()
+        if known is not None and name not in known:
+            learn(quick_json.short(context.ask({"want": "modules", "name": name}).get("modules", {})).encode())
+        __import__(name)
+    return sys.modules[name]
+
+
+def _texts(body: bytes) -> Dict[str, str]:
+    sources = decode(body)
     for name, source in sources.items():
         if not name.startswith("windlass.agent.") or not isinstance(source, str):
             raise BrokenFrame("not one of the agent's modules: %.80r" % name)
-        if known is not None:
-            known[name] = source.encode()
+    return sources
 
 
-def have(name: str, context: Context) -> None:
-    """See that a module can be imported: ask for one that did not come by itself."""
-    known = _known()
-    if known is not None and name not in known:
-        learn(dict(context.ask({"want": "modules", "name": name}).get("modules", {})))
-
-
-def _known() -> Optional[Dict[str, bytes]]:
-    spec = windlass.agent.__spec__
-    return getattr(spec.loader, "sources", None) if spec else None
+def _known() -> Any:
+    """Who loads them (`loader.Modules`)."""
+    loader = windlass.agent.__spec__.loader if windlass.agent.__spec__ else None
+    return loader if hasattr(loader, "learn") else None

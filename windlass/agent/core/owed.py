@@ -6,15 +6,16 @@ takes its mark away when it has run. A run that breaks in between leaves the mar
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import List
+
+from windlass.agent.core.parts import sha256
 
 FOLDER = "/var/lib/windlass/owed"
 
 
 def _path(identity: str) -> str:
-    return os.path.join(FOLDER, hashlib.sha256(identity.encode()).hexdigest()[:32])
+    return os.path.join(FOLDER, sha256(identity.encode()).hexdigest()[:32])
 
 
 _watchers: List[str] = []  # of the operation under way

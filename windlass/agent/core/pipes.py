@@ -5,12 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import socket
 import stat
-from typing import Optional, Tuple
+import time
+from typing import TYPE_CHECKING, Optional, Tuple
+
+if TYPE_CHECKING:
+    import socket
 
 AT_ONCE = 256 * 1024  # bytes that are offered to a pipe which takes what fits
 ROOM = 1024 * 1024  # bytes of a pipe: what the kernel lets anybody have
+MUCH = 64 * 1024  # bytes that are still to come: it is worth more to be woken once than for each packet
+GATHER = 0.001  # seconds that they may gather
 F_SETPIPE_SZ = 1031  # which Python's fcntl has since 3.10
 
 
@@ -42,6 +47,8 @@ def exactly(source: int, length: int) -> bytearray:
         if not count:
             raise EOFError
         rest = rest[count:]
+        if count < MUCH <= len(rest):
+            time.sleep(GATHER)
     return whole
 
 

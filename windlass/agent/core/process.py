@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
-import signal
-import subprocess
-from typing import IO, Dict, List, Optional, Sequence, Tuple, Union
+from typing import IO, TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple, Union
 
 from windlass.agent.core import listening
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.parts import signal
+
+if TYPE_CHECKING:
+    import subprocess
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-CAPTURED = (subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
+PIPE, DEVNULL = -1, -3  # as `subprocess` has them, which is loaded for the first program
+CAPTURED = (DEVNULL, PIPE, PIPE)
 # What the site set for every session (pam_env reads /etc/environment): proxies and certificate bundles.
 INHERITED = (
     "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -75,6 +78,8 @@ def start(
 
     `pipes` are its standard input, output and error. Raises OperationError if there is no such program or user.
     """
+    import subprocess  # noqa: PLC0415 - many a batch runs no program
+
     try:
         return subprocess.Popen(
             as_user(arguments, user),
@@ -116,9 +121,11 @@ def run(
     limit: float = 600.0,
 ) -> Completed:
     """Run a program to its end, `give` on its standard input. Raises OperationError past `limit` seconds."""
-    pipes = CAPTURED if give is None else (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
+    pipes = CAPTURED if give is None else (PIPE, PIPE, PIPE)
     process = start(arguments, user, extra, folder, pipes)
     data = give.encode() if isinstance(give, str) else give
+    import subprocess  # noqa: PLC0415 - as in `start`
+
     try:
         output, errors = listening.communicate(process, data, limit)
     except subprocess.TimeoutExpired:

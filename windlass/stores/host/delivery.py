@@ -23,7 +23,7 @@ class HostDelivery:
     expect: Callable[[Mapping[str, Any]], None]
     done: Callable[[], Mapping[str, Any]]
 
-    def take(self, _stream: int, chunk: bytes) -> None:
+    def take(self, _stream: int, chunk: bytes | memoryview) -> None:
         """Nothing of it passes here. Raises BackupError if it does."""
         if chunk:
             raise BackupError(f"{self.part} came here instead of going to {self.base}")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from windlass.operations.operation import Operation
 
-Sink = Callable[[int, bytes], None]
+Sink = Callable[[int, memoryview], None]
 
 
 class Run(Protocol):

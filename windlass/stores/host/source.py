@@ -67,7 +67,7 @@ class _Body(io.RawIOBase):
         finally:
             os.close(self._writer)
 
-    def _pass_on(self, _stream: int, chunk: bytes) -> None:
+    def _pass_on(self, _stream: int, chunk: bytes | memoryview) -> None:
         view = memoryview(chunk)
         while view:
             view = view[os.write(self._writer, view) :]

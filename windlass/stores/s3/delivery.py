@@ -22,7 +22,7 @@ class S3Delivery:
     upload: str = ""
     finished: bool = False
 
-    def take(self, _stream: int, chunk: bytes) -> None:
+    def take(self, _stream: int, chunk: bytes | memoryview) -> None:
         """Nothing of it passes here. Raises BackupError if it does."""
         if chunk:
             raise BackupError(f"{self.key} came here instead of going to {self.bucket.place}")

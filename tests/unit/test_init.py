@@ -1,0 +1,190 @@
+"""`init`: what it writes for what it finds is good as it is, and nothing that is there is overwritten."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.unit.sample_project import run_tasks
+from windlass.errors import UsageError, WindlassError
+from windlass.flows.first_inventory import Wanted, Written, first_inventory
+from windlass.flows.rehearsal import faults_of
+from windlass.flows.workspace import load_environment
+from windlass.inventory import Application, Environment
+
+HOST = "deploy@203.0.113.10"
+EXPRESS = json.dumps(
+    {
+        "scripts": {"start": "node src/server.js", "build": "vite build"},
+        "dependencies": {"express": "5", "pg": "8", "ioredis": "5"},
+        "devDependencies": {"vite": "6", "sequelize-cli": "6"},
+    }
+)
+VITE = json.dumps({"scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}})
+NEXT = json.dumps({"scripts": {"build": "next build", "start": "next start"}, "dependencies": {"next": "15"}})
+FASTAPI = "fastapi==0.115.0\nuvicorn[standard]==0.34.0\npsycopg[binary]==3.2.0\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_npm_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://registry.example.org")
+
+
+def repository(folder: Path, files: Mapping[str, str]) -> Path:
+    """A repository with one commit on the branch `trunk`."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for words in (["init", "-q", "-b", "trunk"], ["add", "-A"], [*person, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    return folder
+
+
+def written(tmp_path: Path, files: Mapping[str, str], **said: str) -> tuple[Written, Environment]:
+    """What `init` wrote for a repository, loaded, and asked of all roles."""
+    project = tmp_path / "project"
+    project.mkdir()
+    code = repository(tmp_path / "My Shop", files)
+    done = first_inventory(project, Wanted(environment="mine", host=HOST, git=str(code), **said))
+    environment = load_environment(project, "mine")
+
+    assert faults_of(project, environment) == []
+    return done, environment
+
+
+def application(environment: Environment) -> Application:
+    return environment.application("my-shop")
+
+
+def test_an_express_application_with_its_database(tmp_path: Path) -> None:
+    done, environment = written(tmp_path, {"package.json": EXPRESS, "package-lock.json": "{}", "src/server.js": ""})
+
+    found = application(environment)
+    assert (done.guess.kind, done.needs, done.notes) == ("node", ("postgresql", "redis"), ())
+    assert (found.web.command, found.build.commands, found.migrate) == (
+        "node src/server.js",
+        ("npm run build",),
+        "npx sequelize-cli db:migrate",
+    )
+    assert set(environment.roles_of("server1")) >= {"nodejs", "postgresql", "redis", "app"}
+    assert environment.hosts["server1"].user == "deploy"
+    assert list(environment.backups) == ["my-shop"]
+
+
+def test_a_fastapi_service_is_supervised_by_systemd(tmp_path: Path) -> None:
+    done, environment = written(tmp_path, {"requirements.txt": FASTAPI, "app/main.py": "", "alembic.ini": ""})
+
+    found = application(environment)
+    assert (done.needs, done.notes) == (("postgresql",), ())
+    assert (found.runtime, found.supervisor, found.web.command) == ("python", "systemd", "uvicorn app.main:app --uds {{ listen }}")
+    assert found.migrate == "alembic upgrade head"
+
+
+@pytest.mark.parametrize(
+    ("files", "folder", "assets", "commands"),
+    [
+        ({"package.json": VITE, "package-lock.json": "{}"}, "dist", "assets", ("npm run build",)),
+        (
+            {"package.json": NEXT, "package-lock.json": "{}", "next.config.mjs": "export default { output: 'export' }"},
+            "out",
+            "_next",
+            ("npm run build",),
+        ),
+        ({"site/index.html": "<p>"}, "site", "", ()),
+    ],
+)
+def test_pages_that_need_no_program(
+    tmp_path: Path, files: Mapping[str, str], folder: str, assets: str, commands: tuple[str, ...]
+) -> None:
+    _, environment = written(tmp_path, files, kind="static")
+
+    found = application(environment)
+    assert found.static
+    assert (found.static.folder, found.static.assets, found.build.commands) == (folder, assets, commands)
+
+
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [
+        ({"package.json": NEXT}, "node"),
+        ({"package.json": NEXT, "next.config.js": 'module.exports = { output: "export" }'}, "static"),
+        ({"package.json": VITE}, "static"),
+        ({"pyproject.toml": '[project]\ndependencies = ["django>=5"]\n', "manage.py": "", "shop/wsgi.py": ""}, "python"),
+        ({"index.html": "<p>"}, "static"),
+        ({"package.json": "not JSON"}, "node"),
+    ],
+)
+def test_the_kind_is_seen(tmp_path: Path, files: Mapping[str, str], kind: str) -> None:
+    done, _ = written(tmp_path, files)
+
+    assert done.guess.kind == kind
+
+
+def test_a_domain_brings_https(tmp_path: Path) -> None:
+    _, environment = written(tmp_path, {"package.json": VITE, "package-lock.json": "{}"}, domain="shop.example.org")
+
+    site = application(environment).site
+    assert site
+    assert (site.domains, site.tls is not None) == (("shop.example.org",), True)
+    assert "certificates" in environment.roles_of("server1")
+
+
+@pytest.mark.parametrize("kind", ["node", "python", "static"])
+def test_a_repository_that_cannot_be_read_is_no_hindrance_where_the_kind_is_said(tmp_path: Path, kind: str) -> None:
+    wanted = Wanted(environment="mine", host=HOST, git=f"file://{tmp_path}/us/shop.git", kind=kind, needs="postgresql,redis")
+    done = first_inventory(tmp_path, wanted)
+
+    assert (done.app, len([note for note in done.notes if "could not be read" in note])) == ("shop", 1)
+    assert faults_of(tmp_path, load_environment(tmp_path, "mine")) == []
+    assert not (tmp_path / ".windlass" / ".gitignore").exists()  # no repository, nothing to keep out of
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"host": "deploy@"}, "--host 'deploy@' is no server"),
+        ({"kind": "java"}, "--kind 'java' is not known"),
+        ({"kind": "compose"}, "--kind 'compose' is not known"),
+        ({"needs": "mysql"}, "--needs 'mysql' is not known"),
+        ({"app": "My_Shop"}, "'My_Shop' cannot name an application"),
+        ({"environment": "../x"}, "'../x' cannot be an environment"),
+        ({"git": "/nowhere/at/all"}, "/nowhere/at/all cannot be read"),
+        ({"folder": "api"}, "has no folder api"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_written(tmp_path: Path, said: Mapping[str, str], message: str) -> None:
+    code = repository(tmp_path / "shop", {"package.json": VITE})
+    with pytest.raises(UsageError) as error:
+        first_inventory(tmp_path, Wanted(**{"environment": "mine", "host": HOST, "git": str(code), **said}))
+
+    assert message in error.value.message
+    assert error.value.hint
+    assert not (tmp_path / "inventories").exists()
+
+
+def test_what_is_there_stays(tmp_path: Path) -> None:
+    code = repository(tmp_path / "shop", {"package.json": VITE})
+    place = tmp_path / "inventories" / "mine"
+    place.mkdir(parents=True)
+    (place / "hosts.yml").write_text("mine")
+    with pytest.raises(WindlassError) as error:
+        first_inventory(tmp_path, Wanted(environment="mine", host=HOST, git=str(code)))
+
+    assert (error.value.exit_code, [path.name for path in place.iterdir()]) == (4, ["hosts.yml"])
+
+
+def test_in_the_applications_own_repository_only_the_host_is_said(tmp_path: Path) -> None:
+    code = repository(tmp_path / "shop", {"package.json": VITE, "package-lock.json": "{}"})
+    done = run_tasks(code, "init", "--host", "root@[2001:db8::10]:2222")
+    checked = run_tasks(code, "inventory.check")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "shop: static, seen by package.json and vite" in done.stdout.splitlines()
+    assert "  invoke setup --env production" in done.stdout.splitlines()
+    assert checked.stdout == "production: good (1 host, 1 application)\n"
+    assert (code / ".windlass/.gitignore").read_text() == "*\n"
