@@ -128,7 +128,7 @@ def test_a_broken_release_never_gets_a_request(served: Suite, fault: dict[str, A
     served.commit(fault, note="broken")
 
     with Load(served.url(), connections=6) as load, pytest.raises(FlowFailed) as caught:
-        served.deploy()
+        served.deploy(gate_seconds=6.0)
 
     assert load.figures["lost"] == 0, load.figures
     assert set(load.figures["releases"]) == set(before.values())
