@@ -97,35 +97,25 @@ def notes(suite: Suite) -> tuple[list[str], events.Listener]:
     return said, lambda event: said.append(event.text) if isinstance(event, events.Note) else None
 
 
-def test_a_killed_controller_leaves_the_service_up_and_the_lock_free(served: Suite) -> None:
+def test_a_killed_controller_leaves_the_service_up_and_the_lock_free_and_status_explains_it(served: Suite) -> None:
     before = served.live()
 
     with Load(served.url(), connections=6) as load:
         process = in_the_gate(served)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+        with served.workspace.fleet(["app1", "app2"]) as fleet:
+            found = status(served.workspace, served.workspace.environment.application("tiny"), fleet, now=time.time())
         served.commit(note="after the kill")
         deployed = served.deploy()
 
     assert load.figures["lost"] == 0, load.figures
     assert set(load.figures["releases"]) == {before["app1"], deployed.release}
-    assert "was broken off at the step 'start'" in deployed.story
+    for story in (found.story, deployed.story):
+        assert "was broken off at the step 'start'" in story
     assert "before any host had switched: clearing it away" in deployed.story
     assert set(served.live().values()) == {deployed.release}
     assert step(served, "app1") == step(served, "app2") == ""
-
-
-def test_status_explains_a_run_that_broke_off(served: Suite) -> None:
-    process = in_the_gate(served)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-    with served.workspace.fleet(["app1", "app2"]) as fleet:
-        found = status(served.workspace, served.workspace.environment.application("tiny"), fleet, now=time.time())
-
-    assert "was broken off at the step 'start'" in found.story
-    served.commit(note="explained")
-    assert served.deploy().story
 
 
 def test_interrupt_takes_the_deploy_back_and_says_what_is_true(served: Suite) -> None:
