@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -267,3 +268,23 @@ def test_a_way_through_a_jump_host_that_takes_no_more_bytes_gives_up(monkeypatch
 
         with pytest.raises(OSError, match="takes no more bytes"):
             send()
+
+
+@pytest.mark.parametrize("given", [b"", payload.payload()[:100]], ids=["nothing came", "a part of it came"])
+def test_a_host_that_waits_in_vain_for_the_agent_ends_by_itself(given: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the line is cut without a word just then: nobody would ever close it."""
+    monkeypatch.setattr(payload, "ARRIVES_WITHIN", 1)
+    session = LocalSession(NOBODY, payload.start_command(sudo="", tag="test"))
+    session.send(given)
+
+    assert session.process.wait(60) == -signal.SIGALRM
+    session.close()
+
+
+def test_a_way_back_that_nobody_takes_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payload, "ARRIVES_WITHIN", 2)
+    session = LocalSession(NOBODY, payload.start_command(sudo="", tag="test", words=("attach",)))
+    session.send(payload.payload())
+
+    assert session.process.wait(60) == -signal.SIGALRM
+    session.close()

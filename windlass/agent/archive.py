@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, process, tar, unpacked
+from windlass.agent.core import atomic, leftovers, process, tar, unpacked
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.directory import want_owner_below
@@ -98,22 +98,25 @@ def _beside(arguments: Dict[str, Any], context: Context) -> Iterator[Tuple[str, 
     """A folder to work in, and in it the archive unpacked, with its note, and on the disk."""
     path, content = arguments["path"], arguments["content"]
     ids = atomic.owner_ids(arguments["owner"], arguments["group"])
-    work = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=os.path.dirname(path) or "/")
-    try:
-        source = content
-        if isinstance(content, dict):
-            source = os.path.join(work, "archive")
-            atomic.write(source, received(content, context, home=os.path.dirname(path) or "/"), 0o600)
-        tree = os.path.join(work, "tree")
-        os.mkdir(tree, 0o755)
-        tar.unpack(source, tree, _selection(arguments), ids)
-        entries = unpacked.entries_of(tree) if arguments["compare"] else {}
-        _write_note(unpacked.Note(sha256_of(source), _how(arguments), entries), tree, arguments)
-        os.chown(tree, *ids)
-        process.must(["sync", "--file-system", tree])
-        yield work, tree
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    folder, prefix = os.path.dirname(path) or "/", "." + os.path.basename(path) + "."
+    work = tempfile.mkdtemp(prefix=prefix, dir=folder)
+    with leftovers.noted(work):
+        try:
+            source = content
+            if isinstance(content, dict):
+                source = os.path.join(work, "archive")
+                atomic.write(source, received(content, context, home=folder), 0o600)
+            leftovers.clear(os.path.join(folder, prefix))  # what had arrived there has been used by now
+            tree = os.path.join(work, "tree")
+            os.mkdir(tree, 0o755)
+            tar.unpack(source, tree, _selection(arguments), ids)
+            entries = unpacked.entries_of(tree) if arguments["compare"] else {}
+            _write_note(unpacked.Note(sha256_of(source), _how(arguments), entries), tree, arguments)
+            os.chown(tree, *ids)
+            process.must(["sync", "--file-system", tree])
+            yield work, tree
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _selection(arguments: Dict[str, Any]) -> tar.Selection:
@@ -130,10 +133,21 @@ def _install(arguments: Dict[str, Any], context: Context) -> None:
     """Give the whole directory its name."""
     path = arguments["path"]
     with _beside(arguments, context) as (work, tree):
+        aside = work + ".old"  # not in the working folder: whatever happens now, nothing removes it while it has no successor
         if os.path.isdir(path) and os.listdir(path):
-            os.rename(path, os.path.join(work, "old"))
-        os.rename(tree, path)
+            os.rename(path, aside)
+        _named(tree, path, aside)
         atomic.sync_folder(os.path.dirname(path) or "/")
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _named(tree: str, path: str, aside: str) -> None:
+    try:
+        os.rename(tree, path)
+    except OSError:
+        if os.path.isdir(aside):
+            os.rename(aside, path)
+        raise
 
 
 def _repair(arguments: Dict[str, Any], wrong: List[str], context: Context) -> None:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Dict
 
-from windlass.agent.core import atomic, process
+from windlass.agent.core import atomic, leftovers, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import need_folder
@@ -108,9 +108,18 @@ def _move(git: _Git, commit: str, force: bool) -> None:
 
 def _clone(arguments: Dict[str, Any]) -> None:
     """Clone under a partial name, which root makes because the user may not, and rename it when it is complete."""
-    path, user = arguments["path"], arguments["user"]
+    path = arguments["path"]
     folder = os.path.dirname(path) or "/"
-    partial = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=folder)
+    prefix = "." + os.path.basename(path) + "."
+    leftovers.clear(os.path.join(folder, prefix))
+    partial = tempfile.mkdtemp(prefix=prefix, dir=folder)
+    with leftovers.noted(partial):
+        _cloned(arguments, partial)
+    atomic.sync_folder(folder)
+
+
+def _cloned(arguments: Dict[str, Any], partial: str) -> None:
+    path, user = arguments["path"], arguments["user"]
     try:
         os.chmod(partial, 0o755)  # noqa: S103 - what Git itself would make
         if user:
@@ -125,7 +134,6 @@ def _clone(arguments: Dict[str, Any]) -> None:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    atomic.sync_folder(folder)
 
 
 def _give(path: str, user: str) -> None:

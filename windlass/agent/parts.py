@@ -10,7 +10,7 @@ import tempfile
 import time
 from typing import Any, Dict, List, Tuple
 
-from windlass.agent.core import atomic, process
+from windlass.agent.core import atomic, leftovers, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
@@ -164,15 +164,18 @@ def unpack(arguments: Dict[str, Any], context: Context) -> Outcome:
 def _unpack_beside(path: str, arguments: Dict[str, Any], context: Context) -> int:
     """Made in a passing folder beside its place; it gets its name when it is whole and on the disk."""
     folder = os.path.dirname(path)
-    work = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=folder)
-    try:
-        entries = _fill(work, arguments, context)
-        process.must(["sync", "--file-system", work])
-        _make_sure_it_is_new(path)
-        os.rename(os.path.join(work, CONTENT), path)
-        atomic.sync_folder(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    prefix = "." + os.path.basename(path) + "."
+    leftovers.clear(os.path.join(folder, prefix))
+    work = tempfile.mkdtemp(prefix=prefix, dir=folder)
+    with leftovers.noted(work):
+        try:
+            entries = _fill(work, arguments, context)
+            process.must(["sync", "--file-system", work])
+            _make_sure_it_is_new(path)
+            os.rename(os.path.join(work, CONTENT), path)
+            atomic.sync_folder(folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     return entries
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import marshal
 import shlex
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +15,10 @@ from windlass.hosts import agent_modules
 
 # No backslashes and only these quotes: what a login shell such as fish or csh makes of them differs.
 # Reads the payload's length (eight digits) and the payload from stdin, and not a byte of the frames that follow.
+# Whoever waits in vain for it ends by himself, when the line has been cut without a word: `loop.main` stops the clock.
 _STUB = (
-    "import os,sys,zlib\n"
+    "import _signal,os,sys,zlib\n"
+    "_signal.alarm(SECONDS)\n"
     "def r(n):\n"
     " b=b''\n"
     " while len(b)<n:\n"
@@ -67,14 +70,23 @@ class HTTPStatus(IntEnum):
 _NOT_NEEDED = ("http.server", "http.cookies", "http.cookiejar", "json.tool", "json.__main__")
 _MARSHAL_VERSION = 2  # which every Python reads
 
+ARRIVES_WITHIN = 60  # seconds after which a host waits for the agent no more
+
 READY = b"WINDLASS READY\n"
 OLD_PYTHON = b"WINDLASS OLD-PYTHON"
 NO_PYTHON = b"WINDLASS NO-PYTHON"
 
+_making = threading.Lock()
 
-@functools.cache
+
 def payload() -> bytes:
     """What follows the start command on stdin: an importer and the modules of the loop. Made once for all hosts."""
+    with _making:  # or all that are called at once would make one each
+        return _payload()
+
+
+@functools.cache
+def _payload() -> bytes:
     sources = {"windlass": "", **agent_modules.texts(agent_modules.needed(agent_modules.LOADER))}
     return _block((agent_modules.source(agent_modules.SHELF) or b"") + _BOOT.encode()) + _modules(sources)
 
@@ -133,7 +145,7 @@ def start_command(*, sudo: str, tag: str, words: Sequence[str] = (), terminal: b
     # Whatever language the host speaks, sudo's refusals are told in the one that is understood here, and file names are UTF-8.
     plain = "LC_ALL=C; export LC_ALL; "
     first = f'"$p" -I -S -c {_quoted(_TERMINAL)} {sudo}' if terminal else sudo
-    last = f"-I -S -u -c {_quoted(_STUB)} {shlex.join((tag, *words))}"
+    last = f"-I -S -u -c {_quoted(_STUB.replace('SECONDS', str(ARRIVES_WITHIN)))} {shlex.join((tag, *words))}"
     script = (
         f"{plain}for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
         f'if command -v "$p" >/dev/null 2>&1; then exec {first} "$p" {last}; fi; done; '

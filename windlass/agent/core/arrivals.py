@@ -15,7 +15,7 @@ import stat
 import time
 from typing import Any, Dict, Iterator, Optional
 
-from windlass.agent.core import atomic, delta
+from windlass.agent.core import atomic, delta, leftovers
 from windlass.agent.core.checksum import Checksum
 from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.frames import Bytes
@@ -40,12 +40,13 @@ class Received(atomic.Arriving):
         self._old = old
         self._home = home if self._size >= delta.WORTHWHILE else ""
         self._whole = False
-        self._claim = ""
+        self._note = self._claim = ""
         self._lock = -1
 
     def begins(self, temporary: str) -> None:
         """Say where it is written, so that it can be found should this process be killed."""
         if not self._home:
+            self._note = leftovers.begin(temporary)
             return
         sweep()
         self._claim = os.path.join(FOLDER, "%s.%d" % (self._sha256, os.getpid()))
@@ -59,11 +60,12 @@ class Received(atomic.Arriving):
 
     def ends(self) -> None:
         """It has its name, was put aside, or is gone."""
+        leftovers.end(self._note)
         if self._claim:
             _remove(self._claim)
         if self._lock != -1:
             os.close(self._lock)
-        self._claim, self._lock = "", -1
+        self._note, self._claim, self._lock = "", "", -1
 
     def __iter__(self) -> Iterator[Bytes]:
         with Checksum() as checksum:

@@ -85,10 +85,13 @@ def write(
     """
     import tempfile  # noqa: PLC0415 - what need not be changed needs none
 
+    from windlass.agent.core import leftovers  # noqa: PLC0415 - the same
+
     folder = os.path.dirname(path) or "/"
     user_id, group_id = _kept_ids(path, owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
     arriving = chunks if isinstance(chunks, Arriving) else None
+    note = "" if arriving else leftovers.begin(temporary)
     try:
         with os.fdopen(descriptor, "wb") as handle:
             if arriving:
@@ -109,6 +112,7 @@ def write(
     finally:
         if arriving:
             arriving.ends()
+        leftovers.end(note)
     sync_folder(folder)
     return installed
 

@@ -208,6 +208,7 @@ def main() -> None:
 
         relay()
         return
+    signal.alarm(0)  # it was set before the agent came
     sink = os.dup(1)
     os.dup2(2, 1)  # nothing else can write to the line afterwards
     source = os.dup(0)

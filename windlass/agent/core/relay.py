@@ -11,6 +11,7 @@ import threading
 import time
 
 from windlass.agent.core import frames
+from windlass.agent.core.parts import signal
 
 READY = b"."  # said before all else, so that the controller knows that nothing more is wanted of the standard library
 SILENCE = 60.0  # seconds without a byte from the controller, which pings every five
@@ -22,6 +23,7 @@ def relay() -> None:
     path = b""
     while not path.endswith(b"\n"):
         path += os.read(0, 1) or b"\n"
+    signal.alarm(0)  # it was set before this program came
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(path[:-1])

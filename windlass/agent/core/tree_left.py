@@ -1,7 +1,8 @@
 """What had arrived of a tree when a run broke off: its files need not travel again.
 
 They lie where they waited for their names, in a directory that is ours alone, so nobody else wrote them; and each counts by its
-checksum. Of a tree there is one at most: the next run that changes it takes what is of use, and removes it.
+checksum. Of a tree there is one at most: the next run that changes it takes what is of use, and removes it. If none comes, it is
+old some day, and goes with what else was left (`leftovers`).
 """
 
 from __future__ import annotations

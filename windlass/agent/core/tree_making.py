@@ -8,6 +8,7 @@ content is on the disk, so no name can ever lead to half a file.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -16,7 +17,7 @@ import tempfile
 import zlib
 from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
-from windlass.agent.core import atomic, delta, process, tree_left
+from windlass.agent.core import atomic, delta, leftovers, process, tree_left
 from windlass.agent.core.context import Context
 from windlass.agent.core.delta import Incoming
 from windlass.agent.core.frames import Bytes
@@ -34,15 +35,12 @@ def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], contex
     held = _hold(difference.root)
     try:
         left = tree_left.waiting(difference.root, STAGING)
-        staging = tempfile.mkdtemp(prefix=STAGING, dir=difference.root)
-        try:
+        with _staging(difference.root, STAGING, left, context) as staging:
             contents = [entry for entry in difference.made + difference.replaced if entry.kind != "d"]
             stage = _Stage(lambda entry: _waiting(staging, entry), difference, wanted, ids, left)
             stage.fill(contents, known, context)
             _sync(staging)
             _rename(difference, staging, contents)
-        finally:
-            tree_left.part(staging, left, context)
         _mark(difference.marked + _directories(difference), difference.root, ids)
         _sync(difference.root)
     finally:
@@ -53,9 +51,7 @@ def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], cont
     """A tree that is not there is made beside its place, and gets its name when it is whole."""
     folder, name = os.path.split(difference.root)
     left = tree_left.waiting(folder, STAGING + name + ".")
-    staging = tempfile.mkdtemp(prefix=STAGING + name + ".", dir=folder)
-    held = _hold(staging)
-    try:
+    with _staging(folder, STAGING + name + ".", left, context, hold=True) as staging:
         for entry in sorted(difference.made, key=lambda entry: entry.path):
             if entry.kind == "d" and entry.path:
                 os.mkdir(os.path.join(staging, entry.path), 0o700)
@@ -65,10 +61,21 @@ def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], cont
         _mark(_directories(difference), staging, ids)
         _sync(staging)
         os.rename(staging, difference.root)
-    finally:
-        os.close(held)
-        tree_left.part(staging, left, context)
     atomic.sync_folder(folder)
+
+
+@contextlib.contextmanager
+def _staging(folder: str, prefix: str, left: List[str], context: Context, hold: bool = False) -> Iterator[str]:
+    """A directory to make everything in. What is left of it if the run breaks off goes with the next run, or when it is old."""
+    staging = tempfile.mkdtemp(prefix=prefix, dir=folder)
+    with leftovers.noted(staging):
+        held = _hold(staging) if hold else -1
+        try:
+            yield staging
+        finally:
+            if hold:
+                os.close(held)
+            tree_left.part(staging, left, context)
 
 
 def _hold(root: str) -> int:
