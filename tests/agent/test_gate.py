@@ -15,7 +15,8 @@ import pytest
 
 from windlass.agent.core import sockets
 from windlass.agent.core.context import Context
-from windlass.agent.gate import inspect, last_lines, unfit
+from windlass.agent.core.outcome import OperationError
+from windlass.agent.gate import gate, inspect, last_lines, last_words, unfit
 
 
 def test_a_log_is_read_only_if_it_is_one(tmp_path: Path) -> None:
@@ -27,6 +28,38 @@ def test_a_log_is_read_only_if_it_is_one(tmp_path: Path) -> None:
     assert last_lines(str(tmp_path / "log"), 2) == ["two", "three"]
     assert last_lines(str(tmp_path / "link"), 2) == []
     assert last_lines(str(tmp_path / "pipe"), 2) == []
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        (["--- windlass starts /r/1", "broken", "--- windlass starts /r/1"], ["--- windlass starts /r/1", "broken"]),
+        (["--- windlass starts /r/1", "broken", "--- windlass starts /r/2"], ["--- windlass starts /r/2"]),
+    ],
+)
+def test_the_last_words_are_those_of_this_release(tmp_path: Path, log: list[str], told: list[str]) -> None:
+    (tmp_path / "log").write_text("".join(f"{line}\n" for line in log))
+
+    assert last_words(str(tmp_path / "log"))[:2] == told
+
+
+def test_a_process_that_listens_at_another_place_is_told_where(tmp_path: Path) -> None:
+    (tmp_path / "web-0.pid").write_text(str(os.getpid()))
+    instance = {"name": "web-0", "run": str(tmp_path / "web-0"), "folder": str(Path.cwd()), "log": "", "health": None}
+    with socket.socket() as meant, socket.socket() as server:
+        meant.bind(("127.0.0.1", 0))  # so that nobody else listens there
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        place = f"127.0.0.1:{meant.getsockname()[1]}"
+        with pytest.raises(OperationError) as error:
+            gate(
+                {"instances": [{**instance, "listen": place}], "limit_seconds": 0.0, "stable_seconds": 0.0},
+                Context(lambda _frame: None),
+            )
+
+        port = server.getsockname()[1]
+    assert f"nothing listens on {place} yet; it listens on" in str(error.value)
+    assert f"port {port}" in str(error.value)
 
 
 def test_a_process_id_is_not_read_from_a_pipe(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -292,7 +293,33 @@ def test_agent_and_controller_may_die_while_a_change_is_on_trial(greeting: TestH
         channel.run(Batch((GREETING,)))
     greeting.shell("until ! test -d /var/lib/windlass/trials/greeting/pending; do sleep 0.1; done; sleep 0.3")
 
+    assert state(greeting) == ["old", "old", "600", "last restore.sh restored ", "0", "0"]
+
+
+def test_a_change_that_is_made_after_the_timer_was_there_is_taken_back_as_well(greeting: TestHost) -> None:
+    way_back = "sh /var/lib/windlass/trials/greeting/restore.sh"
+    slow = dataclasses.replace(GREETING, activate=f"{way_back}; echo new > /etc/greeting; cp /etc/greeting /run/live", seconds=600)
+
+    (result,) = Channel(greeting.target).run(Batch((slow,), go_on=True))
+
+    assert "took so long that the host has put the old one back meanwhile" in result.message
     assert state(greeting) == ["old", "old", "600", "last restore.sh ", "0", "0"]
+
+
+def test_a_change_that_nothing_would_take_back_any_more_is_taken_back_by_the_next(greeting: TestHost) -> None:
+    def without_a_timer(host: TestHost, channel: Channel) -> None:
+        host.shell("systemctl stop windlass-trial-greeting.timer")
+        kill_the_agent(host, channel)
+
+    breaks = lambda _target, change: without_a_timer(greeting, channel) if change.active else None  # noqa: E731
+    channel = Channel(greeting.target, confirmer=breaks)
+    with pytest.raises((HostError, OSError)):
+        channel.run(Batch((dataclasses.replace(GREETING, seconds=600),)))
+    with Fleet([greeting.target], confirmer=confirmer()) as fleet:
+        ((result,),) = fleet.run_same(["one"], [GREETING]).values()
+
+    assert result.status == "changed"
+    assert state(greeting) == ["new", "new", "644", "last restore.sh ", "0", "0"]
 
 
 def test_a_host_that_loses_its_power_boots_with_what_was_before(lab_hosts: LabHosts, hosts: dict[str, TestHost]) -> None:
@@ -310,6 +337,7 @@ def test_a_host_that_loses_its_power_boots_with_what_was_before(lab_hosts: LabHo
         "/run/undone",
         "last",
         "restore.sh",
+        "restored",
     ]
     assert (
         again.shell("ls /etc/systemd/system/sysinit.target.wants | grep windlass-trial || true; systemctl is-system-running")

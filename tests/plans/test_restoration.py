@@ -47,6 +47,12 @@ def test_where_there_is_no_such_database_it_comes_back_under_its_own_name() -> N
     assert (plan.into, plan.before) == ("tickets", "")
 
 
+def test_a_name_that_postgresql_would_cut_off_is_refused() -> None:
+    assert planned(Wish(into="é" * 31)).into == "é" * 31
+    with pytest.raises(RefusedError, match="longer than the 63 bytes"):
+        planned(Wish(into="é" * 32))
+
+
 def test_a_table_that_is_missing_comes_back_in_its_place() -> None:
     plan = planned(Wish(table="people"))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from windlass.inventory import Keep
-from windlass.plans.retention import Candidate, Decision, retention
+from windlass.plans.retention import Candidate, Decision, believed, retention
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NOTHING = Keep.model_construct(last=0, hourly=0, daily=0, weekly=0, monthly=0, yearly=0, within="", at_least=1)
@@ -32,6 +32,19 @@ def kept(backups: list[Candidate], keep: Keep) -> set[str]:
 
 def reasons(backups: list[Candidate], keep: Keep) -> dict[str, tuple[str, ...]]:
     return {decision.id: decision.reasons for decision in retention(backups, keep, NOW)}
+
+
+@pytest.mark.parametrize(
+    ("off", "believed_off"),
+    [
+        (timedelta(minutes=30), timedelta(minutes=30)),  # within the run, which took an hour
+        (timedelta(minutes=-9), timedelta(minutes=-9)),
+        (timedelta(days=-400), timedelta()),  # else the next backup but one, or this one, would be dropped as an old one
+        (timedelta(days=400), timedelta(days=400)),  # of the future: neither counted nor dropped
+    ],
+)
+def test_a_host_whose_clock_is_behind_makes_no_old_backups(off: timedelta, believed_off: timedelta) -> None:
+    assert believed(NOW + off, NOW, NOW + timedelta(hours=1)) == NOW + believed_off
 
 
 def test_slots_are_held_by_the_newest_of_each_day_week_and_month() -> None:

@@ -51,7 +51,7 @@ def put(workspace: Workspace, entry: Backup, age: timedelta, raw: int, *, proven
     store = open_store(workspace, entry)
     draft = store.begin(entry.name, f"b{raw}")
     with draft.part(DUMP) as writer:
-        writer.write(b"bytes")
+        writer.write(bytes(raw // 2))
     taken = NOW - age
     parts = {DUMP: Part(sha256="0" * 64, stored_bytes=raw // 2, raw_bytes=raw, seconds=0.5)}
     draft.publish(manifest(draft.id, taken, name=entry.name, parts=parts), "how to restore")

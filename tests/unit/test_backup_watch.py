@@ -33,9 +33,12 @@ from tests.unit.sample_project import HOSTS, run_tasks, surroundings, write_proj
 from windlass.errors import BackupError, RefusedError
 from windlass.events import Event, Note
 from windlass.flows.attempts import attempts
+from windlass.flows.backup import BackedUp
 from windlass.flows.messengers import deliver
 from windlass.flows.watch import watched
 from windlass.flows.workspace import Workspace, open_workspace
+from windlass.inventory import Backup
+from windlass.tasks.backup_words import backed_up
 
 HOOK = "a-token-nobody-else-may-know"
 PASSWORD = "the password of the mailbox"  # noqa: S105 - of a server that this file starts
@@ -368,3 +371,17 @@ def test_settings_that_would_tell_nobody_are_faults_of_the_inventory(tmp_path: P
 
     assert done.returncode == 2
     assert why in done.stderr
+
+
+def test_a_fault_of_ours_keeps_no_other_backup_from_being_made() -> None:
+    entries = [Backup.model_validate({"name": name, "host": "web1", "database": name, "directory": "kept"}) for name in "abc"]
+    tried: list[str] = []
+
+    def flow(entry: Backup) -> BackedUp:
+        tried.append(entry.name)
+        raise ZeroDivisionError if entry.name == "a" else BackupError(f"no room for {entry.name}")
+
+    with pytest.raises(ZeroDivisionError):
+        backed_up(entries, flow)
+
+    assert tried == ["a", "b", "c"]

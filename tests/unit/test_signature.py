@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_stores import manifest, put
+from tests.unit.test_stores import NIGHT, manifest, put
 from windlass.errors import BackupError
 from windlass.stores.directory import DirectoryStore
 from windlass.stores.manifest import Stored
@@ -76,6 +76,17 @@ def test_a_signature_that_is_gone_is_doubted_unless_the_backup_is_older_than_the
     assert (without_key.signed, without_key.doubt) == (False, "")
     assert after == dict.fromkeys("ab", "its signature is gone")
     assert before == dict.fromkeys("ab", ("", False, True))
+
+
+def test_an_unsigned_manifest_cannot_pass_for_an_old_one_by_its_beginning_alone(store: DirectoryStore, tmp_path: Path) -> None:
+    put(store, "a")
+    os.utime(tmp_path / "keys" / KEY, (NIGHT.timestamp(), NIGHT.timestamp()))
+    for name in (SIGNATURE, SIGNER):
+        (store.folder / "shop" / "a" / name).unlink()
+    path = store.folder / "shop" / "a" / "manifest.json"
+    path.write_text(path.read_text().replace('"started": "2026-', '"started": "2020-'))
+
+    assert only(store).doubt == "its signature is gone"
 
 
 def test_a_key_that_is_broken_says_which_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def manifest(backup_id: str, taken: datetime = NIGHT, **changes: object) -> Mani
     values = {
         "id": backup_id,
         "name": "shop",
-        "environment": "production",
+        "environment": "staging",
         "host": "db1",
         "database": "shop",
         "operator": "ada@desk",
@@ -221,6 +222,41 @@ def test_the_newest_good_one_is_not_one_whose_bytes_went_bad(store: DirectorySto
 
     assert newest is not None
     assert newest.id == "old"
+
+
+@pytest.mark.parametrize("left", [None, b"", b"byte", b"bytes and more"])
+def test_one_whose_parts_are_not_all_there_is_no_good_one_and_stays(store: DirectoryStore, left: bytes | None) -> None:
+    put(store, "old", NIGHT - timedelta(days=1))
+    put(store, "new", NIGHT)
+    path = store.folder / "shop" / "new" / DUMP
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+
+    listing = store.listing("shop")
+    newest, new = listing.newest(), listing.backups[1]
+
+    assert (newest and newest.id, new.id, new.lacking, new.verified) == ("old", "new", (DUMP,), False)
+    assert new.candidate().held == "dump.zst is missing or cut off"
+
+
+def test_a_backup_of_another_environment_is_no_good_one_here_and_stays(store: DirectoryStore) -> None:
+    put(store, "a")
+    here, there = (replace(store, environment=name).listing("shop").backups[0] for name in ("staging", "production"))
+
+    assert (here.verified, here.candidate().held) == (True, "")
+    assert (there.verified, there.whole, there.candidate().held) == (False, True, "of the environment staging")
+
+
+def test_a_folder_that_is_empty_has_nothing_in_it() -> None:
+    counts = [
+        manifest(
+            "a", parts={"up.tar.zst": Part(sha256="", stored_bytes=1, raw_bytes=1, seconds=1, kind=kind, entries=1)}
+        ).extent.counts["up"]
+        for kind in ("directory", "configuration", "redis")
+    ]
+
+    assert counts == [0, 1, 1]
 
 
 def test_a_manifest_reads_back_as_it_was_written() -> None:

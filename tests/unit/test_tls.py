@@ -221,7 +221,10 @@ def test_the_first_thing_that_is_wrong_is_said(wanted: Certificate) -> None:
     assert problem(installed(), first=AgentFailed("away")) == ""
     assert problem(None) == "there is no certificate yet: invoke tls.issue"
     assert problem(installed("bb")) == "it has another certificate than web1: invoke tls.renew"
-    assert problem(installed(names=("shop.example.org",))) == "it is not valid for www.example.org: invoke tls.issue"
+    assert (
+        problem(installed(names=("shop.example.org",)))
+        == "it is for shop.example.org, and not for www.example.org: invoke tls.issue"
+    )
     assert problem(installed(), good | {"www.example.org": "cc"}) == "www.example.org serves another certificate than is on disk"
     assert problem(installed(), silent) == "www.example.org: no answer: refused"
     assert problem(installed(days=20)) == "it should have been renewed by now; it ends 2026-12-10 00:00 UTC"

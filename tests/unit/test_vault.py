@@ -14,7 +14,7 @@ from windlass import lab
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.holdings import holding, pin, prune
 from windlass.flows.store_opening import open_store
-from windlass.flows.vault import chosen_backup, chosen_backups, chosen_places, pick
+from windlass.flows.vault import chosen_backup, chosen_backups, chosen_places, passed_over, pick
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Keep, StoreEntry
 from windlass.stores.directory import DirectoryStore
@@ -102,11 +102,36 @@ def test_the_newest_good_one_is_picked_or_the_one_whose_id_begins_so(workspace: 
         pick(store, shop, "2025")
     with pytest.raises(RefusedError, match="20261119-cc is not good"):
         pick(store, shop, "20261119")
+    assert pick(store, shop, "20261119", damaged=True).id == "20261119-cc"
 
 
-@pytest.mark.parametrize(("changed", "passed_over"), [("20261118-zz", True), ("20261119-aa", False)])
+def test_what_is_newer_and_not_taken_is_told(workspace: Workspace) -> None:
+    store = open_store(workspace, chosen_backup(workspace.environment, "shop"))
+    assert isinstance(store, DirectoryStore)
+    names = [f"2026112{number}T023000Z-00000{number}" for number in range(4)]
+    for number, name in enumerate(names):
+        put(store, name, NIGHT + timedelta(days=number))
+    store.add_proof("shop", proof(names[1], "verify", NIGHT, passed=False))
+    (store.folder / "shop" / names[2] / "dump.zst").unlink()
+    (store.folder / "shop" / names[3] / "manifest.json").write_text("{")
+    (store.folder / "shop" / "notes").mkdir()
+    listing = store.listing("shop")
+    newest = listing.newest()
+    assert newest is not None
+
+    told = list(passed_over(listing, newest))
+
+    assert newest.id == names[0]
+    assert told[:2] == [
+        f"a newer one is passed over, {names[1]}: its bytes are not those that were written",
+        f"a newer one is passed over, {names[2]}: dump.zst is missing or cut off",
+    ]
+    assert [each.partition(": ")[0] for each in told[2:]] == [f"a newer one is passed over, {names[3]}"]
+
+
+@pytest.mark.parametrize(("changed", "skipped"), [("20261118-zz", True), ("20261119-aa", False)])
 def test_a_changed_manifest_that_is_newer_by_its_name_is_never_passed_over(
-    workspace: Workspace, tmp_path: Path, changed: str, *, passed_over: bool
+    workspace: Workspace, tmp_path: Path, changed: str, *, skipped: bool
 ) -> None:
     shop = chosen_backup(workspace.environment, "shop")
     store = DirectoryStore(tmp_path / "signed", Signatures(tmp_path / "keys"))
@@ -115,7 +140,7 @@ def test_a_changed_manifest_that_is_newer_by_its_name_is_never_passed_over(
     path = store.folder / "shop" / changed / "manifest.json"
     path.write_text(path.read_text().replace("40", "41"))
 
-    if passed_over:  # of the same second, and its data is older
+    if skipped:  # of the same second, and its data is older
         assert pick(store, shop).id == "20261118-aa"
     else:
         with pytest.raises(RefusedError, match="signature does not fit"):

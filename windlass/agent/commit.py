@@ -19,10 +19,7 @@ def guarded(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A file that is put back, unless somebody who comes in anew says that it may stay."""
     place = Place(arguments["guard"])
     if place.is_pending():
-        raise OperationError(
-            "an earlier change of %s waits for its confirmation" % place.guard,
-            hint="it is taken back within a minute or so: run the same again then",
-        )
+        _settle(place, context)
     arguments = dict(arguments, sensitive=False)
     planned = file(arguments, context if context.check else _Looking(context))
     if context.check or not planned.changed:
@@ -33,6 +30,22 @@ def guarded(arguments: Dict[str, Any], context: Context) -> Outcome:
     finally:
         context.on_trial = False
     return Outcome(True, planned.summary + ", confirmed", planned.diff)
+
+
+def _settle(place: Place, context: Context) -> None:
+    """Raises OperationError while an earlier change is on trial. One that nothing would take back any more is taken back here."""
+    if not context.check and not place.is_armed():
+        place.restore_now()
+        if not place.is_pending():
+            return
+        raise OperationError(
+            "an earlier change of %s could not be taken back" % place.guard,
+            hint="sh %s/restore.sh on the host says why; is its disk full?" % place.folder,
+        )
+    raise OperationError(
+        "an earlier change of %s waits for its confirmation" % place.guard,
+        hint="it is taken back within a minute or so: run the same again then",
+    )
 
 
 class _Looking(Context):

@@ -148,10 +148,10 @@ def _digest_of(size: int) -> "hashlib._Hash":
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
     path, offered = arguments["path"], _is_offered(content)
 
-    def install(content: Any) -> os.stat_result:
+    def install(old: str) -> os.stat_result:
         return atomic.write(
             path,
-            received(content, context, path, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
+            received(content, context, old, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
             atomic.mode_bits(path, arguments["mode"]),
             arguments["owner"],
             arguments["group"],
@@ -159,24 +159,15 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
         )
 
     def write() -> None:
-        usual = {name: content[name] for name in ("sha256", "size")} if offered else content
         try:
-            installed = install(content if offered and _is_since(path, content, context) else usual)
-        except atomic.OtherBefore:
-            installed = install(usual)
+            installed = install(path)
+        except atomic.OtherContent:
+            installed = install("")
         sums = _sums(int(content["size"]), context) if offered else None
         if sums:
             sums.wrote(path, installed, content["sha256"])
 
     return write
-
-
-def _is_since(path: str, content: Dict[str, Any], context: Context) -> bool:
-    """Whether the controller knows what differs from the very version that is here."""
-    if "since" not in content or not os.path.isfile(path) or os.path.islink(path):
-        return False
-    sums = _sums(os.path.getsize(path), context)
-    return bool(sums) and str(sums.known(path)) == str(content["since"])
 
 
 def received(content: Dict[str, Any], context: Context, old: str = "", home: str = "") -> atomic.Arriving:

@@ -78,19 +78,28 @@ def starts_of(instances: List[Instance]) -> Dict[str, int]:
 
 def _refused(instance: Instance, what: str) -> OperationError:
     return OperationError(
-        "%s %s: %s" % (instance["name"], what, instance["why"]),
+        "%s %s: %s%s" % (instance["name"], what, instance["why"], _elsewhere(instance)),
         hint="the release never got a request; mend it and deploy again",
         last_lines=last_words(instance["log"]),
         data={"instance": instance["name"], "why": instance["why"]},
     )
 
 
+def _elsewhere(instance: Instance) -> str:
+    """Where it listens that should listen at another place: most often it has not read which."""
+    pid = _pid(instance)
+    if not pid or not instance["listen"] or sockets.listening_inodes(instance["listen"]):
+        return ""
+    places = sorted(sockets.listened_at(_family(pid)))
+    return "; it listens on %s instead: has it been told where?" % ", ".join(places) if places else ""
+
+
 def last_words(path: str) -> List[str]:
     """What the process wrote since it was last started, of that the last lines."""
     lines = last_lines(path, 400)
     starts = [index for index, line in enumerate(lines) if line.startswith(START_MARK)]
-    if len(starts) > 1 and starts[-1] == len(lines) - 1:
-        starts.pop()  # it has just been started once more and has said nothing yet
+    if len(starts) > 1 and starts[-1] == len(lines) - 1 and lines[starts[-1]] == lines[starts[-2]]:
+        starts.pop()  # it has just been started once more, of the same release, and has said nothing yet
     return lines[starts[-1] if starts else 0 :][-LOG_LINES:]
 
 

@@ -20,6 +20,9 @@ from windlass.agent.database import decode
 from windlass.agent.file import received
 
 SWAP_LIMIT = 60.0  # seconds
+# The commit is said by whoever knows that pg_dump came to its end: psql reads a
+# program's output statement by statement (its --single-transaction is for files), and takes one that breaks off for all of it.
+WHOLE_OR_NOTHING = ["sh", "-c", 'echo "BEGIN;"; "$@" && echo "COMMIT;"', "sh"]
 ATTEMPTS = 3  # PostgreSQL itself waits 5 s in each for connections to end
 
 _FIND_TABLE = """
@@ -56,8 +59,8 @@ def _restored(guard: Guard, server: Server, arguments: Dict[str, Any], database:
     """Make the database and fill it; the rows of its tables. If that fails it is gone again."""
     if server.has(guard, database):
         raise OperationError("there is a database %s already" % database, hint="nothing is overwritten: choose another name")
+    create(guard, server, database, arguments["source"])  # not in what follows: one that we have not made is not ours to drop
     try:
-        create(guard, server, database, arguments["source"])
         reader = [server.program("pg_restore"), "--exit-on-error", "--no-password", "--dbname", database]
         decode(guard, arguments["content"], Stage("pg_restore", reader, SUPERUSER, server.environment), context)
         dress(guard, server, database, arguments["source"])
@@ -130,9 +133,9 @@ def _move(guard: Guard, server: Server, schema: str, table: str, arguments: Dict
         dump += ["--schema", '"%s"' % beside, "--section=pre-data", "--section=data"]
     else:
         dump += ["--table", "%s.%s" % (schema, table)]
-    load = server.psql(arguments["into"]) + ["--single-transaction", "--output=/dev/null"]
+    load = server.psql(arguments["into"]) + ["--output=/dev/null"]
     stages = [
-        Stage("pg_dump", dump, SUPERUSER, server.environment),
+        Stage("pg_dump", WHOLE_OR_NOTHING + dump, SUPERUSER, server.environment),
         Stage("psql", load, SUPERUSER, server.environment),
     ]
     pipeline = Pipeline(guard, stages)

@@ -119,7 +119,7 @@ def remove_stored(arguments: Dict[str, Any], _context: Context) -> Outcome:
 
 
 def list_stored(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """A line of JSON for each file, down the stream: a backup's id, the file's name, and what is in it if it is a small one."""
+    """A line of JSON for each file, down the stream: a backup's id, the file's name and size, and what is in a small one."""
     home = os.path.join(arguments["root"], arguments["name"])
     with _told("read", home):
         for backup in sorted(os.listdir(home)) if os.path.isdir(home) else []:
@@ -134,10 +134,11 @@ def _list_one(backup: str, folder: str, context: Context) -> None:
     context.emit(1, json.dumps({"id": backup}).encode() + b"\n")
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
+        told = {"id": backup, "file": name, "bytes": os.stat(path).st_size}
         if name.endswith((".json", ".sig", ".pem")):
             with open(path, "rb") as handle:
-                content = base64.b64encode(handle.read()).decode()
-            context.emit(1, json.dumps({"id": backup, "file": name, "content": content}).encode() + b"\n")
+                told["content"] = base64.b64encode(handle.read()).decode()
+        context.emit(1, json.dumps(told).encode() + b"\n")
 
 
 def hash_stored(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -17,6 +17,7 @@ from windlass.flows.holdings import Pruned, prune_held
 from windlass.flows.recovery_parts import Wanted, check_of, told_parts, wanted_parts
 from windlass.flows.vault import Vault, open_vault
 from windlass.operations.operation import LocalFile, Operation
+from windlass.plans.retention import CLOCKS_MAY_DIFFER, believed
 from windlass.plans.shrinkage import shrinkage
 from windlass.stores.instructions import instructions
 from windlass.stores.manifest import BARE_FORMAT, FORMAT, SEALED_FORMAT, Manifest, Part, Stored, part_name, stamp
@@ -196,7 +197,7 @@ def _manifest(
         host=entry.host,
         database=entry.database,
         operator=vault.workspace.operator,
-        taken=datetime.fromtimestamp(float(told["taken"]), UTC),
+        taken=_taken(vault, datetime.fromtimestamp(float(told["taken"]), UTC), times),
         verified_at=times["ended"],
         server_version=told.get("server_version", ""),
         pg_dump=told.get("pg_dump", ""),
@@ -207,6 +208,15 @@ def _manifest(
         source={key: told[key] for key in (*SOURCE, *SOURCE_EXTRA)} if entry.database else {},
         **times,
     )
+
+
+def _taken(vault: Vault, told: datetime, times: Mapping[str, Any]) -> datetime:
+    """When the snapshot was taken. A clock that is far off is told: backups are kept and dropped by what clocks show."""
+    started, ended = times["started"], times["ended"]
+    if not started - CLOCKS_MAY_DIFFER <= told <= ended + CLOCKS_MAY_DIFFER:
+        what = f"its clock shows {told:%Y-%m-%d %H:%M} UTC where this machine's shows {ended:%Y-%m-%d %H:%M}"
+        vault.listener(events.Note(f"{what}: set the one that is wrong", vault.entry.host, warning=True))
+    return believed(told, started, ended)
 
 
 def _part(part: Wanted, told: Mapping[str, Any]) -> Part:

@@ -13,16 +13,13 @@ from windlass.errors import BackupError, UsageError
 from windlass.flows.recovery_parts import check_of
 from windlass.flows.store_opening import open_store
 from windlass.flows.vault import open_vault, pick
-from windlass.plans.retention import Decision, retention
+from windlass.plans.retention import CLOCKS_MAY_DIFFER, Decision, retention
 from windlass.stores.manifest import Pin, Proof, Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
     from windlass.stores.store import Store
-
-# A database's host whose clock is a little ahead of ours does not make backups of the future.
-CLOCKS_MAY_DIFFER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +127,17 @@ def verify(
 
     Without the file `identity` of the private key only the checksum of an encrypted one can be looked at.
 
-    A wrong checksum marks it as bad: it fills no slot any more and is not restored. Anything else that goes wrong says
-    nothing about the backup and changes nothing. Raises BackupError, HostError.
+    A wrong checksum, or a part that is missing, marks it as bad: it fills no slot any more and is not restored, until it is
+    verified again by its id, and is good. Anything else that goes wrong says nothing about the backup and changes nothing.
+    Raises BackupError, HostError.
     """
     with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"verify a backup of {entry.name}")
-        stored = vault.pick(backup)
+        stored = vault.pick(backup, damaged=True)
         began, parts = time.monotonic(), stored.manifest.parts
         decoded = bool(identity) or not stored.manifest.recipients
         with vault.timer.step("checksum"):
-            damaged = [name for name, part in parts.items() if vault.digest(stored, name) != part.sha256]
+            damaged = stored.lacking or [name for name, part in parts.items() if vault.digest(stored, name) != part.sha256]
         if decoded and not damaged:
             with vault.timer.step("decode", [entry.host]):
                 for name, part in parts.items():
@@ -149,8 +147,8 @@ def verify(
         vault.store.add_proof(entry.name, _proof(workspace, entry, stored, spent, whole=not damaged))
     if damaged:
         where = f"{vault.store.place}/{entry.name}/{stored.id}/{damaged[0]}"
-        hint = "restore from another one, and make a new one"
-        raise BackupError(f"{stored.id} is damaged: {where} has another checksum", hint=hint)
+        how = "is missing or cut off" if stored.lacking else "has another checksum"
+        raise BackupError(f"{stored.id} is damaged: {where} {how}", hint="restore from another one, and make a new one")
     return Verified(entry.name, stored.id, stored.manifest.raw_bytes, stored.manifest.stored_bytes, spent, decoded)
 
 

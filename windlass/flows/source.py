@@ -91,7 +91,10 @@ def _from_git(source: GitSource, reference: str, project: Path, folder: Path) ->
         _git("archive", "--format=tar", "-o", str(partial.absolute()), identity, folder=repository)
         partial.replace(tar)
     committed = int(_git("show", "-s", "--format=%ct", commit, folder=repository))
-    return Source(reference, commit, identity, committed, tar, _uncommitted(repository, source.folder, commit))
+    left_out = _uncommitted(repository, source.folder, commit)
+    if repository == project.resolve():  # what says how it is deployed is no part of it
+        left_out = tuple(path for path in left_out if not path.startswith("inventories/"))
+    return Source(reference, commit, identity, committed, tar, left_out)
 
 
 def _uncommitted(repository: Path, folder: str, commit: str) -> tuple[str, ...]:

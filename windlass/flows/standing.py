@@ -93,7 +93,7 @@ def _read(workspace: Workspace, entry: Backup) -> tuple[Sequence[Stored], tuple[
         return (), (), error.message
     except OSError as error:
         return (), (), str(error.strerror or error)
-    odd = [f"{each.id}: {each.doubt}" for each in held.backups if each.doubt]
+    odd = [f"{each.id}: {each.doubt or each.lacks}" for each in held.backups if each.doubt or each.lacks]
     odd += [f"{folder} is not a backup: {why}" for folder, why in held.unreadable.items()]
     return held.backups, tuple(odd), held.failure
 

@@ -30,20 +30,20 @@ def open_store(workspace: Workspace, entry: Backup) -> Store:
     signatures = Signatures(project / ".windlass" / "keys", entry.signers)
     if workspace.lab is not None and environment.name != ONLY_IN_LAB:
         twins = project / ".windlass" / "twins" / environment.name
-        return DirectoryStore(twins / "stores" / entry.store if entry.stores else twins / "backups", signatures)
+        return DirectoryStore(twins / "stores" / entry.store if entry.stores else twins / "backups", signatures, environment.name)
     if not entry.stores:
-        return DirectoryStore(project / Path(entry.directory).expanduser(), signatures)
+        return DirectoryStore(project / Path(entry.directory).expanduser(), signatures, environment.name)
     described = environment.store(entry.store)
     if described.s3:
         return _s3(workspace, entry.store, described.s3, signatures)
     if described.host:
         address = environment.host(described.host).private_address
         line = store_line(workspace, described.host)
-        return HostStore(described.host, described.directory, address, described.port, line, signatures)
-    return DirectoryStore(project / Path(described.directory).expanduser(), signatures)
+        return HostStore(described.host, described.directory, address, described.port, line, signatures, environment.name)
+    return DirectoryStore(project / Path(described.directory).expanduser(), signatures, environment.name)
 
 
 def _s3(workspace: Workspace, name: str, described: S3, signatures: Signatures) -> S3Store:
     access, secret = store_credentials(workspace.environment, name, workspace.secrets)
     bucket = Bucket(described.bucket, access, secret, described.endpoint, described.region)
-    return S3Store(bucket, described.prefix, signatures, described.storage_class, described.part_mib)
+    return S3Store(bucket, described.prefix, signatures, described.storage_class, described.part_mib, workspace.environment.name)

@@ -20,6 +20,7 @@ from windlass.operations.scan import Addresses
 from windlass.operations.wire import Batch
 from windlass.plans.certificates import Certificate
 from windlass.plans.grade import Grade, Measured, grade
+from windlass.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +103,7 @@ def error_of(found: Sequence[Graded], at_least: str) -> CertificateError | None:
         return None
     lines = [f"{each.where}: {each.grade.letter if each.grade else each.why}" for each in worse]
     return CertificateError(
-        f"{len(worse)} of {len(found)} listeners are not {at_least}",
+        f"{len(worse)} of {counted(len(found), 'listener')} {'is' if len(worse) == 1 else 'are'} not {at_least}",
         last_lines=lines,
         hint="each reason says what stands in the way; --at-least A, for instance, asks for less",
     )
@@ -136,7 +137,7 @@ def _graded(listener: _Listener, tool: _Tool) -> Graded:
     try:
         measured = _measured(listener, tool)
     except CertificateError as error:
-        return replace(place, why=error.message)
+        return replace(place, why=error.message.removeprefix(f"{place.name} at {place.address}: "))
     return replace(place, measured=measured, grade=grade(measured, datetime.now(UTC)))
 
 

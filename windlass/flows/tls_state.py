@@ -136,7 +136,7 @@ def problem_of(
         return f"it has another certificate than {wanted.issuer.name}: invoke tls.renew"
     missing = [name for name in wanted.domains if name not in disk.domains]
     if missing:
-        return f"it is not valid for {', '.join(missing)}: invoke tls.issue"
+        return f"it is for {', '.join(disk.domains) or 'no name'}, and not for {', '.join(missing)}: invoke tls.issue"
     for name, answer in served.items():
         if answer != disk.fingerprint:
             return f"{name}: {answer}" if answer.startswith("no answer") else f"{name} serves another certificate than is on disk"

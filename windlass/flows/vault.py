@@ -17,7 +17,7 @@ from windlass.operations.lease import Lease
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.stores.encryption import check_identity, decrypted, identities
-from windlass.stores.manifest import DUMP, Stored
+from windlass.stores.manifest import DUMP, Listing, Stored, is_id
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -72,12 +72,10 @@ class Vault:
         except OperationFailed as error:
             raise RefusedError(error.message, host=error.host, hint=error.hint) from error
 
-    def pick(self, wanted: str) -> Stored:
-        """The same as `pick`; one that is older than signatures are is told."""
-        stored = pick(self.store, self.entry, wanted)
-        backups = () if wanted else self.store.listing(self.entry.name).backups
-        for each in (each for each in _later(backups, stored) if each.whole and each.manifest.suspicious):
-            said = f"a newer one is passed over, say --backup {each.id} to have that: {'; '.join(each.manifest.suspicious)}"
+    def pick(self, wanted: str, *, damaged: bool = False) -> Stored:
+        """The same as `pick`; what is passed over is told, and one that is older than signatures are."""
+        stored = pick(self.store, self.entry, wanted, damaged=damaged)
+        for said in () if wanted else passed_over(self.store.listing(self.entry.name), stored):
             self.listener(events.Note(said, warning=True))
         if not stored.signed:
             self.listener(events.Note(f"{stored.id} is not signed: nobody can tell whether its manifest was changed", warning=True))
@@ -165,8 +163,8 @@ def chosen_backup(environment: Environment, name: str = "", store: str = "") -> 
     return chosen_places(environment, found[0].name, store)[0]
 
 
-def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
-    """The backup whose id begins with `wanted`, or the newest good one.
+def pick(store: Store, entry: Backup, wanted: str = "", *, damaged: bool = False) -> Stored:
+    """The backup whose id begins with `wanted`, or the newest good one; with `damaged` also one whose bytes are not good, by id.
 
     Raises UsageError when there is none or when several fit, RefusedError for one whose bytes are not good or whose manifest was
     changed. Without `wanted` none is passed over in silence: a newer one that is doubted has to be looked at first.
@@ -183,9 +181,24 @@ def pick(store: Store, entry: Backup, wanted: str = "") -> Stored:
         what = f"{len(fitting)} backups of {entry.name} begin" if fitting else f"no backup of {entry.name} begins"
         raise UsageError(f"{what} with {wanted!r}", hint="invoke backup.list shows what there is")
     _refuse_doubted(fitting)
-    if not fitting[0].whole:
-        raise RefusedError(f"{fitting[0].id} is not good: its bytes are not those that were written", hint="choose another one")
+    if not (fitting[0].whole or damaged):
+        why = fitting[0].lacks or "its bytes are not those that were written"
+        raise RefusedError(f"{fitting[0].id} is not good: {why}", hint="choose another one")
     return fitting[0]
+
+
+def passed_over(listing: Listing, picked: Stored) -> Iterator[str]:
+    """What is newer than the newest good one and is not taken, each with why."""
+    for each in _later(listing.backups, picked):
+        if each.whole and each.foreign:
+            yield f"a newer one of the environment {each.foreign} is passed over, say --backup {each.id} to have that"
+        elif each.whole and each.manifest.suspicious:
+            yield f"a newer one is passed over, say --backup {each.id} to have that: {'; '.join(each.manifest.suspicious)}"
+        elif not each.whole:
+            yield f"a newer one is passed over, {each.id}: {each.lacks or 'its bytes are not those that were written'}"
+    for name, why in listing.unreadable.items():
+        if is_id(name) and name.rpartition("-")[0] > _second(picked):
+            yield f"a newer one is passed over, {name}: {why}"
 
 
 def _later(backups: Sequence[Stored], than: Stored) -> list[Stored]:

@@ -13,6 +13,7 @@ from windlass import events
 from windlass.errors import ConnectionFailed, HostError
 from windlass.hosts import head_start, rebooting
 from windlass.hosts.channel import Channel, Confirmer, nobody_confirms, prepare
+from windlass.hosts.descriptors import make_room
 from windlass.hosts.line import AgentGone
 from windlass.hosts.opening import open_over_ssh
 from windlass.hosts.results import Result
@@ -35,7 +36,8 @@ Outcomes = dict[str, Value | HostError]
 class Fleet:
     """Hosts that are worked on together. Connections open when a host is first used and stay until the fleet is left.
 
-    A host that fails does not stop the others: its entry in the outcomes is the error.
+    A host that fails does not stop the others: its entry in the outcomes is the error. Raises UsageError when this process may not
+    open as many files as the hosts need.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Fleet:
         confirmer: Confirmer = nobody_confirms,
     ) -> None:
         self.targets = {target.name: target for target in targets}
+        make_room(len(self.targets))
         self._listener = listener
         self._opener = opener
         self._confirmer = confirmer

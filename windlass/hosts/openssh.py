@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import re
-import select
 import shlex
 import subprocess
 import time
@@ -20,6 +19,7 @@ from typing import Final
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts import programs
+from windlass.hosts.descriptors import READABLE, WRITABLE, ready
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
 from windlass.hosts.ssh_jumps import jumps
@@ -174,7 +174,7 @@ class Session:
     def _write(self, data: bytes | bytearray) -> None:
         view = memoryview(data)
         while view:
-            if not select.select([], [self._input], [], self._limit)[1]:
+            if not ready(self._input, WRITABLE, self._limit):
                 raise OSError("ssh takes no more bytes")
             with contextlib.suppress(BlockingIOError):
                 count = os.write(self._input, view[: 1 << 18])
@@ -186,7 +186,7 @@ class Session:
     def receive(self, most: int) -> bytes:
         """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""
         while True:
-            if not select.select([self._output], [], [], self._limit)[0]:
+            if not ready(self._output, READABLE, self._limit):
                 raise TimeoutError
             data = os.read(self._output, most)
             self.received += len(data)
@@ -261,7 +261,7 @@ class Session:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
         deadline = time.monotonic() + 0.2
-        while time.monotonic() < deadline and select.select([self._errors], [], [], 0.05)[0]:
+        while time.monotonic() < deadline and ready(self._errors, READABLE, 0.05):
             if not self._listen():
                 break
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import marshal
 import shlex
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,10 +76,17 @@ READY = b"WINDLASS READY\n"
 OLD_PYTHON = b"WINDLASS OLD-PYTHON"
 NO_PYTHON = b"WINDLASS NO-PYTHON"
 
+_making = threading.Lock()
 
-@functools.cache
+
 def payload() -> bytes:
     """What follows the start command on stdin: an importer and the modules of the loop. Made once for all hosts."""
+    with _making:  # or all that are called at once would make one each
+        return _payload()
+
+
+@functools.cache
+def _payload() -> bytes:
     sources = {"windlass": "", **agent_modules.texts(agent_modules.needed(agent_modules.LOADER))}
     return _block((agent_modules.source(agent_modules.SHELF) or b"") + _BOOT.encode()) + _modules(sources)
 

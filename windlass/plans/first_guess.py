@@ -33,6 +33,7 @@ _PAGES: Mapping[str, tuple[str, str]] = {
     "vite": ("dist", "assets"),
 }
 _GATHER: Final = "mkdir public && find . -maxdepth 1 ! -name '.*' ! -name public -exec cp -R {} public/ ';'"
+_SINGLE: Final = ("vite", "react-scripts", "")  # what usually makes one page with addresses of its own
 _SERVERS: Final = ("express", "fastify", "koa", "@nestjs/core", "@hapi/hapi", "hono", "restify", "socket.io", "next", "nuxt")
 _POSTGRESQL: Final = ("pg", "postgres", "pg-promise", "psycopg", "psycopg2", "psycopg2-binary", "asyncpg")
 _REDIS: Final = ("redis", "ioredis", "bullmq", "bull", "rq")
@@ -64,6 +65,7 @@ class Guess:
     migrate: str = ""
     folder: str = ""
     assets: str = ""
+    fallback: str = ""
     needs: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -154,7 +156,7 @@ def _node(seen: Seen) -> Guess:
         command=command,
         migrate=migrate,
         needs=_needs(used, seen),
-        because=("package.json",),
+        because=("package.json",) if "package.json" in seen.paths else (),
     )
 
 
@@ -187,6 +189,7 @@ def _static(seen: Seen) -> Guess:
         commands=("npm run build",),
         folder=folder,
         assets=assets,
+        fallback="index.html" if builder in _SINGLE else "",
         because=("package.json", *([builder] if builder else [])),
     )
 

@@ -67,6 +67,8 @@ def restoration(database: str, size: int, wish: Wish, server: Server, stamp: str
     if wish.swap and database not in server.databases:
         return Restoration(database, lines=(f"there is no database {database}: the backup is restored under that name",))
     into = wish.into or name_for(database, "restored", stamp)
+    if len(into.encode()) > LONGEST_NAME:
+        raise RefusedError(f"{into} is longer than the {LONGEST_NAME} bytes that PostgreSQL takes", hint="say a shorter --into")
     if into in server.databases:
         raise RefusedError(f"there is a database {into} already", hint="nothing is overwritten: say another --into, or drop it")
     if not wish.swap:

@@ -16,6 +16,9 @@ from windlass.values import seconds
 if TYPE_CHECKING:
     from windlass.inventory import Keep
 
+# A database's host whose clock is a little ahead of ours does not make backups of the future.
+CLOCKS_MAY_DIFFER: Final = timedelta(minutes=10)
+
 _PERIODS: Final[tuple[tuple[str, str], ...]] = (
     ("hourly", "%Y-%m-%d %H h"),
     ("daily", "%Y-%m-%d"),
@@ -51,6 +54,16 @@ class Decision:
     id: str
     keep: bool
     reasons: tuple[str, ...]
+
+
+def believed(taken: datetime, started: datetime, ended: datetime) -> datetime:
+    """When a snapshot was taken that the database's host dates so, in a run that the controller dates so.
+
+    If the clocks differ the later one counts: with the earlier one the newest backup might pass for an old one, and be dropped.
+    """
+    if started - CLOCKS_MAY_DIFFER <= taken <= ended + CLOCKS_MAY_DIFFER:
+        return taken
+    return max(taken, started)
 
 
 def retention(backups: Iterable[Candidate], keep: Keep, now: datetime) -> tuple[Decision, ...]:

@@ -29,7 +29,7 @@ from windlass.stores.manifest import (
     stamp,
     written,
 )
-from windlass.stores.reading import PROOF, is_small, stored_of
+from windlass.stores.reading import PROOF, Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
 
@@ -118,6 +118,7 @@ class DirectoryStore:
 
     folder: Path
     signatures: Signatures | None = None
+    environment: str = ""
 
     @property
     def place(self) -> str:
@@ -137,7 +138,7 @@ class DirectoryStore:
         backups, unreadable = [], {}
         for folder in self._folders(name):
             try:
-                backups.append(_read(folder, self.signatures))
+                backups.append(_read(folder, Reader(self.signatures, self.environment)))
             except (BackupError, OSError) as error:
                 unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
@@ -174,7 +175,9 @@ class DirectoryStore:
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
         swept = []
         home = self.folder / name
-        for folder in [*home.glob(f"{PARTIAL}*"), *home.glob(f"{REMOVING}*")]:
+        with _told("read", home):
+            left = [*home.glob(f"{PARTIAL}*"), *home.glob(f"{REMOVING}*")]
+        for folder in left:
             if now.timestamp() - _last_touched(folder) > SWEPT_AFTER.total_seconds():
                 shutil.rmtree(folder, ignore_errors=True)
                 swept.append(folder.name)
@@ -182,9 +185,10 @@ class DirectoryStore:
 
     def _folders(self, name: str) -> list[Path]:
         home = self.folder / name
-        if not home.is_dir():
-            return []
-        return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
+        with _told("read", home):
+            if not home.is_dir():
+                return []
+            return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
 def _digest(path: Path) -> str:
@@ -192,9 +196,10 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _read(folder: Path, signatures: Signatures | None) -> Stored:
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if is_small(path.name)}
-    return stored_of(folder.name, files, signatures)
+def _read(folder: Path, reader: Reader) -> Stored:
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    files = {name: (folder / name).read_bytes() for name in sizes if is_small(name)}
+    return reader.stored(folder.name, files, sizes)
 
 
 def _write(path: Path, text: str) -> None:

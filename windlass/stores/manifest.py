@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ SEALED: Final = ".age"  # behind the names of parts that are encrypted
 MANIFEST: Final = "manifest.json"
 INSTRUCTIONS: Final = "RESTORE.md"
 PIN: Final = "pin.json"
+_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 
 
 class _Record(BaseModel):
@@ -128,7 +130,7 @@ class Manifest(_Record):
             if name != "globals":
                 sizes[f"{name} ({part.inner})" if part.inner else name] = part.raw_bytes
             if part.kind:
-                counts[name] = part.entries
+                counts[name] = max(0, part.entries - (part.kind == "directory"))  # the folder itself is one of its entries
         return Extent(sizes, counts, self.accepted)
 
     @property
@@ -206,6 +208,8 @@ class Stored:
 
     signed   the manifest has the signature of a key that is believed
     pin      somebody wants it to stay
+    lacking  parts that are missing, or have not as many bytes as the manifest says; such a backup is never good, and stays
+    foreign  another environment that made it, whose backups go to the same place; such a one is never good here, and stays
     doubt    why the manifest cannot be believed; such a backup is never good, and never deleted by us. Empty if nothing is wrong
     """
 
@@ -214,6 +218,8 @@ class Stored:
     signed: bool = False
     doubt: str = ""
     pin: Pin | None = None
+    lacking: tuple[str, ...] = ()
+    foreign: str = ""
 
     @property
     def id(self) -> str:
@@ -221,16 +227,21 @@ class Stored:
 
     @property
     def verified(self) -> bool:
-        """Whether it is a good one: whole, and not suspiciously small."""
-        return self.whole and not self.manifest.suspicious
+        """Whether it is a good one: whole, of this environment, and not suspiciously small."""
+        return self.whole and not self.foreign and not self.manifest.suspicious
 
     @property
     def whole(self) -> bool:
         """Whether the stored bytes were good when they were last decoded, and are those of the manifest that was written."""
-        if self.doubt:
+        if self.doubt or self.lacking:
             return False
         latest = self._latest("verify")
         return latest.passed if latest else self.manifest.verified_at is not None
+
+    @property
+    def lacks(self) -> str:
+        """What is not there of it, in words; empty where all is."""
+        return f"{', '.join(self.lacking)} is missing or cut off" if self.lacking else ""
 
     @property
     def drill(self) -> Proof | None:
@@ -244,7 +255,8 @@ class Stored:
 
     def candidate(self) -> Candidate:
         """The same as retention sees it."""
-        held = self.doubt or (self.pin.words if self.pin else "")
+        foreign = f"of the environment {self.foreign}" if self.foreign else ""
+        held = self.doubt or self.lacks or foreign or (self.pin.words if self.pin else "")
         manifest = self.manifest
         return Candidate(self.id, manifest.taken, self.verified, self.proven, held, "; ".join(manifest.suspicious))
 
@@ -301,6 +313,11 @@ def part_name(name: str, recipients: Collection[str]) -> str:
 def _first(error: ValidationError) -> str:
     fault = error.errors()[0]
     return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+
+
+def is_id(name: str) -> bool:
+    """Whether something is called as backups are."""
+    return _ID.fullmatch(name) is not None
 
 
 def stamp(moment: datetime) -> str:

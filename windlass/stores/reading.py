@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from windlass.errors import BackupError
-from windlass.stores.manifest import MANIFEST, PIN, Stored, read_manifest, read_pin, read_proof
-from windlass.stores.signature import SIGNATURE, SIGNER, Signatures
+from windlass.stores.manifest import MANIFEST, PIN, Manifest, Stored, read_manifest, read_pin, read_proof
+from windlass.stores.signature import SIGNATURE, SIGNER, Judgement, Signatures
 
 PROOF: Final = "proof-"
 MANIFEST_BYTES: Final = 64 << 20  # no manifest is bigger, and nobody makes us read more
@@ -21,17 +22,36 @@ def is_small(name: str) -> bool:
     return _SMALL.fullmatch(name) is not None
 
 
-def stored_of(backup_id: str, files: Mapping[str, bytes], signatures: Signatures | None) -> Stored:
-    """The backup that these small files are of. Raises BackupError if they are not of one, or of another."""
-    if MANIFEST not in files:
-        raise BackupError(f"it has no {MANIFEST}")
-    manifest = read_manifest(files[MANIFEST])
-    if manifest.id != backup_id:
-        raise BackupError(f"its manifest is that of {manifest.id}")
-    proofs = (read_proof(content) for name, content in files.items() if name.startswith(PROOF))
-    ordered = tuple(sorted(proofs, key=lambda proof: proof.at))
-    pin = read_pin(files[PIN]) if PIN in files else None
-    if signatures is None:
-        return Stored(manifest, ordered, pin=pin)
-    judgement = signatures.judge(files, files[MANIFEST], manifest.started)
-    return Stored(manifest, ordered, judgement.signed, judgement.doubt, pin)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What is known without the store: whose signatures are believed, and of which environment backups are; any, if empty."""
+
+    signatures: Signatures | None = None
+    environment: str = ""
+
+    def stored(self, backup_id: str, files: Mapping[str, bytes], sizes: Mapping[str, int]) -> Stored:
+        """The backup that these small files are of; `sizes` are the bytes of everything that lies there.
+
+        Raises BackupError if they are not of one, or of another.
+        """
+        if MANIFEST not in files:
+            raise BackupError(f"it has no {MANIFEST}")
+        manifest = read_manifest(files[MANIFEST])
+        if manifest.id != backup_id:
+            raise BackupError(f"its manifest is that of {manifest.id}")
+        proofs = (read_proof(content) for name, content in files.items() if name.startswith(PROOF))
+        judged = self._judged(files, manifest)
+        return Stored(
+            manifest,
+            tuple(sorted(proofs, key=lambda proof: proof.at)),
+            judged.signed,
+            judged.doubt,
+            read_pin(files[PIN]) if PIN in files else None,
+            tuple(name for name, part in manifest.parts.items() if sizes.get(name) != part.stored_bytes),
+            manifest.environment if self.environment not in ("", manifest.environment) else "",
+        )
+
+    def _judged(self, files: Mapping[str, bytes], manifest: Manifest) -> Judgement:
+        if self.signatures is None:
+            return Judgement(signed=False)
+        return self.signatures.judge(files, files[MANIFEST], max(manifest.started, manifest.taken, manifest.ended))

@@ -50,14 +50,14 @@ class Signatures:
         key = self._key()
         return {SIGNATURE: key.sign(manifest), SIGNER: _pem(key.public_key())}
 
-    def judge(self, files: Mapping[str, bytes], manifest: bytes, started: datetime) -> Judgement:
-        """Whether the signature among the files beside a manifest is one of it, and by whom. Raises BackupError for a key of ours
-        that cannot be read."""
+    def judge(self, files: Mapping[str, bytes], manifest: bytes, latest: datetime) -> Judgement:
+        """Whether the signature among the files beside a manifest is one of it, and by whom; `latest` is the last moment that the
+        manifest speaks of. Raises BackupError for a key of ours that cannot be read."""
         try:
             signature, signer = files[SIGNATURE], _public(files[SIGNER])
         except KeyError:
             since = self._since()
-            gone = since is not None and started >= since
+            gone = since is not None and latest >= since
             return Judgement(signed=False, doubt="its signature is gone" if gone else "")
         except ValueError:
             return Judgement(signed=False, doubt=f"its {SIGNER} is no public key of Ed25519")

@@ -37,7 +37,8 @@ def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bo
             lines.append(f"{label(each.name, each.store)}: {each.failure}")
         elif not each.backups:
             lines.append(f"{label(each.name, each.store)}: no backups yet in {each.place}")
-        lines += [f"{label(each.name, each.store)}: {stored.id}: {stored.doubt}" for stored in each.backups if stored.doubt]
+        doubts = {stored.id: stored.doubt or stored.lacks for stored in each.backups}
+        lines += [f"{label(each.name, each.store)}: {name}: {why}" for name, why in doubts.items() if why]
         lines += [
             f"{label(each.name, each.store)}: {stored.id} is suspicious: {why}"
             for stored in each.backups
@@ -94,6 +95,7 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "signed": stored.signed,
                 "pinned": stored.pin.words if stored.pin else "",
                 "doubt": stored.doubt,
+                "lacking": list(stored.lacking),
                 "suspicious": list(stored.manifest.suspicious),
                 "proven": stored.proven,
                 "drill": stored.drill.model_dump(mode="json") if stored.drill else None,

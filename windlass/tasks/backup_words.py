@@ -39,14 +39,20 @@ def drilled(entries: Sequence[Backup], flow: Callable[[Backup], Drilled]) -> Out
 
 
 def _each(entries: Sequence[Backup], flow: Callable[[Backup], Done]) -> tuple[list[Done], dict[str, WindlassError]]:
-    """What came of each database, or why nothing did; one that fails does not keep the others from it."""
+    """What came of each database, or why nothing did; one that fails does not keep the others from it, not even by a fault of ours,
+    which is raised when all had their turn."""
     done: list[Done] = []
     failed: dict[str, WindlassError] = {}
+    faults: list[Exception] = []
     for entry in entries:
         try:
             done.append(flow(entry))
         except WindlassError as error:
             failed[label(entry.name, entry.store)] = error
+        except Exception as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]
     return done, failed
 
 

@@ -66,7 +66,7 @@ def _outcome(done: Written, environment: str, domain: str) -> Outcome:
     by = f", seen by {' and '.join(done.guess.because)}" if done.guess.because else ""
     needs = f"; it needs {' and '.join(done.needs)}" if done.needs else ""
     lines = [f"wrote {' and '.join(done.files)}", f"{done.app}: {done.guess.kind}{by}{needs}"]
-    lines += [f"look at {note}" for note in done.notes]
+    lines += [f"to look at: {note}" for note in done.notes]
     steps = [
         (f"inventory.check --env {environment}", "all faults at once, with file and line; no host is called"),
         (f"setup --env {environment} --check --accept-new", "what would change on the host"),

@@ -176,8 +176,8 @@ def test_a_point_of_folders_alone_is_verified_proven_and_has_no_database_to_rest
     back = restore_part(workspace, entry, PartWish("uploads", "/srv/sealed"), identity=identity)
     path = Path(done.place) / "uploads.tar.zst.age"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(BackupError, match=r"uploads\.tar\.zst\.age has another checksum"):
-        verify(workspace, entry, identity=identity)
+    with pytest.raises(BackupError, match=r"uploads\.tar\.zst\.age is missing or cut off"):
+        verify(workspace, entry, done.id, identity=identity)
 
     assert caught.value.hint == "say --part redis or --part uploads --into PATH"
     assert (checked.decoded, proof.passed, proof.parts) == (True, True, {"redis": 300, "uploads": 206})

@@ -118,6 +118,35 @@ def test_a_missing_table_comes_back_in_its_place_whole(place: Place) -> None:
     place.sql('DELETE FROM "Tickets" WHERE id > 50000')
 
 
+# In the place of pg_dump: of a database that is there in passing it gives the beginning of the dump, and then it dies.
+DYING = r"""
+mv {0} {0}.whole
+cat >{0} <<'END'
+#!/bin/sh
+case $* in *_passing_*) {0}.whole "$@" | head -n 9000; exit 1;; esac
+exec {0}.whole "$@"
+END
+chmod 755 {0}
+"""
+
+
+def test_a_table_half_of_which_arrives_does_not_come_back_at_all(place: Place) -> None:
+    backed = place.backup()
+    program = place.shell("ls /usr/lib/postgresql/*/bin/pg_dump").strip()
+    place.sql('DROP TABLE "Tickets"')
+    before = state(place)
+    place.shell(DYING.format(program))
+    try:
+        with pytest.raises(OperationFailed, match="pg_dump ended with status 1"):
+            place.restore(Wish(table="Tickets"), backed.id)
+    finally:
+        place.shell(f"mv {program}.whole {program}")
+    after, found = state(place), place.sql("SELECT relname FROM pg_class WHERE relname = 'Tickets'")
+    place.restore(Wish(table="Tickets"), backed.id)
+
+    assert (after, found) == (before, "")
+
+
 def test_a_table_that_is_there_gets_its_old_rows_beside_it(place: Place) -> None:
     backed = place.backup()
     place.sql("UPDATE people SET name = 'lost'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 _UNIX_LISTENING_FLAG = 0x10000
 _UNIX_CONNECTED = "03"
@@ -42,6 +42,13 @@ def listening_inodes(listen: str) -> Set[str]:
         return {inode for path, listening, _connected, inode in unix_sockets() if listening and path == listen}
     port = int(listen.rsplit(":", 1)[1])
     return {inode for number, state, inode in tcp_sockets() if state == _TCP_LISTENING and number == port}
+
+
+def listened_at(pids: Iterable[int]) -> Set[str]:
+    """Where these processes listen: `port 3000`, or the path of a socket."""
+    places = {inode: path for path, listening, _connected, inode in unix_sockets() if listening}
+    places.update({inode: "port %d" % number for number, state, inode in tcp_sockets() if state == _TCP_LISTENING})
+    return {place for inode, place in places.items() if any(holds_socket(pid, {inode}) for pid in pids)}
 
 
 def connections(listens: List[str]) -> Dict[str, int]:

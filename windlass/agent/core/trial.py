@@ -3,7 +3,8 @@
     /var/lib/windlass/trials/<guard>/restore.sh     the way back; run by the timer, and at boot
                                      pending/       a change that is not confirmed: token, active, live, undo.sh, files
                                      confirmed/     the same after the confirmation, until it is cleared away
-                                     restoring/     the same while, or if, the way back is under way
+                                     restoring/     the same while the way back is under way, and as long as it could not be gone
+                                     restored/      the same afterwards, until the next trial
                                      last           how the last one ended: a word and its token
 
 Confirmation and way back both begin with a rename of `pending`, which only one of them can do.
@@ -41,18 +42,28 @@ RESTORE = """\
 #!/bin/sh
 # Written by Windlass: takes an unconfirmed change back. Safe to run at any time, and again if it was cut off.
 cd {folder} || exit 1
+exec 9<.
+flock --wait 60 9
+put_back() {{
+    cp -aT -- "$1" "$2" && mv -T -- "$2" "$3" && return
+    rm -rf -- "$2"
+    if test -d "$1"; then cp -aT -- "$1" "$3"; else cat -- "$1" >"$3"; fi  # a full disk has room for what was there before
+}}
 if ! mv -T pending restoring 2>/dev/null && ! test -d restoring; then
     test -d confirmed && rm -f {links}
     exit 0
 fi
 cd restoring || exit 1
+lost=
 {files}
 sync
-timeout 30 /bin/sh ./undo.sh
+timeout 30 /bin/sh ./undo.sh 9>&-
 status=$?
 cd ..
+test -z "$lost" || exit 1  # what was put aside stays: the next boot, or the next run, tries again
 echo "restored $(cat restoring/token)" > last.new && mv -T last.new last
-rm -rf restoring
+rm -rf restored
+mv -T restoring restored
 rm -f {links}
 exit $status
 """
@@ -66,13 +77,19 @@ class Place:
         self.unit = "windlass-trial-" + guard
         self.folder = os.path.join(STATE, "trials", guard)
         self._pending = os.path.join(self.folder, "pending")
+        self._restoring, self._restored = os.path.join(self.folder, "restoring"), os.path.join(self.folder, "restored")
         self._script = os.path.join(self.folder, "restore.sh")
         boot = "windlass-trial-%s-boot.service" % guard
         self._boot = [os.path.join(UNITS, boot), os.path.join(WANTS, boot)]
 
     def is_pending(self) -> bool:
         """Whether a change waits, or is being taken back."""
-        return any(os.path.isdir(os.path.join(self.folder, name)) for name in ("pending", "restoring"))
+        return any(map(os.path.isdir, (self._pending, self._restoring)))
+
+    def is_armed(self) -> bool:
+        """Whether something will take it back, or does. An agent that was killed before it had armed a timer leaves nothing."""
+        units = [self.unit + ".timer", self.unit + ".service"]
+        return process.run(["systemctl", "is-active", "--quiet"] + units, limit=20).status == 0
 
     def state(self, token: str) -> str:
         """`pending`, `confirmed`, `restored`, or `unknown` when a later one has taken the place."""
@@ -84,7 +101,8 @@ class Place:
     def prepare(self, token: str, paths: Sequence[str], live: bytes, undo: str) -> None:
         """Put everything aside, on the disk, under a name that does not count yet."""
         making = os.path.join(self.folder, "making")
-        shutil.rmtree(making, ignore_errors=True)
+        for left in (making, self._restored):
+            shutil.rmtree(left, ignore_errors=True)
         os.makedirs(making, mode=0o700)
         os.chmod(os.path.dirname(self.folder), 0o700)
         lines = [line for number, path in enumerate(paths) for line in _put_aside(making, number, path)]
@@ -125,9 +143,14 @@ class Place:
             ) from None
 
     def restore_now(self) -> None:
-        """Do not wait for the timer."""
-        process.run(["/bin/sh", self._script], limit=60)
+        """Do not wait for the timer. If it was there first, what was changed after it is taken back as well."""
+        late = not os.path.isdir(self._pending)
+        process.run(["/bin/sh", self._script], limit=120)
+        if late and os.path.isdir(self._restored):
+            os.rename(self._restored, self._restoring)
+            process.run(["/bin/sh", self._script], limit=120)
         self._stop_timer()
+        shutil.rmtree(self._restored, ignore_errors=True)
 
     def confirm(self, token: str) -> None:
         """Let the change stay. Raises OperationError when it may not, or is gone."""
@@ -162,7 +185,7 @@ def _put_aside(folder: str, number: int, path: str) -> List[str]:
         return ["rm -f -- %s" % quoted]
     process.must(["cp", "-a", "--", path, os.path.join(folder, name)], limit=60)
     aside = shlex.quote(os.path.join(os.path.dirname(path), ".%s.before" % os.path.basename(path)))
-    return ["cp -a -- %s %s && mv -T -- %s %s" % (name, aside, aside, quoted)]
+    return ["put_back %s %s %s || lost=1" % (name, aside, quoted)]
 
 
 def _is_later(active: str) -> bool:

@@ -30,7 +30,7 @@ from windlass.stores.host.delivery import HostDelivery, expectation
 from windlass.stores.host.line import Line
 from windlass.stores.host.source import HostSource
 from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, stamp, written
-from windlass.stores.reading import PROOF, is_small, stored_of
+from windlass.stores.reading import PROOF, Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
 
@@ -91,6 +91,7 @@ class HostStore:
     port: int
     line: Line
     signatures: Signatures | None = None
+    environment: str = ""
 
     @property
     def place(self) -> str:
@@ -117,9 +118,10 @@ class HostStore:
 
     def listing(self, name: str) -> Listing:
         backups, unreadable = [], {}
-        for backup_id, files in self._files(name).items():
+        files, sizes = self._files(name)
+        for backup_id, small in files.items():
             try:
-                backups.append(stored_of(backup_id, files, self.signatures))
+                backups.append(Reader(self.signatures, self.environment).stored(backup_id, small, sizes[backup_id]))
             except BackupError as error:
                 unreadable[backup_id] = error.message
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
@@ -151,18 +153,21 @@ class HostStore:
         swept = self.do(sweeping)["swept"]
         return tuple(map(str, swept)) if isinstance(swept, list) else ()
 
-    def _files(self, name: str) -> Mapping[str, dict[str, bytes]]:
-        """By the backup's id what is in its small files."""
+    def _files(self, name: str) -> tuple[Mapping[str, dict[str, bytes]], Mapping[str, dict[str, int]]]:
+        """By the backup's id what is in its small files, and how big all of them are."""
         came = bytearray()
         with self.line() as run:
             run(ListStored(root=self.root, name=name), lambda _stream, chunk: came.extend(chunk))
         found: dict[str, dict[str, bytes]] = {}
+        sizes: dict[str, dict[str, int]] = {}
         for line in came.splitlines():
             entry = json.loads(line)
-            files = found.setdefault(entry["id"], {})
+            files, bytes_of = found.setdefault(entry["id"], {}), sizes.setdefault(entry["id"], {})
+            if "file" in entry:
+                bytes_of[entry["file"]] = entry["bytes"]
             if is_small(entry.get("file", "")):
                 files[entry["file"]] = base64.b64decode(entry["content"])
-        return found
+        return found, sizes
 
 
 def _nothing(_told: object) -> None:

@@ -23,11 +23,12 @@ GONE = ("NoSuchKey", "NoSuchUpload", "404", "NotFound")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object, or an upload that was begun: its key, when it was written, and the upload's id."""
+    """An object, or an upload that was begun: its key, when it was written, the upload's id, the object's bytes."""
 
     key: str
     at: datetime
     upload: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Bucket:
     def objects(self, prefix: str) -> Iterator[Found]:
         with self._told("list", prefix):
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
-                yield from (Found(each["Key"], each["LastModified"]) for each in page.get("Contents", ()))
+                yield from (Found(each["Key"], each["LastModified"], size=each["Size"]) for each in page.get("Contents", ()))
 
     def delete(self, key: str) -> None:
         """One by one: deleting many at once needs a checksum that not everybody who speaks S3 agrees on."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from windlass.errors import BackupError
 from windlass.operations.delivery import ReadBack
-from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, stamp, written
-from windlass.stores.reading import PROOF, is_small, stored_of
-from windlass.stores.s3.bucket import Bucket
+from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, is_id, stamp, written
+from windlass.stores.reading import PROOF, Reader, is_small
+from windlass.stores.s3.bucket import Bucket, Found
 from windlass.stores.s3.delivery import S3Delivery
 from windlass.stores.s3.instructions import fetching
 from windlass.stores.s3.source import S3Source
@@ -69,6 +69,7 @@ class S3Store:
     signatures: Signatures | None = None
     storage_class: str = ""
     part_mib: int | None = None
+    environment: str = ""
 
     @property
     def place(self) -> str:
@@ -86,12 +87,13 @@ class S3Store:
 
     def listing(self, name: str) -> Listing:
         backups, unreadable = [], {}
-        for backup_id, keys in self._folders(name).items():
-            if MANIFEST not in keys:
+        for backup_id, found in self._folders(name).items():
+            if MANIFEST not in found:
                 continue
             try:
-                files = {each: self.bucket.get(key) for each, key in keys.items() if is_small(each)}
-                backups.append(stored_of(backup_id, files, self.signatures))
+                files = {each: self.bucket.get(one.key) for each, one in found.items() if is_small(each)}
+                sizes = {each: one.size for each, one in found.items()}
+                backups.append(Reader(self.signatures, self.environment).stored(backup_id, files, sizes))
             except BackupError as error:
                 unreadable[backup_id] = error.message
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
@@ -122,29 +124,26 @@ class S3Store:
             self.bucket.delete(key)
 
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
+        """What is not called as our backups are is somebody else's, and stays."""
         swept = []
         home = self.key(name, "")
         for upload in self.bucket.uploads(home):
             if now - upload.at > SWEPT_AFTER:
                 self.bucket.abort(upload.key, upload.upload)
                 swept.append(upload.key.removeprefix(home))
-        newest: dict[str, datetime] = {}
-        for found in self.bucket.objects(home):
-            backup_id = found.key.removeprefix(home).partition("/")[0]
-            newest[backup_id] = max(found.at, newest.get(backup_id, found.at))
-        published = {each for each, keys in self._folders(name).items() if MANIFEST in keys}
-        for backup_id in sorted(set(newest) - published):
-            if now - newest[backup_id] > SWEPT_AFTER:
+        for backup_id, found in sorted(self._folders(name).items()):
+            left = is_id(backup_id) and MANIFEST not in found
+            if left and now - max(each.at for each in found.values()) > SWEPT_AFTER:
                 self.remove(name, backup_id)
                 swept.append(backup_id)
         return tuple(swept)
 
-    def _folders(self, name: str) -> Mapping[str, dict[str, str]]:
-        """By the backup's id the keys of what lies there, by file name."""
+    def _folders(self, name: str) -> Mapping[str, dict[str, Found]]:
+        """By the backup's id what lies there, by file name."""
         home = self.key(name, "")
-        found: dict[str, dict[str, str]] = defaultdict(dict)
+        found: dict[str, dict[str, Found]] = defaultdict(dict)
         for each in self.bucket.objects(home):
             backup_id, _, file = each.key.removeprefix(home).partition("/")
             if file:
-                found[backup_id][file] = each.key
+                found[backup_id][file] = each
         return found
