@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 TOGETHER = {
     "tests/lab/roles": ("tests/lab/roles/",),
     "tests/lab/tls": ("tests/lab/tls/",),
-    "tests/lab/test_workers.py": ("tests/lab/test_workers.py", "tests/lab/test_pm2.py", "tests/lab/test_static.py"),
+    "tests/lab/test_workers.py": (
+        "tests/lab/test_workers.py",
+        "tests/lab/test_pm2.py",
+        "tests/lab/test_static.py",
+        "tests/lab/test_broken_hosts.py",
+    ),
 }
 
 # There are hundreds of cases for real hosts. Those of a line have what they install in common; all others are a part of their own.
