@@ -165,6 +165,17 @@ done
 echo the end"""
 
 
+def patient_at_first() -> Opener:
+    """Sessions of which the first may take its time; the others, which take the line up again, may not."""
+    calls: list[str] = []
+
+    def opened(target: Target, command: str) -> Session:
+        calls.append(command)
+        return open_over_ssh(dataclasses.replace(target, connect_seconds=10.0) if len(calls) == 1 else target, command)
+
+    return opened
+
+
 def flooded(broken: TestHost, deed: Callable[[], object], grace: float) -> object:
     """What becomes of a batch that says much, to which something is done in the midst of it."""
     heard = Heard()
@@ -174,6 +185,7 @@ def flooded(broken: TestHost, deed: Callable[[], object], grace: float) -> objec
         deed()
 
     heard.upon("broken", threading.Thread(target=when_it_speaks).start)
+<<<<<<< HEAD
     target = dataclasses.replace(waiting(broken, grace), connect_seconds=10.0)
     with Fleet([target], heard) as fleet:
         return fleet.run({"broken": Batch((Run(command=FLOOD), DONE), journal=f"{new_run_id()}.broken")})["broken"]
@@ -183,6 +195,16 @@ def flooded(broken: TestHost, deed: Callable[[], object], grace: float) -> objec
 def test_output_that_comes_back_to_nobody_fails_that_host(deed: Deed, broken: TestHost, impatient: None) -> None:
     """The program may speak to its end, although nobody listens, and nothing is begun after it."""
     outcome = flooded(broken, lambda: deed(broken), 8.0)
+=======
+    target = dataclasses.replace(waiting(broken, grace), connect_seconds=1.0)
+    with Fleet([target], heard, patient_at_first()) as fleet:
+        return fleet.run({"broken": Batch((Run(command=FLOOD), DONE), journal=f"{new_run_id()}.broken")})["broken"]
+
+
+def test_a_host_that_freezes_while_output_comes_back_fails(broken: TestHost, impatient: None) -> None:
+    """Awake again, the program may speak to its end, although nobody listens, and nothing is begun after it."""
+    outcome = flooded(broken, lambda: freeze(broken), 3.0)
+>>>>>>> main
 
     assert isinstance(outcome, ConnectionFailed)
     assert f"has said nothing for {SILENCE:.0f} s" in outcome.message

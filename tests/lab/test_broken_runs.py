@@ -77,9 +77,9 @@ def step(suite: Suite, host: str) -> str:
     return str(json.loads(found).get("step", ""))
 
 
-def is_free(suite: Suite, host: str) -> bool:
+def is_free(suite: Suite, host: str, application: str = "tiny") -> bool:
     """Whether nobody holds the application's lock on a host: the agent there ends when it has heard nothing for its limit."""
-    return suite.shell(host, "flock -n /run/windlass/lock/app-tiny true && echo free || true").strip() == "free"
+    return suite.shell(host, f"flock -n /run/windlass/lock/app-{application} true && echo free || true").strip() == "free"
 
 
 def in_the_gate(suite: Suite) -> subprocess.Popen[str]:

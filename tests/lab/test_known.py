@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
+from windlass.hosts import agent_modules
 from windlass.hosts.channel import Channel
 from windlass.operations.command import Run
 from windlass.operations.package import Package
@@ -22,6 +24,12 @@ for name in systemctl dpkg-query; do
     chmod +x /usr/local/bin/$name
 done
 """
+COMPARED = """
+from windlass.agent.core import manager, process, units
+listed = process.must(["systemctl", "list-units", "--all", "--plain", "--no-legend"]).text.splitlines()
+names = [line.split()[0] for line in listed] + ["none-such.service", "1@an-instance.service"]
+print(len(names) > 50, manager.ask(names, units.PROPERTIES) == units.by_systemctl(names), manager.ask(["a b/c"], units.PROPERTIES))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +44,8 @@ def channel(host: TestHost) -> Iterator[Channel]:
     opened.close()
 
 
-def test_an_unchanged_host_is_asked_twice_for_any_number_of_packages_and_services(host: TestHost, channel: Channel) -> None:
-    """What is installed stands in dpkg's file; what is not, and for what reason, dpkg is asked."""
+def test_an_unchanged_host_starts_one_program_for_any_number_of_packages_and_services(host: TestHost, channel: Channel) -> None:
+    """What is installed stands in dpkg's file; what is not, and for what reason, dpkg is asked. systemd answers by itself."""
     host.shell(COUNTERS)
     operations = (
         *(Package(names=(name,)) for name in ("cron", "sudo", "procps")),
@@ -48,11 +56,21 @@ def test_an_unchanged_host_is_asked_twice_for_any_number_of_packages_and_service
     results = channel.run(Batch(operations))
 
     assert {result.status for result in results} == {"ok"}
-    assert sorted(host.shell("cat /run/programs; rm /run/programs /usr/local/bin/systemctl /usr/local/bin/dpkg-query").split()) == [
-        "dpkg-query",
-        "systemctl",
-    ]
+    asked = host.shell("cat /run/programs; rm /run/programs /usr/local/bin/systemctl /usr/local/bin/dpkg-query")
+    assert asked.split() == ["dpkg-query"]
     assert channel.round_trips == 2  # the hello, and the batch
+
+
+def test_systemd_says_of_every_unit_what_systemctl_says(host: TestHost) -> None:
+    """Of those that there are not, too; what is no unit's name is left to systemctl."""
+    modules = agent_modules.texts(agent_modules.needed("windlass.agent.core.units"))
+    packages = {name.rpartition(".")[0] for name in modules}
+    script = "mkdir -p /root/agent/windlass/agent/core && cd /root/agent\n"
+    for name, text in modules.items():
+        path = name.replace(".", "/") + ("/__init__.py" if name in packages else ".py")
+        script += f"printf %s {shlex.quote(text)} >{path}\n"
+
+    assert host.shell(f"{script}python3 -c {shlex.quote(COMPARED)}; rm -r /root/agent").split() == ["True", "True", "None"]
 
 
 def test_what_a_command_changes_is_seen_by_what_comes_after_it(channel: Channel) -> None:

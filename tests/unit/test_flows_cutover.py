@@ -19,6 +19,7 @@ from windlass.operations.gate import Drain
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Record, Switch
+from windlass.operations.service import Service
 from windlass.plans.recovery import Recovery
 from windlass.plans.slots import Held, HostState
 
@@ -58,9 +59,9 @@ def test_a_switch_goes_back_even_if_what_was_warm_cannot_be_started_again(tmp_pa
 
     asked = undone(cutover(tmp_path, said), state, Recovery("revert", "blue", "r3"), "out of luck")
 
-    assert [type(each) for each in asked] == [Switch, Pm2Control, Drain, Pm2Control, File, File, Record, Progress]
+    assert [type(each) for each in asked] == [Switch, Service, Pm2Control, Drain, Pm2Control, File, File, Record, Progress]
     assert asked[0] == Switch(root="/srv/shop", slot="blue")
-    assert asked[2] == Drain(listens=HELD.listens, limit_seconds=30.0)
+    assert asked[3] == Drain(listens=HELD.listens, limit_seconds=30.0)
     assert [text.partition(":")[0] for text in said] == ["r1 is not kept warm on app1"]
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import hashlib
 
 ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to arrive: most runs send no content
-MUCH = 512 * 1024  # bytes
+MUCH = 768 * 1024  # bytes
+PIECE = 1 << 17  # bytes that are read at once
 SUMS = "windlass.agent.core.host_sums"  # the same for large files
 
 
@@ -128,30 +129,34 @@ def text_of(content: Any) -> str:
 
 def sha256_of(path: str) -> str:
     digest = _digest_of(os.path.getsize(path))
-    with open(path, "rb") as handle:
+    piece = bytearray(PIECE)  # the same memory again and again: to be given new one takes as long as to look at it
+    with open(path, "rb", buffering=0) as handle, memoryview(piece) as view:
         while True:
-            chunk = handle.read(1 << 20)
-            if not chunk:
+            count = handle.readinto(piece)
+            if not count:
                 return digest.hexdigest()
-            digest.update(chunk)
+            digest.update(view[:count])
 
 
 def _digest_of(size: int) -> "hashlib._Hash":
     """What is fit for so many bytes: the library that has the processor help takes a moment to load."""
     if size < MUCH:
         return sha256()
-    import hashlib  # noqa: PLC0415 - as above
+    try:
+        from _hashlib import openssl_sha256  # noqa: PLC0415 - as above
+    except ImportError:
+        from hashlib import sha256 as openssl_sha256  # noqa: PLC0415
 
-    return hashlib.sha256()
+    return openssl_sha256()
 
 
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
     path, offered = arguments["path"], _is_offered(content)
 
-    def install(content: Any) -> os.stat_result:
+    def install(old: str) -> os.stat_result:
         return atomic.write(
             path,
-            received(content, context, path, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
+            received(content, context, old, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
             atomic.mode_bits(path, arguments["mode"]),
             arguments["owner"],
             arguments["group"],
@@ -159,24 +164,15 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
         )
 
     def write() -> None:
-        usual = {name: content[name] for name in ("sha256", "size")} if offered else content
         try:
-            installed = install(content if offered and _is_since(path, content, context) else usual)
-        except atomic.OtherBefore:
-            installed = install(usual)
+            installed = install(path)
+        except atomic.OtherContent:
+            installed = install("")
         sums = _sums(int(content["size"]), context) if offered else None
         if sums:
             sums.wrote(path, installed, content["sha256"])
 
     return write
-
-
-def _is_since(path: str, content: Dict[str, Any], context: Context) -> bool:
-    """Whether the controller knows what differs from the very version that is here."""
-    if "since" not in content or not os.path.isfile(path) or os.path.islink(path):
-        return False
-    sums = _sums(os.path.getsize(path), context)
-    return bool(sums) and str(sums.known(path)) == str(content["since"])
 
 
 def received(content: Dict[str, Any], context: Context, old: str = "", home: str = "") -> atomic.Arriving:

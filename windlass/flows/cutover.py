@@ -92,10 +92,12 @@ class Cutover:
         return {host: HostState.of(host, results[1].data) for host, results in all_of(outcomes).items()}
 
     def look(self) -> dict[str, HostState]:
-        """Read what is there, on the hosts that answer."""
-        outcomes = self.fleet.run_same(self.hosts, (ReleaseState(root=self.layout.root),))
+        """Read what is there, on the hosts that answer. One that was called anew gives the lock anew; whose lock another has by now
+        is not asked."""
+        lease = lease_of(self.application, self.operator, self.action)
+        outcomes = self.fleet.run_same(self.hosts, (lease, ReleaseState(root=self.layout.root)))
         return {
-            host: HostState.of(host, results[0].data) for host, results in outcomes.items() if not isinstance(results, HostError)
+            host: HostState.of(host, results[1].data) for host, results in outcomes.items() if not isinstance(results, HostError)
         }
 
     def progress(self, step: str, state: HostState, release: str, *, slot: str, warm: bool = False) -> Progress:
@@ -271,9 +273,10 @@ class Cutover:
 
     def take_back(self, error: BaseException) -> Truth:
         """After an error: bring every host that answers to one release, and say for each host what is true there now."""
+        self.fleet.call_anew()
         states = self.look()
         try:
             self.recover(states, told(error))
         except WindlassError as worse:
-            self.warn(f"taking it back failed too: {worse.message}")
+            self.warn(f"bringing all hosts to one release failed, too: {worse.message}")
         return truth_of(self.hosts, self.look())

@@ -67,6 +67,10 @@ def chosen(environment: Environment, name: str) -> Application:
         return environment.application(name)
     if len(environment.applications) == 1:
         return next(iter(environment.applications.values()))
+    if not environment.applications:
+        raise UsageError(
+            f"{environment.name} has no applications", hint="describe one below `applications:`, see docs/inventory.md"
+        )
     raise UsageError("which application?", hint=f"say --app {' or --app '.join(environment.applications)}")
 
 
@@ -296,12 +300,15 @@ def _migration(seen: Deployment) -> command.Run:
 def _taken_back(cutover: Cutover, error: BaseException, release: str) -> WindlassError | KeyboardInterrupt:
     """The error to show once the old release serves alone again, or the new one, if every host had switched."""
     truth = cutover.take_back(error)
-    finished = truth.serves(release)
+    finished, name = truth.serves(release), f"{cutover.application.name} {release}"
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"the {cutover.action} of {release} was {'finished' if finished else 'taken back'}. {truth}")
-    what = "serves on every host, but something failed after the switch" if finished else "was not deployed"
+    if not truth.known:  # it may have switched before it fell silent
+        what = f"the deploy of {name} broke off"
+    else:
+        what = f"{name} serves on every host, but something failed after the switch" if finished else f"{name} was not deployed"
     return FlowFailed(
-        f"{cutover.application.name} {release} {what}: {told(error)}",
+        f"{what}: {told(error)}",
         hosts=truth.hosts,
         partly=truth.partly,
         hint=getattr(error, "hint", "") or str(truth),

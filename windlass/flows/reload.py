@@ -91,6 +91,7 @@ def _not_reloaded(
     now = {host: state.live for host, state in cutover.look().items()}
     finished = now == dict(slots)
     what = "was reloaded, but something failed after the switch" if finished else "was not reloaded: what served goes on"
+    what = what if truth.known else "broke off while it was reloaded"
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"{release} {what}. {truth}")
     return FlowFailed(

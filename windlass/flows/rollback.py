@@ -139,11 +139,14 @@ def _not_gone_back(cutover: Cutover, error: BaseException, release: str) -> Wind
     finished = truth.serves(release)
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"the rollback to {release} was {'finished' if finished else 'taken back'}. {truth}")
-    what = f"gone back to {release}, but not without a fault afterwards" if finished else f"not gone back to {release}"
+    if not truth.known:
+        what = f"the rollback to {release} broke off"
+    else:
+        what = f"gone back to {release}, but not without a fault afterwards" if finished else f"not gone back to {release}"
     return FlowFailed(
         f"{what}: {told(error)}",
         hosts=truth.hosts,
         partly=truth.partly,
-        hint=str(truth),
+        hint=getattr(error, "hint", "") or str(truth),
         last_lines=getattr(error, "last_lines", ()),
     )

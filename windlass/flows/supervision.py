@@ -42,6 +42,9 @@ class Supervisor(Protocol):
     def writes_logs(self) -> bool:
         """Whether it writes what the processes print to their logs; if not, their launchers do."""
 
+    def ready(self) -> tuple[Operation, ...]:
+        """See that it is at work itself: a host that has just been started may not have come that far."""
+
     def start(self, prefix: str, programs: Sequence[Program]) -> tuple[Operation, ...]:
         """Start programs afresh; those whose names begin with `prefix` end, and nothing of them survives."""
 
@@ -66,6 +69,9 @@ class Pm2:
     def home(self) -> str:
         return Layout(self.application).root
 
+    def ready(self) -> tuple[Operation, ...]:
+        return (Service(name=f"pm2-{self.application}"),)  # PM2's command line would else start one outside of systemd's care
+
     def start(self, prefix: str, programs: Sequence[Program]) -> tuple[Operation, ...]:
         entries = tuple(
             Pm2Process(
@@ -79,7 +85,7 @@ class Pm2:
             for each in programs
         )
         return (
-            Service(name=f"pm2-{self.application}"),  # PM2's command line would else start one outside of systemd's care
+            *self.ready(),
             Pm2Start(user=self.user, home=self.home, replaces=prefix, processes=entries, limit_seconds=self.limit_seconds),
         )
 
@@ -115,6 +121,9 @@ class Systemd:
     def _instance(self, name: str) -> str:
         return name.removeprefix(f"{self.application}-")
 
+    def ready(self) -> tuple[Operation, ...]:
+        return ()
+
     def start(self, prefix: str, programs: Sequence[Program]) -> tuple[Operation, ...]:
         processes = tuple(
             SystemdProcess(
@@ -149,6 +158,9 @@ class Nothing:
     application: str
 
     writes_logs = True
+
+    def ready(self) -> tuple[Operation, ...]:
+        return ()
 
     def start(self, prefix: str, programs: Sequence[Program]) -> tuple[Operation, ...]:  # noqa: ARG002
         return ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from windlass.errors import WindlassError
 from windlass.flows import handover, preparation
 from windlass.flows.preparation import Deployment
+from windlass.flows.supervision import supervisor_of
 from windlass.operations.gate import Drain
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
@@ -25,6 +26,7 @@ def finished(cutover: Cutover, state: HostState, found: Recovery, at: float) -> 
     retired = "bad" if state.progress.get("action") == "rollback" else "live"
     return [
         Switch(root=cutover.layout.root, slot=found.slot, reload=preparation.reloads(cutover.application)),
+        *supervisor_of(cutover.application).ready(),
         *(handover.relieve(cutover, old, found.slot) if found.warm else ()),
         *cutover.drain(old, found.slot),
         *cutover.tidy(old, found.slot, (found.release, at), 0, retired),
@@ -38,6 +40,7 @@ def undone(cutover: Cutover, state: HostState, found: Recovery, why: str) -> lis
     if found.action == "revert":
         operations.append(_return(cutover, found.slot))
     if found.action != "forget":
+        operations += supervisor_of(cutover.application).ready()
         operations += handover.bring_back(cutover, state, failed)
     if not found.warm and found.action != "forget" and state.slots.get(failed) == found.release:
         # It may have served for a moment, and somebody may still be connected to it.

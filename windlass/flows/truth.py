@@ -10,15 +10,19 @@ from windlass.plans.slots import HostState, States
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is true after a run was taken back: of each host in words, which releases serve, and whether a host is to be mended."""
+    """What is true after a run was taken back: of each host in words, which releases serve, and whether a host is to be mended.
+
+    known    whether every host has answered; of the others nobody can say what serves there
+    """
 
     hosts: dict[str, str]
     serving: frozenset[str]
     partly: bool
+    known: bool = True
 
     def serves(self, release: str) -> bool:
-        """Whether the run could only be brought to its end: every host had switched."""
-        return self.serving == {release} and not self.partly
+        """Whether every host has switched to it: then there is no way but forth, though something may be left to do."""
+        return self.serving == {release} and self.known
 
     def __str__(self) -> str:
         return "; ".join(f"{host}: {said}" for host, said in self.hosts.items())
@@ -29,7 +33,7 @@ def truth_of(hosts: Iterable[str], states: States) -> Truth:
     absent = "does not answer; the next run will finish or take back what it holds"
     said = {host: _said(states[host]) if host in states else absent for host in hosts}
     partly = len(states) < len(said) or any(state.progress for state in states.values())
-    return Truth(said, frozenset(state.live_release for state in states.values()), partly)
+    return Truth(said, frozenset(state.live_release for state in states.values()), partly, known=len(states) == len(said))
 
 
 def _said(state: HostState) -> str:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from windlass.agent.core.frames import REMEMBERED_FROM
 from windlass.agent.core.sums import Sums, named
-from windlass.history import reading_ahead, versions
+from windlass.history import reading_ahead
 from windlass.operations import checksums
 
 NAME = "checksums"
@@ -22,7 +21,7 @@ _described: dict[str, None] = {}
 def remember_in(project: Path) -> Kept:
     """From now on, files that are described are looked up there first."""
     kept = Kept(project)
-    checksums.remember_with(kept.collection, kept.since)
+    checksums.remember_with(kept.collection)
     return kept
 
 
@@ -32,9 +31,7 @@ def large_files() -> list[str]:
 
 
 def _measured(path: str, size: int) -> tuple[int, str]:
-    if found := reading_ahead.found(path):
-        return found
-    return versions.read(path) if size >= REMEMBERED_FROM else checksums.measured(path, size)
+    return reading_ahead.found(path) or checksums.measured(path, size)
 
 
 class Kept:
@@ -45,7 +42,6 @@ class Kept:
         self._folder = project / ".windlass" / NAME
         self._turn = threading.Lock()
         self._open: dict[str, tuple[threading.Lock, Sums]] = {}
-        self._versions = versions.Versions(self._folder)
 
     @contextmanager
     def collection(self, name: str) -> Iterator[checksums.Measure]:
@@ -61,11 +57,6 @@ class Kept:
         with turn:
             yield sums.measure
 
-    def since(self, path: str, sha256: str) -> checksums.Since | None:
-        """Where a large file differs from its version before."""
-        with self._turn:
-            return self._versions.since(path, sha256)
-
     def keep(self) -> None:
         """Write down what is known by now."""
         with self._turn, suppress(OSError):
@@ -74,4 +65,3 @@ class Kept:
                 for turn, sums in self._open.values():
                     with turn:
                         sums.keep()
-                self._versions.keep()

@@ -120,6 +120,11 @@ class Channel:
         """Whether it can still be used, as far as is known."""
         return self._line.is_open
 
+    @property
+    def is_without_agent(self) -> bool:
+        """Whether the host was there when the line was to be taken up again, and its agent was not."""
+        return self._line.agent_gone
+
     def ping(self) -> None:
         """Let the agent know that somebody is still here. A dead line is noticed by whoever waits for results, not here."""
         self._line.tell(frames.PING)

@@ -1,19 +1,17 @@
 """Finding in a new version of a file what the host has already in an old one.
 
 As in rsync the old version is described block by block. A rolling checksum in Python would be slower than the line, so a block
-is looked for by its first bytes, which the interpreter does in C, and proven by its strong hash. Whatever was inserted,
+is looked for by its first bytes, which the interpreter does in C, and told by its print. Whatever was inserted,
 overwritten or cut out is found in this way; what was moved backwards by anything but whole blocks travels again.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from windlass.agent.core.delta import ANCHOR, COPY, LARGEST, LITERAL, SMALLEST, STRONG
+from windlass.agent.core.delta import ANCHOR, COPY, LARGEST, LITERAL, SMALLEST, SUM, print_of
 from windlass.agent.core.frames import BrokenFrame
 
 REACH = 1 << 20  # bytes in which the next blocks are looked for before they are given up
@@ -32,26 +30,26 @@ class _Old:
             raw = base64.b64decode(described["blocks"], validate=True)
         except (TypeError, ValueError, KeyError) as error:
             raise BrokenFrame("not the description of a file's blocks") from error
-        if not SMALLEST <= self.block <= LARGEST or len(raw) % (STRONG + ANCHOR):
+        if not SMALLEST <= self.block <= LARGEST or len(raw) % (SUM + ANCHOR):
             raise BrokenFrame("not the description of a file's blocks")
-        step = STRONG + ANCHOR
-        self.strong = [raw[start : start + STRONG] for start in range(0, len(raw), step)]
-        self.anchors = [raw[start + STRONG : start + step] for start in range(0, len(raw), step)]
-        self._places = {strong: index for index, strong in enumerate(self.strong)}
+        step = SUM + ANCHOR
+        self.prints = [raw[start : start + step] for start in range(0, len(raw), step)]
+        self.anchors = [each[SUM:] for each in self.prints]
+        self._places = {each: index for index, each in enumerate(self.prints)}
 
     def place(self, piece: memoryview, expected: int) -> int:
         """Which block this is, the expected one first; -1 if none."""
-        strong = hashlib.sha256(piece).digest()[:STRONG]
-        if expected < len(self.strong) and self.strong[expected] == strong:
+        found = print_of(piece)
+        if expected < len(self.prints) and self.prints[expected] == found:
             return expected
-        return self._places.get(strong, -1)
+        return self._places.get(found, -1)
 
     def candidates(self, expected: int, misses: int) -> Iterator[int]:
         """The next blocks; the longer nothing was found, the fewer."""
         near = NEAR if misses < PATIENCE else 2
-        yield from range(expected, min(expected + near, len(self.strong)))
+        yield from range(expected, min(expected + near, len(self.prints)))
         distance = near
-        while misses < PATIENCE and expected + distance < len(self.strong):
+        while misses < PATIENCE and expected + distance < len(self.prints):
             yield expected + distance
             distance *= 2
 
@@ -119,20 +117,6 @@ def instructions(handle: BinaryIO, described: Mapping[str, Any]) -> Iterator[byt
     yield from _copied(run, old.block)
 
 
-def since(handle: BinaryIO, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-    """The same, of a file that is as the old one but for these ranges."""
-    position = 0
-    for first, end in ranges:
-        yield from _copied((position, first), 1)
-        handle.seek(first)
-        left = end - first
-        while left and (piece := handle.read(min(left, REACH))):
-            yield from _literal(piece)
-            left -= len(piece)
-        position = end
-    yield from _copied((position, os.fstat(handle.fileno()).st_size), 1)
-
-
 def _next(window: _Window, position: int, old: _Old, state: tuple[int, int]) -> tuple[int, int]:
     """Where something known begins again, at most REACH further, and which block that is."""
     best, block = position + REACH, state[0]
@@ -142,7 +126,7 @@ def _next(window: _Window, position: int, old: _Old, state: tuple[int, int]) -> 
             start = window.content.find(old.anchors[candidate], start, min(best + ANCHOR - 1, window.end))
             if start < 0:
                 break
-            if hashlib.sha256(window.piece(start, old.block)).digest()[:STRONG] == old.strong[candidate]:
+            if print_of(window.piece(start, old.block)) == old.prints[candidate]:
                 best, block = start, candidate
                 break
             start += 1

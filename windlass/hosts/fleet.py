@@ -211,6 +211,11 @@ class Fleet:
         if channel is not None:
             channel.abandon()
 
+    def call_anew(self) -> None:
+        """Let go of the hosts that are there and whose agent is not, as after a reboot: whoever needs one is logged in on it."""
+        for host in [host for host, channel in self._channels.items() if channel.is_without_agent]:
+            self.drop(host)
+
     def _end(self, futures: Iterable[Future[Any]]) -> None:
         """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning."""
         waiting = {future for future in futures if not future.cancel()}

@@ -39,12 +39,14 @@ class Line:
     """Frames to and from the agent on one host. One thread uses it at a time; only `tell` may be called from another.
 
     attached   how often it was taken up again
+    agent_gone  whether it ended because the host is there and its agent is not
     begun      a start to the very same target that is under way already
     """
 
     def __init__(self, target: Target, listener: events.Listener, opener: Opener, begun: Starting | None = None) -> None:
         self.target = target
         self.attached = 0
+        self.agent_gone = False
         self._listener = listener
         self._opener = opener
         self._sending = threading.RLock()
@@ -276,7 +278,8 @@ class Line:
             self._session.send(frame)
 
     def _given_up(self, why: ConnectionFailed, said: str) -> ConnectionFailed:
-        kind = AgentGone if said == AGENT_GONE else ConnectionFailed
+        self.agent_gone = said == AGENT_GONE
+        kind = AgentGone if self.agent_gone else ConnectionFailed
         return kind(
             f"{why.message}, and could not be taken up again: {said}",
             host=self.target.name,

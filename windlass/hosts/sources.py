@@ -12,10 +12,7 @@ from typing import Any, Protocol
 from windlass.agent.core import frames
 from windlass.errors import OperationFailed
 from windlass.hosts import delta
-from windlass.operations.checksums import Since
 from windlass.operations.local_tree import LocalTree, TreeEntry
-from windlass.operations.operation import LocalFile
-from windlass.operations.wire import Offered
 
 AGAIN = "it was there a moment ago; run the same again"
 
@@ -75,14 +72,10 @@ def _nothing() -> None:
     """What has no end of its own needs none."""
 
 
-def source(content: Offered, wish: Mapping[str, Any]) -> Source:
+def source(content: Path | LocalTree, wish: Mapping[str, Any]) -> Source:
     """The stream that a host wishes. Raises OperationFailed for what is gone."""
     if isinstance(content, LocalTree):
         return _of_tree(content, wish)
-    if isinstance(content, LocalFile):
-        since, content = content.since, content.path
-        if since and "since" in wish:
-            return Gathered(_since(content, since, wish["since"]))
     if "delta" in wish:
         return Gathered(_changed(content, wish["delta"]))
     return Whole(content)
@@ -99,14 +92,6 @@ def _readable(path: str | Path) -> Iterator[None]:
 def _changed(path: Path, described: Mapping[str, Any]) -> Iterator[bytes]:
     with _readable(path), path.open("rb") as handle:
         yield from delta.instructions(handle, described)
-
-
-def _since(path: Path, since: Since, old: object) -> Iterator[bytes]:
-    """Raises BrokenFrame for a version that was not offered."""
-    if old != since.sha256:
-        raise frames.BrokenFrame("it has another version than the one that was offered")
-    with _readable(path), path.open("rb") as handle:
-        yield from delta.since(handle, since.ranges)
 
 
 def _of_tree(tree: LocalTree, wish: Mapping[str, Any]) -> Source:

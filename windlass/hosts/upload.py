@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from windlass.agent.core import frames
 from windlass.hosts.sources import Source, source
-from windlass.operations.wire import Offered
+from windlass.operations.local_tree import LocalTree
 
 
 class Uploads:
@@ -17,7 +18,7 @@ class Uploads:
     Leaving it closes the files that a host did not want to the end.
     """
 
-    def __init__(self, files: Mapping[str, Offered], send: Callable[[bytes | bytearray], None]) -> None:
+    def __init__(self, files: Mapping[str, Path | LocalTree], send: Callable[[bytes | bytearray], None]) -> None:
         self._files = files
         self._send = send
         self._open: dict[int, Source] = {}

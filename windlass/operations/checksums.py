@@ -9,18 +9,8 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 
 PIECE = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """What is other in a file than in its version of this checksum: bytes, from and to. All else stands there at the same place."""
-
-    sha256: str
-    ranges: tuple[tuple[int, int], ...]
-
 
 Measure = Callable[[str, str, os.stat_result], tuple[int, str]]
 """Size and checksum of a file: its name in the collection, its path, and the status that it had a moment ago."""
@@ -31,32 +21,18 @@ def _reading(_collection: str) -> Iterator[Measure]:
     yield _read
 
 
-def _knowing_nothing(_path: str, _sha256: str) -> Since | None:
-    return None
-
-
 _open: Callable[[str], AbstractContextManager[Measure]] = _reading
-_compare: Callable[[str, str], Since | None] = _knowing_nothing
 
 
-def remember_with(
-    opener: Callable[[str], AbstractContextManager[Measure]] = _reading,
-    comparer: Callable[[str, str], Since | None] = _knowing_nothing,
-) -> None:
-    """From now on, ask these; the first gets the name of a collection of files, such as a tree, the second a large file's path and
-    checksum. Without them, files are read each time, and nothing is known of earlier versions."""
-    global _open, _compare  # one project is open at a time, and files are described where nobody could hand it on
-    _open, _compare = opener, comparer
+def remember_with(opener: Callable[[str], AbstractContextManager[Measure]] = _reading) -> None:
+    """From now on, ask this; it gets the name of a collection of files, such as a tree. Without one, files are read each time."""
+    global _open  # noqa: PLW0603 - one project is open at a time, and files are described where nobody could hand it on
+    _open = opener
 
 
 def measuring(collection: str) -> AbstractContextManager[Measure]:
     """What tells the checksums of the files in a collection."""
     return _open(collection)
-
-
-def since(path: str, sha256: str) -> Since | None:
-    """Where a large file of this checksum differs from the version before it, if that is known, and little."""
-    return _compare(path, sha256)
 
 
 def measured(path: str, size: int) -> tuple[int, str]:

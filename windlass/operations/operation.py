@@ -18,15 +18,11 @@ REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file of the controller's that is content of an operation; only its checksum travels unless the host lacks it.
-
-    since   where it differs from an earlier version, which the host may have
-    """
+    """A file of the controller's that is content of an operation; only its checksum travels unless the host lacks it."""
 
     path: Path
     sha256: str
     size: int
-    since: checksums.Since | None = None
 
     @classmethod
     def of(cls, path: Path) -> LocalFile:
@@ -37,15 +33,15 @@ class LocalFile:
 
 
 @functools.lru_cache(maxsize=1024)
-def _measured(path: Path, version: tuple[int, ...]) -> tuple[str, int, checksums.Since | None]:
+def _measured(path: Path, version: tuple[int, ...]) -> tuple[str, int]:
     """Of a large file the checksum may be known from an earlier run; a small one is read sooner than looked up."""
     status = path.stat()
     if version[1] < REMEMBERED_FROM:
         size, sha256 = checksums.measured(str(path), status.st_size)
-        return sha256, size, None
-    with checksums.measuring(str(path)) as measure:
-        size, sha256 = measure("", str(path), status)
-    return sha256, size, checksums.since(str(path), sha256)
+    else:
+        with checksums.measuring(str(path)) as measure:
+            size, sha256 = measure("", str(path), status)
+    return sha256, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,21 +40,18 @@ class Batch:
         return self.operations[len(self.before) : self.until]
 
 
-Offered = Path | LocalFile | LocalTree  # as a path, a file of which no earlier version is known
-
-
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
     """A batch as it travels: the call's body, and the local files and trees the host may ask for by checksum."""
 
     body: dict[str, Any]
-    files: dict[str, Offered]
+    files: dict[str, Path | LocalTree]
 
 
 def encode(batch: Batch) -> EncodedBatch:
     """Describe a batch for the agent. Raises UsageError if an operation refers to one that is not before it in the batch."""
     secrets: set[str] = set()
-    files: dict[str, Offered] = {}
+    files: dict[str, Path | LocalTree] = {}
     _plain(batch.secrets, secrets, files)
     described = [_describe(operation, batch.operations, index, secrets, files) for index, operation in enumerate(batch.operations)]
     for operation in described:
@@ -74,7 +71,7 @@ def encode(batch: Batch) -> EncodedBatch:
 
 
 def _describe(
-    operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Offered]
+    operation: Operation, operations: Sequence[Operation], index: int, secrets: set[str], files: dict[str, Path | LocalTree]
 ) -> dict[str, Any]:
     watched = operation.watched()
     return {
@@ -104,17 +101,16 @@ def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index
         ) from None
 
 
-def _offered(content: LocalFile | LocalTree, files: dict[str, Offered]) -> dict[str, Any]:
+def _offered(content: LocalFile | LocalTree, files: dict[str, Path | LocalTree]) -> dict[str, Any]:
     """Content by its checksum, and noted as what the host may ask for."""
     if isinstance(content, LocalFile):
-        files[content.sha256] = content if content.since else content.path
-        told = {"sha256": content.sha256, "size": content.size}
-        return {**told, "since": content.since.sha256} if content.since else told
+        files[content.sha256] = content.path
+        return {"sha256": content.sha256, "size": content.size}
     files[content.digest] = content
     return {"sha256": content.digest, "manifest": content.manifest, "skipped": content.skipped}
 
 
-def _plain(value: object, secrets: set[str], files: dict[str, Offered]) -> Any:
+def _plain(value: object, secrets: set[str], files: dict[str, Path | LocalTree]) -> Any:
     """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"sha256": …, "size": …}`."""
     if value is None or isinstance(value, (str, int, float)):  # nearly all are
         return value

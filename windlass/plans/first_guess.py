@@ -156,7 +156,7 @@ def _node(seen: Seen) -> Guess:
         command=command,
         migrate=migrate,
         needs=_needs(used, seen),
-        because=("package.json",),
+        because=("package.json",) if "package.json" in seen.paths else (),
     )
 
 

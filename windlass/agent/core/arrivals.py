@@ -27,19 +27,15 @@ MOST = 8  # of them
 
 
 class Received(atomic.Arriving):
-    """The content that the controller offers under a checksum; of a large one only what is not here yet travels.
-
-    With `since` in it the old file is the version that has this checksum, and the controller knows what is other in the new one.
-    """
+    """The content that the controller offers under a checksum; of a large one only what is not here yet travels."""
 
     def __init__(self, content: Dict[str, Any], context: Context, old: str, home: str) -> None:
         self._sha256 = str(content["sha256"])
-        self._since = str(content.get("since", ""))
         self._size = int(content["size"])
         self._context = context
         self._old = old
         self._home = home if self._size >= delta.WORTHWHILE else ""
-        self._whole = False
+        self._whole = self._joined = False
         self._note = self._claim = ""
         self._lock = -1
 
@@ -75,7 +71,7 @@ class Received(atomic.Arriving):
             self._whole = True
             arrived = checksum.hexdigest()
         if arrived != self._sha256:
-            kind = atomic.OtherBefore if self._since else OperationError
+            kind = atomic.OtherContent if self._joined else OperationError
             raise kind("the content arrived damaged (its checksum differs)", hint=atomic.AGAIN)
 
     def keeps(self, temporary: str) -> bool:
@@ -96,11 +92,10 @@ class Received(atomic.Arriving):
 
     def _arriving(self) -> Iterator[Bytes]:
         worthwhile = self._size >= delta.WORTHWHILE and delta.is_worthwhile(self._old)
-        if worthwhile and self._since:
-            return delta.put_together(self._old, self._context.fetch(self._sha256, since=self._since))
         return self._beyond(self._old) if worthwhile else self._context.fetch(self._sha256)
 
     def _beyond(self, old: str) -> Iterator[Bytes]:
+        self._joined = True
         return delta.put_together(old, self._context.fetch(self._sha256, delta=delta.signature(old)))
 
 

@@ -20,8 +20,8 @@ AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your 
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 
-class OtherBefore(OperationError):  # noqa: N818 - reads as what happened
-    """What was put together is not what was meant: the old version may not have been what everybody took it for."""
+class OtherContent(OperationError):  # noqa: N818 - reads as what happened
+    """What was put together of what is here and what came is not what was meant: two blocks may have looked alike."""
 
 
 class Arriving(Iterable[Bytes]):

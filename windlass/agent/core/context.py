@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import queue
 import threading
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from windlass.agent.core import frames
 from windlass.agent.core.known import Known
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.parts import Empty, SimpleQueue
 
 STATE = "/var/lib/windlass"  # what must outlive a reboot: notifications that are owed
 RUN = "/run/windlass"  # what must not: locks
@@ -38,11 +38,11 @@ class Context:
         self.on_trial = False
         self.kept: Dict[str, Any] = {}
         self.known = Known()
-        self.streams: Dict[int, "queue.Queue[memoryview]"] = {}
+        self.streams: Dict[int, "SimpleQueue[memoryview]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
         self.foresights: Any = None  # of a check: foreseen.Foresights, which a run does not load
         self._next_stream = 1
-        self.answers: Dict[int, "queue.Queue[Dict[str, Any]]"] = {}
+        self.answers: Dict[int, "SimpleQueue[Dict[str, Any]]"] = {}
         self._questions = itertools.count(1)
 
     def expect(self, kind: str, name: str) -> None:
@@ -161,7 +161,7 @@ class Context:
         A wish narrows it: `want` which files of a tree, from and to, `squeeze` them with zlib; or `delta`, what an old file has.
         """
         stream, self._next_stream = self._next_stream, self._next_stream + 1
-        incoming: "queue.Queue[memoryview]" = queue.Queue()
+        incoming: "SimpleQueue[memoryview]" = SimpleQueue()
         self.streams[stream] = incoming
         self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, sha256=sha256, window=frames.WINDOW)))
         taken = 0
@@ -179,24 +179,24 @@ class Context:
         finally:
             del self.streams[stream]
 
-    def _next_chunk(self, incoming: "queue.Queue[memoryview]") -> memoryview:
+    def _next_chunk(self, incoming: "SimpleQueue[memoryview]") -> memoryview:
         while True:
             try:
                 return incoming.get(timeout=1.0)
-            except queue.Empty:
+            except Empty:
                 self.check_wanted()
 
     def ask(self, question: Dict[str, Any]) -> Dict[str, Any]:
         """What the controller says to a question; several threads may ask. Raises OperationError if it goes away meanwhile."""
         number = next(self._questions)
-        incoming: "queue.Queue[Dict[str, Any]]" = queue.Queue()
+        incoming: "SimpleQueue[Dict[str, Any]]" = SimpleQueue()
         self.answers[number] = incoming
         self.send(frames.encode(frames.ASK, {"number": number, "question": question}))
         try:
             while True:
                 try:
                     return incoming.get(timeout=1.0)
-                except queue.Empty:
+                except Empty:
                     self.check_wanted()
         finally:
             del self.answers[number]

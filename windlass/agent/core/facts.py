@@ -32,7 +32,7 @@ def facts() -> Dict[str, Any]:
 def _boot_id() -> str:
     """Another one after each boot."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as handle:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as handle:
             return handle.read().strip()
     except OSError:
         return ""

@@ -40,11 +40,6 @@ def sha256_of(path: str, keep: bool) -> str:
     return found
 
 
-def known(path: str) -> str:
-    """The checksum that is remembered of a large file; empty if there is none."""
-    return HostSums(path).known("", os.lstat(path))
-
-
 def wrote(path: str, installed: os.stat_result, sha256: str) -> None:
     """This content was written, and had this status when it got its name.
 

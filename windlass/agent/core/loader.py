@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from _thread import allocate_lock
 
 try:
     from _frozen_importlib import ModuleSpec
@@ -16,6 +17,9 @@ MOST_KEPT = 40  # blocks, of one or two versions of this program; when there are
 SPARES = b"WINDLASS SPARES\n"
 # What the agent uses of the standard library, in plain Python, that python3-minimal lacks.
 SPARE_MODULES = ("difflib", "hmac", "http", "json", "queue", "secrets", "shlex", "shutil", "tarfile")
+
+LATER = ("functools",)
+_LATER = allocate_lock()
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the stand-in for `typing` is not to be found yet
@@ -116,8 +120,23 @@ def _forget(path: str) -> None:
         pass
 
 
+class _Later(type(sys)):  # type: ignore[misc]
+    """Stands for a module until something of it is used: `threading` imports what it seldom needs."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        with _LATER:
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
+        __import__(self.__name__)
+        return getattr(sys.modules[self.__name__], name)
+
+
 def begin(shelf: Any, block: bytes, read: Read, codes: Codes) -> None:
     """The agent's life. `shelf` has the function `more` besides its own: it gives the next block on the line."""
+    for name in LATER:
+        sys.modules.setdefault(name, _Later(name))
     ours = Modules(shelf)
     ours.learn(block, read, codes)
     sys.meta_path.insert(0, ours)

@@ -8,7 +8,6 @@ comes back in time (see `lifeline`), the batch goes on; if not, it is gone: the 
 from __future__ import annotations
 
 import os
-import queue
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ from windlass.agent.core.facts import facts
 from windlass.agent.core.journal import Journal
 from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
-from windlass.agent.core.parts import signal
+from windlass.agent.core.parts import SimpleQueue, signal
 
 ATTACH = "attach"  # the word that makes the agent's program the way back to another: `relay`
 FORESIGHT = "windlass.agent.core.foresight"
@@ -30,7 +29,7 @@ class Loop:
     """Takes batches from a line and tells it what they come to."""
 
     def __init__(self, source: int, sink: int, grace: float = 0.0, controller: str = "") -> None:
-        self._calls: "queue.Queue[Optional[Dict[str, Any]]]" = queue.Queue()
+        self._calls: "SimpleQueue[Optional[Dict[str, Any]]]" = SimpleQueue()
         self._line = Lifeline(source, sink, grace, on_trial=lambda: self._context.on_trial)
         self._context = Context(self._line.send)
         self._context.controller = controller

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["sha256", "signal", "socket"]
+__all__ = ["Empty", "SimpleQueue", "sha256", "signal", "socket"]
 
 if TYPE_CHECKING:
     import signal
     import socket
     from hashlib import sha256
+    from queue import Empty, SimpleQueue
 else:
     try:
         import _signal as signal
@@ -21,6 +22,10 @@ else:
     except ImportError:
         import signal
         import socket
+    try:
+        from _queue import Empty, SimpleQueue
+    except ImportError:
+        from queue import Empty, SimpleQueue
     try:
         from _sha2 import sha256  # since Python 3.12
     except ImportError:

@@ -20,7 +20,7 @@ PIECE = 1 << 18  # bytes
 WIDE = 1 << 20  # bytes that a pipe holds, if the kernel lets it: fewer times that a program waits for the other
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, which Python knows by name since 3.10
 # Seconds that a pipe may fill before it is emptied again: it is worth more to be woken once than for each page.
-SHORTEST, LONGEST = 0.001, 0.016
+SHORTEST, LONGEST = 0.001, 0.004
 LINES = 12  # of each program's last words
 
 

@@ -141,10 +141,8 @@ class _Stage:
         whole: List[Entry] = []
         for entry in entries:
             old = self._difference.place(entry.path)
-            if entry.size >= delta.WORTHWHILE and delta.is_worthwhile(old):
-                wish = {"want": [[entry.index, entry.index + 1]], "delta": delta.signature(old)}
-                self._write(entry, delta.put_together(old, context.fetch(self._wanted.sha256, **wish)))
-            else:
+            worthwhile = entry.size >= delta.WORTHWHILE and delta.is_worthwhile(old)
+            if not (worthwhile and self._joined(entry, old, context)):
                 whole.append(entry)
         if whole:
             whole.sort(key=lambda entry: entry.index)
@@ -153,6 +151,16 @@ class _Stage:
             for entry in whole:
                 self._write(entry, incoming.pieces(entry.size))
             incoming.take(1, may_end=True)
+
+    def _joined(self, entry: Entry, old: str, context: Context) -> bool:
+        """Put a file together of an old one and what differs; whether it came out right."""
+        wish = {"want": [[entry.index, entry.index + 1]], "delta": delta.signature(old)}
+        try:
+            self._write(entry, delta.put_together(old, context.fetch(self._wanted.sha256, **wish)))
+        except atomic.OtherContent:
+            os.unlink(self._place(entry))
+            return False
+        return True
 
     def _write(self, entry: Entry, pieces: Iterable[Bytes]) -> None:
         digest = hashlib.sha256()
@@ -171,7 +179,7 @@ class _Stage:
         finally:
             os.close(descriptor)
         if digest.hexdigest() != entry.value:
-            raise OperationError("%s changed while it was sent" % entry.path, hint=atomic.AGAIN)
+            raise atomic.OtherContent("%s changed while it was sent" % entry.path, hint=atomic.AGAIN)
 
     def _link(self, entry: Entry) -> None:
         os.symlink(entry.value, self._place(entry))

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List
 
-from windlass.agent.core import process
+from windlass.agent.core import manager, process
 from windlass.agent.core.outcome import OperationError
 
-PROPERTIES = "LoadState,LoadError,ActiveState,SubState,UnitFileState,NeedDaemonReload,CanReload,FragmentPath"
+PROPERTIES = ["LoadState", "LoadError", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "CanReload", "FragmentPath"]
 LOOK_LIMIT = 30.0  # seconds
-ASK = ["systemctl", "show", "--property=" + PROPERTIES, "--"]
+ASK = ["systemctl", "show", "--property=" + ",".join(PROPERTIES), "--"]
 
 
 def look(unit: str) -> Dict[str, str]:
     """What systemd says of a unit, in one question. `LoadState` is `not-found` for one that there is not."""
-    return _state(process.must([*ASK, unit], limit=LOOK_LIMIT).text)
+    said = manager.ask([unit], PROPERTIES)
+    return said[unit] if said else _state(process.must([*ASK, unit], limit=LOOK_LIMIT).text)
 
 
 def look_at_all(units: List[str]) -> Dict[str, Dict[str, str]]:
     """The same of several, in one question; nothing if one of the names is none: whoever has it will hear so from `look`."""
+    return manager.ask(units, PROPERTIES) or by_systemctl(units)
+
+
+def by_systemctl(units: List[str]) -> Dict[str, Dict[str, str]]:
+    """The same from the program."""
     shown = process.run([*ASK, *units], limit=LOOK_LIMIT)
     blocks = shown.text.strip("\n").split("\n\n")
     if shown.status != 0 or len(blocks) != len(units):
@@ -27,7 +33,7 @@ def look_at_all(units: List[str]) -> Dict[str, Dict[str, str]]:
 
 
 def _state(text: str) -> Dict[str, str]:
-    state = dict.fromkeys(PROPERTIES.split(","), "")
+    state = dict.fromkeys(PROPERTIES, "")
     state.update(line.partition("=")[::2] for line in process.lines(text) if "=" in line)
     return state
 
