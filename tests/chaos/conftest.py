@@ -112,4 +112,4 @@ def let_go(hosts: dict[str, TestHost]) -> None:
         host.shell("touch /root/chaos/go")
 
 
-__all__ = ["Heard", "agents", "lab_hosts", "let_go", "lines", "until", "until_they_wait", "waiting"]
+__all__ = ["SILENCE", "Heard", "agents", "lab_hosts", "let_go", "lines", "until", "until_they_wait", "waiting"]

@@ -185,17 +185,6 @@ def flooded(broken: TestHost, deed: Callable[[], object], grace: float) -> objec
         deed()
 
     heard.upon("broken", threading.Thread(target=when_it_speaks).start)
-<<<<<<< HEAD
-    target = dataclasses.replace(waiting(broken, grace), connect_seconds=10.0)
-    with Fleet([target], heard) as fleet:
-        return fleet.run({"broken": Batch((Run(command=FLOOD), DONE), journal=f"{new_run_id()}.broken")})["broken"]
-
-
-@pytest.mark.parametrize("deed", [cut, freeze])
-def test_output_that_comes_back_to_nobody_fails_that_host(deed: Deed, broken: TestHost, impatient: None) -> None:
-    """The program may speak to its end, although nobody listens, and nothing is begun after it."""
-    outcome = flooded(broken, lambda: deed(broken), 8.0)
-=======
     target = dataclasses.replace(waiting(broken, grace), connect_seconds=1.0)
     with Fleet([target], heard, patient_at_first()) as fleet:
         return fleet.run({"broken": Batch((Run(command=FLOOD), DONE), journal=f"{new_run_id()}.broken")})["broken"]
@@ -203,8 +192,7 @@ def test_output_that_comes_back_to_nobody_fails_that_host(deed: Deed, broken: Te
 
 def test_a_host_that_freezes_while_output_comes_back_fails(broken: TestHost, impatient: None) -> None:
     """Awake again, the program may speak to its end, although nobody listens, and nothing is begun after it."""
-    outcome = flooded(broken, lambda: freeze(broken), 3.0)
->>>>>>> main
+    outcome = flooded(broken, lambda: freeze(broken), 8.0)
 
     assert isinstance(outcome, ConnectionFailed)
     assert f"has said nothing for {SILENCE:.0f} s" in outcome.message
