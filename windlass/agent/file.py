@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import hashlib
 
 ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to arrive: most runs send no content
-MUCH = 512 * 1024  # bytes
+MUCH = 768 * 1024  # bytes
+PIECE = 1 << 17  # bytes that are read at once
 SUMS = "windlass.agent.core.host_sums"  # the same for large files
 
 
@@ -128,21 +129,25 @@ def text_of(content: Any) -> str:
 
 def sha256_of(path: str) -> str:
     digest = _digest_of(os.path.getsize(path))
-    with open(path, "rb") as handle:
+    piece = bytearray(PIECE)  # the same memory again and again: to be given new one takes as long as to look at it
+    with open(path, "rb", buffering=0) as handle, memoryview(piece) as view:
         while True:
-            chunk = handle.read(1 << 20)
-            if not chunk:
+            count = handle.readinto(piece)
+            if not count:
                 return digest.hexdigest()
-            digest.update(chunk)
+            digest.update(view[:count])
 
 
 def _digest_of(size: int) -> "hashlib._Hash":
     """What is fit for so many bytes: the library that has the processor help takes a moment to load."""
     if size < MUCH:
         return sha256()
-    import hashlib  # noqa: PLC0415 - as above
+    try:
+        from _hashlib import openssl_sha256  # noqa: PLC0415 - as above
+    except ImportError:
+        from hashlib import sha256 as openssl_sha256  # noqa: PLC0415
 
-    return hashlib.sha256()
+    return openssl_sha256()
 
 
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:

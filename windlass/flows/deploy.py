@@ -67,6 +67,10 @@ def chosen(environment: Environment, name: str) -> Application:
         return environment.application(name)
     if len(environment.applications) == 1:
         return next(iter(environment.applications.values()))
+    if not environment.applications:
+        raise UsageError(
+            f"{environment.name} has no applications", hint="describe one below `applications:`, see docs/inventory.md"
+        )
     raise UsageError("which application?", hint=f"say --app {' or --app '.join(environment.applications)}")
 
 

@@ -45,6 +45,7 @@ _TERMINAL = (
 # What follows the text of `shelf`, which is not to be found by its name yet: the first block of modules, and who loads them.
 # `r`, `os`, `sys`, `zlib`: the stub's.
 _BOOT = """
+import gc
 def more():
     return r(int(r(8)))
 def texts(block):
@@ -56,6 +57,7 @@ def begin(name):
     sys.modules[name] = loader = type(sys)(name)
     exec(code, loader.__dict__)
     loader.begin(sys.modules["__main__"], block, texts, codes)
+gc.set_threshold(50000, 20, 100)
 begin("windlass.agent.core.loader")
 """
 _HTTP = """

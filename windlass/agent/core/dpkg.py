@@ -21,7 +21,7 @@ class Status:
         try:
             if not os.listdir(pending):
                 with open(status, "rb") as handle:
-                    self._text = b"\n\n" + handle.read() + b"\n"
+                    self._text = handle.read()
         except OSError:
             pass
 
@@ -32,14 +32,19 @@ class Status:
     def _has(self, name: str, version: str) -> bool:
         if len(name) < 2 or name[0] in "+.-" or not LETTERS.issuperset(name):
             return False  # of one architecture, say
-        head = b"\n\nPackage: %s\n" % name.encode()
-        at = self._text.find(head)
+        head = b"Package: %s\n" % name.encode()
+        at = 0 if self._text.startswith(head) else self._next(head, 0)
         while at >= 0:
-            fields = self._text[at + 2 : self._text.find(b"\n\n", at + 2) + 1 or None]
-            if _is_installed(fields, version.encode()):
+            fields = self._text[at : self._text.find(b"\n\n", at) + 1 or None]
+            if _is_installed(fields + b"\n", version.encode()):
                 return True
-            at = self._text.find(head, at + 2)
+            at = self._next(head, at)
         return False
+
+    def _next(self, head: bytes, at: int) -> int:
+        """Where the next entry with this first line begins; -1 if there is none."""
+        found = self._text.find(b"\n\n" + head, at)
+        return found + 2 if found >= 0 else -1
 
 
 def _is_installed(fields: bytes, version: bytes) -> bool:
