@@ -24,6 +24,10 @@ class Truth:
         """Whether every host has switched to it: then there is no way but forth, though something may be left to do."""
         return self.serving == {release} and self.known
 
+    def is_unclear(self, release: str) -> bool:
+        """Whether it may serve on every host or on none: none that answers serves another one."""
+        return not self.known and self.serving <= {release}
+
     def __str__(self) -> str:
         return "; ".join(f"{host}: {said}" for host, said in self.hosts.items())
 
