@@ -13,8 +13,8 @@ from windlass.operations.operation import Operation
 
 # Nobody means these with `delete`; a path that ends in an empty variable does.
 PROTECTED = frozenset([
-    "/", "/bin", "/boot", "/dev", "/etc", "/etc/ssh", "/etc/ssl", "/etc/systemd", "/home", "/lib", "/lib64", "/proc", "/root", "/run",
-    "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/var", "/var/cache",
+    "/", "/bin", "/boot", "/dev", "/etc", "/etc/ssh", "/etc/ssl", "/etc/systemd", "/home", "/lib", "/lib64", "/proc", "/root",
+    "/run", "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/var", "/var/cache",
     "/var/lib", "/var/log", "/var/spool",
 ])  # fmt: skip
 
