@@ -275,11 +275,11 @@ def test_a_controller_that_is_killed_while_one_batch_carries_the_deploy(lone: Lo
 
     process.kill()
     process.communicate()
+    until(lambda: lone.shell("pgrep -f '^sshd: .*@notty' || true") == "")  # so the agent knows that nobody is there
     lone.let_go()
     until(lambda: not lone.migrates())
     deployed = lone.deploy("after the kill")
 
-    assert "was broken off at the step 'migrate'" in deployed.story
     assert "before any host had switched: clearing it away" in deployed.story
     assert deployed.before == before["release"]
     assert lone.serves(deployed.release)
