@@ -299,6 +299,6 @@ def _taken_back(cutover: Cutover, error: BaseException, release: str) -> Windlas
         f"{what}: {told(error)}",
         hosts=truth.hosts,
         partly=truth.partly,
-        hint=getattr(error, "hint", "") or str(truth),
+        hint=getattr(error, "hint", "") or truth.way_on(release, "mend it and deploy again"),
         last_lines=getattr(error, "last_lines", ()),
     )
