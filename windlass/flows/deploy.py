@@ -291,7 +291,7 @@ def _taken_back(cutover: Cutover, error: BaseException, release: str) -> Windlas
     finished, name = truth.serves(release), f"{cutover.application.name} {release}"
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"the {cutover.action} of {release} was {'finished' if finished else 'taken back'}. {truth}")
-    if not truth.known:  # it may have switched before it fell silent
+    if truth.is_unclear(release):  # it may have switched before it fell silent
         what = f"the deploy of {name} broke off"
     else:
         what = f"{name} serves on every host, but something failed after the switch" if finished else f"{name} was not deployed"

@@ -139,7 +139,7 @@ def _not_gone_back(cutover: Cutover, error: BaseException, release: str) -> Wind
     finished = truth.serves(release)
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"the rollback to {release} was {'finished' if finished else 'taken back'}. {truth}")
-    if not truth.known:
+    if truth.is_unclear(release):
         what = f"the rollback to {release} broke off"
     else:
         what = f"gone back to {release}, but not without a fault afterwards" if finished else f"not gone back to {release}"

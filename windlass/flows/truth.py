@@ -30,6 +30,10 @@ class Truth:
             return "the next deploy or rollback finishes or takes back the rest"
         return "invoke status shows how it is" if self.serves(release) else otherwise
 
+    def is_unclear(self, release: str) -> bool:
+        """Whether it may serve on every host or on none: none that answers serves another one."""
+        return not self.known and self.serving <= {release}
+
     def __str__(self) -> str:
         return "; ".join(f"{host}: {said}" for host, said in self.hosts.items())
 
