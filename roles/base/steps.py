@@ -20,7 +20,7 @@ from windlass.operations.user import User
 from windlass.plans.topology import HostView
 from windlass.values import Command
 
-from .settings import Person, Settings
+from .settings import Person, Settings, Ssh
 from .ssh import sshd
 
 SUDOERS = Command.of("visudo", "-c", "-q", "-f", "%s")
@@ -33,7 +33,7 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
     updates = ("unattended-upgrades",) if settings.security_updates else ()
     return [
         Package(names=(*settings.packages, *settings.more_packages, *sudo, *updates)),
-        *(operation for name, person in settings.users.items() for operation in _person(name, person)),
+        *(operation for name, person in settings.users.items() for operation in _person(host, name, person, settings.ssh)),
         *_clock(settings.time_zone),
         *_hostname(settings.hostname),
         *(
@@ -46,14 +46,16 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
     ]
 
 
-def _person(name: str, person: Person) -> Iterator[Operation]:
+def _person(host: HostView, name: str, person: Person, ssh: Ssh) -> Iterator[Operation]:
+    """Keys of whoever may become root are changed on trial: they may be the very ones with which we came in."""
     if person.absent:
         yield _sudoers(name, "")
         yield User(name=name, absent=True)
         return
     yield User(name=name, groups=person.groups, shell=person.shell)
     if person.keys:
-        yield AuthorizedKeys(user=name, keys=person.keys)
+        ours = person.sudo or name in ("root", host.environment.host(host.name).user)
+        yield AuthorizedKeys(user=name, keys=person.keys, confirm_seconds=float(ssh.confirm_seconds) if ours else 0.0)
     yield _sudoers(name, f"{name} ALL=(ALL:ALL) NOPASSWD: ALL\n" if person.sudo else "")
 
 

@@ -62,8 +62,8 @@ def test_a_host_that_takes_nothing_keeps_no_other_from_being_pinged(
     with Fleet([A, B], opener=opener) as both:
         both.connect()
         stuck["a"].full.set()
-        assert stuck["a"].waits.wait(20)
-        heard, deadline = stuck["b"].sent, time.monotonic() + 20
+        assert stuck["a"].waits.wait(120)
+        heard, deadline = stuck["b"].sent, time.monotonic() + 120
         while stuck["b"].sent < heard + 50 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert stuck["b"].sent >= heard + 50
@@ -115,7 +115,7 @@ def test_ctrl_c_while_a_host_connects_begins_nothing_there_and_leaves_it_usable(
 
     def slowly(target: Target, command: str) -> LocalSession:
         os.kill(os.getpid(), signal.SIGINT)
-        assert noted.wait(20)
+        assert noted.wait(120)
         return LocalSession(target, command)
 
     batch = Batch((File(path=str(begun), content="", owner="", group=""),))

@@ -99,7 +99,7 @@ def test_an_agent_that_is_gone_is_not_waited_for(breaking: type[Breaking], tmp_p
 
 def knock(facts: dict[str, str], token: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(10)
+        door.settimeout(120)
         door.connect(facts["path"])
         door.sendall(frames.encode(frames.LINE, {"token": token, "heard": 0}))
         return door.recv(100)
@@ -141,7 +141,7 @@ def test_an_agent_told_that_its_controller_is_dead_ends_at_once() -> None:
 
 def test_an_agent_that_was_stopped_for_long_begins_nothing_more_when_it_wakes(tmp_path: Path) -> None:
     """As a host that was suspended: what was under way has ended meanwhile, and nobody has been heard for longer than one waits."""
-    channel = Channel(dataclasses.replace(HERE, grace_seconds=1.5), opener=LocalSession)
+    channel = Channel(dataclasses.replace(HERE, grace_seconds=4.5), opener=LocalSession)
     process = channel._line._session.process  # type: ignore[attr-defined]
     first = Run(
         command=f"echo $PPID > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/agent; until test -e {tmp_path}/go; do sleep 0.01; done"
@@ -149,11 +149,11 @@ def test_an_agent_that_was_stopped_for_long_begins_nothing_more_when_it_wakes(tm
     second = Run(command=f"touch {tmp_path}/second")
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(channel.run, Batch((first, second)))
-        while not (tmp_path / "agent").exists():
+        while not (tmp_path / "agent").exists() and not running.done():
             time.sleep(0.01)
         os.kill(int((tmp_path / "agent").read_text()), signal.SIGSTOP)
         (tmp_path / "go").touch()
-        time.sleep(1.2)  # longer than it waits for a frame, at least
+        time.sleep(3.3)  # longer than it waits for a frame, at least
         os.kill(int((tmp_path / "agent").read_text()), signal.SIGCONT)
         with pytest.raises(ConnectionFailed):
             running.result()

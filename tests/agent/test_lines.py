@@ -42,7 +42,7 @@ class Saying(LocalSession):
 
     def __init__(self, script: str) -> None:
         super().__init__(NOBODY, script)
-        self.process.wait(10)
+        self.process.wait(120)
 
 
 def test_a_batch_broken_off_by_its_sink_leaves_nothing_for_the_next_one(big: Path) -> None:
@@ -155,7 +155,7 @@ def release(process: subprocess.Popen[bytes], *, wait: bool = True) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         assert pipe
         pipe.close()
-    assert not wait or process.wait(20) is not None
+    assert not wait or process.wait(120) is not None
 
 
 def test_the_agent_goes_although_nobody_reads_what_it_sends(big: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_agent_goes_although_nobody_reads_what_it_sends(big: Path) -> None:
     assert process.stdin
     process.stdin.close()  # and its output, which nobody reads any more, stays open
 
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     release(process)
 
 
@@ -181,7 +181,7 @@ def test_the_agent_finishes_what_it_is_at_when_the_controller_is_gone_and_begins
     release(process, wait=False)
     (tmp_path / "go").touch()
 
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     assert (tmp_path / "first").exists()
     assert not (tmp_path / "second").exists()
 
@@ -238,7 +238,7 @@ def test_the_agent_ends_when_it_hears_noise(noise: bytes) -> None:
 
     give(process, noise)
 
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     release(process)
 
 

@@ -20,14 +20,14 @@ def test_pm2_may_take_as_long_as_the_processes_may_take_to_stop(tmp_path: Path, 
     script = """#!/bin/sh
 case $1 in
 jlist) echo '[{"name": "shop-blue-mail-0"}]' ;;
-stop) sleep 2 ;;
+stop) sleep 0.5 ;;
 save) mkdir -p .pm2; touch .pm2/dump.pm2 ;;
 esac
 """
     program.write_text(script)
     program.chmod(0o755)
     monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
-    monkeypatch.setattr(pm2, "LIMIT", 1.0)
+    monkeypatch.setattr(pm2, "LIMIT", 0.1)
     names = {"action": "stop", "names": ["shop-blue-mail-0"], "prefix": "", "limit_seconds": 600.0}
 
     outcome = pm2.pm2_control({"user": ME, "home": str(tmp_path), **names}, Context(lambda _frame: None))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.conftest import Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, OperationFailed
@@ -105,7 +105,7 @@ def test_a_frozen_host_fails_alone_and_does_nothing_more_when_it_wakes(hosts: di
     """The others are through; the frozen one finishes the operation under way when it wakes, and its agent ends."""
     broken = hosts["broken"]
     try:
-        outcomes, _heard = run(hosts, lambda: lab.freeze(broken.machine), FIRST, LOOKING, LAST, grace=6.0)
+        outcomes, _heard = run(hosts, lambda: lab.freeze(broken.machine), FIRST, LOOKING, LAST, grace=10.0)
     finally:
         lab.thaw(broken.machine)
         broken.shell("touch /root/chaos/go")
@@ -113,7 +113,7 @@ def test_a_frozen_host_fails_alone_and_does_nothing_more_when_it_wakes(hosts: di
     failed = errors_of(outcomes)
     assert list(failed) == ["broken"]
     assert isinstance(failed["broken"], ConnectionFailed)
-    assert "has said nothing for 3 s" in failed["broken"].message
+    assert f"has said nothing for {SILENCE:.0f} s" in failed["broken"].message
     until(lambda: agents(broken) == [])
     assert lines(broken, "ran") == ["first", "looking"]
 
@@ -235,7 +235,7 @@ def test_what_an_agent_had_received_when_it_was_killed_does_not_travel_again(
 
 def test_an_operation_that_takes_longer_than_silence_may_last(hosts: dict[str, TestHost], impatient: None) -> None:
     """A slow host is not a dead one: pings are answered while it works."""
-    slow = Run(command="sleep 5; echo slow >> /root/chaos/ran")
+    slow = Run(command=f"sleep {SILENCE + 2:.0f}; echo slow >> /root/chaos/ran")
 
     with Fleet([waiting(hosts["broken"], 20.0)]) as fleet:
         outcomes = fleet.run({"broken": Batch((slow, LAST))})

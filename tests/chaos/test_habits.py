@@ -12,7 +12,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from tests.chaos.conftest import Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
@@ -122,7 +122,7 @@ def test_rights_that_are_lost_half_way_matter_to_who_comes_in_anew(broken: TestH
 
 def test_rights_that_are_lost_together_with_the_line_end_that_host_alone(broken: TestHost, hosts: dict[str, TestHost]) -> None:
     """There is no way back to the agent: it ends by itself, and the message says what to mend and to type."""
-    leaving = dataclasses.replace(broken.target, user="leaving", name="broken", grace_seconds=4.0, connect_seconds=6.0)
+    leaving = dataclasses.replace(broken.target, user="leaving", name="broken", grace_seconds=12.0, connect_seconds=10.0)
     script = f"test $(hostname) = other || {{ sed -i s/,leaving// /etc/sudoers.d/habits; {SESSION}; sleep 2; }}"
 
     outcomes = run(
@@ -204,7 +204,7 @@ def stopped_and_continued(host: lab.LabHost, over: threading.Event, pauses: Iter
 
 @pytest.mark.parametrize(
     "pauses",
-    [pytest.param(((5.0, 0.1),), id="stopped once"), pytest.param(((0.2, 0.05),) * 400, id="a fifth of a processor")],
+    [pytest.param(((SILENCE + 2, 0.1),), id="stopped once"), pytest.param(((0.2, 0.05),) * 400, id="a fifth of a processor")],
 )
 def test_a_slow_host_is_waited_for(
     pauses: tuple[tuple[float, float], ...], broken: TestHost, hosts: dict[str, TestHost], impatient: None

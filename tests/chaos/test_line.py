@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed
@@ -112,14 +112,14 @@ def test_a_link_that_was_silent_for_a_while_is_taken_up_again(hosts: dict[str, T
 
     assert output(outcomes["broken"]) == WHOLE
     assert lines(broken, "ran") == ["one", "two"]
-    assert "has said nothing for 3 s; attached again after" in "".join(heard.notes("broken"))
+    assert f"has said nothing for {SILENCE:.0f} s; attached again after" in "".join(heard.notes("broken"))
 
 
 def test_a_link_that_stays_cut_fails_that_host_alone(hosts: dict[str, TestHost], impatient: None) -> None:
     """The message says what and where; the host finishes the operation under way, begins no other, and no agent stays."""
     broken = hosts["broken"]
     try:
-        outcomes, _heard = run_and_break(hosts, lambda: cut(broken), 6.0)
+        outcomes, _heard = run_and_break(hosts, lambda: cut(broken), 10.0)
     finally:
         lab.mend_link(broken.machine)
         broken.shell("touch /root/chaos/go")
@@ -127,7 +127,7 @@ def test_a_link_that_stays_cut_fails_that_host_alone(hosts: dict[str, TestHost],
     failed = errors_of(outcomes)
     assert list(failed) == ["broken"]
     assert isinstance(failed["broken"], ConnectionFailed)
-    assert "was lost: it has said nothing for 3 s, and could not be taken up again" in failed["broken"].message
+    assert f"was lost: it has said nothing for {SILENCE:.0f} s, and could not be taken up again" in failed["broken"].message
     assert "run the same again" in failed["broken"].hint
     assert output(outcomes["other"]) == WHOLE
     until(lambda: agents(broken) == [])
@@ -197,7 +197,7 @@ def broken_off_and_gone_on_with(broken: TestHost, batch: Batch) -> tuple[str, in
         return Fraying(open_over_ssh(target, command))  # type: ignore[return-value]  # but for sending it is one
 
     with pytest.raises(ConnectionFailed, match="could not be taken up again"):
-        Channel(waiting(broken, 3.0), opener=once).run(batch)
+        Channel(waiting(broken, 8.0), opener=once).run(batch)
     until(lambda: agents(broken) == [])
     left = broken.shell("ls -A /root/chaos")
     channel = Channel(broken.target)

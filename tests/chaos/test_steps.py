@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.conftest import Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed, OperationFailed
@@ -92,16 +92,16 @@ def test_a_host_that_falls_silent_before_its_hello_fails_alone(
     deed: Deed, broken: TestHost, hosts: dict[str, TestHost], impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was given the agent, and says nothing any more: the others are done, and no agent is left there."""
-    monkeypatch.setattr(starting, "START_LIMIT", 3.0)
+    monkeypatch.setattr(starting, "START_LIMIT", SILENCE)
     opener = breaking("broken", lambda: deed(broken))
 
-    with Fleet([waiting(host, 4.0) for host in hosts.values()], opener=opener) as both:
+    with Fleet([waiting(host, 10.0) for host in hosts.values()], opener=opener) as both:
         outcomes = both.run(dict.fromkeys(hosts, Batch((DONE,))))
 
     failed = errors_of(outcomes)
     assert list(failed) == ["broken"]
     assert isinstance(failed["broken"], ConnectionFailed)
-    assert "has said nothing for 3 s" in failed["broken"].message
+    assert f"has said nothing for {SILENCE:.0f} s" in failed["broken"].message
     assert "run the same again" in failed["broken"].hint
     mended(broken)
     until(lambda: agents(broken) == [])
@@ -113,7 +113,7 @@ def test_what_breaks_at_the_goodbye_breaks_nothing(deed: Deed, broken: TestHost,
     """All has been answered: nobody hears of it, and the agent ends by itself."""
     heard = Heard()
 
-    with Fleet([waiting(host, 2.0) for host in hosts.values()], heard) as both:
+    with Fleet([waiting(host, 6.0) for host in hosts.values()], heard) as both:
         outcomes = both.run(dict.fromkeys(hosts, Batch((DONE,))))
         deed(broken)
 
@@ -192,10 +192,10 @@ def flooded(broken: TestHost, deed: Callable[[], object], grace: float) -> objec
 
 def test_a_host_that_freezes_while_output_comes_back_fails(broken: TestHost, impatient: None) -> None:
     """Awake again, the program may speak to its end, although nobody listens, and nothing is begun after it."""
-    outcome = flooded(broken, lambda: freeze(broken), 3.0)
+    outcome = flooded(broken, lambda: freeze(broken), 8.0)
 
     assert isinstance(outcome, ConnectionFailed)
-    assert "has said nothing for 3 s" in outcome.message
+    assert f"has said nothing for {SILENCE:.0f} s" in outcome.message
     assert "run the same again" in outcome.hint
     mended(broken)
     broken.shell("touch /root/chaos/go")

@@ -65,10 +65,10 @@ def two(hosts: dict[str, TestHost]) -> Target:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience as it is, only shorter."""
-    monkeypatch.setattr(line, "SILENCE_LIMIT", 4.0)
-    monkeypatch.setattr(detours, "SILENCE_LIMIT", 4.0)
-    monkeypatch.setattr(tuning, "SILENCE_LIMIT", 4.0)
+    """Patience as it is, only shorter; on a busy machine a host may need seconds for its first word, too."""
+    monkeypatch.setattr(line, "SILENCE_LIMIT", 8.0)
+    monkeypatch.setattr(detours, "SILENCE_LIMIT", 8.0)
+    monkeypatch.setattr(tuning, "SILENCE_LIMIT", 8.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.5)
 
 
@@ -345,14 +345,14 @@ def test_a_cut_link_is_noticed_and_the_others_go_on(hosts: dict[str, TestHost], 
 
     long = Run(command="sleep 7; echo done")
     try:
-        targets = [dataclasses.replace(each.target, grace_seconds=6.0) for each in hosts.values()]
+        targets = [dataclasses.replace(each.target, grace_seconds=12.0) for each in hosts.values()]
         with Fleet(targets, told) as both:
             both.connect()
             outcomes = both.run_same(hosts, (long,))
     finally:
         lab.mend_link(hosts["two"].machine)
 
-    assert "has said nothing for 4 s" in errors_of(outcomes)["two"].message
+    assert "has said nothing for 8 s" in errors_of(outcomes)["two"].message
     assert list(errors_of(outcomes)) == ["two"]
 
 
@@ -370,13 +370,13 @@ def test_sending_to_a_host_that_hangs_ends(
             (lab.freeze if way != "direct" else lab.cut_link)(hosts["two"].machine)
             hung.set()
 
-    two = dataclasses.replace(two, grace_seconds=6.0)
+    two = dataclasses.replace(two, grace_seconds=12.0)
     channel = Channel(two if way == "direct" else dataclasses.replace(two, jump=one), told)
     operation = File(path="/root/copy", content=content)
     with ThreadPoolExecutor(1) as pool:
         try:
             running = pool.submit(channel.run, Batch((operation,)))
-            failure = running.exception(timeout=60)
+            failure = running.exception(timeout=300)
         finally:
             lab.thaw(hosts["two"].machine)
             lab.mend_link(hosts["two"].machine)

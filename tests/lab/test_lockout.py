@@ -16,6 +16,7 @@ from windlass.errors import HostError, OperationFailed
 from windlass.flows.commit import confirmer
 from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet
+from windlass.operations.authorized_key import AuthorizedKeys
 from windlass.operations.command import Run
 from windlass.operations.commit import SSHD_AGAIN, Confirm, Guarded
 from windlass.operations.wire import Batch
@@ -320,6 +321,28 @@ def test_a_change_that_nothing_would_take_back_any_more_is_taken_back_by_the_nex
 
     assert result.status == "changed"
     assert state(greeting) == ["new", "new", "644", "last restore.sh ", "0", "0"]
+
+
+def test_keys_without_the_one_that_we_come_in_with_are_taken_back(hosts: dict[str, TestHost]) -> None:
+    host = hosts["three"]
+    look = "cat ~deploy/.ssh/authorized_keys; stat -c '%a %U' ~deploy/.ssh/authorized_keys"
+    before = host.shell(look)
+    ours = before.splitlines()[0]
+    stranger = f"ssh-ed25519 {'A' * 68} stranger"
+
+    def keys(*given: str) -> str:
+        wanted = AuthorizedKeys(user="deploy", keys=given, confirm_seconds=SECONDS)
+        with Fleet([host.target], confirmer=confirmer()) as fleet:
+            (outcome,) = fleet.run_same([host.target.name], [wanted]).values()
+        return str(outcome) if isinstance(outcome, HostError) else outcome[0].status
+
+    shut_out, after = keys(stranger), host.shell(look)
+    more, fewer, again = keys(ours, stranger), keys(ours), keys(ours)
+
+    assert "would have locked us out of" in shut_out
+    assert after == before
+    assert (more, fewer, again) == ("changed", "changed", "ok")
+    assert host.shell("ls /var/lib/windlass/trials/keys-deploy") == "last\nrestore.sh"
 
 
 def test_a_host_that_loses_its_power_boots_with_what_was_before(lab_hosts: LabHosts, hosts: dict[str, TestHost]) -> None:

@@ -31,20 +31,29 @@ def planted(suite: Suite) -> bytes:
 
 
 class Watcher(threading.Thread):
-    """Reads the command line of every process on this machine, those on the lab's hosts too, for as long as it is told to."""
+    """Reads the command lines of all processes that begin on this machine, those on the lab's hosts too, until it is told to stop.
+
+    Each is read a few times, for a process may become another program; to read those of hundreds of old ones again and again would
+    keep a processor busy.
+    """
+
+    LOOKS = 5
 
     def __init__(self, planted: bytes) -> None:
         super().__init__(daemon=True)
         self.planted = planted
+        self.looks: dict[str, int] = {}
         self.seen: set[bytes] = set()
         self.shown: set[bytes] = set()
         self.over = threading.Event()
 
     def run(self) -> None:
         while not self.over.wait(0.05):  # a moment for those who are being watched
-            for folder in Path("/proc").iterdir():
-                if folder.name.isdigit():
-                    self._look(folder / "cmdline")
+            numbers = [folder.name for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+            self.looks = {number: self.looks.get(number, 0) + 1 for number in numbers}
+            for number in numbers:
+                if self.looks[number] <= self.LOOKS:
+                    self._look(Path("/proc", number, "cmdline"))
 
     def _look(self, file: Path) -> None:
         with contextlib.suppress(OSError):

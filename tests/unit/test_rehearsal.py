@@ -54,6 +54,7 @@ def test_templates_of_applications_are_filled_for_every_host(project: Path) -> N
 
     at = "inventories/staging/applications.yml"
     assert faults(project) == [
+        f"{at}:3: applications.shop.hosts: needs the role app on web1, where it runs",
         f"{at}:10: applications.shop.environment.DATABASE: wbe2 is not known (did you mean web2?)",
         f"{at}:10: applications.shop.environment.OPEN: is not a template: unexpected '}}'",
         f"{at}:11: applications.shop.files.a.ini: zone is not known",

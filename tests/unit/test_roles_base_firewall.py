@@ -42,7 +42,9 @@ def test_people_come_with_keys_and_sudo_and_go_without_their_home(tmp_path: Path
         ("bob", None, True, False),
         ("eve", (), False, False),
     ]
-    assert [each for each in wanted if isinstance(each, AuthorizedKeys)] == [AuthorizedKeys(user="ada", keys=(KEY,))]
+    assert [each for each in wanted if isinstance(each, AuthorizedKeys)] == [
+        AuthorizedKeys(user="ada", keys=(KEY,), confirm_seconds=60.0)
+    ]
     assert text(wanted, "/etc/sudoers.d/windlass-ada") == "ada ALL=(ALL:ALL) NOPASSWD: ALL\n"
     assert {each.path for each in wanted if isinstance(each, File | Guarded) and each.absent} == {
         "/etc/sudoers.d/windlass-bob",

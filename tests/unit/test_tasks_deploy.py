@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from tests.unit.sample_project import run_tasks, write_project
 from windlass.flows.deploy import Deployed
 from windlass.flows.overview import ApplicationStatus, InstanceSeen, Releases, Row
 from windlass.flows.rollback import RolledBack
@@ -95,3 +97,9 @@ def test_status_tells_which_processes_did_not_stay_up_since_the_switch() -> None
     said = "shop on app1: restarted since r1 went live 2 h ago: web-0 14 times, mail-0 once (invoke app.logs says why)"
     assert outcome.text.splitlines()[-1] == said
     assert outcome.error is None, "it serves; a person has to judge"
+
+
+def test_where_there_is_no_application_none_is_asked_for(tmp_path: Path) -> None:
+    done = run_tasks(write_project(tmp_path), "deploy", "--env", "staging")
+
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: staging has no applications")

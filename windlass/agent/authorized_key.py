@@ -7,7 +7,7 @@ import pwd
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from windlass.agent.core import atomic
+from windlass.agent.core import atomic, modules
 from windlass.agent.core.context import Context
 from windlass.agent.core.editing import lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -27,7 +27,29 @@ def authorized_key(arguments: Dict[str, Any], context: Context) -> Outcome:
 def authorized_keys(arguments: Dict[str, Any], context: Context) -> Outcome:
     """All public keys of a user."""
     keys = [key.strip() for key in arguments["keys"]]
+    if arguments["confirm_seconds"] and not context.check and _would_go(arguments["user"], keys, context):
+        return _on_trial(arguments["user"], keys, arguments["confirm_seconds"], context)
     return _edit(arguments["user"], lambda _lines: keys, context)
+
+
+def _would_go(user: str, keys: List[str], context: Context) -> bool:
+    """Whether a key that is let in now would not be any more, or only as another line says."""
+    path = os.path.join(_account(user, context).home, ".ssh", "authorized_keys")
+    _refuse_links(os.path.dirname(path), path)
+    now = lines_of((atomic.read_or_none(path) or b"").decode("utf-8", "surrogateescape"))[0]
+    return any(_identity(line) and line.strip() not in keys for line in now)
+
+
+def _on_trial(user: str, keys: List[str], seconds: float, context: Context) -> Outcome:
+    account, folder = _account(user, context), Changes()
+    path = os.path.join(account.home, ".ssh", "authorized_keys")
+    metadata(folder, os.path.dirname(path), account.owner, account.group, "0700")
+    folder.outcome(False)
+    file = {"path": path, "content": "".join(key + "\n" for key in keys), "absent": False, "validate": None, "mode": "0600"}
+    trial = {"guard": "keys-" + user, "keeps": [], "snapshot": "", "activate": "true", "undo": "true", "seconds": seconds}
+    commit = modules.get("windlass.agent.commit", context)
+    kept: Outcome = commit.guarded(dict(file, owner=account.owner, group=account.group, **trial), context)
+    return Outcome(kept.changed, "keys, confirmed" if kept.changed else "", kept.diff)
 
 
 def _identity(line: str) -> Optional[Tuple[str, str]]:

@@ -20,7 +20,7 @@ UNSEEN = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "
 def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A line of fstab and what is mounted."""
     path, changes = arguments["path"], Changes()
-    found = mounted.on(path)
+    found, before = mounted.on(path), _Fstab()
     is_another = bool(found and arguments["mounted"] and not arguments["absent"] and _is_another(found, arguments))
     if found and is_another:
         changes.add("unmount %s" % found.source, lambda: _make_room(arguments), "-mounted %s: %s" % (path, found.source))
@@ -32,11 +32,10 @@ def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
     differs = _want_line(changes, path, None if arguments["absent"] else arguments["line"])
     if arguments["mounted"] and not arguments["absent"]:
         if not found or is_another:
-            changes.add("mount", lambda: _do(["mount", "--", path], "see dmesg"), "+mounted %s" % path)
+            changes.add("mount", lambda: _try(["mount", "--", path], "see dmesg", before), "+mounted %s" % path)
         elif differs or _lacks(found.options, arguments["options"]):
-            changes.add(
-                "remount", lambda: _do(["mount", "-o", "remount", "--", path], "unmount it, and run again"), "remount %s" % path
-            )
+            remount = ["mount", "-o", "remount", "--", path]
+            changes.add("remount", lambda: _try(remount, "unmount it, and run again", before), "remount %s" % path)
     return changes.outcome(context.check)
 
 
@@ -72,6 +71,31 @@ def _do(command: List[str], hint: str) -> None:
         raise OperationError(words, hint=hint, last_lines=completed.last_lines(6))
 
 
+class _Fstab:
+    """The file as it is now."""
+
+    def __init__(self) -> None:
+        self._content = atomic.read_or_none(FSTAB)
+        self._times = os.stat(FSTAB) if self._content is not None else None
+
+    def put_back(self) -> None:
+        if self._content is None or self._times is None:
+            os.unlink(FSTAB)
+        elif self._content != atomic.read_or_none(FSTAB):
+            atomic.write(FSTAB, [self._content], atomic.mode_bits(FSTAB, ""))
+            os.utime(FSTAB, ns=(self._times.st_atime_ns, self._times.st_mtime_ns))
+        _tell_systemd()
+
+
+def _try(command: List[str], hint: str, before: _Fstab) -> None:
+    """What fails leaves fstab as it was: with a line that cannot be mounted the next boot would stop and wait for somebody."""
+    try:
+        _do(command, hint)
+    except OperationError:
+        before.put_back()
+        raise
+
+
 def _lacks(has: List[str], wanted: List[str]) -> bool:
     """Whether a simple option that is wanted does not hold. Values that the kernel shows in its own words are not compared."""
     plain = [option for option in wanted if "=" not in option and not option.startswith(UNSEEN)]
@@ -102,10 +126,15 @@ def _writer(content: bytes) -> Callable[[], None]:
     def write() -> None:
         mode = atomic.mode_bits(FSTAB, "")
         atomic.write(FSTAB, [content], mode, validate=_verify)
-        if os.path.isdir("/run/systemd/system"):
-            process.must(["systemctl", "daemon-reload"], limit=60)  # systemd makes units of fstab's lines
+        _tell_systemd()
 
     return write
+
+
+def _tell_systemd() -> None:
+    """It makes units of fstab's lines."""
+    if os.path.isdir("/run/systemd/system"):
+        process.must(["systemctl", "daemon-reload"], limit=60)
 
 
 def _verify(temporary: str) -> None:

@@ -23,11 +23,22 @@ def user(arguments: Dict[str, Any], context: Context) -> Outcome:
     if arguments["absent"]:
         if has:
             _remove(changes, has, arguments["remove_home"], context)
-    elif has:
-        _change(changes, has, arguments, context)
     else:
-        _make(changes, arguments, context)
+        if arguments["shell"] and (not has or has.pw_shell != arguments["shell"]):
+            _need_shell(changes, arguments["shell"], context)
+        _change(changes, has, arguments, context) if has else _make(changes, arguments, context)
     return changes.outcome(context.check)
+
+
+def _need_shell(changes: Changes, shell: str, context: Context) -> None:
+    """sshd lets nobody in whose shell is not there. In a check an earlier operation may be what brings it."""
+    if os.access(shell, os.X_OK) or (context.check and context.expects_path(shell)):
+        return
+    if not (context.check and context.expects_surprises()):
+        raise OperationError(
+            "there is no shell %s on this host" % shell, hint="sshd would let nobody in with it: add its Package before"
+        )
+    changes.unknown = True
 
 
 def _remove(changes: Changes, has: pwd.struct_passwd, remove_home: bool, context: Context) -> None:

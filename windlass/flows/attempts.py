@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,12 +59,14 @@ def key(what: What, store: str) -> str:
 
 
 def note(workspace: Workspace, entry: Backup, what: What, attempt: Attempt) -> None:
-    """Write an attempt down, for the store that the entry means. Raises OSError."""
+    """Write an attempt down, for the store that the entry means; what others write meanwhile is not lost. Raises OSError."""
     path = _path(workspace, entry.name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(_ALL.dump_json({**attempts(workspace, entry.name), key(what, entry.store): attempt}, indent=1))
-    draft.rename(path)
+    with path.with_name(".lock").open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_bytes(_ALL.dump_json({**attempts(workspace, entry.name), key(what, entry.store): attempt}, indent=1))
+        draft.rename(path)
 
 
 def last(workspace: Workspace, entry: Backup, what: What) -> Attempt | None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from windlass.errors import WindlassError
+from windlass.errors import InventoryError, WindlassError
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.known_secrets import KnownSecrets
 from windlass.flows.workspace import ONLY_IN_LAB, Workspace
@@ -61,7 +61,21 @@ def _templates(workspace: Workspace, host: Host) -> Iterator[Attempt]:
     for application in environment.applications.values():
         if host in environment.hosts_of(application.hosts):
             extra = {"release": "r", "folder": "/r", "shared": "/s"}
+            yield partial(_set_up_for, environment, application, host)
             yield from _filled(environment, application, scope(environment, host, workspace.secrets, application, extra))
+
+
+def _set_up_for(environment: Environment, application: Application, host: Host) -> None:
+    """The role `app` makes an application's user and folders, and nginx answers for its site; a runtime may be there otherwise.
+
+    Raises InventoryError where a host has no such role.
+    """
+    wanted = ("nginx", "app") if application.site else ("app",)
+    missing = [role for role in wanted if role not in environment.roles_of(host)]
+    if missing:
+        place = environment.place("applications", application.name, "hosts")
+        needs = f"needs the role{'s' if len(missing) > 1 else ''} {' and '.join(missing)} on {host.name}, where it runs"
+        raise InventoryError(f"{place}: applications.{application.name}.hosts: {needs}")
 
 
 def _filled(environment: Environment, application: Application, values: dict[str, Any]) -> Iterator[Attempt]:

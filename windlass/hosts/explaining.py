@@ -45,10 +45,17 @@ def explained(target: Target, towards: str = "") -> Iterator[None]:
         raise ConnectionFailed(f"{where}: {said}", host=host, hint=_ssh_hint(target, str(error))) from error
     except (OSError, EOFError) as error:
         raise ConnectionFailed(
-            f"{where} cannot be reached: {error or type(error).__name__}",
+            f"{where} cannot be reached: {_reason(error)}",
             host=host,
             hint="check that the host is up, and its address and port in the inventory",
         ) from error
+
+
+def _reason(error: OSError | EOFError) -> str:
+    """What the system said; Paramiko has that for each address that it tried, behind a number that is none."""
+    tried: dict[object, OSError] = getattr(error, "errors", {})
+    said = dict.fromkeys(each.strerror or str(each) for each in tried.values())
+    return " and ".join(said) or str(error) or type(error).__name__
 
 
 def _ssh_hint(target: Target, message: str) -> str:

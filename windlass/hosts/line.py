@@ -24,8 +24,6 @@ from windlass.hosts.target import Target
 
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 HEAR_EVERY: Final = 1024 * 1024  # bytes after which the agent is told what was heard
-MUCH: Final = 64 * 1024  # bytes of a frame that are still to come: it is worth more to be woken once than for each packet
-GATHER, LONGEST_GATHER = 0.001, 0.008  # seconds that they may gather, at first and when it goes on
 FIRST_PAUSE: Final = 0.2  # seconds before the second try to attach; each further one waits twice as long
 LONGEST_PAUSE: Final = 5.0
 AGENT_GONE: Final = "its agent is gone"
@@ -194,7 +192,7 @@ class Line:
 
     def _read_exactly(self, length: int) -> bytearray:
         """Each byte is copied once: a backup is many."""
-        whole, filled, pause = bytearray(length), 0, GATHER
+        whole, filled = bytearray(length), 0
         while True:
             piece = self._rest[: length - filled]
             whole[filled : filled + len(piece)] = piece
@@ -202,9 +200,6 @@ class Line:
             filled += len(piece)
             if filled == length:
                 return whole
-            if length - filled >= MUCH and 0 < len(piece) < MUCH:
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_GATHER)
             self._rest = memoryview(self._receive())
 
     def _receive(self) -> bytes:

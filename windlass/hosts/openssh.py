@@ -7,7 +7,6 @@ checked as strictly as on the other way, and nothing is ever asked of a person i
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts import programs
+from windlass.hosts import programs, ssh_pipes
 from windlass.hosts.descriptors import READABLE, WRITABLE, ready
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT
@@ -28,10 +27,6 @@ from windlass.hosts.target import Target
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
 KEPT_ERRORS: Final = 65536
-ROOM: Final = 1 << 20  # bytes of a pipe: what the kernel lets anybody have
-MUCH: Final = 1 << 16  # bytes: where less fits and more waits, the pipe is full, and ssh takes it out by packets
-DRAIN: Final = 0.001  # seconds that it may do so before it is filled again: it is worth more to be woken once than for each
-ANSWERS: Final = 1 << 18  # of the one in which answers come: a user's pipes may hold 64 MiB in all
 # sntrup761, the default, costs the controller 60 ms of its processor a login, this one 10.
 KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
 # What ssh has first is chacha20-poly1305 in plain C of its own: content then costs both ends twice the processor time.
@@ -162,8 +157,7 @@ class Session:
         self._input, self._output, self._errors = (pipe.fileno() for pipe in pipes if pipe is not None)
         for descriptor in (self._input, self._errors):
             os.set_blocking(descriptor, False)
-        _widen(self._input)
-        _widen(self._output, ANSWERS)
+        self._outgoing, self._incoming = ssh_pipes.Outgoing(self._input), ssh_pipes.Incoming(self._output)
 
     def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
@@ -180,16 +174,17 @@ class Session:
                 count = os.write(self._input, view[: 1 << 18])
                 self.sent += count
                 view = view[count:]
-                if count < MUCH <= len(view):
-                    time.sleep(DRAIN)
+                self._outgoing.after(count, len(view))
 
     def receive(self, most: int) -> bytes:
         """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""
+        self._incoming.before()
         while True:
             if not ready(self._output, READABLE, self._limit):
                 raise TimeoutError
             data = os.read(self._output, most)
             self.received += len(data)
+            self._incoming.after(len(data))
             if self.received:
                 self._leave_place()
                 return data
@@ -264,12 +259,6 @@ class Session:
         while time.monotonic() < deadline and ready(self._errors, READABLE, 0.05):
             if not self._listen():
                 break
-
-
-def _widen(pipe: int, room: int = ROOM) -> None:
-    """Let it hold more than the usual 64 KiB: content then costs us and ssh fewer turns."""
-    with contextlib.suppress(OSError, AttributeError):  # this user has too many of them; a Mac has one size
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, room)
 
 
 def tries(complaint: str) -> int:

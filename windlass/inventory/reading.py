@@ -15,7 +15,7 @@ SECTIONS = {"environment": 1, "hosts": 1, "groups": 1, "variables": 2, "applicat
 
 
 def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool]:
-    """All that the folder's `*.yml` files say, and whether all of it could be read: a section that is misspelt is not there.
+    """All that the folder's `*.yml` files say, and whether all of it could be read: a section that is misspelt, for one, is not.
 
     Raises UsageError when there is no such folder.
     """
@@ -67,7 +67,7 @@ class _Merge:
         self.faults = faults
 
     def run(self) -> bool:
-        """Whether every section is one that is known."""
+        """Whether every section is known, and a mapping."""
         for section, value in self.part.data.items():
             if section not in SECTIONS:
                 self._fault((section,), f"unknown key{did_you_mean(section, SECTIONS)}; known: {', '.join(SECTIONS)}")
@@ -77,7 +77,7 @@ class _Merge:
                 self._merge(self.whole.data.setdefault(section, {}), value, (section,), SECTIONS[section])
         for path, place in self.part.places.items():
             self.whole.places.setdefault(path, place)
-        return set(self.part.data) <= set(SECTIONS)
+        return all(section in SECTIONS and isinstance(value, dict | None) for section, value in self.part.data.items())
 
     def _merge(self, target: dict[str, Any], source: dict[str, Any], path: KeyPath, depth: int) -> None:
         for key, value in source.items():

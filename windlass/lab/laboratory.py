@@ -76,7 +76,7 @@ def load(name: str, *, root: Path) -> Lab:
     try:
         return description.from_json(path.read_text())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LabError(f"there is no lab {name}: {path} cannot be read", hint="`lab.up` boots it") from error
+        raise LabError(f"there is no lab {name}: {path} cannot be read", hint=f"invoke lab.up --env {name} boots it") from error
 
 
 def status(name: str, *, root: Path) -> tuple[Lab, dict[str, HostStatus]]:

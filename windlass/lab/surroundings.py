@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from windlass.errors import LabError
@@ -131,6 +132,7 @@ def environment(lab_subnet: str, names: Iterable[str], npm_registry: str) -> dic
     return values
 
 
+@cache
 def npm_registry() -> tuple[str, bool]:
     """The registry that this machine's npm asks, and whether that is npm's own default; ("", True) without an npm."""
     beside = Path(sys.executable).with_name("npm")

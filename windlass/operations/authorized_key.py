@@ -39,13 +39,16 @@ class AuthorizedKey(Operation):
 class AuthorizedKeys(Operation):
     """All public keys of a user: every other key in the user's authorized_keys goes.
 
-    keys  lines as in a .pub file; none of them lets nobody log in by key
+    keys             lines as in a .pub file; none of them lets nobody log in by key
+    confirm_seconds  above 0 they may be the keys with which the controller itself comes in: if one of them goes, the host puts it
+                     back unless a new login confirms the change in that time, see `Guarded`
     """
 
     family: ClassVar[str] = "authorized_key"
 
     user: str
     keys: tuple[str, ...]
+    confirm_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for key in self.keys:

@@ -32,4 +32,4 @@ def _names(listed: str) -> list[str]:
 
 
 def _dashed(name: str) -> str:
-    return name.replace("_", "-")
+    return name.strip("_").replace("_", "-")

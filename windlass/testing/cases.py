@@ -47,7 +47,8 @@ from windlass.operations.wire import Batch
 from windlass.values import Command, Secret
 
 COMMAND_FIELDS = ("command", "unless", "only_if", "validate")
-LITTER = re.compile("/dpkg/lock|/windlass(/apt-updated)? ")  # that the list of packages was fetched remains true after a failure
+# That the list of packages was fetched remains true after a failure; notes of files that are being written have a folder.
+LITTER = re.compile("/dpkg/lock|/windlass(/apt-updated|/begun)? ")
 PACKAGED = ("/var/lib/dpkg/info", "/etc/ssl/certs", "*/node_modules", "*/site-packages")
 UNKNOWN = "unknown until run"
 Shell = Callable[[str], str]

@@ -60,8 +60,12 @@ class Suite:
         git(repository, "commit", "-q", "--allow-empty", "-m", note or "a version")
         return git(repository, "rev-parse", "HEAD")
 
-    def deploy(self, application: str = "tiny", reference: str = "", *, force: bool = False) -> Deployed:
-        return deploy(self.workspace, self.workspace.environment.application(application), reference, force=force)
+    def deploy(self, application: str = "tiny", *, force: bool = False, gate_seconds: float = 0.0) -> Deployed:
+        """Deploy what was committed last; `gate_seconds`, if given, is how long its processes may take to be ready."""
+        wanted = self.workspace.environment.application(application)
+        if gate_seconds:
+            wanted = wanted.model_copy(update={"gate": wanted.gate.model_copy(update={"limit_seconds": gate_seconds})})
+        return deploy(self.workspace, wanted, "", force=force)
 
     def rollback(self, application: str = "tiny", wanted: str = "") -> RolledBack:
         return rollback(self.workspace, self.workspace.environment.application(application), wanted)

@@ -30,16 +30,17 @@ def impatient(sink: int) -> Tuple[Optional[int], int]:
     return None, select.PIPE_BUF
 
 
-def widen(source: int) -> None:
-    """Let a pipe hold more than the usual 64 KiB: each filling of it is a turn of sshd, of us, and a word to the controller."""
+def widen(source: int) -> bool:
+    """Let a pipe hold more than the usual 64 KiB: each filling of it is a turn of sshd, of us, and a word to the controller.
+    Whether it does."""
     try:
-        fcntl.fcntl(source, F_SETPIPE_SZ, ROOM)
+        return fcntl.fcntl(source, F_SETPIPE_SZ, ROOM) >= ROOM
     except OSError:  # it is no pipe, or this user has too many of them
-        pass
+        return False
 
 
-def exactly(source: int, length: int) -> bytearray:
-    """So many bytes, read to where they stay. Raises EOFError where it ends before."""
+def exactly(source: int, length: int, gather: bool = False) -> bytearray:
+    """So many bytes, read to where they stay; of a wide pipe they may `gather` meanwhile. Raises EOFError where it ends before."""
     whole = bytearray(length)
     rest = memoryview(whole)
     while rest:
@@ -47,7 +48,7 @@ def exactly(source: int, length: int) -> bytearray:
         if not count:
             raise EOFError
         rest = rest[count:]
-        if count < MUCH <= len(rest):
+        if gather and count < MUCH <= len(rest):
             time.sleep(GATHER)
     return whole
 

@@ -45,7 +45,7 @@ cd {folder} || exit 1
 exec 9<.
 flock --wait 60 9
 put_back() {{
-    cp -aT -- "$1" "$2" && mv -T -- "$2" "$3" && return
+    cp -aT --remove-destination -- "$1" "$2" && mv -T -- "$2" "$3" && return
     rm -rf -- "$2"
     if test -d "$1"; then cp -aT -- "$1" "$3"; else cat -- "$1" >"$3"; fi  # a full disk has room for what was there before
 }}
