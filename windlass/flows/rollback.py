@@ -147,6 +147,6 @@ def _not_gone_back(cutover: Cutover, error: BaseException, release: str) -> Wind
         f"{what}: {told(error)}",
         hosts=truth.hosts,
         partly=truth.partly,
-        hint=getattr(error, "hint", "") or str(truth),
+        hint=getattr(error, "hint", "") or truth.way_on(release, "invoke releases shows what else one can go back to"),
         last_lines=getattr(error, "last_lines", ()),
     )
