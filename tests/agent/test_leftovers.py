@@ -14,6 +14,7 @@ import pytest
 from windlass.agent.archive import _beside
 from windlass.agent.core import atomic, leftovers
 from windlass.agent.core.context import Context
+from windlass.agent.file import received
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +131,13 @@ def test_without_a_place_for_notes_it_is_written_all_the_same(there: Path, notes
     atomic.write(str(there / "file"), [b"new"], 0o600)
 
     assert names(there) == ["file"]
+
+
+def test_content_too_small_to_be_kept_is_removed_as_well(there: Path, notes: Path) -> None:
+    (there / ".file.abc").write_text("half")
+    content = {"sha256": "0" * 64, "size": 1000}
+    killed(lambda: (received(content, Context(lambda _frame: None)).begins(str(there / ".file.abc")), kill()))
+
+    leftovers.sweep()
+
+    assert names(there) == names(notes) == []

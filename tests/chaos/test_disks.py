@@ -23,11 +23,14 @@ from windlass.operations.wire import Batch
 pytestmark = pytest.mark.lab
 PLACE = "/srv/place"
 OLD = "what was there before\n"
+THERE = "/srv/large.tar"  # on a disk of the host with room for it
 
 
 @pytest.fixture(scope="module")
 def host(lab_hosts: LabHosts) -> TestHost:
-    return lab_hosts("disks", ["one"])["one"]
+    found = lab_hosts("disks", ["one"])["one"]
+    found.shell(f"head -c 200000 /dev/urandom > /srv/large; tar -cf {THERE} -C /srv large; rm /srv/large")
+    return found
 
 
 @pytest.fixture
@@ -61,6 +64,7 @@ def too_much(folder: Path) -> list[Operation]:
         File(path=f"{PLACE}/new", content=LocalFile.of(tarball(folder).path)),
         Line(path=f"{PLACE}/file", line=large),
         Archive(path=f"{PLACE}/tree", content=tarball(folder)),
+        Archive(path=f"{PLACE}/tree", content=THERE),
     ]
 
 

@@ -26,7 +26,7 @@ EXPRESS = json.dumps(
 )
 VITE = json.dumps({"scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}})
 NEXT = json.dumps({"scripts": {"build": "next build", "start": "next start"}, "dependencies": {"next": "15"}})
-FASTAPI = "fastapi==0.115.0\nuvicorn[standard]==0.34.0\npsycopg[binary]==3.2.0\n"
+FASTAPI = "SQLAlchemy==2.0.0\nfastapi==0.115.0\nuvicorn[standard]==0.34.0\npsycopg[binary]==3.2.0\n"
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +83,7 @@ def test_a_fastapi_service_is_supervised_by_systemd(tmp_path: Path) -> None:
     assert (done.needs, done.notes) == (("postgresql",), ())
     assert (found.runtime, found.supervisor, found.web.command) == ("python", "systemd", "uvicorn app.main:app --uds {{ listen }}")
     assert found.migrate == "alembic upgrade head"
+    assert found.environment["DATABASE_URL"].startswith("postgresql+psycopg://my_shop:")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,8 @@ def test_pages_that_need_no_program(
         ({"package.json": VITE}, "static"),
         ({"pyproject.toml": '[project]\ndependencies = ["django>=5"]\n', "manage.py": "", "shop/wsgi.py": ""}, "python"),
         ({"index.html": "<p>"}, "static"),
+        ({"package.json": '{"scripts": {"build": "node build.js"}}', "build.js": ""}, "static"),
+        ({"package.json": '{"scripts": {"build": "tsc"}, "main": "./lib/main.js"}', "lib/main.js": ""}, "node"),
         ({"package.json": "not JSON"}, "node"),
     ],
 )

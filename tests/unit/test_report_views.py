@@ -174,6 +174,9 @@ def test_an_error_says_where_shows_the_last_lines_and_what_to_do() -> None:
 
 
 def test_a_host_that_the_message_names_is_not_named_twice() -> None:
+    lengthy = WindlassError("no", last_lines=["a" * 5000 + "the end"])
+    assert len(render_error(lengthy)) < 700
+    assert render_error(lengthy).endswith("the end")
     assert render_error(WindlassError("web1 is off", host="web1")) == "error: web1 is off"
 
 

@@ -48,8 +48,8 @@ def _on_trial(user: str, keys: List[str], seconds: float, context: Context) -> O
     file = {"path": path, "content": "".join(key + "\n" for key in keys), "absent": False, "validate": None, "mode": "0600"}
     trial = {"guard": "keys-" + user, "keeps": [], "snapshot": "", "activate": "true", "undo": "true", "seconds": seconds}
     commit = modules.get("windlass.agent.commit", context)
-    outcome: Outcome = commit.guarded(dict(file, owner=account.owner, group=account.group, **trial), context)
-    return outcome
+    kept: Outcome = commit.guarded(dict(file, owner=account.owner, group=account.group, **trial), context)
+    return Outcome(kept.changed, "keys, confirmed" if kept.changed else "", kept.diff)
 
 
 def _identity(line: str) -> Optional[Tuple[str, str]]:

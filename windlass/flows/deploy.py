@@ -25,7 +25,7 @@ from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
 from windlass.operations.release import Record
 from windlass.plans.launcher import PROGRAMS
-from windlass.plans.restarts import restarts
+from windlass.plans.restarts import restless
 from windlass.plans.slots import HostState, States, live_releases, unchanged
 
 if TYPE_CHECKING:
@@ -134,22 +134,10 @@ def _is_well(cutover: Cutover, states: States) -> bool:
     }
     if sick:
         cutover.warn(f"{'; '.join(sorted(sick))}: deploying it anew")
-    restless = _restarted(states, {host: result.data for host, (result,) in seen.items()}, time.time())
-    if restless and not sick:
-        cutover.warn(f"restarted since it went live: {', '.join(restless)} (invoke app.logs says why)")
+    often = restless(states, {host: result.data for host, (result,) in seen.items()}, time.time())
+    if often and not sick:
+        cutover.warn(f"restarted since it went live: {', '.join(often)} (invoke app.logs says why)")
     return not sick
-
-
-def _restarted(states: States, seen: Mapping[str, Mapping[str, Any]], now: float) -> list[str]:
-    """Which processes do not stay up, although they are well at the moment."""
-    found = []
-    for host, instances in seen.items():
-        since = states[host].records[states[host].live_release].live_at
-        for name, data in instances.items():
-            again = restarts(data.get("starts", 0), data.get("uptime", 0.0), now - since if since else 0.0)
-            if again:
-                found.append(f"{host} {name} {'once' if again == 1 else f'{again} times'}")
-    return found
 
 
 def _look(application: Application, state: HostState) -> Operation:
@@ -303,7 +291,7 @@ def _taken_back(cutover: Cutover, error: BaseException, release: str) -> Windlas
     finished, name = truth.serves(release), f"{cutover.application.name} {release}"
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"the {cutover.action} of {release} was {'finished' if finished else 'taken back'}. {truth}")
-    if not truth.known:  # it may have switched before it fell silent
+    if truth.is_unclear(release):  # it may have switched before it fell silent
         what = f"the deploy of {name} broke off"
     else:
         what = f"{name} serves on every host, but something failed after the switch" if finished else f"{name} was not deployed"
@@ -311,6 +299,6 @@ def _taken_back(cutover: Cutover, error: BaseException, release: str) -> Windlas
         f"{what}: {told(error)}",
         hosts=truth.hosts,
         partly=truth.partly,
-        hint=getattr(error, "hint", "") or str(truth),
+        hint=getattr(error, "hint", "") or truth.way_on(release, "mend it and deploy again"),
         last_lines=getattr(error, "last_lines", ()),
     )

@@ -139,7 +139,7 @@ def _not_gone_back(cutover: Cutover, error: BaseException, release: str) -> Wind
     finished = truth.serves(release)
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"the rollback to {release} was {'finished' if finished else 'taken back'}. {truth}")
-    if not truth.known:
+    if truth.is_unclear(release):
         what = f"the rollback to {release} broke off"
     else:
         what = f"gone back to {release}, but not without a fault afterwards" if finished else f"not gone back to {release}"
@@ -147,6 +147,6 @@ def _not_gone_back(cutover: Cutover, error: BaseException, release: str) -> Wind
         f"{what}: {told(error)}",
         hosts=truth.hosts,
         partly=truth.partly,
-        hint=getattr(error, "hint", "") or str(truth),
+        hint=getattr(error, "hint", "") or truth.way_on(release, "invoke releases shows what else one can go back to"),
         last_lines=getattr(error, "last_lines", ()),
     )

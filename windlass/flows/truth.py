@@ -24,6 +24,16 @@ class Truth:
         """Whether every host has switched to it: then there is no way but forth, though something may be left to do."""
         return self.serving == {release} and self.known
 
+    def way_on(self, release: str, otherwise: str) -> str:
+        """What to do next, where what went wrong does not say it; `otherwise` if all was taken back."""
+        if self.partly:
+            return "the next deploy or rollback finishes or takes back the rest"
+        return "invoke status shows how it is" if self.serves(release) else otherwise
+
+    def is_unclear(self, release: str) -> bool:
+        """Whether it may serve on every host or on none: none that answers serves another one."""
+        return not self.known and self.serving <= {release}
+
     def __str__(self) -> str:
         return "; ".join(f"{host}: {said}" for host, said in self.hosts.items())
 

@@ -16,6 +16,7 @@ from windlass import events
 
 VERSION: Final = 1
 NAME: Final = "events.jsonl"
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 FLUSH_EVERY: Final = 0.5  # seconds: who follows the file sees it grow, and a run of many hosts does not write each line by itself
 
 # For each kind of event its name in the log, and for each member the attribute that it holds. Diffs stay out: they are large and
@@ -98,7 +99,7 @@ class EventLog:
     def write(self, body: Mapping[str, Any], *, opens: bool = False) -> None:
         """A line with the times in front. Raises OSError."""
         with self._lock:
-            self._waiting.append(json.dumps(self._stamp() | dict(body), ensure_ascii=False) + "\n")
+            self._waiting.append(_ENCODER.encode({**self._stamp(), **body}) + "\n")
             if self._file is None and opens:
                 self._file = _created(self.path)
             if self._file is not None:

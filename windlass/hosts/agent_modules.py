@@ -8,17 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
-import windlass.agent
 from windlass.agent.core import frames
+from windlass.hosts import agent_kept
 
 PACKAGE: Final = "windlass.agent"
 LOADER: Final = f"{PACKAGE}.core.loader"  # what is sent first, and all that the loop needs
 SHELF: Final = f"{PACKAGE}.core.shelf"
 SUMS: Final = f"{PACKAGE}.core.host_sums"
-_FOLDER: Final = Path(windlass.agent.__file__).parent
 _IMPORT: Final = re.compile(
     r"^[ \t]*from (windlass\.agent[.\w]*) import (?:\(([^)]*)\)|([^\n#]*))|^[ \t]*import (windlass\.agent[.\w]*)", re.MULTILINE
 )
@@ -30,7 +28,7 @@ def source(name: str) -> bytes | None:
     """The text of a module as it travels; None if there is none of this name."""
     if name != PACKAGE and not re.fullmatch(rf"{re.escape(PACKAGE)}(\.[a-z]\w*)+", name):
         return None
-    place = _FOLDER.joinpath(*name.split(".")[2:])
+    place = agent_kept.FOLDER.joinpath(*name.split(".")[2:])
     for path in (place / "__init__.py", place.with_suffix(".py")):
         if path.is_file():
             return _TYPING.sub(b"from windlass.agent.core.untyped import", path.read_bytes())
@@ -66,13 +64,13 @@ def for_checks() -> frozenset[str]:
 
 def beyond_the_loop(name: str) -> frozenset[str]:
     """What a module needs that the agent did not begin with."""
-    return needed(name) - needed(LOADER)
+    return frozenset(agent_kept.made(("beyond", name), lambda: tuple(sorted(needed(name) - needed(LOADER)))))
 
 
 @cache
 def frame(names: frozenset[str]) -> bytes:
     """These modules as they travel; the same bytes for all hosts."""
-    return frames.encode(frames.MODULES, texts(names))
+    return agent_kept.made(("frame", *sorted(names)), lambda: frames.encode(frames.MODULES, texts(names)))
 
 
 def texts(names: Iterable[str]) -> dict[str, Any]:

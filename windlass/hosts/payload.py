@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from windlass.agent.core.loader import SPARE_MODULES
-from windlass.hosts import agent_modules
+from windlass.hosts import agent_kept, agent_modules
 
 # No backslashes and only these quotes: what a login shell such as fish or csh makes of them differs.
 # Reads the payload's length (eight digits) and the payload from stdin, and not a byte of the frames that follow.
@@ -89,6 +89,10 @@ def payload() -> bytes:
 
 @functools.cache
 def _payload() -> bytes:
+    return agent_kept.made(("payload",), _packed)
+
+
+def _packed() -> bytes:
     sources = {"windlass": "", **agent_modules.texts(agent_modules.needed(agent_modules.LOADER))}
     return _block((agent_modules.source(agent_modules.SHELF) or b"") + _BOOT.encode()) + _modules(sources)
 

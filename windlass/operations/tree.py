@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,6 +10,13 @@ from typing import ClassVar
 from windlass.errors import InventoryError
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import Operation
+
+# Nobody means these with `delete`; a path that ends in an empty variable does.
+PROTECTED = frozenset([
+    "/", "/bin", "/boot", "/dev", "/etc", "/etc/ssh", "/etc/ssl", "/etc/systemd", "/home", "/lib", "/lib64", "/proc", "/root",
+    "/run", "/sbin", "/srv", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/usr/share", "/var", "/var/cache",
+    "/var/lib", "/var/log", "/var/spool",
+])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +32,7 @@ class Tree(Operation):
                     "keep": the local bits
     directory_mode  octal text, or "keep"
     delete          remove what the local directory does not have, but for what its patterns leave out; it also lets a file
-                    take the place of a directory and the other way round
+                    take the place of a directory and the other way round. Refused for directories of the system
     compress        for slow lines: costs more time than it saves on a fast one
     sensitive       never show what is in the files
     """
@@ -47,6 +55,12 @@ class Tree(Operation):
                 raise InventoryError(
                     f"the tree {self.path} cannot have the mode {mode!r}", hint='octal text such as "0644", or "keep"'
                 )
+
+        if self.delete and os.path.normpath(self.path).replace("//", "/") in PROTECTED:
+            raise InventoryError(
+                f"with delete, all of {self.path} that is not in {self.source.root.name} would go: it is a directory of the system",
+                hint="name a directory inside it, or leave delete out",
+            )
 
     def title(self) -> str:
         return f"tree {self.source.root.name} in {self.path}"

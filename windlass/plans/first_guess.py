@@ -32,6 +32,7 @@ _PAGES: Mapping[str, tuple[str, str]] = {
     "@sveltejs/adapter-static": ("build", "_app"),
     "vite": ("dist", "assets"),
 }
+_PROGRAMS: Final = ("server.js", "app.js", "index.js", "src/server.js", "src/app.js", "src/index.js")
 _GATHER: Final = "mkdir public && find . -maxdepth 1 ! -name '.*' ! -name public -exec cp -R {} public/ ';'"
 _SINGLE: Final = ("vite", "react-scripts", "")  # what usually makes one page with addresses of its own
 _SERVERS: Final = ("express", "fastify", "koa", "@nestjs/core", "@hapi/hapi", "hono", "restify", "socket.io", "next", "nuxt")
@@ -67,6 +68,7 @@ class Guess:
     assets: str = ""
     fallback: str = ""
     needs: tuple[str, ...] = ()
+    database_scheme: str = "postgresql"
     because: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -116,9 +118,10 @@ def _only_pages(seen: Seen) -> bool:
     """Whether a build makes files that need no program: Next is told so, what else makes pages would have a start or a server."""
     if any(re.search(r"output:\s*[\"']export", text) for name, text in seen.texts.items() if name.startswith("next.config")):
         return True
-    used = _used(seen)
-    starts = "start" in _part(_package(seen), "scripts") and "react-scripts" not in used
-    return bool(used & set(_PAGES)) and not starts and not used & set(_SERVERS)
+    used, scripts = _used(seen), _part(_package(seen), "scripts")
+    if used & set(_SERVERS) or ("start" in scripts and "react-scripts" not in used):
+        return False
+    return bool(used & set(_PAGES)) or ("build" in scripts and not _program(seen))
 
 
 def _needs(used: set[str], seen: Seen) -> tuple[str, ...]:
@@ -169,10 +172,14 @@ def _node_command(package: Mapping[str, Any], seen: Seen) -> tuple[str, tuple[st
         return "node node_modules/next/dist/bin/next start --port {{ listen }}", ()
     if start:
         return "npm start", ("`command`: the program itself is better than `npm start`, which keeps signals from it",)
-    main = package.get("main")
-    if isinstance(main, str) and main.removeprefix("./") in seen.paths:
-        return f"node {main.removeprefix('./')}", ()
-    return "node server.js", ("`command`: nothing says how it is started",)
+    main = _program(seen)
+    return (f"node {main}", ()) if main else ("node server.js", ("`command`: nothing says how it is started",))
+
+
+def _program(seen: Seen) -> str:
+    """What `node` would be given, where package.json has no start."""
+    main = str(_package(seen).get("main", "")).removeprefix("./")
+    return next((path for path in (main, *_PROGRAMS) if path in seen.paths), "")
 
 
 def _static(seen: Seen) -> Guess:
@@ -228,9 +235,16 @@ def _python(seen: Seen) -> Guess:
         command=command,
         migrate=migrate,
         needs=_needs(used, seen),
+        database_scheme=_scheme(used),
         because=tuple(name for name in ("requirements.txt", "pyproject.toml") if name in seen.paths)[:1],
         doubts=doubts,
     )
+
+
+def _scheme(used: set[str]) -> str:
+    """SQLAlchemy takes `postgresql://` for psycopg2, whatever is installed."""
+    driver = next((name for name in ("asyncpg", "psycopg") if name in used), "")
+    return f"postgresql+{driver}" if driver and used & {"sqlalchemy", "sqlmodel"} else "postgresql"
 
 
 def _python_command(used: set[str], seen: Seen) -> tuple[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 from windlass.errors import FlowFailed, InventoryError, WindlassError
 
 INDENT = "  "
+LONGEST = 600  # characters of one line of a program's last words
 _RED, _YELLOW, _PLAIN = "\x1b[1;31m", "\x1b[33m", "\x1b[0m"
 
 
@@ -16,10 +17,15 @@ def render_error(error: WindlassError, *, colour: bool = False) -> str:
     if isinstance(error, FlowFailed):
         lines += [f"{INDENT}{host}: {state}" for host, state in error.hosts.items()]
     mark = "" if isinstance(error, InventoryError) else "| "
-    lines += [f"{INDENT}{mark}{line}".rstrip() for line in error.last_lines]
+    lines += [f"{INDENT}{mark}{_short(line) if mark else line}".rstrip() for line in error.last_lines]
     if error.hint:
         lines.append(f"{_paint('hint:', _YELLOW, colour=colour)} {error.hint}")
     return "\n".join(lines)
+
+
+def _short(line: str) -> str:
+    """Some programs list on one line all that they could have taken; the event log has it whole."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST * 2 // 3]} … {line[-LONGEST // 4 :]}"
 
 
 def _headline(error: WindlassError) -> str:

@@ -96,6 +96,7 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "pinned": stored.pin.words if stored.pin else "",
                 "doubt": stored.doubt,
                 "lacking": list(stored.lacking),
+                "foreign": stored.foreign,
                 "suspicious": list(stored.manifest.suspicious),
                 "proven": stored.proven,
                 "drill": stored.drill.model_dump(mode="json") if stored.drill else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 
+from windlass import kept
 from windlass.tasks import reader, remembered
 
 
@@ -12,11 +13,10 @@ from windlass.tasks import reader, remembered
 def ahead() -> None:
     """Call the hosts that the same command line came to before, and make classes and patterns from what is kept of them."""
     reader.may_leave()
+    kept.start()
     remembered.call(sys.argv[1:])
-    from windlass import kept
     from windlass.tasks import kept_code, kept_patterns
 
-    kept.start()
     kept_code.start()
     kept_patterns.start()
 

@@ -59,6 +59,8 @@ def _read_ahead(project: Path, files: Sequence[str]) -> None:
 
 def as_of_this_process(word: str) -> str:
     """A word of another process's command line, as this one has it."""
+    if "@" not in word:  # as in nearly all
+        return word
     from windlass.hosts.controller import identity, process_tag
 
     return word.replace(OUR_IDENTITY, identity()).replace(OUR_TAG, process_tag())

@@ -41,9 +41,7 @@ def shown(found: list[ApplicationStatus], *, processes: bool = False) -> Outcome
         lines[1:1] = ["", _processes(found), ""]
     sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
     sick |= {host: message for each in found for host, message in each.unreachable.items()}
-    error = FlowFailed(
-        f"not well: {counted(len(sick), 'host')}", hosts=sick, last_lines=[f"{host}: {why}" for host, why in sick.items()]
-    )
+    error = FlowFailed(f"not well: {counted(len(sick), 'host')}", hosts=sick, hint="invoke app.logs shows their last words")
     return Outcome(result={"applications": [asdict(each) for each in found]}, text="\n".join(lines), error=error if sick else None)
 
 

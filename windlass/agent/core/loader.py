@@ -88,7 +88,7 @@ class Modules:
             codes = {name: marshal.dumps(compiled(name, text)) for name, text in texts.items()}
             content = marshal.dumps(codes)
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-                handle.write(shelf.digest(content) + content)
+                handle.write(shelf.head(content) + content)
             os.rename(temporary, shelf.place(block))
         except OSError:
             _forget(temporary)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+import zlib
 
 try:
     from _blake2 import blake2b
@@ -16,16 +17,17 @@ except ImportError:
     from hashlib import blake2b
 
 FOLDER = "/run/windlass/code"
-DIGEST = 20  # bytes
-
-
-def digest(content: bytes) -> bytes:
-    return blake2b(content, digest_size=DIGEST).digest()
+HEAD = 4  # bytes in front: what tells a torn or spoiled file
 
 
 def place(block: bytes) -> str:
     """Where what was made of a block lies."""
-    return FOLDER + "/" + digest(sys.version.encode() + block).hex()
+    return FOLDER + "/" + blake2b(sys.version.encode() + block, digest_size=20).hexdigest()
+
+
+def head(content: bytes) -> bytes:
+    """Who could write it on purpose is root already."""
+    return zlib.crc32(content).to_bytes(HEAD, "big")
 
 
 def is_ours() -> bool:
@@ -43,7 +45,7 @@ def taken(block: bytes) -> dict[str, bytes] | None:
             content = handle.read()
     except OSError:
         return None
-    if digest(content[DIGEST:]) != content[:DIGEST]:
+    if head(content[HEAD:]) != content[:HEAD]:
         return None
-    codes: dict[str, bytes] = marshal.loads(content[DIGEST:])  # noqa: S302 - ours, as the lines above say
+    codes: dict[str, bytes] = marshal.loads(content[HEAD:])  # noqa: S302 - ours, as the lines above say
     return codes

@@ -11,7 +11,7 @@ import tarfile
 import zlib
 from typing import Iterator, NamedTuple, Optional, Pattern, Tuple, Union
 
-from windlass.agent.core import process
+from windlass.agent.core import process, trouble
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.zip import MAGIC as ZIP_MAGIC
 from windlass.agent.core.zip import ZipArchive
@@ -47,7 +47,8 @@ def unpack(source: str, root: str, wanted: Selection, ids: Ids) -> None:
             _unpack_members(archive, root, wanted, ids)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise OperationError("unpacking failed: %s" % error) from error
+            message, hint = trouble.explained(error)
+            raise OperationError("unpacking failed: %s" % (message if hint else error), hint=hint) from error
         raise OperationError(
             "the archive is damaged or of an unknown kind: %s" % error, hint="tar, plain or compressed, and zip are known"
         ) from error
