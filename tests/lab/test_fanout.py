@@ -177,7 +177,7 @@ def test_ctrl_c_ends_what_worker_processes_are_at_and_begins_nothing_more(
     machine: tuple[lab.LabHost, tuple[Target, ...]],
 ) -> None:
     host, targets = machine
-    long = Batch((Run(command="sleep 30"), Run(command="touch /srv/too-far")))
+    long = Batch((Run(command="sleep 10"), Run(command="touch /srv/too-far")))
     told = Heard(at_start=lambda: os.kill(os.getpid(), signal.SIGINT))
     with crew_of(Hands(workers=2), targets[:4], told, confirmer) as crew, pytest.raises(KeyboardInterrupt):
         crew.run({target.name: long for target in targets[:4]})
