@@ -15,6 +15,7 @@ from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed, OperationFailed
+from windlass.hosts import fleet as fleets
 from windlass.hosts import starting
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
@@ -92,16 +93,17 @@ def test_a_host_that_falls_silent_before_its_hello_fails_alone(
     deed: Deed, broken: TestHost, hosts: dict[str, TestHost], impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was given the agent, and says nothing any more: the others are done, and no agent is left there."""
-    monkeypatch.setattr(starting, "START_LIMIT", SILENCE)
     opener = breaking("broken", lambda: deed(broken))
 
     with Fleet([waiting(host, 10.0) for host in hosts.values()], opener=opener) as both:
+        both.connect(["other"])  # in its own time; the one that is broken says nothing, however long it is waited for
+        monkeypatch.setattr(starting, "START_LIMIT", 3.0)
         outcomes = both.run(dict.fromkeys(hosts, Batch((DONE,))))
 
     failed = errors_of(outcomes)
     assert list(failed) == ["broken"]
     assert isinstance(failed["broken"], ConnectionFailed)
-    assert f"has said nothing for {SILENCE:.0f} s" in failed["broken"].message
+    assert "has said nothing for 3 s" in failed["broken"].message
     assert "run the same again" in failed["broken"].hint
     mended(broken)
     until(lambda: agents(broken) == [])
@@ -109,8 +111,11 @@ def test_a_host_that_falls_silent_before_its_hello_fails_alone(
 
 
 @pytest.mark.parametrize("deed", [cut, freeze, reset])
-def test_what_breaks_at_the_goodbye_breaks_nothing(deed: Deed, broken: TestHost, hosts: dict[str, TestHost]) -> None:
+def test_what_breaks_at_the_goodbye_breaks_nothing(
+    deed: Deed, broken: TestHost, hosts: dict[str, TestHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All has been answered: nobody hears of it, and the agent ends by itself."""
+    monkeypatch.setattr(fleets, "PING_EVERY", 0.3)
     heard = Heard()
 
     with Fleet([waiting(host, 6.0) for host in hosts.values()], heard) as both:
@@ -176,7 +181,7 @@ def patient_at_first() -> Opener:
     return opened
 
 
-def flooded(broken: TestHost, deed: Callable[[], object], grace: float) -> object:
+def flooded(broken: TestHost, deed: Callable[[], object], target: Target) -> object:
     """What becomes of a batch that says much, to which something is done in the midst of it."""
     heard = Heard()
 
@@ -185,14 +190,14 @@ def flooded(broken: TestHost, deed: Callable[[], object], grace: float) -> objec
         deed()
 
     heard.upon("broken", threading.Thread(target=when_it_speaks).start)
-    target = dataclasses.replace(waiting(broken, grace), connect_seconds=1.0)
     with Fleet([target], heard, patient_at_first()) as fleet:
         return fleet.run({"broken": Batch((Run(command=FLOOD), DONE), journal=f"{new_run_id()}.broken")})["broken"]
 
 
 def test_a_host_that_freezes_while_output_comes_back_fails(broken: TestHost, impatient: None) -> None:
     """Awake again, the program may speak to its end, although nobody listens, and nothing is begun after it."""
-    outcome = flooded(broken, lambda: freeze(broken), 8.0)
+    soon = dataclasses.replace(waiting(broken, 8.0), connect_seconds=2.0)
+    outcome = flooded(broken, lambda: freeze(broken), soon)
 
     assert isinstance(outcome, ConnectionFailed)
     assert f"has said nothing for {SILENCE:.0f} s" in outcome.message
@@ -205,7 +210,7 @@ def test_a_host_that_freezes_while_output_comes_back_fails(broken: TestHost, imp
 
 def test_output_of_a_killed_agent_s_command_is_not_asked_for_again(broken: TestHost, impatient: None) -> None:
     """It was run blindly, and nobody knows how it ended; what it says goes nowhere, and does not keep it from ending."""
-    outcome = flooded(broken, lambda: broken.shell(f"{KILL}; touch /root/chaos/go"), 20.0)
+    outcome = flooded(broken, lambda: broken.shell(f"{KILL}; touch /root/chaos/go"), waiting(broken, 20.0))
 
     assert isinstance(outcome, OperationFailed)
     assert "nobody knows how it ended" in outcome.message

@@ -158,7 +158,8 @@ def test_a_pinned_one_stays_with_its_reason_until_it_is_unpinned(workspace: Work
     held = holding(workspace, shop)
     would_go = prune(workspace, shop, check=True).dropped
     pin(workspace, shop, "20261118", reason="still")
-    pin(workspace, shop, "20261118", off=True)
+    store.add_proof("shop", proof("20261118-aa", "verify", NIGHT, passed=False))
+    pin(workspace, shop, "20261118", off=True)  # though its bytes went bad: nobody could get rid of it
     free = prune(workspace, shop, check=True).dropped
 
     (reason,) = held.decisions["20261118-aa"].reasons

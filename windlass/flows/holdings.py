@@ -109,12 +109,12 @@ def _decided(backups: tuple[Stored, ...], entry: Backup) -> tuple[Decision, ...]
 def pin(workspace: Workspace, entry: Backup, backup: str, *, reason: str = "", off: bool = False) -> Stored:
     """Have the backup whose id begins with `backup` stay whatever the policy says, or with `off` no longer.
 
-    Raises UsageError when none or several fit, RefusedError for one that is not good, BackupError.
+    Raises UsageError when none or several fit, RefusedError for one that is to stay and is not good, BackupError.
     """
     if not backup:
         raise UsageError("which backup?", hint="say --backup with the beginning of its id, see backup.list")
     store = open_store(workspace, entry)
-    stored = pick(store, entry, backup)
+    stored = pick(store, entry, backup, damaged=off)
     wish = None if off else Pin(at=datetime.now(UTC), operator=workspace.operator, reason=reason)
     store.set_pin(entry.name, stored.id, wish)
     return replace(stored, pin=wish)

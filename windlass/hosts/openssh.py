@@ -157,7 +157,8 @@ class Session:
         self._input, self._output, self._errors = (pipe.fileno() for pipe in pipes if pipe is not None)
         for descriptor in (self._input, self._errors):
             os.set_blocking(descriptor, False)
-        self._outgoing, self._incoming = ssh_pipes.Outgoing(self._input), ssh_pipes.Incoming(self._output)
+        self._outgoing = ssh_pipes.Outgoing(self._input)
+        ssh_pipes.widen(self._output, ssh_pipes.ANSWERS)
 
     def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
@@ -178,13 +179,11 @@ class Session:
 
     def receive(self, most: int) -> bytes:
         """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""
-        self._incoming.before()
         while True:
             if not ready(self._output, READABLE, self._limit):
                 raise TimeoutError
             data = os.read(self._output, most)
             self.received += len(data)
-            self._incoming.after(len(data))
             if self.received:
                 self._leave_place()
                 return data

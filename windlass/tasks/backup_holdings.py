@@ -142,7 +142,7 @@ def unpin(
 
         invoke backup.unpin --env production --name tickets --backup 20261120T0230
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: its manifest is doubted.
     """
     _pin(Options.of(locals()), (name, store), backup, off=True)
 

@@ -101,9 +101,9 @@ def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = F
             for name, opened in doors.items()
             for each in opened
         ]
-        text = table(["host", "port", "from", "why"], rows)
+        text = table(["host", "port", "from", "why"], rows) + "\n" if rows else ""
         if bare:
-            text += f"\n{', '.join(bare)}: no firewall (not the role firewall)"
+            text += f"{', '.join(bare)}: no firewall, for want of the role firewall"
         return Outcome(result={"openings": {name: _plain(opened) for name, opened in doors.items()}, "without": bare}, text=text)
 
     run_flow("firewall.explain", Options.of(locals()), work, changes=False)

@@ -68,9 +68,9 @@ class Lifeline:
 
     def listen(self) -> None:
         """Read what comes; call it when the hello is out."""
-        wide = pipes.widen(self._source)
+        pipes.widen(self._source)
         pipes.widen(self._sink)
-        self._begin(self._read, self._generation, self._source, wide)
+        self._begin(self._read, self._generation, self._source)
         self._begin(self._end_waits)
 
     def send(self, frame: bytes) -> None:
@@ -200,11 +200,11 @@ class Lifeline:
         if not self.grace:
             self.forget(self._written)
 
-    def _read(self, generation: int, source: int, gather: bool = False) -> None:
+    def _read(self, generation: int, source: int) -> None:
         """Read one connection to its end. A frame counts when it is whole: one torn by the end is sent again."""
         try:
             while True:
-                kind, body = frames.read(lambda length: pipes.exactly(source, length, gather))
+                kind, body = frames.read(lambda length: pipes.exactly(source, length))
                 with self._turn:
                     if generation != self._generation:
                         return

@@ -19,8 +19,7 @@ from windlass.agent.core.outcome import OperationError
 PIECE = 1 << 18  # bytes
 WIDE = 1 << 20  # bytes that a pipe holds, if the kernel lets it: fewer times that a program waits for the other
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, which Python knows by name since 3.10
-# Seconds that a pipe may fill before it is emptied again: it is worth more to be woken once than for each page.
-SHORTEST, LONGEST = 0.001, 0.004
+GATHER = 0.002  # seconds that a pipe may fill before it is emptied again: it is worth more to be woken once than for each page
 LINES = 12  # of each program's last words
 
 
@@ -103,14 +102,14 @@ class Pipeline:
         _input_of(self._programs[0]).close()
 
     def chunks(self) -> Iterator[bytes]:
-        """The last program's output as it comes."""
-        source, gather = process.output_of(self._programs[-1]), _Gather(LARGE_CHUNK)
+        """The last program's output as it comes, in pieces of a frame at most."""
+        source = process.output_of(self._programs[-1])
         while True:
             chunk = os.read(source.fileno(), LARGE_CHUNK)
             if not chunk:
                 return
             yield chunk
-            gather.after(len(chunk))
+            _gather(len(chunk), LARGE_CHUNK)
 
     def finish(self) -> None:
         """Wait for all programs. Raises OperationError if one of them failed, with the last words of each that did."""
@@ -142,7 +141,6 @@ class Pipeline:
             sink.close()
 
     def _copy(self, number: int, source: "IO[bytes]", sink: "IO[bytes]") -> None:
-        gather = _Gather(PIECE)
         while True:
             chunk = os.read(source.fileno(), PIECE)
             if not chunk:
@@ -151,35 +149,21 @@ class Pipeline:
             if number in self._taps:
                 self._taps[number](chunk)
             _write(sink, chunk)
-            gather.after(len(chunk))
+            _gather(len(chunk))
 
     def _splice(self, number: int, source: "IO[bytes]", sink: "IO[bytes]") -> None:
         """The same, where nobody looks at the bytes: the kernel moves them, and they are only counted here."""
-        gather = _Gather(WIDE // 2)
         while True:
             moved = os.splice(source.fileno(), sink.fileno(), WIDE)
             if not moved:
                 return
             self.passed[number] += moved
-            gather.after(moved)
+            _gather(moved)
 
 
-class _Gather:
-    """Waits while a pipe fills: longer where little comes, so that about `enough` bytes are there at once, and not at all where
-    more does."""
-
-    def __init__(self, enough: int) -> None:
-        self._enough = enough
-        self._pause = SHORTEST
-
-    def after(self, moved: int) -> None:
-        """So much was there."""
-        if moved >= self._enough:
-            self._pause = max(SHORTEST, self._pause / 2)
-        else:
-            time.sleep(self._pause)
-            if moved < self._enough // 2:
-                self._pause = min(LONGEST, self._pause * 2)
+def _gather(moved: int, enough: int = PIECE) -> None:
+    if moved < enough:
+        time.sleep(GATHER)
 
 
 def _widen(*ends: "Optional[IO[bytes]]") -> None:

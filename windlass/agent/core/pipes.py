@@ -6,7 +6,6 @@ import fcntl
 import os
 import select
 import stat
-import time
 from typing import TYPE_CHECKING, Optional, Tuple
 
 if TYPE_CHECKING:
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256 * 1024  # bytes that are offered to a pipe which takes what fits
 ROOM = 1024 * 1024  # bytes of a pipe: what the kernel lets anybody have
-MUCH = 64 * 1024  # bytes that are still to come: it is worth more to be woken once than for each packet
-GATHER = 0.001  # seconds that they may gather
 F_SETPIPE_SZ = 1031  # which Python's fcntl has since 3.10
 
 
@@ -30,17 +27,16 @@ def impatient(sink: int) -> Tuple[Optional[int], int]:
     return None, select.PIPE_BUF
 
 
-def widen(source: int) -> bool:
-    """Let a pipe hold more than the usual 64 KiB: each filling of it is a turn of sshd, of us, and a word to the controller.
-    Whether it does."""
+def widen(source: int) -> None:
+    """Let a pipe hold more than the usual 64 KiB: each filling of it is a turn of sshd, of us, and a word to the controller."""
     try:
-        return fcntl.fcntl(source, F_SETPIPE_SZ, ROOM) >= ROOM
+        fcntl.fcntl(source, F_SETPIPE_SZ, ROOM)
     except OSError:  # it is no pipe, or this user has too many of them
-        return False
+        pass
 
 
-def exactly(source: int, length: int, gather: bool = False) -> bytearray:
-    """So many bytes, read to where they stay; of a wide pipe they may `gather` meanwhile. Raises EOFError where it ends before."""
+def exactly(source: int, length: int) -> bytearray:
+    """So many bytes, read to where they stay. Raises EOFError where it ends before."""
     whole = bytearray(length)
     rest = memoryview(whole)
     while rest:
@@ -48,8 +44,6 @@ def exactly(source: int, length: int, gather: bool = False) -> bytearray:
         if not count:
             raise EOFError
         rest = rest[count:]
-        if gather and count < MUCH <= len(rest):
-            time.sleep(GATHER)
     return whole
 
 
