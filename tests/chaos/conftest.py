@@ -88,7 +88,7 @@ def agents(host: TestHost) -> list[str]:
     return host.shell("pgrep -af 'windlass for' | grep -v pgrep || true").splitlines()
 
 
-def until(true: Callable[[], bool], limit: float = 60.0) -> None:
+def until(true: Callable[[], bool], limit: float = 180.0) -> None:
     """Wait until something is true; a generous limit says that it never will be."""
     deadline = time.monotonic() + limit
     while not true():

@@ -64,7 +64,7 @@ def test_a_killed_controller_s_run_is_gone_on_with(
     let_go(hosts)
 
     resumed = invoke(*words, "--resume", run_of(tmp_path))
-    output, errors = resumed.communicate(timeout=120)
+    output, errors = resumed.communicate(timeout=300)
 
     assert resumed.returncode == 0, errors
     assert [lines(host, "ran") for host in hosts.values()] == [["one", "two", "three"]] * 2
@@ -85,7 +85,7 @@ def test_ctrl_c_ends_the_step_under_way_and_the_rest_can_be_done_later(
         pass
     until_told_to_end(hosts)
     let_go(hosts)
-    _output, errors = process.communicate(timeout=120)
+    _output, errors = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert "interrupted: what was done stays done" in errors
@@ -93,7 +93,7 @@ def test_ctrl_c_ends_the_step_under_way_and_the_rest_can_be_done_later(
     until(lambda: left_of(process) == [])
     assert [lines(host, "ran") for host in hosts.values()] == [["one", "two"]] * 2
     resumed = invoke("--resume", run_of(tmp_path))
-    _output, errors = resumed.communicate(timeout=120)
+    _output, errors = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, errors
     assert [lines(host, "ran") for host in hosts.values()] == [["one", "two", "three"]] * 2
 
@@ -110,7 +110,7 @@ def test_ctrl_c_twice_leaves_at_once_and_leaves_no_agent(
     while "Ctrl-C again" not in process.stderr.readline():
         pass
     os.killpg(process.pid, signal.SIGINT)
-    _output, errors = process.communicate(timeout=60)
+    _output, errors = process.communicate(timeout=300)
 
     assert process.returncode == 130
     for name in hosts:
@@ -126,13 +126,13 @@ def test_a_plan_that_changed_is_not_gone_on_with(hosts: dict[str, TestHost], inv
     """It is refused before anything is done, with the operation that is another one and what to type instead."""
     let_go(hosts)
     whole = invoke()
-    whole.communicate(timeout=120)
+    whole.communicate(timeout=300)
     assert whole.returncode == 0
     steps = tmp_path / "roles/greeting/steps.py"
     steps.write_text(STEPS.replace("echo three", "echo four"))
 
     resumed = invoke("--resume", run_of(tmp_path))
-    _output, errors = resumed.communicate(timeout=120)
+    _output, errors = resumed.communicate(timeout=300)
 
     assert resumed.returncode == 1
     assert re.search("echo four.*failed on .*: this is not what run .* wanted here", errors)
@@ -158,7 +158,7 @@ def test_workers_tell_of_each_host_what_one_process_tells(hosts: dict[str, TestH
         hosts["other"].shell("rm -rf /root/chaos; mkdir /root/chaos; touch /root/chaos/go")
         hosts["broken"].shell("rm -rf /root/chaos; touch /root/chaos")
         process = invoke("--json", *words)
-        document = json.loads(process.communicate(timeout=120)[0])
+        document = json.loads(process.communicate(timeout=300)[0])
         states = {name: host["state"] for name, host in document["hosts"].items()}
         outcomes.append((process.returncode, document["error"]["message"], states, told(tmp_path, document["run"])))
     hosts["broken"].shell("rm /root/chaos")

@@ -83,7 +83,7 @@ def _two_workers(url: str) -> None:
 
 def _wait_for(attempt: Callable[[], None]) -> None:
     """Try until it does not fail any more, for a minute."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while True:
         try:
             return attempt()

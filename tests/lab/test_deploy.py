@@ -253,7 +253,7 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
     """Waits until something is true, up to a generous limit."""
 
     def wait(true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not true():
             assert time.monotonic() < deadline
             time.sleep(0.2)

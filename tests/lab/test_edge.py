@@ -145,7 +145,8 @@ def test_every_header_is_on_every_answer_whoever_gives_it(site: Site) -> None:
         asked[503] = site.ask("/200")
     finally:
         site.shell("rm -f /srv/shop/live/run/web-0.sock; systemctl reset-failed answer 2>/dev/null || true")
-        site.shell("systemd-run --quiet --unit=answer --property=UMask=0 python3 /srv/answer.py; sleep 0.5")
+        site.shell("systemd-run --quiet --unit=answer --property=UMask=0 python3 /srv/answer.py")
+        site.shell("until test -S /srv/shop/live/run/web-0.sock; do sleep 0.05; done")
 
     assert {wanted: answer.status for wanted, answer in asked.items()} == {wanted: wanted for wanted in asked}
     ours = ("strict-transport-security", "x-content-type-options", "permissions-policy")

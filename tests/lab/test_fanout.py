@@ -66,8 +66,8 @@ def inside(host: lab.LabHost, script: str) -> str:
 # Stops the sshd that serves this very login.
 STOP_MY_SSHD = """p=$$
 while test "$(cat /proc/$p/comm)" != sshd; do p=$(ps -o ppid= -p $p | tr -d ' '); done
-echo $p > /run/stopped
-kill -STOP $p"""
+kill -STOP $p
+echo $p > /run/stopped"""
 
 
 @pytest.mark.parametrize("moment", ["before the login", "in the middle"])
@@ -81,8 +81,9 @@ def test_one_stopped_sshd_among_many_delays_nobody(moment: str, machine: tuple[l
         if isinstance(event, events.HostEnded) and event.host != stuck.name:
             done.add(event.host)
             if done == others:  # only now, and still the run is not over: nobody waited for the stuck one
-                inside(host, "kill -CONT $(cat /run/stopped)")
+                inside(host, "until test -s /run/stopped; do sleep 0.05; done; kill -CONT $(cat /run/stopped)")
 
+    inside(host, "rm -f /run/stopped")
     if before:
         inside(host, f"cp /run/spread/{stuck.address}.pid /run/stopped; kill -STOP $(cat /run/stopped)")
     batches = {target.name: Batch((Run(command="true", changed=False),)) for target in targets}
@@ -176,7 +177,7 @@ def test_ctrl_c_ends_what_worker_processes_are_at_and_begins_nothing_more(
     machine: tuple[lab.LabHost, tuple[Target, ...]],
 ) -> None:
     host, targets = machine
-    long = Batch((Run(command="sleep 1"), Run(command="touch /srv/too-far")))
+    long = Batch((Run(command="sleep 30"), Run(command="touch /srv/too-far")))
     told = Heard(at_start=lambda: os.kill(os.getpid(), signal.SIGINT))
     with crew_of(Hands(workers=2), targets[:4], told, confirmer) as crew, pytest.raises(KeyboardInterrupt):
         crew.run({target.name: long for target in targets[:4]})

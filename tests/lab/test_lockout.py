@@ -6,7 +6,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -169,6 +169,7 @@ true
 
 STATE = """
 systemctl is-system-running || true
+for _time in $(seq 600); do test "$(systemctl list-units --plain --no-legend 'windlass-trial-*')" || break; sleep 0.1; done
 systemctl list-units --plain --no-legend 'windlass-trial-*'
 ls /run/went-on 2>&1 || true
 """
@@ -235,8 +236,9 @@ def state(host: TestHost) -> list[str]:
 
 def test_a_change_that_lets_us_in_is_kept_and_leaves_nothing_behind(greeting: TestHost) -> None:
     notes: list[events.Event] = []
+    patient = replace(GREETING, seconds=120.0)  # a login takes as long as the machine is busy
     with Fleet([greeting.target], confirmer=confirmer(notes.append)) as fleet:
-        (first,), (second,) = ([*fleet.run_same(["one"], [GREETING]).values()] for _ in range(2))
+        (first,), (second,) = ([*fleet.run_same(["one"], [patient]).values()] for _ in range(2))
 
     assert [result.status for outcome in (first, second) for result in outcome] == ["changed", "ok"]
     assert state(greeting) == ["new", "new", "644", "last restore.sh ", "0", "0"]
@@ -292,7 +294,8 @@ def test_agent_and_controller_may_die_while_a_change_is_on_trial(greeting: TestH
 
     with pytest.raises((HostError, OSError)):
         channel.run(Batch((GREETING,)))
-    greeting.shell("until ! test -d /var/lib/windlass/trials/greeting/pending; do sleep 0.1; done; sleep 0.3")
+    greeting.shell("until ! test -d /var/lib/windlass/trials/greeting/pending; do sleep 0.1; done")
+    greeting.shell("until ! systemctl list-units --all --plain --no-legend 'windlass-trial-*' | grep -q .; do sleep 0.1; done")
 
     assert state(greeting) == ["old", "old", "600", "last restore.sh restored ", "0", "0"]
 
@@ -376,6 +379,6 @@ def test_a_second_change_waits_for_the_first(greeting: TestHost) -> None:
         second.append(result.message)
 
     with pytest.raises(OperationFailed):
-        Channel(greeting.target, confirmer=try_another).run(Batch((GREETING,)))
+        Channel(greeting.target, confirmer=try_another).run(Batch((replace(GREETING, seconds=12.0),)))
 
     assert second == ["an earlier change of greeting waits for its confirmation"]

@@ -205,7 +205,7 @@ def test_the_commands_say_it_for_each_host_and_site(served: Suite) -> None:
     ran = {}
     for words in (["nginx.check", "--json"], ["nginx.apply", "--limit", "front", "--site", "tiny"], ["nginx.reload"]):
         process = served.command(*words, "--env", NAME, "--lab")
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         ran[words[0]] = output
 

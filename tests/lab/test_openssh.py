@@ -218,7 +218,7 @@ def test_the_same_command_calls_its_hosts_before_it_has_read_anything(
     until(lambda: "windlass" not in one.shell("ps -eo args | grep -v grep | grep 'windlass for' || true"))  # and let the host alone
 
 
-def until(true: Callable[[], bool], limit: float = 60.0) -> None:
+def until(true: Callable[[], bool], limit: float = 180.0) -> None:
     """Wait for a state that comes by itself."""
     deadline = time.monotonic() + limit
     while not true():
@@ -258,9 +258,10 @@ def test_an_operation_outlives_the_connection_that_ssh_kept(hosts: dict[str, Tes
     one = hosts["one"]
     told: list[events.Event] = []
     channel = Channel(over_ssh(one), listener=told.append)
-    one.shell("rm -f /srv/ran; (until test -s /srv/ran; do sleep 0.1; done; pkill -KILL -f '^sshd: deploy') >/dev/null 2>&1 &")
+    kill = "until test -s /srv/ran; do sleep 0.1; done; pkill -KILL -f '^sshd: deploy'; touch /srv/killed"
+    one.shell(f"rm -f /srv/ran /srv/killed; ({kill}) >/dev/null 2>&1 &")
 
-    (result,) = channel.run(Batch((Run(command="echo ran >> /srv/ran; sleep 3; echo done"),)))
+    (result,) = channel.run(Batch((Run(command="echo ran >> /srv/ran; until test -e /srv/killed; do sleep 0.1; done; echo done"),)))
     channel.close()
 
     assert result.data["output"] == "done\n"

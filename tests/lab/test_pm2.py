@@ -113,7 +113,7 @@ def test_after_a_rotation_every_instance_writes_to_its_log_again(served: Suite) 
     served.shell("app1", "logrotate -f /etc/logrotate.d/windlass-tiny")
 
     for log in logs:
-        first = served.shell("app1", f"for _time in $(seq 200); do [ -s {log} ] && break; sleep 0.1; done; head -c 11 {log}")
+        first = served.shell("app1", f"for _time in $(seq 900); do [ -s {log} ] && break; sleep 0.1; done; head -c 11 {log}")
         assert first == "working for", "a log that was emptied goes on where it ended, behind a hole"
         assert served.shell("app1", f"cat {log}.1").splitlines()
 
@@ -143,7 +143,7 @@ def test_another_version_of_node_under_the_unit_is_taken_at_the_next_start(serve
     served.shell("app1", f"mv {node} {node}-next; ln -sfn {node}-next/bin/node /usr/local/bin/node")
     try:
         served.shell("app1", "systemctl restart pm2-tiny")
-        run = "for _time in $(seq 300); do curl -sf http://localhost:8080/ && break; sleep 0.1; done"
+        run = "for _time in $(seq 900); do curl -sf http://localhost:8080/ && break; sleep 0.1; done"
         assert json.loads(served.shell("app1", run))["release"] == served.live()["app1"]
         program = served.shell("app1", "readlink /proc/$(cat /srv/tiny/live/run/web-0.pid)/exe").strip()
     finally:

@@ -148,7 +148,7 @@ def test_ctrl_c_twice_says_where_each_host_was_and_the_next_run_goes_on(greeting
         process.send_signal(signal.SIGINT)
         read_until(process, "Ctrl-C again leaves at once")
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
     finally:
         process.kill()
         inside(running, "web1", "sh", "-c", "kill $(cat /run/waiting)")

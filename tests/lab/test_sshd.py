@@ -52,7 +52,7 @@ class Place:
 
     def answers(self) -> None:
         """Wait until its port is open: an sshd that reads its configuration anew closes it for a moment, and says nothing of it."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 socket.create_connection((self.lab.hosts["one"].address, 22), timeout=5).close()
@@ -108,7 +108,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def managed(place: Place) -> Iterator[Place]:
     """As cloud providers deliver it, and then made ours."""
     place.shell(f"echo 'PasswordAuthentication yes' > {CLOUD}; {AGAIN}")
-    result = place.setup(managed=True, confirm_seconds=5)
+    result = place.setup(managed=True, confirm_seconds=60)
     assert result.error() is None
     yield place
     place.shell(f"rm -f {EARLIER} {CLOUD}; {AGAIN}")
@@ -122,7 +122,7 @@ def test_what_counts_is_ours_though_cloud_init_says_otherwise(managed: Place) ->
     ]
     assert "Permission denied (publickey)" in managed.ssh("-o", "PreferredAuthentications=password", "-o", "BatchMode=yes")
     assert managed.ssh() == ""
-    assert managed.setup(managed=True, confirm_seconds=5).changed == 0
+    assert managed.setup(managed=True, confirm_seconds=60).changed == 0
 
 
 def test_old_key_exchanges_are_refused_and_ours_is_not(managed: Place) -> None:
@@ -135,7 +135,7 @@ def test_old_key_exchanges_are_refused_and_ours_is_not(managed: Place) -> None:
 
 def test_named_users_only_and_always_the_one_that_we_are(managed: Place) -> None:
     managed.shell("id ada 2>/dev/null || useradd ada")
-    assert managed.setup(managed=True, confirm_seconds=5, users=["ada"]).error() is None
+    assert managed.setup(managed=True, confirm_seconds=60, users=["ada"]).error() is None
 
     assert managed.counts("allowusers") == ["allowusers ada", "allowusers deploy"]
     managed.login()
@@ -145,8 +145,8 @@ def test_a_file_that_is_read_before_ours_is_found_and_the_change_taken_back(mana
     managed.shell(f"echo 'PasswordAuthentication yes' > {EARLIER}")
     before = managed.files()
 
-    same = managed.setup(managed=True, confirm_seconds=5)
-    other = managed.setup(managed=True, confirm_seconds=5, root_login="keys")
+    same = managed.setup(managed=True, confirm_seconds=60)
+    other = managed.setup(managed=True, confirm_seconds=60, root_login="keys")
 
     for result in (same, other):
         error = result.error()

@@ -38,7 +38,7 @@ def job(suite: Suite, queue: str, seconds: float) -> Callable[[], list[str]]:
 
 def until(look: Callable[[], Any], wanted: Any) -> None:
     """Wait until something is as wanted; a generous limit says that it never will be."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while (seen := look()) != wanted:
         assert time.monotonic() < deadline, f"still {seen}, not {wanted}"
         time.sleep(0.1)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,4 +104,6 @@ def remove_tree(folder: Path) -> None:
     unmount_all(folder)
     if left := mounts_under(folder):
         raise LabError(f"{left[0]} cannot be unmounted, so {folder} was not deleted", hint=f"umount {left[0]}")
-    shutil.rmtree(folder)
+    done = subprocess.run(["rm", "-rf", "--one-file-system", "--", folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"{folder} could not be deleted", last_lines=done.stderr.splitlines()[-5:])

@@ -204,7 +204,7 @@ def test_a_controller_that_goes_leaves_no_process_and_no_backup(place: Place, nu
         command = place.command("backup.run", "--name", "tickets")
         wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
         os.killpg(command.pid, number)
-        _out, told = command.communicate(timeout=60)
+        _out, told = command.communicate(timeout=300)
         wait_for(lambda: place.shell(LEFT) == "")
 
     assert command.returncode == (130 if number == signal.SIGINT else -number)
@@ -219,8 +219,8 @@ def test_two_backups_of_one_database_never_overlap(place: Place) -> None:
         first = place.command("backup", "--name", "tickets")
         wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
         second = place.command("backup", "--name", "tickets", "--json")
-        out, _told = second.communicate(timeout=60)
-    first.communicate(timeout=60)
+        out, _told = second.communicate(timeout=300)
+    first.communicate(timeout=300)
 
     assert (first.returncode, second.returncode) == (0, 4)
     assert "backup-tickets is locked by" in json.loads(out)["error"]["message"]
@@ -257,7 +257,7 @@ def test_tasks_answer_machines_with_one_object(place: Place) -> None:
         ["backup.list", "--name", "tickets", "--check"],
     ):
         command = place.command(*words, "--json")
-        out, told = command.communicate(timeout=120)
+        out, told = command.communicate(timeout=300)
         assert command.returncode == 0, told
         seen[words[0]] = json.loads(out)["result"]
 

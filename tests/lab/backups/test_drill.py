@@ -63,7 +63,7 @@ def test_a_manifest_that_was_changed_afterwards_is_neither_drilled_nor_restored_
             with pytest.raises(RefusedError, match=f"{backed.id}: its signature does not fit: the manifest was changed"):
                 attempt()
         listed = place.command("backup.list", "--name", "tickets", "--check")
-        out, told = listed.communicate(timeout=60)
+        out, told = listed.communicate(timeout=300)
     finally:
         shutil.rmtree(path.parent)
 
@@ -84,7 +84,7 @@ def test_a_drill_whose_controller_is_killed_leaves_no_server(place: Place) -> No
     finally:
         (place.project / "inventories" / "vault" / "hosts.yml").write_text(INVENTORY)
     os.killpg(command.pid, signal.SIGKILL)
-    command.communicate(timeout=60)
+    command.communicate(timeout=300)
 
     wait_for(lambda: place.shell(LEFT) == "")
     assert place.stored(backed.id).drill is None

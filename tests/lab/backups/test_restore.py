@@ -175,11 +175,11 @@ def test_a_swap_wants_the_database_typed_and_old_data_fails_the_dead_mans_switch
     before = state(place)
 
     swap = place.command("backup.restore", "--name", "tickets", "--swap")
-    _out, told = swap.communicate(timeout=60)
+    _out, told = swap.communicate(timeout=300)
     late = place.command("backup.list", "--name", "tickets", "--max-age", "1ms")
-    _out, said = late.communicate(timeout=60)
+    _out, said = late.communicate(timeout=300)
     fresh = place.command("backup.list", "--name", "tickets", "--max-age", "1d")
-    fresh.communicate(timeout=60)
+    fresh.communicate(timeout=300)
 
     assert (swap.returncode, late.returncode, fresh.returncode) == (4, 1, 0)
     assert "takes the place of the database tickets" in told

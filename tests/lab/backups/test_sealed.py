@@ -139,10 +139,10 @@ def test_a_person_says_the_key_on_the_command_line_or_in_the_environment(sealed:
     words = ("backup.verify", "--name", "tickets", "--backup", done.id)
 
     said = sealed.place.command(*words, "--identity", str(sealed.identity))
-    out, told = said.communicate(timeout=120)
+    out, told = said.communicate(timeout=300)
     monkeypatch.setenv("WINDLASS_AGE_IDENTITY_FILE", str(sealed.other))
     wrong = sealed.place.command(*words)
-    _out, complaint = wrong.communicate(timeout=120)
+    _out, complaint = wrong.communicate(timeout=300)
 
     assert (said.returncode, wrong.returncode) == (0, 2), told
     assert "decode to" in out + told
