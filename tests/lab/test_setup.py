@@ -41,7 +41,7 @@ def steps(host, settings):
         File(path="/etc/token", content=host.secret("token"), mode="0600"),
     ]
     if settings.text == "wait":
-        wanted.append(Run(command=Command.of("sh", "-c", "echo $$ > /run/waiting; exec sleep 600")))
+        wanted.append(Run(command=Command.of("sh", "-c", "echo $$ > /run/waiting; echo it waits; exec sleep 600")))
     return wanted
 """
 
@@ -144,7 +144,7 @@ def test_ctrl_c_twice_says_where_each_host_was_and_the_next_run_goes_on(greeting
     greeting.write_text("text: wait\n")
     process = start_setup(project)
     try:
-        inside(running, "web1", "sh", "-c", "until test -s /run/waiting; do sleep 0.05; done")
+        read_until(process, "it waits")  # told by the host, and so told after what it is at
         process.send_signal(signal.SIGINT)
         read_until(process, "Ctrl-C again leaves at once")
         process.send_signal(signal.SIGINT)
@@ -160,7 +160,7 @@ def test_ctrl_c_twice_says_where_each_host_was_and_the_next_run_goes_on(greeting
 
 
 def start_setup(project: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--env", "staging", "--lab", "--limit", "web1"]
+    command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--env", "staging", "--lab", "--limit", "web1", "--verbose"]
     return subprocess.Popen(
         command, cwd=project, env=surroundings(project), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
