@@ -141,3 +141,15 @@ def test_content_too_small_to_be_kept_is_removed_as_well(there: Path, notes: Pat
     leftovers.sweep()
 
     assert names(there) == names(notes) == []
+
+
+def test_what_is_no_note_of_ours_is_left_alone_and_holds_up_nobody(there: Path, notes: Path) -> None:
+    notes.mkdir(exist_ok=True)
+    for name in ("README", "1.2", "x.y.z"):
+        (notes / name).write_text("somebody's")
+
+    leftovers.sweep()
+    atomic.write(str(there / "file"), [b"new"], 0o600)
+
+    assert names(there) == ["file"]
+    assert {"README", "x.y.z"} <= set(names(notes))

@@ -12,11 +12,12 @@ PROGRAM = """
 import os, resource, sys
 from windlass.errors import UsageError
 from windlass.hosts.descriptors import READABLE, WRITABLE, make_room, ready
+from windlass.hosts.target import Target
 
-soft, hard, hosts = map(int, sys.argv[1:])
+soft, hard, hosts = map(int, sys.argv[1:4])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 try:
-    make_room(hosts)
+    make_room([Target(name=str(each), address=str(each), transport=sys.argv[4]) for each in range(hosts)])
 except UsageError as error:
     sys.exit(error.message)
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -28,8 +29,8 @@ if soft > 1500:
 """
 
 
-def allowed(soft: int, hard: int, hosts: int) -> list[str]:
-    words = [sys.executable, "-c", PROGRAM, *map(str, (soft, hard, hosts))]
+def allowed(soft: int, hard: int, hosts: int, transport: str = "openssh") -> list[str]:
+    words = [sys.executable, "-c", PROGRAM, *map(str, (soft, hard, hosts)), transport]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=dict(os.environ))
     return (done.stdout + done.stderr).splitlines()
 
@@ -40,6 +41,10 @@ def allowed(soft: int, hard: int, hosts: int) -> list[str]:
 )
 def test_as_many_are_allowed_as_the_hosts_need_or_it_is_said_that_they_may_not(soft: int, hosts: int, then: str) -> None:
     assert allowed(soft, 1024, hosts) == [then]
+
+
+def test_a_host_by_paramiko_needs_fewer() -> None:
+    assert allowed(256, 1024, 400, "paramiko") == ["928"]
 
 
 def test_one_of_many_is_waited_for_like_any_other() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import resource
 import select
+from collections.abc import Collection
 from typing import Final
 
 from windlass.errors import UsageError
+from windlass.hosts.target import Target
 
-FOR_A_HOST: Final = 4  # three pipes to its ssh, and one to spare; Paramiko needs less
+FOR_A_PROGRAM: Final = 4  # three pipes to an ssh, and one to spare
+FOR_A_SOCKET: Final = 2  # Paramiko's own, and that to a jump host
 FOR_US: Final = 128
 
 READABLE: Final = select.POLLIN
@@ -22,15 +25,15 @@ def ready(descriptor: int, what: int, seconds: float) -> bool:
     return bool(poll.poll(max(0.0, seconds) * 1000))
 
 
-def make_room(hosts: int) -> None:
-    """Allow this process as many open files as so many hosts need. Raises UsageError where it may not have them."""
-    needed = FOR_US + FOR_A_HOST * hosts
+def make_room(targets: Collection[Target]) -> None:
+    """Allow this process as many open files as these hosts need. Raises UsageError where it may not have them."""
+    needed = FOR_US + sum(FOR_A_PROGRAM if target.transport == "openssh" else FOR_A_SOCKET for target in targets)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= needed or soft == resource.RLIM_INFINITY:
         return
     if needed > hard != resource.RLIM_INFINITY:
         raise UsageError(
-            f"{hosts} hosts at once need {needed} open files, and this user may have {hard}",
+            f"{len(targets)} hosts at once need {needed} open files, and this user may have {hard}",
             hint="share them: --workers 4; or raise the limit (`ulimit -Hn`, or nofile in /etc/security/limits.conf)",
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

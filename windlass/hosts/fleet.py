@@ -48,7 +48,7 @@ class Fleet:
         confirmer: Confirmer = nobody_confirms,
     ) -> None:
         self.targets = {target.name: target for target in targets}
-        make_room(len(self.targets))
+        make_room(self.targets.values())
         self._listener = listener
         self._opener = opener
         self._confirmer = confirmer

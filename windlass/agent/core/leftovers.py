@@ -86,8 +86,8 @@ def _left() -> Iterator[Tuple[str, str]]:
     except OSError:
         return
     for name in names:
-        process_id, began, _number = name.split(".")
-        if _began(int(process_id)) != began:
+        process_id, _, rest = name.partition(".")
+        if process_id.isdigit() and "." in rest and _began(int(process_id)) != rest.partition(".")[0]:  # else it is not ours
             note = os.path.join(FOLDER, name)
             with contextlib.suppress(OSError):  # another agent may be sweeping, too
                 yield note, os.readlink(note)
