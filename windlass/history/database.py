@@ -30,8 +30,8 @@ CREATE TABLE operations (run TEXT, host TEXT, number INTEGER, title TEXT, status
     PRIMARY KEY (run, host, number), FOREIGN KEY (run, host) REFERENCES hosts ON DELETE CASCADE) STRICT;
 CREATE INDEX hosts_by_name ON hosts (host);
 """
-_ENTER_HOST: Final = f"INSERT INTO hosts VALUES ({', '.join('?' * 13)})"
-_ENTER_OPERATION: Final = f"INSERT INTO operations VALUES ({', '.join('?' * 8)})"
+_ENTER_HOST: Final = "INSERT INTO hosts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ENTER_OPERATION: Final = "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 Value = TypeVar("Value")
 
