@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from windlass import lab
@@ -166,6 +166,16 @@ def locked_table(place: Place) -> Iterator[None]:
     with background(place, "psql -q tickets -c 'BEGIN; LOCK TABLE people; SELECT pg_sleep(3600)'"):
         wait_for(lambda: place.sql(held) == "1")
         yield
+
+
+def patient(workspace: Workspace) -> Workspace:
+    """The same with hosts that wait long for a line that broke, however busy this machine is."""
+    return replace(workspace, environment=replace(workspace.environment, grace_seconds=300.0))
+
+
+def hung_up(place: Place) -> None:
+    """Every login on the host ends at once, as where a line breaks; whoever was connected has to come anew."""
+    place.shell("kill -KILL $(pgrep -f '^sshd: .*@notty')")
 
 
 def failing_backup(place: Place) -> list[BaseException]:

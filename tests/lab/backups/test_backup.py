@@ -9,14 +9,16 @@ import re
 import signal
 import stat
 import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.lab.backups.place import LEFT, Place, background, failing_backup, locked_table, state, wait_for
+from tests.lab.backups.place import LEFT, Place, background, failing_backup, hung_up, locked_table, patient, state, wait_for
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, RefusedError
+from windlass.flows.backup import BackedUp, backup
 from windlass.flows.holdings import holding, verify
 from windlass.inventory import Keep
 from windlass.operations.database import Dump, VerifyDump
@@ -165,6 +167,35 @@ def test_a_big_dump_takes_no_memory_on_the_way(place: Place) -> None:
 
     assert result.data["raw_bytes"] > 90_000_000
     assert highest[0] < 60_000, "KiB"
+
+
+# In place of zstd: when some megabytes have passed it waits.
+HALF_WAY = """#!/bin/bash
+case "$*" in *-T0*) ;; *) exec /usr/bin/zstd.away "$@" ;; esac
+{ dd bs=1M count=20 iflag=fullblock status=none; touch /tmp/half; until test -e /tmp/go; do sleep 0.1; done; cat; } |
+exec /usr/bin/zstd.away "$@"
+"""
+
+
+def test_a_line_that_breaks_while_a_dump_comes_is_taken_up_again(place: Place) -> None:
+    heard: list[object] = []
+    done: list[BackedUp] = []
+    thread = threading.Thread(target=lambda: done.append(backup(patient(place.workspace), place.entry("noise"), heard.append)))
+    place.shell("mv /usr/bin/zstd /usr/bin/zstd.away; rm -f /tmp/half /tmp/go")
+    lab.run_inside(place.machine, Command.of("sh", "-c", "cat >/usr/bin/zstd; chmod 755 /usr/bin/zstd"), HALF_WAY.encode())
+    try:
+        thread.start()
+        wait_for(lambda: place.shell("ls /tmp/half || true"))
+        hung_up(place)
+    finally:
+        place.shell("touch /tmp/go; mv /usr/bin/zstd.away /usr/bin/zstd")
+        thread.join()
+
+    (made,) = done
+    assert "attached again after" in str(heard)
+    assert made.raw_bytes > 48_000_000
+    assert verify(place.workspace, place.entry("noise"), made.id).decoded
+    assert place.shell(LEFT) == ""
 
 
 def test_a_failed_dump_publishes_nothing(place: Place) -> None:

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.lab.backups.offsite import Offsite, new_key, offsite
-from tests.lab.backups.place import LEFT, Place, locked_table, wait_for
+from tests.lab.backups.place import LEFT, Place, hung_up, locked_table, patient, wait_for
 from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, bucket_at, server
 from windlass import lab
 from windlass.errors import BackupError, FlowFailed, OperationFailed, WindlassError
-from windlass.flows.backup import backup
+from windlass.flows.backup import BackedUp, backup
 from windlass.flows.drill import drill
 from windlass.flows.holdings import pin, prune, verify
 from windlass.flows.restore import restore
@@ -195,6 +195,26 @@ def test_it_ends_whole_whatever_breaks_on_the_way(far: Far) -> None:
 
     assert {request.number for request in far.faults.parts()} >= set(trouble)
     assert (checked.decoded, checked.raw_bytes) == (True, done.raw_bytes)
+
+
+def test_a_controller_whose_line_breaks_takes_it_up_again_and_goes_on_signing(far: Far) -> None:
+    only(far, "moto")
+    heard: list[object] = []
+    done: list[BackedUp] = []
+    far.faults.rule = lambda request: "hold" if request.is_part and request.number == 3 else ""
+    noise = far.offsite.entry("noise")
+    thread = threading.Thread(target=lambda: done.append(backup(patient(far.offsite.workspace), noise, heard.append)))
+    thread.start()
+    try:
+        assert far.faults.held.wait(60)
+        hung_up(far.place)
+    finally:
+        far.faults.go.set()
+        thread.join()
+
+    (made,) = done
+    assert "attached again after" in str(heard)
+    assert made.stored_bytes > 45_000_000  # and the host has read all of it back
 
 
 @pytest.mark.parametrize("action", ["507", "flip"])
