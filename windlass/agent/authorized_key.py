@@ -114,6 +114,7 @@ def _want_file(changes: Changes, account: _Account, texts: Tuple[Optional[bytes]
     path = os.path.join(folder, "authorized_keys")
     before, differs, after = texts
     if not context.is_folder(folder):
+        _need_home(changes, account, context)
         changes.add("make %s" % folder, lambda: _make_folder(account, folder))
     else:
         metadata(changes, folder, account.owner, account.group, "0700", context.foreseen(folder))
@@ -138,8 +139,14 @@ def _refuse_links(folder: str, path: str) -> None:
             raise OperationError("%s is a symbolic link" % each, hint="make it a real one; keys are not written through links")
 
 
-def _make_folder(account: _Account, folder: str) -> None:
-    if not os.path.isdir(account.home):
+def _need_home(changes: Changes, account: _Account, context: Context) -> None:
+    if context.is_folder(account.home):
+        return
+    if not context.check or not (context.is_unknown(account.home) or context.expects_surprises()):
         raise OperationError("%s has no home directory %s" % (account.name, account.home), hint="make it with create_home")
+    changes.unknown = True
+
+
+def _make_folder(account: _Account, folder: str) -> None:
     os.mkdir(folder, 0o700)
     os.chown(folder, *atomic.owner_ids(account.owner, account.group))

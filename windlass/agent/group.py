@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import pwd
 from typing import Any, Dict, List, Optional
 
@@ -39,10 +40,11 @@ def _want(changes: Changes, has: Optional[Band], arguments: Dict[str, Any], cont
 
 
 def _need_nobody(name: str, has: Band, context: Context) -> None:
-    """groupdel refuses the primary group of anybody."""
+    """groupdel refuses the primary group of anybody, who goes along when its number changes."""
+    numbers = {has.number, *(each.gr_gid for each in grp.getgrall() if each.gr_name == name)}
     foreseen = context.foresights.people.known["user"] if context.foresights else {}
-    users = [each for each, account in foreseen.items() if account and account.group in (name, has.number)]
-    users += [each.pw_name for each in pwd.getpwall() if each.pw_gid == has.number and each.pw_name not in foreseen]
+    users = [each for each, account in foreseen.items() if account and account.group in {name, *numbers}]
+    users += [each.pw_name for each in pwd.getpwall() if each.pw_gid in numbers and each.pw_name not in foreseen]
     if users:
         raise OperationError(
             "%s is the primary group of %s" % (name, users[0]), hint="remove that user before, or give them another"

@@ -11,8 +11,10 @@ from windlass.agent.core.foreseen import Foresights
 from windlass.agent.core.outcome import Outcome
 
 REPEATED = ("command.run",)  # what is done anew each time it is asked for
-# What looks at its path through what is foreseen of it.
+# What looks at its path, user or group through what is foreseen of it.
 EXACT = (
+    "user.user", "group.group", "authorized_key.authorized_key", "authorized_key.authorized_keys", "cron.cron", "sudoers.sudoers",
+    "logrotate.logrotate", "tmpfiles.tmpfiles",
     "file.file", "template.template", "directory.directory", "link.link", "line.line", "block.block", "ini.ini_value",
     "document.json_value", "document.yaml_value", "tree.tree",
 )  # fmt: skip
