@@ -12,6 +12,7 @@ from windlass.agent.file import text_of
 
 ACCOUNTS = "windlass.agent.core.accounts"  # for a check
 NO_PROGRAM = 127  # is what a shell says where there is none of this name
+PATTERN = frozenset("*?[")
 LONGEST_OUTPUT = 65536  # characters of output that a result carries, from the end
 
 
@@ -91,13 +92,24 @@ def _needless(arguments: Dict[str, Any], context: Context) -> Tuple[str, bool]:
 
 def _path_says(creates: str, removes: str, context: Context) -> Tuple[str, Optional[bool]]:
     """Why a command need not run as paths tell it, and whether they had a say: None where a check cannot foresee it."""
-    if creates and (context.is_there(creates) or (context.check and context.expected("path", creates))):
+    if creates and (_is_there(creates, context) or (context.check and context.expected("path", creates))):
         return "%s is there" % creates, True
     if creates and context.check and context.expects_path(creates):  # what comes before may bring it, or may not
         return "", None
-    if removes and not context.is_there(removes) and not (context.check and context.expects_path(removes)):
+    if removes and not _is_there(removes, context) and not (context.check and context.expects_path(removes)):
         return "%s is not there" % removes, True
     return "", bool(creates or removes)
+
+
+def _is_there(path: str, context: Context) -> bool:
+    """Whether a path is there, or anything that a pattern stands for."""
+    if context.is_there(path):
+        return True
+    if not PATTERN.intersection(path):
+        return False
+    import glob  # noqa: PLC0415 - patterns are rare
+
+    return bool(glob.glob(path))
 
 
 def _succeeds(command: Union[str, List[str]], arguments: Dict[str, Any], context: Context) -> Optional[bool]:

@@ -18,6 +18,7 @@ from windlass.agent.core.process import lines
 MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`host_sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
+LONGEST_STEM = 60  # characters of a file's name in that of the temporary one: a name has at most 255 bytes
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 
@@ -90,7 +91,7 @@ def write(
 
     folder = os.path.dirname(path) or "/"
     user_id, group_id = _kept_ids(path, owner_ids(owner, group))
-    descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
+    descriptor, temporary = tempfile.mkstemp(prefix=".%s." % os.path.basename(path)[:LONGEST_STEM], dir=folder)
     arriving = chunks if isinstance(chunks, Arriving) else None
     note = "" if arriving else leftovers.begin(temporary)
     try:
