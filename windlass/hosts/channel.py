@@ -145,7 +145,7 @@ class Channel:
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
-                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, encoded.body))
+                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, {**encoded.body, **self._journal(batch)}))
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
         except BaseException as error:
@@ -161,6 +161,10 @@ class Channel:
         if not batch.go_on:
             raise_first_failure(self.target.name, results)
         return tuple(results)
+
+    def _journal(self, batch: Batch) -> dict[str, str]:
+        """What the batch's journal on this host is called: a machine may be there under two names."""
+        return {"journal": f"{batch.journal}.{self.target.name}"} if batch.journal else {}
 
     def _teaching(self, batch: Batch) -> bytes:
         """The modules that this batch needs and the agent does not have yet."""
