@@ -66,6 +66,8 @@ def _lessons(batch: Batch) -> frozenset[str]:
     sizes = [content.size for content in contents if isinstance(content, LocalFile)]
     kinds = frozenset(operation.kind() for operation in batch.asked)
     needed = agent_modules.for_operations(kinds, max(sizes, default=0))
+    if batch.along:
+        needed |= agent_modules.for_arrivals()
     return needed | agent_modules.for_checks() if batch.check else needed
 
 
