@@ -150,8 +150,8 @@ class Channel:
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
                 given = along(batch.along, self._given_streams)
-                body = encoded.body | {"given": given} if given else encoded.body
-                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, body))
+                more = {**self._journal(batch), **({"given": given} if given else {})}
+                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, {**encoded.body, **more}))
                 uploads.give(given)
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
@@ -168,6 +168,10 @@ class Channel:
         if not batch.go_on:
             raise_first_failure(self.target.name, results)
         return tuple(results)
+
+    def _journal(self, batch: Batch) -> dict[str, str]:
+        """What the batch's journal on this host is called: a machine may be there under two names."""
+        return {"journal": f"{batch.journal}.{self.target.name}"} if batch.journal else {}
 
     def _teaching(self, batch: Batch) -> bytes:
         """The modules that this batch needs and the agent does not have yet."""
