@@ -19,8 +19,8 @@ from tests.lab.suite.project import NAME, Suite
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, UsageError
 from windlass.flows import preparation
+from windlass.flows.coming import start_in
 from windlass.flows.cutover import Cutover
-from windlass.flows.deploy import start_in
 from windlass.flows.overview import status
 from windlass.flows.preparation import Deployment
 from windlass.flows.rollback import target

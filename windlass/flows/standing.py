@@ -13,6 +13,7 @@ from windlass.flows.holdings import holding
 from windlass.flows.schedule import By, next_run, scheduled_by
 from windlass.plans.standing import Facts, wrong
 from windlass.stores.manifest import Proof, Stored
+from windlass.stores.proofs import UNSIGNED
 from windlass.values import seconds
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _read(workspace: Workspace, entry: Backup) -> tuple[Sequence[Stored], tuple[
     except OSError as error:
         return (), (), str(error.strerror or error)
     odd = [f"{each.id}: {each.doubt or each.lacks}" for each in held.backups if each.doubt or each.lacks]
+    odd += [f"{each.id}: {file}: {why}" for each in held.backups for file, why in each.doubted.items() if why != UNSIGNED]
     odd += [f"{folder} is not a backup: {why}" for folder, why in held.unreadable.items()]
     return held.backups, tuple(odd), held.failure
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from windlass import events
 from windlass.errors import RefusedError, WindlassError
 from windlass.flows.attempts import Attempt, What, attempts, key, last, note
+from windlass.flows.last_good import keep
 from windlass.flows.messengers import deliver, email, ping, webhook
 from windlass.inventory import render, scope
 from windlass.inventory.stores import label
@@ -80,6 +81,7 @@ class _Watch:
     began: float  # by the clock that does not jump
 
     def begins(self) -> None:
+        keep(self.workspace)
         self._note(Attempt(started=self.started, failing=self._failing()))
         self._send(None, "start", f"{self._subject()} begins")
 

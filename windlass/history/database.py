@@ -30,6 +30,8 @@ CREATE TABLE operations (run TEXT, host TEXT, number INTEGER, title TEXT, status
     PRIMARY KEY (run, host, number), FOREIGN KEY (run, host) REFERENCES hosts ON DELETE CASCADE) STRICT;
 CREATE INDEX hosts_by_name ON hosts (host);
 """
+_ENTER_HOST: Final = "INSERT INTO hosts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ENTER_OPERATION: Final = "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 Value = TypeVar("Value")
 
@@ -220,8 +222,8 @@ def _prepare(database: sqlite3.Connection) -> None:
 def _write(database: sqlite3.Connection, run: RunRow, hosts: list[HostBooks]) -> None:
     database.execute("DELETE FROM hosts WHERE run = ?", (run.run,))
     _enter(database, run)
-    for host in hosts:
-        _insert_host(database, run.run, host)
+    database.executemany(_ENTER_HOST, (_host_row(run.run, host) for host in hosts))
+    database.executemany(_ENTER_OPERATION, (row for host in hosts for row in _operation_rows(run.run, host)))
 
 
 def _forget(database: sqlite3.Connection, what: Forgetting) -> list[str]:
@@ -236,26 +238,22 @@ def _enter(database: sqlite3.Connection, run: RunRow) -> None:
     """A run keeps the place that it was given when it began."""
     row = {field.name: getattr(run, field.name) for field in fields(run)}
     changes = ", ".join(f"{name} = excluded.{name}" for name in row)
-    _insert(database, "runs", row, f" ON CONFLICT (run) DO UPDATE SET {changes}")
+    statement = f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' for _name in row)})"  # noqa: S608 - names of ours
+    database.execute(f"{statement} ON CONFLICT (run) DO UPDATE SET {changes}", tuple(row.values()))
 
 
-def _insert(database: sqlite3.Connection, table: str, row: dict[str, object], otherwise: str = "") -> None:
-    places = ", ".join("?" for _name in row)
-    database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places}){otherwise}", tuple(row.values()))  # noqa: S608 - names of ours
+def _host_row(run: str, host: HostBooks) -> tuple[object, ...]:
+    counts = (host.count("ok"), host.count(*CHANGED), host.count("failed"))
+    times = tuple(round(seconds, 6) for seconds in (host.connecting, host.waiting, host.working))
+    return run, host.name, host.status, host.message, *counts, *times, host.round_trips, host.bytes_sent, host.bytes_received
 
 
-def _insert_host(database: sqlite3.Connection, run: str, host: HostBooks) -> None:
-    figures = {name: getattr(host, name) for name in ("round_trips", "bytes_sent", "bytes_received")}
-    times = {name: round(getattr(host, name), 6) for name in ("connecting", "waiting", "working")}
-    counts = {"ok": host.count("ok"), "changed": host.count(*CHANGED), "failed": host.count("failed")}
-    head = {"run": run, "host": host.name, "status": host.status, "message": host.message}
-    _insert(database, "hosts", {**head, **counts, **times, **figures})
+def _operation_rows(run: str, host: HostBooks) -> Iterator[tuple[object, ...]]:
     slowest = {id(entry) for entry in host.slowest(SLOWEST)}
     for number, entry in enumerate(host.entries):
         if entry.status in (*CHANGED, "failed") or id(entry) in slowest:
-            row = {"run": run, "host": host.name, "number": number, "title": entry.title, "status": entry.status}
-            more = {"seconds": entry.seconds, "summary": entry.summary, "last_lines": "\n".join(entry.last_lines)}
-            _insert(database, "operations", {**row, **more})
+            lines = "\n".join(entry.last_lines)
+            yield run, host.name, number, entry.title, entry.status, entry.seconds, entry.summary, lines
 
 
 def _run(row: sqlite3.Row) -> RunRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -90,9 +91,10 @@ class Record:
         """Enter the end. Old runs go, from the history and from disk; never one that is under way."""
         forgetting = Forgetting(before=time.time() - LONGEST, keep=MOST_RUNS, spare=SPARED)
         kept = set(self._history.conclude(ended, self.ledger.in_order(), forgetting))
-        for folder in sorted((self._folder / "runs").iterdir()):
+        for name in sorted({*os.listdir(self._folder / "runs")} - kept):  # noqa: PTH208 - nearly all stay, and paths cost more
+            folder = self._folder / "runs" / name
             just_begun = folder.stat().st_mtime > time.time() - 60
-            if folder.name not in kept and not just_begun and not goes_on(folder / LOG):
+            if not just_begun and not goes_on(folder / LOG):
                 import shutil  # noqa: PLC0415 - few runs find one that is too old
 
                 shutil.rmtree(folder)

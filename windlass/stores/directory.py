@@ -26,10 +26,10 @@ from windlass.stores.manifest import (
     Pin,
     Proof,
     Stored,
-    stamp,
     written,
 )
-from windlass.stores.reading import PROOF, Reader, is_small
+from windlass.stores.proofs import proof_file
+from windlass.stores.reading import Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
 
@@ -153,12 +153,13 @@ class DirectoryStore:
         return _digest(self.source(name, backup_id, part))
 
     def add_proof(self, name: str, proof: Proof) -> None:
-        _write(self.folder / name / proof.backup / f"{PROOF}{stamp(proof.at)}-{proof.kind}.json", written(proof))
+        file, content = proof_file(proof, self.signatures)
+        _write(self.folder / name / proof.backup / file, content)
 
     def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
         path = self.folder / name / backup_id / PIN
         if pin is not None:
-            _write(path, written(pin))
+            _write(path, written(pin).encode())
             return
         with _told("remove", path):
             path.unlink(missing_ok=True)
@@ -202,13 +203,13 @@ def _read(folder: Path, reader: Reader) -> Stored:
     return reader.stored(folder.name, files, sizes)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """A file beside a published backup, whole or not at all."""
     draft = path.with_name("." + path.name)
     with _told("write", path):
         draft.unlink(missing_ok=True)
         with _private(draft) as handle:
-            handle.write(text.encode())
+            handle.write(content)
         draft.rename(path)
         _sync(path.parent)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -210,6 +210,7 @@ class Stored:
     pin      somebody wants it to stay
     lacking  parts that are missing, or have not as many bytes as the manifest says; such a backup is never good, and stays
     foreign  another environment that made it, whose backups go to the same place; such a one is never good here, and stays
+    doubted  proofs that do not count, by their files, with why
     doubt    why the manifest cannot be believed; such a backup is never good, and never deleted by us. Empty if nothing is wrong
     """
 
@@ -220,6 +221,7 @@ class Stored:
     pin: Pin | None = None
     lacking: tuple[str, ...] = ()
     foreign: str = ""
+    doubted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

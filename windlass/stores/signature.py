@@ -1,4 +1,4 @@
-"""Signatures of manifests: made with this controller's key, believed of it and of those that the inventory names."""
+"""Signatures of manifests and proofs: made with this controller's key, believed of it and of those that the inventory names."""
 
 from __future__ import annotations
 
@@ -49,6 +49,14 @@ class Signatures:
         """The files that go beside a manifest, by name. Raises BackupError if there is no key and none can be made."""
         key = self._key()
         return {SIGNATURE: key.sign(manifest), SIGNER: _pem(key.public_key())}
+
+    def signature_of(self, content: bytes) -> bytes:
+        """This controller's signature of anything. Raises BackupError as `sign` does."""
+        return self._key().sign(content)
+
+    def is_believed(self, signature: bytes, content: bytes) -> bool:
+        """Whether somebody who is believed signed this. Raises BackupError for a key of ours that cannot be read."""
+        return any(_fits(key, signature, content) for key in self._believed())
 
     def judge(self, files: Mapping[str, bytes], manifest: bytes, latest: datetime) -> Judgement:
         """Whether the signature among the files beside a manifest is one of it, and by whom; `latest` is the last moment that the
@@ -109,6 +117,15 @@ def _make(path: Path) -> None:
             path.with_name(f"{path.name}.pub").write_text(f"{_text(key.public_key())}\n", encoding="ascii")
     finally:
         draft.unlink()
+
+
+def _fits(signer: str, signature: bytes, content: bytes) -> bool:
+    """What the inventory names as a key and is none fits nothing."""
+    try:
+        Ed25519PublicKey.from_public_bytes(base64.b64decode(signer)).verify(signature, content)
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _pem(key: Ed25519PublicKey) -> bytes:

@@ -54,11 +54,13 @@ def run(
     Exit codes: 0 done, 1 failed (nothing was published, older backups are untouched), 2 wrong usage or inventory,
     3 some were backed up and some not (it says which), 4 refused: another run is at these backups.
     """
+    from windlass.flows.alarm import alarm
     from windlass.tasks.running import run_flow
 
     options = Options.of(locals())
     work = _backing_up(name, store, if_missed=if_missed, accept_shrunk=accept_shrunk)
-    run_flow("backup", options, work, changes=False)
+    # Whether one was missed is asked every hour: that the inventory cannot be read is told by the run at its own time.
+    run_flow("backup", options, work, changes=False, unopened=None if if_missed else alarm("backup", name, store))
 
 
 def _backing_up(name: str, store: str, *, if_missed: bool, accept_shrunk: bool) -> Work:
@@ -158,6 +160,7 @@ def drill(
     Exit codes: 0 proven, 1 not (it says what differs), 2 wrong usage or inventory, 3 some were proven and some not,
     4 refused: no room, or another run is at these backups.
     """
+    from windlass.flows.alarm import alarm
     from windlass.flows.drill import drill as flow
     from windlass.flows.vault import chosen_places
     from windlass.flows.watch import watched
@@ -171,7 +174,7 @@ def drill(
         entries = chosen_places(workspace.environment, name, store)
         return drilled(entries, lambda entry: watched(workspace, entry, "drill", lambda: one(entry), listener))
 
-    run_flow("backup.drill", Options.of(locals()), work, changes=False)
+    run_flow("backup.drill", Options.of(locals()), work, changes=False, unopened=alarm("drill", name, store))
 
 
 run.is_default = True  # so that plain `invoke backup` is one

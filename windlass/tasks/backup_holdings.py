@@ -88,6 +88,7 @@ def prune(
 
     Exit codes: 0 done, 1 some could not be removed, 2 wrong usage or inventory, 4 refused: another run is at these backups.
     """
+    from windlass.flows.alarm import alarm
     from windlass.flows.holdings import prune as flow
     from windlass.flows.vault import chosen_places
     from windlass.flows.watch import watched
@@ -104,7 +105,7 @@ def prune(
         entries = chosen_places(workspace.environment, name, store)
         return pruned({label(each.name, each.store): one(workspace, each, listener) for each in entries}, check=check)
 
-    run_flow("backup.prune", Options.of(locals()), work)
+    run_flow("backup.prune", Options.of(locals()), work, unopened=None if check else alarm("prune", name, store))
 
 
 @command(name=ONE, store=ONE_STORE, backup=ITS_ID, reason="why it shall stay; backup.list --check shows it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -32,24 +32,26 @@ def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bo
     ]
     rows = [_row(each, stored, reasons=reasons, stores=stores) for each in found for stored in each.backups]
     lines = [table(head, rows)] if rows else []
-    for each in found:
-        if each.failure:
-            lines.append(f"{label(each.name, each.store)}: {each.failure}")
-        elif not each.backups:
-            lines.append(f"{label(each.name, each.store)}: no backups yet in {each.place}")
-        doubts = {stored.id: stored.doubt or stored.lacks for stored in each.backups}
-        lines += [f"{label(each.name, each.store)}: {name}: {why}" for name, why in doubts.items() if why]
-        lines += [
-            f"{label(each.name, each.store)}: {stored.id} is suspicious: {why}"
-            for stored in each.backups
-            for why in stored.manifest.suspicious
-        ]
-        lines += [f"{label(each.name, each.store)}: {folder} is not a backup: {why}" for folder, why in each.unreadable.items()]
+    lines += [f"{label(each.name, each.store)}: {said}" for each in found for said in _remarks(each)]
     return Outcome(
         result={"backups": [_described(each, now) for each in found]},
         text="\n".join(lines),
         error=_too_old(found, now, limit) or _unread(found),
     )
+
+
+def _remarks(each: Holding) -> Iterator[str]:
+    """What there is to say about it besides its backups."""
+    if each.failure:
+        yield each.failure
+    elif not each.backups:
+        yield f"no backups yet in {each.place}"
+    yield from (f"{stored.id}: {stored.doubt or stored.lacks}" for stored in each.backups if stored.doubt or stored.lacks)
+    for stored in each.backups:
+        yield from (f"{stored.id}: {file} does not count: {why}" for file, why in stored.doubted.items())
+    for stored in each.backups:
+        yield from (f"{stored.id} is suspicious: {why}" for why in stored.manifest.suspicious)
+    yield from (f"{folder} is not a backup: {why}" for folder, why in each.unreadable.items())
 
 
 def _row(each: Holding, stored: Stored, *, reasons: bool, stores: bool) -> list[str]:
@@ -96,6 +98,7 @@ def _described(each: Holding, now: datetime) -> dict[str, Any]:
                 "pinned": stored.pin.words if stored.pin else "",
                 "doubt": stored.doubt,
                 "lacking": list(stored.lacking),
+                "doubted_proofs": dict(stored.doubted),
                 "foreign": stored.foreign,
                 "suspicious": list(stored.manifest.suspicious),
                 "proven": stored.proven,

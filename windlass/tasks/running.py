@@ -18,18 +18,27 @@ from windlass.tasks.door import Outcome, Run, leave, watched
 from windlass.tasks.place import project_folder
 
 if TYPE_CHECKING:
+    from windlass.flows.alarm import Alarm
     from windlass.flows.workspace import Workspace
     from windlass.history.record import Record
 
 Answer = Mapping[str, Any] | Outcome
 
 
-def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], Answer], *, changes: bool = True) -> None:
+def run_flow(
+    task: str,
+    options: Options,
+    work: Callable[[Workspace, Listener], Answer],
+    *,
+    changes: bool = True,
+    unopened: Alarm | None = None,
+) -> None:
     """Do the work of a task on an environment and show what came of it.
 
     `work` gets the opened workspace and the listener for events, and gives what `--json` shows as `result`; an Outcome
     where it has more to say (text for a person, facts per host, an error beside a result). Raising a WindlassError is
     enough to fail. With `changes`, an environment that wants confirmation asks for it, unless `--check` or `--yes`.
+    `unopened` tells those who are not watching that the environment cannot be opened.
 
         @command(ref="what to deploy: a tag, a branch, a commit")
         def deploy(context: Context, env: str = "", ref: str = "", json: bool = False, yes: bool = False) -> None:
@@ -47,7 +56,7 @@ def run_flow(task: str, options: Options, work: Callable[[Workspace, Listener], 
     run.diffs, run.check = options.diff, options.check
 
     def whole() -> Outcome:
-        workspace = _open(run, options)
+        workspace = _open(run, options, unopened)
         run.record = _record(run, options)
         if changes and workspace.asks and not options.check:
             confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
@@ -99,11 +108,16 @@ def _title(run: Run, options: Options) -> str:
     return " · ".join(words)
 
 
-def _open(run: Run, options: Options) -> Workspace:
+def _open(run: Run, options: Options, unopened: Alarm | None) -> Workspace:
     from windlass.flows.workspace import open_workspace
 
     run.environment = chosen_environment(options, run.folder)
-    opened = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+    try:
+        opened = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+    except Exception as error:
+        for warning in unopened(run.folder, run.environment, error) if unopened and not options.lab else ():
+            sys.stderr.write(f"warning: {warning}\n")
+        raise
     workspace = dataclasses.replace(opened, run=run.id)
     if options.ask_sudo_password:
         workspace = dataclasses.replace(workspace, sudo_password=ask_sudo_password())

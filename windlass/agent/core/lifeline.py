@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
 from windlass.agent.core import frames, parts, pipes, private
 from windlass.agent.core.parts import signal
+from windlass.agent.core.unheard import Unheard
 
 if TYPE_CHECKING:
     import socket
@@ -55,8 +56,7 @@ class Lifeline:
         self._told = 0
         self._last_heard = time.monotonic()
         self._waits = threading.Event()
-        self._kept = bytearray()
-        self._kept_from = self._written = self._said = 0
+        self._kept = Unheard(keeps=grace > 0)
 
     def open(self, take: Take, on_end: Callable[[], None]) -> Dict[str, Any]:
         """Begin to listen; every frame goes to `take`, `on_end` is called once. Gives what the hello says of the line."""
@@ -79,9 +79,8 @@ class Lifeline:
             while not self.ended.is_set():
                 self._pump()
                 with self._turn:
-                    if self._said - self._kept_from < MOST_KEPT:
-                        self._kept += frame
-                        self._said += len(frame)
+                    if self._kept.size() < MOST_KEPT:
+                        self._kept.add(frame)
                         break
                     self._turn.wait(0.5)
             self._pump()
@@ -89,10 +88,9 @@ class Lifeline:
     def send_soon(self, frame: bytes) -> None:
         """The same, in a moment, together with what follows until then: a frame by itself wakes four processes on its way."""
         with self._turn:
-            fits = self._said - self._kept_from < MOST_KEPT
+            fits = self._kept.size() < MOST_KEPT
             if fits:
-                self._kept += frame
-                self._said += len(frame)
+                self._kept.add(frame)
         if not fits:
             self.send(frame)
         elif not self._waits.is_set():
@@ -104,12 +102,11 @@ class Lifeline:
             return False
         try:
             with self._turn:
-                fits = not self.ended.is_set() and self._said - self._kept_from < MOST_KEPT // 2
+                fits = not self.ended.is_set() and self._kept.size() < MOST_KEPT // 2
                 if not self._away:
-                    fits = fits and self._written == self._said and bool(select.select([], [self._sink], [], 0)[1])
+                    fits = fits and self._is_written() and bool(select.select([], [self._sink], [], 0)[1])
                 if fits:
-                    self._kept += frame
-                    self._said += len(frame)
+                    self._kept.add(frame)
             self._pump()
         finally:
             self._writing.release()
@@ -138,9 +135,8 @@ class Lifeline:
     def forget(self, heard: int) -> None:
         """The other side has heard so much: it need not be kept."""
         with self._turn:
-            if self._kept_from < heard <= self._said:
-                del self._kept[: heard - self._kept_from]
-                self._kept_from = heard
+            if self._kept.start < heard <= self._kept.written:
+                self._kept.forget(heard)
                 self._turn.notify_all()
 
     def end(self) -> None:
@@ -176,7 +172,7 @@ class Lifeline:
         """Write what the connection of now has not had yet, a piece that fits without waiting at a time."""
         while not self.ended.is_set():
             with self._turn:
-                if self._away or self._written == self._said:
+                if self._away or self._is_written():
                     return
                 sink, generation = self._sink, self._generation
             try:
@@ -188,17 +184,15 @@ class Lifeline:
                     self._write()
 
     def _write(self) -> None:
-        begin = self._written - self._kept_from
         try:
-            with memoryview(self._kept) as kept:
-                self._written += os.write(self._sink, kept[begin : begin + self._at_once])
+            self._kept.write(self._sink, self._at_once)
         except BlockingIOError:  # it has less room than a page
             return
         except OSError:
             self._lost()
-            return
-        if not self.grace:
-            self.forget(self._written)
+
+    def _is_written(self) -> bool:
+        return self._kept.written == self._kept.said
 
     def _read(self, generation: int, source: int) -> None:
         """Read one connection to its end. A frame counts when it is whole: one torn by the end is sent again."""
@@ -255,7 +249,7 @@ class Lifeline:
             os.chmod(self._path, 0o600)
             door.listen(4)
         except OSError:
-            self._path, self.grace = "", 0.0
+            self._path, self.grace, self._kept.keeps = "", 0.0, False
             return
         self._begin(self._welcome, door)
 
@@ -281,7 +275,7 @@ class Lifeline:
         if kind != frames.LINE or not hmac.compare_digest(str(said["token"]), self._token):
             raise ValueError("not the line's token")
         with self._turn:
-            if self.ended.is_set() or not self._kept_from <= said["heard"] <= self._said:
+            if self.ended.is_set() or not self._kept.start <= said["heard"] <= self._kept.written:
                 raise ValueError("too late")
             connection.sendall(frames.encode(frames.LINE, {"heard": self._heard}))
             connection.settimeout(None)
@@ -289,8 +283,8 @@ class Lifeline:
                 self._connection.shutdown(SHUT_RDWR)
             self._connection, self._sink, self._at_once = connection, connection.fileno(), select.PIPE_BUF
             self._generation += 1
-            self.forget(said["heard"])
-            self._written, self._told = said["heard"], self._heard
+            self._kept.rewind(said["heard"])
+            self._told = self._heard
             self._last_heard, self._away = time.monotonic(), False
             self._turn.notify_all()
             self._begin(self._read, self._generation, connection.fileno())

@@ -78,7 +78,9 @@ class Loop:
         elif kind == frames.CALL:
             if not self._context.gone.is_set():
                 self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
-            self._calls.put(calls.read(body))
+            call = calls.read(body)
+            self._context.take_along(call.get("given", {}))
+            self._calls.put(call)
         else:
             answer = frames.decode(body, kind)
             self._context.answered(answer["number"], answer["answer"])

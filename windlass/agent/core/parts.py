@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["Empty", "SimpleQueue", "sha256", "signal", "socket"]
+__all__ = ["Empty", "SimpleQueue", "deque", "sha256", "signal", "socket"]
 
 if TYPE_CHECKING:
     import signal
     import socket
+    from collections import deque
     from hashlib import sha256
     from queue import Empty, SimpleQueue
 else:
@@ -22,6 +23,10 @@ else:
     except ImportError:
         import signal
         import socket
+    try:
+        from _collections import deque
+    except ImportError:
+        from collections import deque
     try:
         from _queue import Empty, SimpleQueue
     except ImportError:

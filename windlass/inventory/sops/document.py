@@ -73,6 +73,11 @@ class Document:
         foreign = [name for name in _OTHER_KEYS if self.tree.metadata.get(name) not in (None, "", [])]
         if foreign:
             raise ValueError(f"has keys of another kind ({', '.join(foreign)}): only the sops program can wrap for them")
+        if self.tree.metadata.get("mac_only_encrypted") == "true":
+            raise ValueError(
+                "has a MAC over secrets alone (`mac_only_encrypted`), so anybody could have written people in: "
+                "only the sops program can wrap for them"
+            )
         hidden = [name for name in people if encrypts(self.tree.metadata)((PEOPLE, name))]
         if hidden:
             raise ValueError(

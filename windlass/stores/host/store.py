@@ -29,8 +29,9 @@ from windlass.operations.stored import (
 from windlass.stores.host.delivery import HostDelivery, expectation
 from windlass.stores.host.line import Line
 from windlass.stores.host.source import HostSource
-from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, stamp, written
-from windlass.stores.reading import PROOF, Reader, is_small
+from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, written
+from windlass.stores.proofs import proof_file
+from windlass.stores.reading import Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
 
@@ -135,8 +136,8 @@ class HostStore:
         return str(self.do(HashStored(root=self.root, name=name, folder=backup_id, part=part))["sha256"])
 
     def add_proof(self, name: str, proof: Proof) -> None:
-        file = f"{PROOF}{stamp(proof.at)}-{proof.kind}.json"
-        self.do(self.record(name, proof.backup, file, written(proof).encode()))
+        file, content = proof_file(proof, self.signatures)
+        self.do(self.record(name, proof.backup, file, content))
 
     def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
         if pin is None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from windlass.errors import BackupError
 from windlass.operations.delivery import ReadBack
-from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, is_id, stamp, written
-from windlass.stores.reading import PROOF, Reader, is_small
+from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, is_id, written
+from windlass.stores.proofs import proof_file
+from windlass.stores.reading import Reader, is_small
 from windlass.stores.s3.bucket import Bucket, Found
 from windlass.stores.s3.delivery import S3Delivery
 from windlass.stores.s3.instructions import fetching
@@ -108,8 +109,8 @@ class S3Store:
         return str(told["sha256"])
 
     def add_proof(self, name: str, proof: Proof) -> None:
-        file = f"{PROOF}{stamp(proof.at)}-{proof.kind}.json"
-        self.bucket.put(self.key(name, proof.backup, file), written(proof).encode())
+        file, content = proof_file(proof, self.signatures)
+        self.bucket.put(self.key(name, proof.backup, file), content)
 
     def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
         key = self.key(name, backup_id, PIN)
