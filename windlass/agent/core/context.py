@@ -53,7 +53,7 @@ class Context:
         """Remember what this batch makes, for later operations, above all those of a check.
 
         The kinds are `user`, `group`, `package`, `kept package` (marked as wanted), `path`, `tree` (a folder with whatever is in
-        it), `command` (anything at all), `unit file` (that systemd has read), and of PostgreSQL `postgres role`,
+        it), `command` (anything at all), `kernel module`, `unit file` (that systemd has read), and of PostgreSQL `postgres role`,
         `postgres revoke`, `database` and `schema`.
         """
         self._expected.add((kind, name))
@@ -63,6 +63,10 @@ class Context:
     def expect_no_longer(self, path: str) -> None:
         """An operation takes away what earlier ones of this check would have made there."""
         self._expected = {(kind, name) for kind, name in self._expected if not (name + "/").startswith(path + "/")}
+
+    def expect_nobody(self, kind: str, name: str) -> None:
+        """The same of a user or a group."""
+        self._expected.discard((kind, name))
 
     def foreseen(self, path: str) -> Any:
         """How earlier operations of this check leave a path; None where what is there now counts, as always in a run."""
