@@ -13,7 +13,7 @@ import pytest
 from windlass.agent.core import process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
-from windlass.agent.release import prune, record, switch
+from windlass.agent.release import progress, prune, record, switch
 from windlass.agent.watch import watch
 
 
@@ -83,6 +83,7 @@ def test_a_watch_that_fails_switches_back_and_tells_nginx(
 ) -> None:
     (root / "live").symlink_to("slots/green")
     (root / "log").write_text("out of luck\n")
+    progress({"root": str(root), "entry": {"step": "switch", "release": "r1"}}, context)
     nginx(0)
     gone = {"name": "web-0", "run": str(root / "web-0"), "folder": str(root), "listen": "", "log": str(root / "log")}
 
@@ -90,6 +91,7 @@ def test_a_watch_that_fails_switches_back_and_tells_nginx(
         watch({"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "reload": True}, context)
 
     assert caught.value.last_lines == ["out of luck"]
+    assert json.loads((root / "progress.json").read_text())["went_back"] == "web-0: it is not running"
     assert [each.readlink().name for each in root.glob("live")] == ([before] if before else [])
     assert asked(root) == ["systemctl reload nginx"]
 

@@ -140,6 +140,7 @@ def pages_served(arguments: Dict[str, Any], context: Context) -> Outcome:
         why = site_probe.differs(arguments["probe"], wanted)
         if why and (seen or time.monotonic() > settled):
             release.switch_back(arguments["root"], arguments["before"])
+            release.remember_way_back(arguments["root"], why)
             raise _taken_back(why, arguments["before"])
         seen = seen or not why
         if seen and time.monotonic() >= deadline:
