@@ -109,5 +109,12 @@ def seeded(path: Path, size: int) -> Path:
     return path
 
 
+def kept(path: Path, text: str) -> None:
+    """Write a file, unless it says this already: an inventory that was written anew is read anew, and nobody writes it for each run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
 def _silent(_line: str) -> None:
     """What counts are the figures."""
