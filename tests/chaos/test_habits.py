@@ -139,6 +139,28 @@ def test_rights_that_are_lost_together_with_the_line_end_that_host_alone(broken:
     assert [lines(host, "ran") for host in (broken, hosts["other"])] == [["begun"], ["begun", "done"]]
 
 
+OTHER_KEY = "cd /etc/ssh; mv ssh_host_ed25519_key* /root/keys; ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key"
+
+
+def test_another_host_that_answers_half_way_is_told_nothing(broken: TestHost, hosts: dict[str, TestHost]) -> None:
+    """At the same address, when the line is to be taken up again: what that may mean is said, and what to do."""
+    script = f"test $(hostname) = other || {{ mkdir /root/keys; {OTHER_KEY}; systemctl restart ssh; {SESSION}; sleep 2; }}"
+    soon = dataclasses.replace(broken.target, grace_seconds=6.0, connect_seconds=6.0)
+    batch = Batch((Run(command=f"echo begun >> /root/chaos/ran; {script}"), DONE))
+    try:
+        outcomes = run([soon, hosts["other"].target], batch, Heard())
+    finally:
+        broken.shell("mv /root/keys/* /etc/ssh; rmdir /root/keys; systemctl restart ssh")
+
+    failed = errors_of(outcomes)
+    assert list(failed) == ["broken"]
+    assert "could not be taken up again: broken (deploy@" in failed["broken"].message
+    assert "shows another host key than before" in failed["broken"].message
+    assert "somebody is in between; then run the same again" in failed["broken"].hint
+    until(lambda: agents(broken) == [])
+    assert [lines(host, "ran") for host in (broken, hosts["other"])] == [["begun"], ["begun", "done"]]
+
+
 def test_a_password_is_given_again_when_what_sudo_remembers_has_ended(broken: TestHost) -> None:
     careful = dataclasses.replace(waiting(broken, 20.0), user="careful", sudo_password=PASSWORD)
     heard = Heard()

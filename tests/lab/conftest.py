@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.lone import Lone
 from tests.lab.suite.project import NAME, Suite, raise_suite
 from windlass import lab
 from windlass.flows.twin import labs_folder
+from windlass.hosts import fleet, line
 from windlass.testing.lab import LabHosts, TestHost
 from windlass.testing.plugin import lab_hosts
 
@@ -69,6 +71,26 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
         yield raise_suite(folder)
     finally:
         lab.down(NAME, root=labs_folder(folder), say=_silent)
+
+
+@pytest.fixture
+def lone(suite: Suite) -> Iterator[Lone]:
+    """The suite's application of one host, at rest."""
+    found = Lone(suite)
+    if not found.shell("readlink -e /srv/lone/live || true") or not found.is_at_rest():
+        found.deploy("good")
+    yield found
+    lab.thaw(found.host)
+    found.let_go()
+    found.shell("umount /srv/lone/slots/* /srv/lone/records 2>/dev/null || true")
+
+
+@pytest.fixture
+def impatient(lone: Lone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience as it is, only shorter."""
+    monkeypatch.setattr(line, "SILENCE_LIMIT", 8.0)
+    monkeypatch.setattr(fleet, "PING_EVERY", 0.3)
+    lone.give_up_soon()
 
 
 def _silent(_line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from windlass.errors import BuildFailed, ConnectionFailed, OperationFailed
 from windlass.flows import runtime
 from windlass.operations.build import Build, SendFile
-from windlass.operations.operation import LocalFile
+from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
 
 if TYPE_CHECKING:
     from windlass.flows.source import Source
     from windlass.hosts.channel import Channel
+    from windlass.hosts.results import Result
     from windlass.inventory import Application, Environment
 
 KEPT = 10  # artefacts kept here for each application
@@ -45,43 +46,70 @@ def key_of(application: Application, source: Source, toolchain: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def obtain(environment: Environment, application: Application, source: Source, *, channel: Channel, folder: Path) -> Artefact:
-    """The artefact of this source: the one kept in `folder`, else built on the channel's host. Raises BuildFailed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    builder = channel.target.name
-    key = key_of(application, source, runtime.toolchain(environment, application, builder, channel.facts))
-    path, record = folder / f"{key}.tar.zst", folder / f"{key}.json"
-    if path.exists() and record.exists():
-        kept = json.loads(record.read_text(encoding="utf-8"))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An artefact of this source: one that is kept in `folder`, or a new one."""
+
+    environment: Environment
+    application: Application
+    source: Source
+    folder: Path
+
+    def kept(self, builder: str, facts: Mapping[str, Any]) -> Artefact | None:
+        """What was made of the same before."""
+        path, record = self._places(builder, facts)
+        if not (path.exists() and record.exists()):
+            return None
+        known = json.loads(record.read_text(encoding="utf-8"))
         os.utime(path)
-        content = LocalFile(path, kept["sha256"], kept["size"])
-        return Artefact(source, content, built=False, cached_dependencies=True, seconds={})
-    built, content = _build(application, source, channel, runtime.recipe(environment, application, builder), path)
-    record.write_text(json.dumps({"sha256": content.sha256, "size": content.size, "commit": source.commit}), encoding="utf-8")
-    _forget_old(folder, path)
-    return Artefact(source, content, built=True, cached_dependencies=built["cached"], seconds=built["seconds"], builder=builder)
+        content = LocalFile(path, known["sha256"], known["size"])
+        return Artefact(self.source, content, built=False, cached_dependencies=True, seconds={})
 
+    def made(self, channel: Channel, first: Sequence[Operation] = (), unless: str = "") -> tuple[Sequence[Result], Artefact | None]:
+        """Have it built on the channel's host, after other operations that go there in the same turn, and bring it here, under a
+        partial name until its checksum is right. The host keeps it until the next build.
 
-def _build(
-    application: Application, source: Source, channel: Channel, recipe: Mapping[str, Any], path: Path
-) -> tuple[dict[str, Any], LocalFile]:
-    """Build it and bring it here, under a partial name until its checksum is right. The host keeps it until the next build."""
-    root = Layout(application.name).root
-    operation = Build(
-        root=root,
-        user=application.user,
-        source=LocalFile.of(source.tar),
-        mtime=source.time,
-        exclude=application.build.exclude,
-        **recipe,
-    )
-    with _arriving(path) as arriving:
-        try:
-            result, _sent = channel.run(Batch((operation, SendFile(path=packed(root)))), sink=arriving.take)
-        except OperationFailed as error:
-            raise _not_built(application, source, error) from error
-        arriving.settle(result.data["sha256"], channel.target.name)
-    return result.data, LocalFile(path, result.data["sha256"], result.data["size"])
+        Gives the results of the others, and no artefact where the file `unless` stands in the way. Raises BuildFailed.
+        """
+        builder = channel.target.name
+        path, record = self._places(builder, channel.facts)
+        build, bring = self.steps(builder, unless)
+        with _arriving(path) as arriving:
+            try:
+                *others, built, _sent = channel.run(Batch((*first, build, bring), along=(build.source,)), sink=arriving.take)
+            except OperationFailed as error:
+                if error.tried in [each.title() for each in first]:
+                    raise
+                raise _not_built(self.application, self.source, error) from error
+            if not built.changed:
+                return others, None
+            arriving.settle(built.data["sha256"], builder)
+        content = LocalFile(path, built.data["sha256"], built.data["size"])
+        known = {"sha256": content.sha256, "size": content.size, "commit": self.source.commit}
+        record.write_text(json.dumps(known), encoding="utf-8")
+        _forget_old(self.folder, path)
+        cached, seconds = built.data["cached"], built.data["seconds"]
+        return others, Artefact(self.source, content, built=True, cached_dependencies=cached, seconds=seconds, builder=builder)
+
+    def _places(self, builder: str, facts: Mapping[str, Any]) -> tuple[Path, Path]:
+        """Where it is kept, and what is known of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        key = key_of(self.application, self.source, runtime.toolchain(self.environment, self.application, builder, facts))
+        return self.folder / f"{key}.tar.zst", self.folder / f"{key}.json"
+
+    def steps(self, builder: str, unless: str = "") -> tuple[Build, SendFile]:
+        """What makes it on that host and brings it here."""
+        root = Layout(self.application.name).root
+        build = Build(
+            root=root,
+            user=self.application.user,
+            source=LocalFile.of(self.source.tar),
+            mtime=self.source.time,
+            exclude=self.application.build.exclude,
+            unless=unless,
+            **runtime.recipe(self.environment, self.application, builder),
+        )
+        return build, SendFile(path=packed(root), only_after=(build,))
 
 
 def packed(root: str) -> str:

@@ -5,6 +5,7 @@ One thread uses a channel at a time; only `ping` may be called from another.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from windlass.hosts.results import Result, asked, complete, harmless, output, ra
 from windlass.hosts.session import SILENCE_LIMIT, Opener
 from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
-from windlass.hosts.upload import Uploads
+from windlass.hosts.upload import Uploads, along
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
 
@@ -65,6 +66,8 @@ def _lessons(batch: Batch) -> frozenset[str]:
     sizes = [content.size for content in contents if isinstance(content, LocalFile)]
     kinds = frozenset(operation.kind() for operation in batch.asked)
     needed = agent_modules.for_operations(kinds, max(sizes, default=0))
+    if batch.along:
+        needed |= agent_modules.for_arrivals()
     return needed | agent_modules.for_checks() if batch.check else needed
 
 
@@ -91,6 +94,7 @@ class Channel:
         began = time.monotonic()
         self._line = Line(target, listener, opener, begun)
         self._taught: frozenset[str] = frozenset()
+        self._given_streams = itertools.count(frames.GIVEN_FROM)
         self.facts = self._line.facts
         self.round_trips = 1
         listener(events.HostConnected(target.name, time.monotonic() - began, *self._figures()))
@@ -145,7 +149,10 @@ class Channel:
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
-                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, {**encoded.body, **self._journal(batch)}))
+                given = along(batch.along, self._given_streams)
+                more = {**self._journal(batch), **({"given": given} if given else {})}
+                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, {**encoded.body, **more}))
+                uploads.give(given)
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
         except BaseException as error:
