@@ -110,7 +110,7 @@ def seeded(path: Path, size: int) -> Path:
 
 
 def kept(path: Path, text: str) -> None:
-    """Write a file, unless it says this already: an inventory that was written anew is read anew, and nobody writes it for each run."""
+    """Write a file, unless it says this already: nobody writes an inventory for each run, and one that is new is read anew."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
