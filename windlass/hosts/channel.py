@@ -18,7 +18,7 @@ from windlass.hosts import agent_modules
 from windlass.hosts.controller import is_dead
 from windlass.hosts.line import Line
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.results import Result, asked, complete, harmless, output, raise_first_failure, result_of
+from windlass.hosts.results import Result, asked, complete, harmless, output, raise_first_failure, result_of, title
 from windlass.hosts.session import SILENCE_LIMIT, Opener
 from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
@@ -206,9 +206,9 @@ class Channel:
         """Frames that only inform."""
         if kind == frames.START:
             index = frames.decode(body, kind)["index"]
-            title = asked(batch, index).title()
+            begun = title(asked(batch, index))
             if index >= self.told_before:
-                self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
+                self._listener(events.OperationStarted(self.target.name, begun, index, len(batch.operations)))
         elif kind == frames.NOTE:
             self._listener(events.Note(harmless(frames.decode(body, kind)["text"]), self.target.name))
         elif kind == frames.LIVE:
@@ -220,7 +220,7 @@ class Channel:
             raise AgentFailed(
                 f"the agent on {self.target.name} broke",
                 host=self.target.name,
-                last_lines=frames.decode(body, kind)["message"].splitlines()[-12:],
+                last_lines=[harmless(line) for line in frames.decode(body, kind)["message"].splitlines()[-12:]],
             )
 
     def _on_trial(self, change: OnTrial) -> None:
@@ -236,7 +236,7 @@ class Channel:
     def _result(self, batch: Batch, body: dict[str, Any], expected: int) -> Result:
         result = result_of(batch, body, expected)
         said = result.message if result.failed else result.summary
-        ended = (result.operation.title(), result.status, result.seconds, said, result.diff, result.last_lines)
+        ended = (title(result.operation), result.status, result.seconds, said, result.diff, result.last_lines)
         self.told = expected + 1
         if self.told > self.told_before:
             self._listener(events.OperationEnded(self.target.name, *ended))
