@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from windlass.errors import BuildFailed, ConnectionFailed, OperationFailed
 from windlass.flows import runtime
+from windlass.hosts.upload import MOST_ALONG
+from windlass.inventory import NpmSource
 from windlass.operations.build import Build, SendFile
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from windlass.inventory import Application, Environment
 
 KEPT = 10  # artefacts kept here for each application
+PACKED, PLAIN = ".tar.zst", ".tar"  # by a host, and what needed no host
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,10 @@ class Wanted:
     folder: Path
 
     def kept(self, builder: str, facts: Mapping[str, Any]) -> Artefact | None:
-        """What was made of the same before."""
+        """What was made of the same before; a little code that needs no building is an artefact as it is, without a host."""
         path, record = self._places(builder, facts)
         if not (path.exists() and record.exists()):
-            return None
+            return self._as_it_is(path, record) if self._is_plain() else None
         known = json.loads(record.read_text(encoding="utf-8"))
         os.utime(path)
         content = LocalFile(path, known["sha256"], known["size"])
@@ -85,9 +89,7 @@ class Wanted:
                 return others, None
             arriving.settle(built.data["sha256"], builder)
         content = LocalFile(path, built.data["sha256"], built.data["size"])
-        known = {"sha256": content.sha256, "size": content.size, "commit": self.source.commit}
-        record.write_text(json.dumps(known), encoding="utf-8")
-        _forget_old(self.folder, path)
+        self._keep(content, record)
         cached, seconds = built.data["cached"], built.data["seconds"]
         return others, Artefact(self.source, content, built=True, cached_dependencies=cached, seconds=seconds, builder=builder)
 
@@ -95,7 +97,28 @@ class Wanted:
         """Where it is kept, and what is known of it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         key = key_of(self.application, self.source, runtime.toolchain(self.environment, self.application, builder, facts))
-        return self.folder / f"{key}.tar.zst", self.folder / f"{key}.json"
+        return self.folder / f"{key}{PLAIN if self._is_plain() else PACKED}", self.folder / f"{key}.json"
+
+    def _is_plain(self) -> bool:
+        """Whether there is nothing to build, and so little that it may as well travel unpacked."""
+        build, python = self.application.build, self.application.runtime == "python"
+        work = build.install or build.commands or build.prune or build.exclude
+        return (
+            not (work or python or isinstance(self.application.source, NpmSource)) and self.source.tar.stat().st_size <= MOST_ALONG
+        )
+
+    def _as_it_is(self, path: Path, record: Path) -> Artefact:
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        _write_plain(self.source, partial)
+        partial.replace(path)
+        content = LocalFile.of(path)
+        self._keep(content, record)
+        return Artefact(self.source, content, built=True, cached_dependencies=True, seconds={})
+
+    def _keep(self, content: LocalFile, record: Path) -> None:
+        known = {"sha256": content.sha256, "size": content.size, "commit": self.source.commit}
+        record.write_text(json.dumps(known), encoding="utf-8")
+        _forget_old(self.folder, content.path)
 
     def steps(self, builder: str, unless: str = "") -> tuple[Build, SendFile]:
         """What makes it on that host and brings it here."""
@@ -110,6 +133,15 @@ class Wanted:
             **runtime.recipe(self.environment, self.application, builder),
         )
         return build, SendFile(path=packed(root), only_after=(build,))
+
+
+def _write_plain(source: Source, path: Path) -> None:
+    """The code with one time, no owners and plain rights, so that the same code is the same bytes wherever it is deployed from."""
+    with tarfile.open(source.tar) as given, tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as plain:
+        for member in given:
+            member.mtime, member.uid, member.gid, member.uname, member.gname = source.time, 0, 0, "", ""
+            member.mode &= 0o755
+            plain.addfile(member, given.extractfile(member) if member.isreg() else None)
 
 
 def packed(root: str) -> str:
@@ -166,7 +198,8 @@ def _arriving(path: Path) -> Iterator[_Arriving]:
 
 def _forget_old(folder: Path, newest: Path) -> None:
     """`newest` stays, also where the clock has gone back and the others seem newer."""
-    others = sorted((path for path in folder.glob("*.tar.zst") if path != newest), key=lambda path: path.stat().st_mtime)
+    kept = [*folder.glob(f"*{PACKED}"), *folder.glob(f"*{PLAIN}")]
+    others = sorted((path for path in kept if path != newest), key=lambda path: path.stat().st_mtime)
     for path in others[: -KEPT + 1]:
         path.unlink()
-        path.with_name(path.name.removesuffix(".tar.zst") + ".json").unlink(missing_ok=True)
+        path.with_name(path.name.partition(".")[0] + ".json").unlink(missing_ok=True)
