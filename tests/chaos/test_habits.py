@@ -27,7 +27,7 @@ pytestmark = pytest.mark.lab
 
 PASSWORD = Secret("the cyclamen sleeps")
 USERS = f"""
-for user in noisy endless guest leaving careful; do
+for user in noisy endless guest leaving careful barred; do
     id $user >/dev/null 2>&1 || useradd --create-home --shell /bin/bash $user
     install -d -m 700 -o $user -g $user /home/$user/.ssh
     install -m 600 -o $user -g $user /home/deploy/.ssh/authorized_keys /home/$user/.ssh/
@@ -35,6 +35,7 @@ done
 echo 'careful:{PASSWORD.reveal()}' | chpasswd
 printf 'echo welcome\nhead -c 20000 /dev/zero\necho oops >&2\n' > /home/noisy/.bashrc
 echo 'yes welcome' > /home/endless/.bashrc
+usermod --shell /usr/sbin/nologin barred
 printf 'noisy,leaving ALL=(ALL) NOPASSWD: ALL\nendless ALL=(ALL) NOPASSWD: ALL\ncareful ALL=(ALL) ALL\n' > /etc/sudoers.d/habits
 """
 NARROW = "/etc/ssh/sshd_config.d/narrow.conf"
@@ -62,6 +63,7 @@ WORDS = {
     "locked": ("does not let us in", "check the user and key in the inventory"),
     "shut": ("cannot be reached", "check that the host is up, and its address and port"),
     "guest": ("guest does not let guest become root", "let guest use sudo there without a password, or give the password"),
+    "barred": ("barred gets no shell on barred", "usermod -s /bin/sh barred"),
     "endless": ("the login on endless prints more than 64 KiB", "test -t 1 || return"),
 }
 
@@ -74,7 +76,7 @@ def entries(broken: Target, other: Target, known_hosts: Path) -> list[Target]:
         "rebuilt": dataclasses.replace(broken, known_hosts=known_hosts),
         "locked": dataclasses.replace(broken, user="nobody"),
         "shut": dataclasses.replace(broken, port=9),
-        **{user: dataclasses.replace(broken, user=user) for user in ("guest", "endless", "noisy")},
+        **{user: dataclasses.replace(broken, user=user) for user in ("guest", "barred", "endless", "noisy")},
         "other": other,
     }
     return [dataclasses.replace(target, name=name) for name, target in of.items()]
