@@ -30,6 +30,7 @@ class Batch:
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
     before  of the first operations, which an earlier call did: whether each changed something. They are not done again
     until   only the operations before this place are done by this call; all if None
+    along   contents that the host is sure to want: if they are small, they travel with the call, and nobody waits for a question
     """
 
     operations: tuple[Operation, ...]
@@ -39,6 +40,7 @@ class Batch:
     journal: str = ""
     before: tuple[bool, ...] = ()
     until: int | None = None
+    along: tuple[LocalFile, ...] = ()
 
     @property
     def asked(self) -> tuple[Operation, ...]:
