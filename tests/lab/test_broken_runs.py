@@ -51,7 +51,9 @@ def tidied(suite: Suite) -> Iterator[None]:
 
 @pytest.fixture
 def served(suite: Suite) -> Suite:
-    """Every host serves the same release, and nothing is under way."""
+    """Every host serves the same release, nothing is under way, and what was committed last works."""
+    if '"none"' not in (suite.project / "tiny/fault.json").read_text():  # an earlier test's broken release is never deployed here
+        suite.commit(note="mended")
     live = {suite.shell(host, "readlink -e /srv/tiny/live || true").strip() != "" for host in ("app1", "app2")}
     well = live == {True} and len(set(suite.live().values())) == 1 and step(suite, "app1") == step(suite, "app2") == ""
     if not well:
