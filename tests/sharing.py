@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TOGETHER = {
     "tests/lab/roles": ("tests/lab/roles/",),
     "tests/lab/tls": ("tests/lab/tls/",),
-    "tests/lab/test_broken_runs.py": ("tests/lab/test_broken_runs.py", "tests/lab/test_broken_hosts.py"),
+    "tests/lab/test_broken_runs.py": tuple(f"tests/lab/test_broken_{name}.py" for name in ("runs", "hosts", "rollbacks")),
     "tests/lab/test_workers.py": tuple(
         f"tests/lab/test_{name}.py" for name in ("workers", "pm2", "static", "nginx", "planted_secret")
     ),

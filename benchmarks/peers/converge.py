@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.peers.ground import FOLDER, At, Ground, seeded
+from benchmarks.peers.ground import FOLDER, At, Ground, kept, seeded
 from benchmarks.peers.installed import mitogen_settings, programs
 from benchmarks.peers.meter import Cost, Job
 from benchmarks.peers.meter import measure as measured_cost
@@ -65,14 +65,13 @@ def windlass(
     """The installed program in a user's project, with an inventory of these hosts."""
     name = f"{role}{len(places)}-{places[0].port}{transport[:1]}"
     folder = PROJECT / "inventories" / name
-    folder.mkdir(parents=True, exist_ok=True)
     document = {
         "environment": {"user": places[0].user, **way(ground, transport)},
         "hosts": {at.name: {"address": at.address, "port": at.port} for at in places},
         "groups": {"all": {"roles": [role]}},
         "variables": dict(variables or {}),
     }
-    (folder / "hosts.yml").write_text(yaml.safe_dump(document, sort_keys=False))
+    kept(folder / "hosts.yml", yaml.safe_dump(document, sort_keys=False))
     command = [str(Path(sys.executable).parent / "windlass"), "setup", "--env", name]
     return Job(command=command, folder=PROJECT, environment={"HOME": str(FOLDER / "home")})
 

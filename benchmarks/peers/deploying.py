@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks.peers import converge
 from benchmarks.peers.converge import PROJECT
-from benchmarks.peers.ground import FOLDER, At, Ground, seeded
+from benchmarks.peers.ground import FOLDER, At, Ground, kept, seeded
 from benchmarks.peers.installed import programs
 from benchmarks.peers.meter import Job
 
@@ -75,7 +75,6 @@ def windlass(ground: Ground, places: Sequence[At], _release: str, task: str = "d
     """`windlass deploy`; or `setup`, which the hosts need once."""
     name = f"frontend{len(places)}-{places[0].port}{transport[:1]}"
     folder = PROJECT / "inventories" / name
-    folder.mkdir(parents=True, exist_ok=True)
     hosts = {
         "environment": {"user": places[0].user, **converge.way(ground, transport)},
         "hosts": {at.name: {"address": at.address, "port": at.port} for at in places},
@@ -90,8 +89,8 @@ def windlass(ground: Ground, places: Sequence[At], _release: str, task: str = "d
         "gate": {"watch_seconds": 0},
         "site": {"port": 8096},
     }
-    (folder / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
-    (folder / "applications.yml").write_text(yaml.safe_dump({"applications": {"frontend": frontend}}, sort_keys=False))
+    kept(folder / "hosts.yml", yaml.safe_dump(hosts, sort_keys=False))
+    kept(folder / "applications.yml", yaml.safe_dump({"applications": {"frontend": frontend}}, sort_keys=False))
     program = converge.windlass(ground, places)
     return Job(command=[program.command[0], task, "--env", name], folder=PROJECT, environment=program.environment)
 

@@ -109,5 +109,12 @@ def seeded(path: Path, size: int) -> Path:
     return path
 
 
+def kept(path: Path, text: str) -> None:
+    """Write a file, unless it says this already: nobody writes an inventory for each run, and one that is new is read anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
 def _silent(_line: str) -> None:
     """What counts are the figures."""

@@ -36,11 +36,11 @@ def root() -> Iterator[Path]:
         yield path
 
 
-def build(root: Path, *commands: str, listener: events.Listener = events.nobody, channel: Channel | None = None) -> Result:
+def build(root: Path, *commands: str, unless: str = "", channel: Channel | None = None) -> Result:
     source = root / "source.tar"
     with tarfile.open(source, "w") as archive:
         archive.addfile(tarfile.TarInfo("empty"), io.BytesIO())
-    opened = channel or Channel(HERE, listener, LocalSession)
+    opened = channel or Channel(HERE, events.nobody, LocalSession)
     try:
         (result,) = opened.run(
             Batch(
@@ -53,6 +53,7 @@ def build(root: Path, *commands: str, listener: events.Listener = events.nobody,
                         lockfile="",
                         commands=commands,
                         exclude=("*.test.js",),
+                        unless=unless,
                     ),
                 )
             )
@@ -89,3 +90,11 @@ def test_what_is_excluded_may_have_any_name(root: Path) -> None:
 
     listed = subprocess.run(["tar", "--zstd", "-tf", result.data["path"]], capture_output=True, text=True, check=True).stdout
     assert sorted(listed.split()) == ["./", "./[id].js", "./empty"]
+
+
+def test_nothing_is_built_while_something_stands_in_the_way(root: Path) -> None:
+    (root / "progress.json").write_text("{}")
+
+    assert build(root, "touch built", unless=f"{root}/progress.json").status == "ok"
+    assert not (root / "build").exists()
+    assert build(root, "touch built", unless=f"{root}/another.json").status == "changed"

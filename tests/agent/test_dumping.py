@@ -36,9 +36,9 @@ def test_programs_of_a_dump_get_wide_buffers_where_the_host_can_give_them(monkey
     monkeypatch.setattr(postgres, "PLACES", (str(tmp_path),))
 
     monkeypatch.setattr(process, "PATH", str(tmp_path))
-    wide = server.streaming("pg_dump")
+    wide = server.streaming("pg_dump", ["--output=1M"])
     monkeypatch.setattr(process, "PATH", "/nowhere")
-    plain = server.streaming("pg_dump")
+    plain = server.streaming("pg_dump", ["--output=1M"])
 
     assert (wide[0], wide[-1]) == ("stdbuf", str(tmp_path / "pg_dump"))
     assert plain == [str(tmp_path / "pg_dump")]

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
+from tests.support import LocalSession, local_channel
+from windlass import events
 from windlass.errors import OperationFailed
+from windlass.hosts.channel import Channel
+from windlass.hosts.target import Target
+from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
@@ -108,6 +112,24 @@ def test_a_secret_is_written_but_never_shown(tmp_path: Path) -> None:
     assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
     assert "tulip" not in repr(result)
     channel.close()
+
+
+def test_a_name_that_is_no_text_is_written_and_told_as_text(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8, orders to a terminal, the end of a line: also where it fails."""
+    odd = os.fsdecode(b"odd\xff\n\x1b[31mred")
+    told: list[events.Event] = []
+    channel = Channel(Target(name="here", address="127.0.0.1", sudo=False), told.append, LocalSession)
+    new, fails = File(path=f"{tmp_path}/{odd}", content="x\n", owner="", group=""), Directory(path=f"{tmp_path}/{odd}")
+    with pytest.raises(OperationFailed) as caught:
+        channel.run(Batch((new, fails)))
+    channel.close()
+
+    assert [os.fsencode(each.name) for each in tmp_path.iterdir()] == [b"odd\xff\n\x1b[31mred"]
+    titles = [event.title for event in told if isinstance(event, events.OperationStarted | events.OperationEnded)]
+    shown = f"file {tmp_path}/odd\\udcff\\n\\x1b[31mred"
+    assert titles[:2] == [shown, shown]
+    for text in (*titles, caught.value.message, caught.value.tried):
+        assert text.encode().decode().replace("\n", "").isprintable()
 
 
 def test_invalid_content_is_not_installed(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from windlass.operations.archive import Archive
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
+from windlass.operations.kernel_module import KernelModule
 from windlass.operations.line import Line
 from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.sysctl import Sysctl
 from windlass.operations.wire import Batch
 
 
@@ -108,3 +110,11 @@ def test_what_is_in_a_file_that_an_archive_may_bring_is_not_known(channel: Chann
     file = File(path=str(tmp_path / "tree" / "file"), content="x", owner="", group="")
 
     assert [each.status for each in foreseen(channel, made, unpacked, file)] == ["changed", "changed", "unknown"]
+
+
+def test_whether_a_module_of_the_kernel_brings_a_setting_is_not_known(channel: Channel) -> None:
+    setting = Sysctl(name="net.windlass.nothing", value="1")
+
+    check = foreseen(channel, setting, KernelModule(name="windlass_nothing"), setting)
+
+    assert [each.status for each in check] == ["failed", "changed", "unknown"]

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from windlass.hosts.target import Target
 from windlass.operations.build import SendFile
 from windlass.operations.command import Run
 from windlass.operations.file import File
+from windlass.operations.gate import Instance
 from windlass.operations.operation import LocalFile
+from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
 
 HERE = Target(name="here", address="127.0.0.1", sudo=False, grace_seconds=20.0)
@@ -160,6 +162,37 @@ def test_an_agent_that_was_stopped_for_long_begins_nothing_more_when_it_wakes(tm
 
     assert process.wait(120) == 0
     assert not (tmp_path / "second").exists()
+
+
+def test_what_was_switched_is_watched_though_nobody_is_there_any_more(tmp_path: Path) -> None:
+    """The controller is lost while the operation before is under way: the watch waits for nobody, and nothing follows it."""
+    (tmp_path / "slots").mkdir()
+    (tmp_path / "live").symlink_to("slots/green")
+    (tmp_path / "log").touch()
+    channel = Channel(dataclasses.replace(HERE, grace_seconds=300.0), opener=LocalSession)
+    process = channel._line._session.process  # type: ignore[attr-defined]
+    switch = Run(command=f"echo $PPID > {tmp_path}/agent; touch {tmp_path}/begun; until test -e {tmp_path}/go; do sleep 0.01; done")
+    dead = Instance(name="web-0", run=f"{tmp_path}/web-0", folder="/", log=f"{tmp_path}/log")
+    watch = Watch(root=str(tmp_path), instances=(dead,), before="blue", seconds=300.0)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(channel.run, Batch((switch, watch, Run(command=f"touch {tmp_path}/third"))))
+        until((tmp_path / "begun").exists)
+        process.stdin.close()
+        (tmp_path / "go").touch()
+        until(lambda: (tmp_path / "live").readlink().name == "blue")
+        os.kill(int((tmp_path / "agent").read_text()), signal.SIGUSR1)
+        assert isinstance(running.exception(), ConnectionFailed)
+
+    assert process.wait(120) == 0
+    assert not (tmp_path / "third").exists()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true; a generous limit says that it never will be."""
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
 
 
 def test_a_pipe_gets_what_fits_at_once_and_whoever_else_has_it_may_still_wait_in_it() -> None:

@@ -5,6 +5,9 @@ Programs here wait for a file that is made when their line has been heard, so no
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +98,19 @@ def test_wide_and_foreign_lines_fit_a_frame() -> None:
     tail.tell(1.0)
 
     assert len(frames_sent[0]) <= listening.TOLD
+
+
+@pytest.mark.parametrize("left", ["sleep 1000 &", "yes &"], ids=["silent", "talkative"])
+def test_what_a_program_leaves_running_is_not_waited_for(left: str, tmp_path: Path) -> None:
+    """A daemon, as a rule, which has its output; the program itself has ended, and what it said is whole."""
+    command = Run(command=f"{left} echo $! > {tmp_path}/left; seq 5000; echo oops >&2")
+    channel = Channel(Target(name="here", address="127.0.0.1", sudo=False), opener=LocalSession)
+    (result,) = channel.run(Batch((command,)))
+    channel.close()
+    with contextlib.suppress(ProcessLookupError):  # one that writes ends by itself: nobody reads it
+        os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+
+    assert result.changed
+    if "sleep" in left:
+        assert result.data["output"].splitlines() == [str(number) for number in range(1, 5001)]
+    assert result.data["errors"] == "oops\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from windlass.agent.core import process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
-from windlass.agent.release import prune, record, switch
+from windlass.agent.release import progress, prune, record, switch
 from windlass.agent.watch import watch
 
 
@@ -81,6 +83,7 @@ def test_a_watch_that_fails_switches_back_and_tells_nginx(
 ) -> None:
     (root / "live").symlink_to("slots/green")
     (root / "log").write_text("out of luck\n")
+    progress({"root": str(root), "entry": {"step": "switch", "release": "r1"}}, context)
     nginx(0)
     gone = {"name": "web-0", "run": str(root / "web-0"), "folder": str(root), "listen": "", "log": str(root / "log")}
 
@@ -88,6 +91,7 @@ def test_a_watch_that_fails_switches_back_and_tells_nginx(
         watch({"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "reload": True}, context)
 
     assert caught.value.last_lines == ["out of luck"]
+    assert json.loads((root / "progress.json").read_text())["went_back"] == "web-0: it is not running"
     assert [each.readlink().name for each in root.glob("live")] == ([before] if before else [])
     assert asked(root) == ["systemctl reload nginx"]
 
@@ -101,7 +105,24 @@ def test_pruning_takes_away_what_a_power_cut_left(root: Path, context: Context) 
     assert [each.name for each in (root / "releases").iterdir()] == ["r1"]
 
 
+def test_a_release_went_live_at_its_switch_by_the_clock_of_who_gave_the_batch(root: Path, context: Context) -> None:
+    def live_at() -> float:
+        values = {"root": str(root), "release": "r1", "values": {"state": "live"}, "went_live": 1000.0}
+        record(values, context)
+        return float(json.loads((root / "records/r1.json").read_text())["live_at"])
+
+    context.began -= 60.0  # what came before the switch took a minute
+    switch({"root": str(root), "slot": "blue", "reload": False}, context)
+    switched = time.monotonic() - context.began
+    context.began -= 3600.0  # as if what came after it had taken an hour: but then the batch had begun earlier
+    context.kept["the last switch"] -= 3600.0
+
+    assert 1060.0 <= live_at() <= 1000.0 + switched
+    context.begin(check=False, secrets=())
+    assert live_at() == 1000.0  # the switch was in an earlier batch
+
+
 def test_only_root_reads_what_is_remembered(root: Path, context: Context) -> None:
-    record({"root": str(root), "release": "r1", "values": {"environment": {"PIN": "ab12"}}}, context)
+    record({"root": str(root), "release": "r1", "values": {"environment": {"PIN": "ab12"}}, "went_live": 0.0}, context)
 
     assert (root / "records/r1.json").stat().st_mode & 0o777 == 0o600

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
+from tests.support import LocalSession, local_channel
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
+from windlass.hosts.target import Target
+from windlass.hosts.upload import MOST_ALONG
 from windlass.operations.file import File
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile
@@ -152,3 +154,49 @@ def test_two_blocks_that_look_alike_are_told_apart_by_the_whole(channel: Channel
     assert sent(channel, operation) > 1_000_000
 
     assert (target / "data").read_bytes() == (source / "data").read_bytes()
+
+
+class Silent(LocalSession):
+    """A host whose questions for content never arrive, as if it were very far away."""
+
+    def receive(self, most: int) -> bytes:
+        data = super().receive(most)
+        assert b'"window"' not in data, "it asks for content"
+        return data
+
+
+def file_of(path: Path, content: LocalFile) -> File:
+    return File(path=str(path), content=content, owner="", group="")
+
+
+def test_what_a_host_is_sure_to_want_comes_along_with_the_call_and_what_it_did_not_want_is_forgotten(tmp_path: Path) -> None:
+    sources = [tmp_path / "first", tmp_path / "second"]
+    for each in sources:
+        each.write_bytes(os.urandom(300_000))
+    first, second = (LocalFile.of(each) for each in sources)
+    channel = Channel(Target(name="here", address="127.0.0.1", sudo=False), opener=Silent)
+
+    for number in (1, 2):  # the second time the host has them already
+        results = channel.run(
+            Batch((file_of(tmp_path / "a", first), file_of(tmp_path / "b", second)), along=(first, second, first))
+        )
+        assert [each.changed for each in results] == [number == 1] * 2
+    channel.run(Batch((file_of(tmp_path / "c", second),), along=(second,)))
+    channel.close()
+
+    assert [(tmp_path / name).read_bytes() for name in "abc"] == [sources[index].read_bytes() for index in (0, 1, 1)]
+
+
+def test_what_is_large_is_asked_for_and_what_has_grown_meanwhile_is_refused(channel: Channel, tmp_path: Path) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(os.urandom(MOST_ALONG + 1))
+    small.write_bytes(b"as described")
+    described = [LocalFile.of(each) for each in (large, small)]
+    small.write_bytes(os.urandom(2 * MOST_ALONG))
+
+    channel.run(Batch((file_of(tmp_path / "a", described[0]),), along=(described[0],)))
+    with pytest.raises(OperationFailed, match="arrived damaged"):
+        channel.run(Batch((file_of(tmp_path / "b", described[1]),), along=(described[1],)))
+
+    assert (tmp_path / "a").read_bytes() == large.read_bytes()
+    assert not (tmp_path / "b").exists()

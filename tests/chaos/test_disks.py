@@ -18,6 +18,7 @@ from windlass.operations.file import File
 from windlass.operations.line import Line
 from windlass.operations.link import Link
 from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.release import Progress, Record, Switch
 from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
@@ -137,6 +138,50 @@ def test_where_a_debt_cannot_be_written_down_nothing_is_changed(host: TestHost, 
     assert "No space left on device" in first.message
     assert not second.changed
     assert host.shell("ls /etc/watched /srv/ran 2>/dev/null || true") == ""
+
+
+def test_a_blind_command_that_cannot_be_noted_is_not_begun(host: TestHost, channel: Channel) -> None:
+    """Should its agent be killed, another one would run it again. What looks before it acts goes on."""
+    runs = "/var/lib/windlass/runs"
+    many = tuple(File(path=f"/srv/many/{number}", absent=True) for number in range(80))  # their checksums are more than a page
+    batch = Batch((*many, Directory(path="/srv/looked"), Run(command="touch /srv/blind")), journal="r1.one", go_on=True)
+    host.shell(f"mkdir -p {runs}; mount -t tmpfs -o size=4k tmpfs {runs}")
+    try:
+        *_, looked, blind = channel.run(batch)
+    finally:
+        host.shell(f"umount {runs}")
+
+    assert looked.changed
+    assert blind.failed
+    assert "it is not begun, for that cannot be noted here: No space left on device" in blind.message
+    assert "df -h" in blind.hint
+    assert host.shell("ls /srv/blind 2>/dev/null || true") == ""
+
+
+ABSENT = "No such file or directory"
+RESERVE = f"{PLACE}/reserve"
+
+
+def test_a_disk_that_is_full_has_room_to_go_back(host: TestHost, channel: Channel) -> None:
+    """What a run that ended well has kept is given to the one that goes back, and kept anew when there is plenty again."""
+    host.shell(f"mkdir -p {PLACE}; mount -t tmpfs -o size=80m tmpfs {PLACE}; cd {PLACE}; mkdir -p slots/blue slots/green records")
+    host.shell(f"ln -s slots/green {PLACE}/live")
+    ended, back = Progress(root=PLACE), Progress(root=PLACE, entry={"action": "rollback", "step": "switch"})
+    try:
+        channel.run(Batch((ended,)))
+        host.shell(f"dd if=/dev/zero of={PLACE}/logs bs=1M 2>/dev/null || true; test -s {RESERVE}")
+        channel.run(
+            Batch((back, Switch(root=PLACE, slot="blue"), Record(root=PLACE, release="r1", values={"state": "bad"}), ended))
+        )
+        gone_back = host.shell(f"readlink {PLACE}/live; cat {PLACE}/records/r1.json; ls {RESERVE} 2>&1 || true")
+        host.shell(f"rm {PLACE}/logs")
+        channel.run(Batch((ended,)))
+        kept_anew = host.shell(f"stat -c %s {RESERVE}").strip()
+    finally:
+        host.shell(f"umount {PLACE}")
+
+    assert gone_back.split() == ["slots/blue", "{", '"state":', '"bad"', "}", *f"ls: cannot access '{RESERVE}': {ABSENT}".split()]
+    assert kept_anew == str(1 << 20)
 
 
 def test_names_that_are_no_text_are_given_an_owner_and_shown_harmlessly(host: TestHost, channel: Channel) -> None:

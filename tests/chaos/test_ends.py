@@ -135,7 +135,8 @@ def test_a_hundred_megabytes_of_output_are_no_burden(hosts: dict[str, TestHost],
     assert lines(hosts["broken"], "ran") == ["last"]
 
 
-def test_a_line_that_dies_in_the_midst_of_much_output_loses_no_end(hosts: dict[str, TestHost], impatient: None) -> None:
+@pytest.mark.parametrize("way", ["sshd is killed", "nothing is heard"])
+def test_a_line_that_dies_in_the_midst_of_much_output_loses_no_end(way: str, hosts: dict[str, TestHost], impatient: None) -> None:
     """Half of it comes while nobody listens: the line is taken up again, the end of it is there, and it ran once."""
     broken, half = hosts["broken"], "yes 'a line of a program that says too much' | head -c 50000000"
     go = "touch /root/chaos/half; " + GO
@@ -144,10 +145,18 @@ def test_a_line_that_dies_in_the_midst_of_much_output_loses_no_end(hosts: dict[s
 
     def cut() -> None:
         until(lambda: "half" in broken.shell("ls /root/chaos").split())
-        broken.shell("kill -KILL $(pgrep -f '^sshd: .*@notty'); touch /root/chaos/go")
+        if way == "nothing is heard":
+            lab.cut_link(broken.machine)
+        else:
+            broken.shell("kill -KILL $(pgrep -f '^sshd: .*@notty')")
+        broken.shell("touch /root/chaos/go")
+
+    def opener(target: Target, command: str) -> Session:
+        lab.mend_link(broken.machine)  # when the line is to be taken up again, at the latest
+        return open_over_ssh(target, command)
 
     heard.upon("broken", threading.Thread(target=cut).start)
-    with Fleet([waiting(broken, 20.0)], heard) as fleet:
+    with Fleet([waiting(broken, 20.0)], heard, opener) as fleet:
         outcomes = fleet.run({"broken": Batch((flood, LAST))})
 
     results = outcomes["broken"]

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.lab
 
 PASSWORD = Secret("the cyclamen sleeps")
 USERS = f"""
-for user in noisy endless guest leaving careful; do
+for user in noisy endless guest leaving careful barred; do
     id $user >/dev/null 2>&1 || useradd --create-home --shell /bin/bash $user
     install -d -m 700 -o $user -g $user /home/$user/.ssh
     install -m 600 -o $user -g $user /home/deploy/.ssh/authorized_keys /home/$user/.ssh/
@@ -35,6 +35,7 @@ done
 echo 'careful:{PASSWORD.reveal()}' | chpasswd
 printf 'echo welcome\nhead -c 20000 /dev/zero\necho oops >&2\n' > /home/noisy/.bashrc
 echo 'yes welcome' > /home/endless/.bashrc
+usermod --shell /usr/sbin/nologin barred
 printf 'noisy,leaving ALL=(ALL) NOPASSWD: ALL\nendless ALL=(ALL) NOPASSWD: ALL\ncareful ALL=(ALL) ALL\n' > /etc/sudoers.d/habits
 """
 NARROW = "/etc/ssh/sshd_config.d/narrow.conf"
@@ -62,6 +63,7 @@ WORDS = {
     "locked": ("does not let us in", "check the user and key in the inventory"),
     "shut": ("cannot be reached", "check that the host is up, and its address and port"),
     "guest": ("guest does not let guest become root", "let guest use sudo there without a password, or give the password"),
+    "barred": ("barred gets no shell on barred", "usermod -s /bin/sh barred"),
     "endless": ("the login on endless prints more than 64 KiB", "test -t 1 || return"),
 }
 
@@ -74,7 +76,7 @@ def entries(broken: Target, other: Target, known_hosts: Path) -> list[Target]:
         "rebuilt": dataclasses.replace(broken, known_hosts=known_hosts),
         "locked": dataclasses.replace(broken, user="nobody"),
         "shut": dataclasses.replace(broken, port=9),
-        **{user: dataclasses.replace(broken, user=user) for user in ("guest", "endless", "noisy")},
+        **{user: dataclasses.replace(broken, user=user) for user in ("guest", "barred", "endless", "noisy")},
         "other": other,
     }
     return [dataclasses.replace(target, name=name) for name, target in of.items()]
@@ -135,6 +137,28 @@ def test_rights_that_are_lost_together_with_the_line_end_that_host_alone(broken:
     assert "could not be taken up again: broken does not let leaving become root" in failed["broken"].message
     assert "let leaving use sudo there" in failed["broken"].hint
     assert "run the same again" in failed["broken"].hint
+    until(lambda: agents(broken) == [])
+    assert [lines(host, "ran") for host in (broken, hosts["other"])] == [["begun"], ["begun", "done"]]
+
+
+OTHER_KEY = "cd /etc/ssh; mv ssh_host_ed25519_key* /root/keys; ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key"
+
+
+def test_another_host_that_answers_half_way_is_told_nothing(broken: TestHost, hosts: dict[str, TestHost]) -> None:
+    """At the same address, when the line is to be taken up again: what that may mean is said, and what to do."""
+    script = f"test $(hostname) = other || {{ mkdir /root/keys; {OTHER_KEY}; systemctl restart ssh; {SESSION}; sleep 2; }}"
+    soon = dataclasses.replace(broken.target, grace_seconds=6.0, connect_seconds=6.0)
+    batch = Batch((Run(command=f"echo begun >> /root/chaos/ran; {script}"), DONE))
+    try:
+        outcomes = run([soon, hosts["other"].target], batch, Heard())
+    finally:
+        broken.shell("mv /root/keys/* /etc/ssh; rmdir /root/keys; systemctl restart ssh")
+
+    failed = errors_of(outcomes)
+    assert list(failed) == ["broken"]
+    assert "could not be taken up again: broken (deploy@" in failed["broken"].message
+    assert "shows another host key than before" in failed["broken"].message
+    assert "somebody is in between; then run the same again" in failed["broken"].hint
     until(lambda: agents(broken) == [])
     assert [lines(host, "ran") for host in (broken, hosts["other"])] == [["begun"], ["begun", "done"]]
 

@@ -3,149 +3,21 @@ words say what is true there and what to type. It is the application's only host
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import json
-import threading
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
+from tests.lab.lone import FULL, Lone, freeze, held, lose_power, refuse_sudo, until
 from tests.lab.suite.project import NAME, Suite
-from tests.lab.test_broken_runs import is_free, until
-from windlass import lab
 from windlass.errors import FlowFailed
-from windlass.flows.deploy import Deployed, deploy
-from windlass.flows.rollback import rollback
-from windlass.hosts import fleet, line
 
 pytestmark = pytest.mark.lab
-
-HOLD = "touch ../../shared/held; until test -e ../../shared/go; do sleep 0.1; done; rm ../../shared/go ../../shared/held"
-FULL = "mount -t tmpfs -o size=4k,nr_inodes=1 tmpfs"
-
-
-class Lone:
-    """An application of one host, and a deploy of it that stands still where it is to be broken."""
-
-    def __init__(self, suite: Suite) -> None:
-        self._suite = suite
-        self._workspace = suite.workspace
-        self._application = suite.workspace.environment.application("lone")
-        self.host = suite.lab.hosts["app1"]
-        self._outcome: list[Deployed | Exception] = []
-        self._under_way = threading.Thread()
-
-    def give_up_soon(self) -> None:
-        """A host that does not come back is waited for shortly."""
-        environment = dataclasses.replace(self._workspace.environment, grace_seconds=10.0, connect_seconds=6.0)
-        self._workspace = dataclasses.replace(self._workspace, environment=environment)
-
-    def shell(self, script: str) -> str:
-        return self._suite.shell("app1", script)
-
-    def answer(self) -> dict[str, object]:
-        """Who serves: release, slot and process."""
-        with urllib.request.urlopen(self._suite.url(port=8110), timeout=30) as response:  # noqa: S310 - the balancer of the lab
-            return dict(json.load(response))
-
-    def serves(self, release: object) -> bool:
-        with contextlib.suppress(OSError):
-            return self.answer()["release"] == release
-        return False
-
-    def live(self) -> str:
-        return str(json.loads(self.shell("cat /srv/lone/live/slot.json"))["release"])
-
-    def is_at_rest(self) -> bool:
-        """Nothing is under way there, as far as its disk says."""
-        return self.shell("ls /srv/lone/progress.json 2>/dev/null || true") == ""
-
-    def deploy(self, note: str = "", watch: float = 0.2) -> Deployed:
-        self._suite.commit(note=note or "a version", application="tiny")
-        gate = self._application.gate.model_copy(update={"watch_seconds": watch})
-        return deploy(self._workspace, self._application.model_copy(update={"gate": gate}), "")
-
-    def rollback(self) -> object:
-        return rollback(self._workspace, self._application)
-
-    def begin(self, note: str, watch: float = 0.2) -> None:
-        """A deploy in a thread of its own."""
-
-        def go() -> None:
-            try:
-                self._outcome.append(self.deploy(note, watch))
-            except Exception as error:  # it is what the test looks at
-                self._outcome.append(error)
-
-        self._under_way = threading.Thread(target=go)
-        self._under_way.start()
-
-    def hold(self) -> None:
-        """Let the next migration stand still."""
-        self.shell(f"cd /srv/lone/shared; rm -f go held; echo '{HOLD}' > hold")
-
-    def migrates(self) -> bool:
-        """Whether a migration stands still."""
-        return "held" in self.shell("ls /srv/lone/shared").split()
-
-    def until_it_migrates(self) -> None:
-        until(self.migrates)
-
-    def until_it_has_switched(self, before: str) -> str:
-        until(lambda: self.live() != before)
-        return self.live()
-
-    def let_go(self) -> None:
-        """The migration under way, and every later one."""
-        self.shell("rm -f /srv/lone/shared/hold; touch /srv/lone/shared/go")
-
-    def failure(self) -> FlowFailed:
-        self._under_way.join()
-        (error,) = self._outcome
-        assert isinstance(error, FlowFailed), error
-        return error
-
-    def is_free(self) -> bool:
-        return is_free(self._suite, "app1", "lone")
-
-
-@pytest.fixture
-def lone(suite: Suite) -> Iterator[Lone]:
-    found = Lone(suite)
-    if not found.shell("readlink -e /srv/lone/live || true") or not found.is_at_rest():
-        found.deploy("good")
-    yield found
-    lab.thaw(found.host)
-    found.let_go()
-    found.shell("umount /srv/lone/slots/* /srv/lone/records 2>/dev/null || true")
-
-
-@pytest.fixture
-def impatient(lone: Lone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience as it is, only shorter."""
-    monkeypatch.setattr(line, "SILENCE_LIMIT", 8.0)
-    monkeypatch.setattr(fleet, "PING_EVERY", 0.3)
-    lone.give_up_soon()
-
-
-def held(lone: Lone, note: str) -> None:
-    """A deploy that stands in its migration, before anything was started."""
-    lone.hold()
-    lone.begin(note)
-    lone.until_it_migrates()
-
-
-def lose_power(suite: Suite) -> None:
-    lab.cut_power(suite.lab.hosts["app1"])
-    lab.boot(suite.lab, "app1", say=lambda _line: None)
 
 
 def test_a_host_that_loses_its_power_before_the_switch_is_taken_back_by_the_same_run(lone: Lone, suite: Suite) -> None:
     """It is there again when the line is to be taken up: the run goes in anew, and clears away what it had begun."""
     before = lone.live()
-    held(lone, "no power")
+    held(lone)
 
     lose_power(suite)
     error = lone.failure()
@@ -159,7 +31,7 @@ def test_a_host_that_loses_its_power_before_the_switch_is_taken_back_by_the_same
 
 def test_a_host_that_loses_its_power_after_the_switch_comes_back_with_the_new_release(lone: Lone, suite: Suite) -> None:
     """Every host had switched: there is no way but forth."""
-    lone.begin("no power later", watch=60.0)
+    lone.begin(lambda: lone.deploy("no power later", watch=60.0))
     new = lone.until_it_has_switched(lone.live())
 
     lose_power(suite)
@@ -172,33 +44,27 @@ def test_a_host_that_loses_its_power_after_the_switch_comes_back_with_the_new_re
     assert lone.shell("pgrep -fc 'God Daemon \\(/srv/lone/.pm2\\)'") == "1"
 
 
-def freeze(lone: Lone) -> Callable[[], object]:
-    lab.freeze(lone.host)
-    return lambda: lab.thaw(lone.host)
-
-
-def refuse_sudo(lone: Lone) -> Callable[[], object]:
-    """The line is lost, and nobody who comes in anew becomes root."""
-    lone.shell("mkdir /root/sudoers; mv /etc/sudoers.d/* /root/sudoers; pkill -KILL -f '^sshd: .*@notty'")
-    return lambda: lone.shell("mv /root/sudoers/* /etc/sudoers.d; rmdir /root/sudoers")
+def at_the_gate(lone: Lone) -> None:
+    """A deploy of a release that never gets ready."""
+    lone.begin(lambda: lone.deploy("never ready", fault={"kind": "never"}))
+    until(lambda: "still not ready" in lone.shell("tail -qn 3 /var/log/lone/*-web-0.log"))
 
 
 @pytest.mark.parametrize(
-    ("deed", "words"),
-    [(freeze, "has said nothing for 8 s"), (refuse_sudo, "could not be taken up again: app1 does not let deploy become root")],
+    ("stand", "deed", "words"),
+    [
+        (at_the_gate, freeze, "has said nothing for 8 s"),
+        (held, refuse_sudo, "could not be taken up again: app1 does not let deploy become root"),
+    ],
 )
 def test_a_host_that_cannot_be_asked_any_more(
-    deed: Callable[[Lone], Callable[[], object]], words: str, lone: Lone, impatient: None
+    stand: Callable[[Lone], None], deed: Callable[[Lone], Callable[[], object]], words: str, lone: Lone, impatient: None
 ) -> None:
     """The run does not say that it knows what serves there; what served goes on untouched, and the next deploy clears up."""
     before = lone.answer()
-    held(lone, deed.__name__)
+    stand(lone)
 
-    mend = deed(lone)
-    try:
-        error = lone.failure()
-    finally:
-        mend()
+    error = lone.failure_after(deed)
 
     assert "broke off: the connection to app1 was lost: " in error.message
     assert words in error.message
@@ -213,10 +79,30 @@ def test_a_host_that_cannot_be_asked_any_more(
     assert lone.serves(deployed.release)
 
 
+def test_a_host_that_freezes_while_it_watches_goes_back_by_itself_and_the_next_run_says_so(lone: Lone, impatient: None) -> None:
+    """The controller has given up when it wakes; nobody has to tell it."""
+    before = lone.live()
+    lone.shell("rm -f /srv/lone/shared/now")
+    lone.begin(lambda: lone.deploy("fails later", watch=300.0, fault={"kind": "late", "when": "/srv/lone/shared/now"}))
+    new = lone.until_it_has_switched(before)
+
+    error = lone.failure_after(freeze)
+    lone.shell("touch /srv/lone/shared/now")
+    until(lambda: lone.live() == before)
+
+    assert f"the deploy of lone {new} broke off: the connection to app1 was lost" in error.message
+    assert lone.serves(before)
+    until(lone.is_free)
+    deployed = lone.deploy("mended")
+    assert "at the step 'switch'" in deployed.story
+    assert "app1 had switched back by itself (web-0: " in deployed.story
+    assert lone.serves(deployed.release)
+
+
 def test_a_disk_that_is_full_before_the_switch(lone: Lone) -> None:
     """The slot has no room: what served goes on, nothing is left over, and the words say what to do."""
     before = lone.answer()
-    held(lone, "no room")
+    held(lone)
     idle = "green" if before["slot"] == "blue" else "blue"
 
     lone.shell(f"{FULL} /srv/lone/slots/{idle}")
@@ -234,7 +120,7 @@ def test_a_disk_that_is_full_before_the_switch(lone: Lone) -> None:
 def test_a_disk_that_is_full_after_the_switch(lone: Lone) -> None:
     """There is no room to remember what serves now: it serves, and what is left to do the next run does when there is room."""
     before = lone.live()
-    held(lone, "no room later")
+    held(lone)
 
     lone.shell(f"{FULL} /srv/lone/records")
     lone.let_go()

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from demo.generator import Load
+from tests.lab.lone import is_free, until
 from tests.lab.suite.project import NAME, Suite
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, UsageError
 from windlass.flows import preparation
+from windlass.flows.coming import start_in
 from windlass.flows.cutover import Cutover
-from windlass.flows.deploy import start_in
 from windlass.flows.overview import status
 from windlass.flows.preparation import Deployment
 from windlass.flows.rollback import target
@@ -50,7 +51,9 @@ def tidied(suite: Suite) -> Iterator[None]:
 
 @pytest.fixture
 def served(suite: Suite) -> Suite:
-    """Every host serves the same release, and nothing is under way."""
+    """Every host serves the same release, nothing is under way, and what was committed last works."""
+    if '"none"' not in (suite.project / "tiny/fault.json").read_text():  # an earlier test's broken release is never deployed here
+        suite.commit(note="mended")
     live = {suite.shell(host, "readlink -e /srv/tiny/live || true").strip() != "" for host in ("app1", "app2")}
     well = live == {True} and len(set(suite.live().values())) == 1 and step(suite, "app1") == step(suite, "app2") == ""
     if not well:
@@ -63,23 +66,10 @@ def release(suite: Suite, note: str) -> None:
     suite.deploy()
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = time.monotonic() + 300
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.2)
-
-
 def step(suite: Suite, host: str) -> str:
     """What the host's disk says is being done there."""
     found = suite.shell(host, "cat /srv/tiny/progress.json 2>/dev/null || echo '{}'")
     return str(json.loads(found).get("step", ""))
-
-
-def is_free(suite: Suite, host: str, application: str = "tiny") -> bool:
-    """Whether nobody holds the application's lock on a host: the agent there ends when it has heard nothing for its limit."""
-    return suite.shell(host, f"flock -n /run/windlass/lock/app-{application} true && echo free || true").strip() == "free"
 
 
 def in_the_gate(suite: Suite) -> subprocess.Popen[str]:
@@ -248,4 +238,4 @@ def test_a_host_whose_controller_died_switches_back_by_itself(suite: Suite) -> N
     suite.shell("app1", f"rm {now}")
     suite.commit(note="mended")
     until(lambda: is_free(suite, "app1"))
-    assert "before any host had switched: clearing it away" in suite.deploy().story
+    assert "app1 had switched back by itself (web-0: it is not running): clearing it away" in suite.deploy().story

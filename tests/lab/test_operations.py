@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cases.case import Place, cases, go_through
+from tests.lab import accounts
 from tests.lab.conftest import LabHosts, TestHost
 from windlass import events
 from windlass.errors import OperationFailed
@@ -66,6 +68,19 @@ def test_operation(case: Mapping[str, Any], host: TestHost, channel: Channel, tm
     host.shell(f"mkdir -p {root}")
 
     go_through(case, Place(channel, host.shell, local_shell, root, str(tmp_path)))
+
+
+@pytest.mark.parametrize("lot", range(6))
+def test_a_check_says_what_the_run_does_to_accounts(lot: int, host: TestHost, channel: Channel) -> None:
+    drawn = random.Random(lot)  # noqa: S311 - the same lots each time
+    host.shell(f"{accounts.NOBODY_YET}; {drawn.choice(accounts.FURNITURE)}")
+    batch = tuple(accounts.some_operations(drawn))
+
+    foreseen = channel.run(Batch(batch, check=True, go_on=True))
+    done = channel.run(Batch(batch, go_on=True))
+
+    told = [(said.status, said.diff) for said in foreseen if said.status != "unknown"]
+    assert told == [(did.status, did.diff) for said, did in zip(foreseen, done, strict=True) if said.status != "unknown"]
 
 
 def test_check_on_a_bare_host_predicts_instead_of_failing(host: TestHost, channel: Channel) -> None:

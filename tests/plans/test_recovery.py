@@ -61,6 +61,16 @@ def test_the_story_says_who_what_and_when() -> None:
     )
 
 
+def test_the_story_tells_of_a_host_that_went_back_by_itself() -> None:
+    """Its controller was dead by then, so nobody has heard of it yet."""
+    alone = PROGRESS | {"went_back": "web-0: it is not running"}
+    verdict = recovery({"a": host("a", "blue", alone), "b": host("b", "blue", PROGRESS)})
+
+    assert verdict is not None
+    assert verdict.story.endswith(", and a had switched back by itself (web-0: it is not running): clearing it away")
+    assert verdict.hosts["a"] == Recovery("discard", "green", "r2")
+
+
 def after(name: str, live: str) -> HostState:
     """A host where the run came to its end, or was taken back: it has no note of the run, but remembers the release."""
     return HostState(name, live, {"blue": "r1", "green": "r2"}, {"r2": Record("r2", "live")}, ("r1", "r2"))

@@ -76,6 +76,15 @@ def test_the_event_log_tells_a_run_in_the_order_in_which_it_happened(tmp_path: P
     assert record.warnings == []
 
 
+def test_a_name_that_is_no_text_breaks_no_log(tmp_path: Path) -> None:
+    odd = events.OperationEnded("web1", "file /srv/\udcff", "changed", 0.1)
+    record = recorded(tmp_path, story=(*STORY[:3], odd, *STORY[3:]))
+
+    assert "file /srv/\udcff" in [line.get("operation") for line in lines_of(tmp_path)]
+    assert lines_of(tmp_path)[-1]["event"] == "run_ended"
+    assert len(record.warnings) == 1  # the history takes text alone
+
+
 def test_the_log_and_the_history_are_for_their_owner_alone(tmp_path: Path) -> None:
     recorded(tmp_path)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from windlass.agent.core import atomic, modules
+from windlass.agent.core.accounts import find, group_name, need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.editing import lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -26,8 +26,8 @@ def authorized_key(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 def authorized_keys(arguments: Dict[str, Any], context: Context) -> Outcome:
     """All public keys of a user."""
-    keys = [key.strip() for key in arguments["keys"]]
-    if arguments["confirm_seconds"] and not context.check and _would_go(arguments["user"], keys, context):
+    keys, on_trial = [key.strip() for key in arguments["keys"]], arguments["confirm_seconds"] and not context.check
+    if on_trial and need_account("user", arguments["user"], context) and _would_go(arguments["user"], keys, context):
         return _on_trial(arguments["user"], keys, arguments["confirm_seconds"], context)
     return _edit(arguments["user"], lambda _lines: keys, context)
 
@@ -80,16 +80,15 @@ class _Account(NamedTuple):
 
 
 def _account(user: str, context: Context) -> _Account:
-    try:
-        found = pwd.getpwnam(user)
-    except KeyError:
-        if not (context.check and context.expected("user", user)):
-            raise OperationError("there is no user %s on this host" % user, hint="add a User before this operation") from None
-        return _Account(user, context.foresights.homes.get(user, "/home/%s" % user), user, user)
-    return _Account(user, found.pw_dir, str(found.pw_uid), str(found.pw_gid))
+    has = find(user, context)
+    if has is None:  # another operation of this check than a User makes it
+        return _Account(user, "/home/%s" % user, user, user)
+    return _Account(user, has.home, user, group_name(has.group) or user)
 
 
 def _edit(user: str, edit: Callable[[List[str]], List[str]], context: Context) -> Outcome:
+    if not need_account("user", user, context):
+        return Outcome(True, "the user is not there yet", unknown=True)
     changes, account = Changes(), _account(user, context)
     folder = os.path.join(account.home, ".ssh")
     path = os.path.join(folder, "authorized_keys")
@@ -115,6 +114,7 @@ def _want_file(changes: Changes, account: _Account, texts: Tuple[Optional[bytes]
     path = os.path.join(folder, "authorized_keys")
     before, differs, after = texts
     if not context.is_folder(folder):
+        _need_home(changes, account, context)
         changes.add("make %s" % folder, lambda: _make_folder(account, folder))
     else:
         metadata(changes, folder, account.owner, account.group, "0700", context.foreseen(folder))
@@ -139,8 +139,14 @@ def _refuse_links(folder: str, path: str) -> None:
             raise OperationError("%s is a symbolic link" % each, hint="make it a real one; keys are not written through links")
 
 
-def _make_folder(account: _Account, folder: str) -> None:
-    if not os.path.isdir(account.home):
+def _need_home(changes: Changes, account: _Account, context: Context) -> None:
+    if context.is_folder(account.home):
+        return
+    if not context.check or not (context.is_unknown(account.home) or context.expects_surprises()):
         raise OperationError("%s has no home directory %s" % (account.name, account.home), hint="make it with create_home")
+    changes.unknown = True
+
+
+def _make_folder(account: _Account, folder: str) -> None:
     os.mkdir(folder, 0o700)
-    os.chown(folder, int(account.owner), int(account.group))
+    os.chown(folder, *atomic.owner_ids(account.owner, account.group))

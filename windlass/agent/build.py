@@ -72,6 +72,8 @@ def build(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Unpack, install, build, prune, pack."""
     if context.check:
         return Outcome(True, unknown=True)
+    if arguments["unless"] and os.path.lexists(arguments["unless"]):
+        return Outcome(False)
     work = _Work(arguments, context)
     _unpack(work)
     cached = _dependencies(work)

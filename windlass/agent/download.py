@@ -28,8 +28,7 @@ class _IncompleteError(Exception):
 def download(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A file from an address, by its checksum."""
     path = arguments["path"]
-    if os.path.isdir(path) and not os.path.islink(path):
-        raise OperationError("%s is a directory, not a file" % path, hint="give the file's whole path")
+    atomic.need_file_or_nothing(path)
     changes = Changes()
     need_folder(changes, path, context)
     if _holds(path, arguments):

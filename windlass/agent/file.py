@@ -37,8 +37,10 @@ def file(arguments: Dict[str, Any], context: Context) -> Outcome:
 def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
     """Add what differs in content, owner and mode."""
     path, content, foreseen = arguments["path"], arguments["content"], context.foreseen(arguments["path"])
-    if foreseen.is_folder() if foreseen else _is_directory(path):
-        raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed")
+    if not foreseen:
+        atomic.need_file_or_nothing(path)
+    elif foreseen.is_folder():
+        raise atomic.no_file(path, "a directory")
     need_folder(changes, path, context)
     if content is None and not context.is_there(path):
         content = ""

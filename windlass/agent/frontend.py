@@ -17,6 +17,7 @@ from windlass.agent.file import sha256_of
 INDEX = "index.html"
 SETTLE = 3.0  # seconds that nginx has to answer with the new page
 INTERVAL = 0.2
+SOON = 0.05  # seconds between two looks before it does
 _NAMED = re.compile(rb"""(?:src|href)\s*=\s*["']?([^"'\s>]+)""")
 
 Pages = Dict[str, Any]
@@ -133,16 +134,18 @@ def pages_served(arguments: Dict[str, Any], context: Context) -> Outcome:
         return Outcome(False, unknown=True)
     wanted = atomic.read_or_none(os.path.join(arguments["pages"]["folder"], INDEX)) or b""
     settled = time.monotonic() + SETTLE
-    deadline = time.monotonic() + max(arguments["seconds"], INTERVAL)
+    deadline = time.monotonic() + arguments["seconds"]
     seen = False
-    while not seen or time.monotonic() < deadline:
+    while True:
         why = site_probe.differs(arguments["probe"], wanted)
         if why and (seen or time.monotonic() > settled):
             release.switch_back(arguments["root"], arguments["before"])
+            release.remember_way_back(arguments["root"], why)
             raise _taken_back(why, arguments["before"])
         seen = seen or not why
-        time.sleep(INTERVAL)
-    return Outcome(False, "served")
+        if seen and time.monotonic() >= deadline:
+            return Outcome(False, "served")
+        time.sleep(INTERVAL if seen else SOON)
 
 
 def _taken_back(why: str, before: str) -> OperationError:

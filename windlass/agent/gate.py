@@ -262,5 +262,5 @@ def drain(arguments: Dict[str, Any], context: Context) -> Outcome:
     while True:
         left = sum(sockets.connections(arguments["listens"]).values())
         if not left or time.monotonic() >= deadline:
-            return Outcome(False, "%d left" % left if left else "drained", data={"left": left})
+            return Outcome(bool(left), "%d left" % left if left else "drained", data={"left": left})
         context.wait(INTERVAL)

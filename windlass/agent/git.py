@@ -10,6 +10,7 @@ import tempfile
 from typing import Any, Dict
 
 from windlass.agent.core import atomic, leftovers, process
+from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import need_folder
@@ -23,6 +24,7 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
         if os.path.lexists(path) and (not os.path.isdir(path) or os.listdir(path)):
             raise OperationError("%s is there and is not a working copy of Git" % path, hint="move it away")
         need_folder(changes, path, context)
+        _need_means(changes, arguments, context)
         changes.add("clone", lambda: _clone(arguments), "+%s at %s" % (path, arguments["revision"]))
         context.expect("tree", path)
         if context.foresights:
@@ -35,6 +37,16 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
         changes.add("origin", lambda: git.ask("remote", "set-url", "origin", arguments["repository"]), text)
     _want_revision(changes, git, arguments)
     return changes.outcome(context.check)
+
+
+def _need_means(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
+    """What a first clone takes; in a check earlier operations may bring it."""
+    if arguments["user"] and not need_account("user", arguments["user"], context):
+        changes.unknown = True
+    if not shutil.which("git", path=process.PATH):
+        if not (context.check and context.expects_surprises()):
+            raise OperationError("there is no git on this host", hint='add Package(names=("git",)) before this operation')
+        changes.unknown = True
 
 
 def shown(address: str) -> str:
@@ -137,8 +149,5 @@ def _cloned(arguments: Dict[str, Any], partial: str) -> None:
 
 
 def _give(path: str, user: str) -> None:
-    try:
-        account = pwd.getpwnam(user)
-    except KeyError:
-        raise OperationError("there is no user %s on this host" % user, hint="add a User before this operation") from None
+    account = pwd.getpwnam(user)
     os.chown(path, account.pw_uid, account.pw_gid)

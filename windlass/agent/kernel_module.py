@@ -20,6 +20,7 @@ def kernel_module(arguments: Dict[str, Any], context: Context) -> Outcome:
     if arguments["live"] and loaded is arguments["absent"]:
         verb = "unload" if arguments["absent"] else "load"
         changes.add(verb, _modprobe(verb, name), "kernel module %s: %s" % (name, verb))
+        context.expect("kernel module", name)
     for path, content in sorted(arguments["files"].items(), reverse=True):
         if content:
             want_file(changes, dict(WANTED, path=path, content=content), context)

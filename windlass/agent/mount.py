@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from windlass.agent.core import atomic, mounted, process
 from windlass.agent.core.context import RUN, Context
-from windlass.agent.core.editing import lines_of
+from windlass.agent.core.editing import KEPT, lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 FSTAB = "/etc/fstab"
@@ -26,16 +26,18 @@ def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
         changes.add("unmount %s" % found.source, lambda: _make_room(arguments), "-mounted %s: %s" % (path, found.source))
     elif found and (arguments["absent"] or arguments["mounted"] is False):
         changes.add("unmount", lambda: _unmount(path), "-mounted %s" % path)
-    elif not arguments["absent"] and not os.path.isdir(path):
+    elif not arguments["absent"] and not context.is_folder(path):
         changes.add("make folder", lambda: os.makedirs(path, exist_ok=True), "+%s/" % path)
         context.expect("tree", path)
-    differs = _want_line(changes, path, None if arguments["absent"] else arguments["line"])
+    differs = _want_line(changes, path, None if arguments["absent"] else arguments["line"], context)
     if arguments["mounted"] and not arguments["absent"]:
         if not found or is_another:
             changes.add("mount", lambda: _try(["mount", "--", path], "see dmesg", before), "+mounted %s" % path)
         elif differs or _lacks(found.options, arguments["options"]):
             remount = ["mount", "-o", "remount", "--", path]
             changes.add("remount", lambda: _try(remount, "unmount it, and run again", before), "remount %s" % path)
+    if context.foresights and {"mount", "unmount"}.intersection(changes.texts()):
+        context.foresights.whole(context.real(path))  # nobody knows what is in the one, or under the other
     return changes.outcome(context.check)
 
 
@@ -102,9 +104,11 @@ def _lacks(has: List[str], wanted: List[str]) -> bool:
     return any(option not in has for option in plain if option in ("ro", "rw", "noexec", "nosuid", "nodev", "noatime"))
 
 
-def _want_line(changes: Changes, field: str, line: Optional[str], column: int = 1) -> bool:
+def _want_line(changes: Changes, field: str, line: Optional[str], context: Context, column: int = 1) -> bool:
     """Have this line (None: no line) for what a field of fstab names; whether anything differs."""
-    before = atomic.read_or_none(FSTAB) or b""
+    foreseen = context.foreseen(FSTAB)
+    changes.unknown = changes.unknown or bool(foreseen and foreseen.is_unread())
+    before = (foreseen.text(FSTAB) if foreseen else atomic.read_or_none(FSTAB)) or b""
     lines, _end = lines_of(before.decode("utf-8", "surrogateescape"))
     name = field.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
     mine = [
@@ -119,6 +123,8 @@ def _want_line(changes: Changes, field: str, line: Optional[str], column: int = 
         kept.insert(mine[0] if mine else len(kept), line)
     after = "".join(each + "\n" for each in kept).encode("utf-8", "surrogateescape")
     changes.add("line of fstab", _writer(after), atomic.text_diff(before, after, FSTAB))
+    if context.foresights:
+        context.foresights.file(FSTAB, KEPT, foreseen, after)
     return True
 
 
@@ -160,7 +166,7 @@ def swap_file(arguments: Dict[str, Any], context: Context) -> Outcome:
         changes.add("swap off", lambda: _do(["swapoff", path], "is there enough memory without it?"), "-swap %s" % path)
         active = False
     if arguments["absent"]:
-        _want_line(changes, path, None, column=0)
+        _want_line(changes, path, None, context, column=0)
         if os.path.lexists(path):
             changes.add("remove", lambda: os.unlink(path), "-%s" % path)
         return changes.outcome(context.check)
@@ -168,7 +174,7 @@ def swap_file(arguments: Dict[str, Any], context: Context) -> Outcome:
         text = "%s %d bytes" % ("make anew with" if there else "make", arguments["bytes"])
         changes.add(text, lambda: _make_swap(path, arguments["bytes"]), "+%s" % path)
         context.expect("path", path)
-    _want_line(changes, path, "%s none swap sw 0 0" % path, column=0)
+    _want_line(changes, path, "%s none swap sw 0 0" % path, context, column=0)
     if wanted and not active:
         hint = "a container cannot swap: its machine does; give active=None to prepare the file only"
         changes.add("swap on", lambda: _do(["swapon", path], hint), "+swap %s" % path)

@@ -18,7 +18,7 @@ def nginx_sites(arguments: Dict[str, Any], context: Context) -> Outcome:
     if not shutil.which("nginx"):
         if context.check and context.expects_surprises():
             return Outcome(True, "sites of nginx", unknown=True)
-        raise OperationError("there is no nginx on this host", hint="install the package before this operation")
+        raise _absent()
     sites = site_files.of_kind(arguments["sites"], webserver.kind())
     only = arguments["only"]
     listed = [site for site in sites if only in ("", site["name"])] + ([] if only else site_files.stale(sites))
@@ -32,6 +32,13 @@ def nginx_sites(arguments: Dict[str, Any], context: Context) -> Outcome:
     if refused and not unsure:
         raise _put_back(refused, states, context.check)
     return Outcome(True, ", ".join(site["name"] for site in changed), diff, {"sites": states}, unknown=unsure)
+
+
+def _absent() -> OperationError:
+    return OperationError(
+        "there is no nginx on this host",
+        hint="install the package before this operation; on a host that was never set up: invoke setup --limit HOST",
+    )
 
 
 def _put_back(refused: Refused, states: Dict[str, str], check: bool) -> OperationError:
@@ -131,10 +138,20 @@ def _return(old: Iterable[List[site_files.File]], loaded: bool) -> None:
 
 def nginx_reload(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Tested, then loaded."""
+    if not shutil.which("nginx"):
+        raise _absent()
     words = webserver.refused()
     if words:
-        raise OperationError("nginx does not accept its configuration; it goes on as it was", last_lines=words)
+        raise OperationError(
+            "nginx does not accept its configuration; it goes on as it was",
+            hint="the words name the file and the line: correct them there, or have the sites written again: invoke nginx.apply",
+            last_lines=words,
+        )
     words = [] if context.check else webserver.load()
     if words:
-        raise OperationError("nginx could not load its configuration; it goes on as it was", last_lines=words)
+        raise OperationError(
+            "nginx could not load its configuration; it goes on as it was",
+            hint="systemctl status nginx on the host says more; mend what the words name, then do it again",
+            last_lines=words,
+        )
     return Outcome(True, "reloaded")

@@ -29,7 +29,9 @@ def npm_package(arguments: Dict[str, Any], context: Context) -> Outcome:
         wrong = [_bare(name) for name in names if has[name]]
         words, sign = ["uninstall", "remove"], "-"
     else:
-        wrong = [name for name in names if not _fits(name, has[name])]
+        wrong = [name for name in names if not _fits(name, has[name]) and not (context.check and context.expected("npm", name))]
+        for name in wrong:
+            context.expect("npm", name)
         words, sign = ["install", "install"], "+"
     if wrong:
         now = {name: " (now %s)" % has[name] if has.get(name) and sign == "+" else "" for name in wrong}

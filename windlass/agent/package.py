@@ -138,6 +138,8 @@ def _want_absent(changes: Changes, installed: _Installed, arguments: Dict[str, A
         verb = "purge" if arguments["purge"] else "remove"
         diff = "\n".join("-%s %s" % (name, installed.versions.get(name, "(configuration)")) for name in gone)
         changes.add("%s %s" % (verb, ", ".join(gone)), lambda: _must(_apt(verb, gone, arguments, context), []), diff)
+        if context.foresights:
+            context.foresights.removed(process.run(["dpkg", "--listfiles", *gone], limit=60).text.splitlines())
 
 
 def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:

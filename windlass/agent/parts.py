@@ -56,8 +56,21 @@ def _found(arguments: Dict[str, Any]) -> List[str]:
             raise OperationError(
                 "there is nothing to back up at %s" % os.path.join(folder, pattern), hint="is its path right in the inventory?"
             )
-        found += [pattern] if pattern == "." else [os.path.relpath(each, folder) for each in fitting]
+        named = fitting if pattern != "." else []
+        found += [os.path.relpath(each, folder) for each in named] or [pattern]
+        found += [inside for each in named if os.path.islink(each) for inside in _behind(each, folder, pattern)]
     return list(dict.fromkeys(found))
+
+
+def _behind(link: str, folder: str, pattern: str) -> List[str]:
+    """What a link leads to: who names one means what is there, and tar would pack the link alone. One that leads nowhere is no
+    harm among others that fit a pattern."""
+    real, top = os.path.realpath(link), os.path.join(os.path.realpath(folder), "")
+    if os.path.exists(real) and real.startswith(top):
+        return [real[len(top) :]]
+    if glob.has_magic(pattern):
+        return []
+    raise OperationError("%s is a link that leads nowhere" % link, hint="mend it, or name what should be backed up")
 
 
 def copy_redis(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -10,6 +10,7 @@ import shutil
 from typing import Any, Callable, Dict, List, Tuple
 
 from windlass.agent.core import atomic, process
+from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import need_folder
@@ -113,6 +114,8 @@ def _want_made(changes: Changes, path: str, arguments: Dict[str, Any], context: 
                 "there is no %s on this host" % arguments["interpreter"], hint="add a Package that brings it before"
             )
         changes.unknown = True
+    if not need_account("user", arguments["user"], context):
+        changes.unknown = True
     changes.add("make anew" if os.path.lexists(path) else "make", lambda: _make(path, arguments), "+%s/" % path)
     context.expect("path", path)
     context.expect("tree", path)
@@ -127,11 +130,9 @@ def _make(path: str, arguments: Dict[str, Any]) -> None:
         os.chown(path, account.pw_uid, account.pw_gid)
         options = ["--clear"] + (["--system-site-packages"] if arguments["system_packages"] else [])
         process.must([arguments["interpreter"], "-m", "venv", *options, path], user, limit=float(arguments["limit_seconds"]))
-    except (OperationError, KeyError) as error:
+    except OperationError as error:
         if not was_there:
             shutil.rmtree(path)
-        if isinstance(error, KeyError):
-            raise OperationError("there is no user %s on this host" % user, hint="add a User before this operation") from None
         error.hint = error.hint or 'on Debian: add Package(names=("python3-venv",)) before this operation'
         raise
 

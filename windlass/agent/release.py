@@ -8,11 +8,14 @@ import shutil
 import time
 from typing import Any, Dict, List, Optional
 
-from windlass.agent.core import atomic, process
+from windlass.agent.core import atomic, process, reserve
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 
 SLOTS = ("blue", "green")
+PROGRESS = "progress.json"
+PAST_THE_GATE = ("switch", "settle")  # the steps of a deploy that are not given up for want of a little room
+SWITCHED = "the last switch"  # by the monotonic clock
 
 
 def release_state(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -24,7 +27,7 @@ def release_state(arguments: Dict[str, Any], context: Context) -> Outcome:
         "slots": {slot: _read(os.path.join(root, "slots", slot, "slot.json")) for slot in SLOTS},
         "records": _records(root),
         "releases": _names(os.path.join(root, "releases")),
-        "progress": _read(os.path.join(root, "progress.json")),
+        "progress": _read(os.path.join(root, PROGRESS)),
         "free_bytes": space.f_bavail * space.f_frsize,
     }
     return Outcome(False, data=data)
@@ -75,13 +78,17 @@ def progress(arguments: Dict[str, Any], context: Context) -> Outcome:
     root, entry = arguments["root"], arguments["entry"]
     if context.check:
         return Outcome(True)
+    if entry.get("action") != "deploy" or entry.get("step") in PAST_THE_GATE:
+        reserve.give_way(root)
     _journal(root, entry or {"step": "end"})
-    path = os.path.join(root, "progress.json")
+    path = os.path.join(root, PROGRESS)
     if entry:
         _write(path, dict(entry, at=time.time()))
-    elif os.path.exists(path):
+        return Outcome(True)
+    if os.path.exists(path):
         os.unlink(path)
         atomic.sync_folder(root)
+    reserve.keep(root)
     return Outcome(True)
 
 
@@ -89,12 +96,16 @@ def record(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Merge values into a release's record."""
     path = os.path.join(arguments["root"], "records", arguments["release"] + ".json")
     before = _read(path)
-    after = dict(before, **arguments["values"])
+    values = arguments["values"]
+    if arguments["went_live"]:
+        values = dict(values, live_at=arguments["went_live"] + max(0.0, context.kept.get(SWITCHED, 0.0) - context.began))
+    after = dict(before, **values)
     if after == before:
         return Outcome(False)
     if not context.check:
+        reserve.give_way(arguments["root"])
         _write(path, after)
-        _journal(arguments["root"], {"release": arguments["release"], "record": arguments["values"]})
+        _journal(arguments["root"], {"release": arguments["release"], "record": values})
     return Outcome(True)
 
 
@@ -115,12 +126,14 @@ def switch(arguments: Dict[str, Any], context: Context) -> Outcome:
     _point(root, slot)
     if arguments["reload"]:
         _reload(root, before)
+    context.kept[SWITCHED] = time.monotonic()
     data["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
     atomic.sync_folder(root)
     return Outcome(True, "%s becomes %s" % (before or "nothing", slot), data=data)
 
 
 def _point(root: str, slot: str) -> None:
+    reserve.give_way(root)
     atomic.replace_link(os.path.join(root, "live"), os.path.join("slots", slot))
 
 
@@ -147,6 +160,19 @@ def switch_back(root: str, before: str, reload: bool = False) -> None:
     if reload:
         process.run(["systemctl", "reload", "nginx"])
     atomic.sync_folder(root)
+
+
+def remember_way_back(root: str, why: str) -> None:
+    """Note in the run's entry that the host has switched back by itself: who comes next is told, whoever has left."""
+    path = os.path.join(root, PROGRESS)
+    entry = _read(path)
+    if not entry:
+        return
+    try:
+        _write(path, dict(entry, went_back=why))
+        _journal(root, {"step": "went back", "release": entry.get("release", ""), "why": why})
+    except OSError:  # it has gone back, which is what counts; a full disk says so by itself
+        pass
 
 
 def prune(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -34,6 +34,7 @@ def service(arguments: Dict[str, Any], context: Context) -> Outcome:
         state = units.look(unit)
     else:
         _reread(changes, unit, state, context)
+        changes.unknown = bool(state["FragmentPath"]) and context.is_unknown(state["FragmentPath"])  # its package goes
     _check_usable(unit, state, arguments)
     _want_masked(changes, unit, state, arguments)
     _want_enabled(changes, unit, state, arguments)

@@ -8,12 +8,14 @@ import shutil
 import tempfile
 from typing import Any, Callable, Dict, Optional
 
-from windlass.agent.core import atomic, owed, process, units
+from windlass.agent.core import atomic, modules, owed, process, units
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 FOLDER = "/etc/systemd/system"
+REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 VERIFY_LIMIT = 60.0  # seconds
+WRITTEN = {"owner": "root", "group": "root", "mode": "0644"}
 FIXED = ("static", "indirect")
 ACTIVE = ("active", "reloading", "activating")
 
@@ -23,12 +25,26 @@ def systemd_unit(arguments: Dict[str, Any], context: Context) -> Outcome:
     changes = Changes()
     if arguments["absent"]:
         _want_absent(changes, arguments)
+        if changes and context.foresights:
+            _foresee_absent(arguments, context)
         return changes.outcome(context.check)
     written = _want_files(changes, arguments, context)
     _want_state(changes, arguments, written, context)
+    outcome = changes.outcome(context.check)
     if context.foresights:
+        if written and arguments["verify"] and (arguments["whole"] or units.look(arguments["name"])["LoadState"] != "not-found"):
+            modules.get(REHEARSAL, context).rehearse(lambda: _verify(arguments), outcome, context)
         _foresee(changes, arguments, context)
-    return changes.outcome(context.check)
+    return outcome
+
+
+def _foresee_absent(arguments: Dict[str, Any], context: Context) -> None:
+    name = arguments["name"]
+    for each in arguments["files"]:
+        context.foresights.gone(os.path.join(FOLDER, each))
+    if arguments["whole"]:
+        context.foresights.gone(os.path.join(FOLDER, name + ".d"))
+        context.foresights.units[name] = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}
 
 
 def _foresee(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
@@ -48,11 +64,13 @@ def _want_files(changes: Changes, arguments: Dict[str, Any], context: Context) -
     differing = {}
     for name, content in sorted(arguments["files"].items()):
         path = os.path.join(FOLDER, name)
-        before = _read(path)
+        before = _before(path, context)
         if before != content.encode():
             differing[path] = content.encode()
             changes.add(os.path.basename(name), lambda: None, atomic.text_diff(before, content.encode(), path))
             context.expect("unit file", path)
+            if context.foresights:
+                context.foresights.file(path, WRITTEN, context.foreseen(path), content.encode())
     if differing:
         changes.add("unit files read again", lambda: _install(differing, arguments))
     elif not _is_template(arguments) and _look(arguments, context)["NeedDaemonReload"] == "yes":
@@ -65,8 +83,12 @@ def _is_template(arguments: Dict[str, Any]) -> bool:
     return "@." in arguments["name"]
 
 
-def _read(path: str) -> Optional[bytes]:
+def _before(path: str, context: Context) -> Optional[bytes]:
     """What is there; a link to /dev/null (a masked unit) or elsewhere is another's."""
+    foreseen = context.foreseen(path)
+    if foreseen:
+        content: Optional[bytes] = foreseen.content
+        return content
     return None if os.path.islink(path) else atomic.read_or_none(path)
 
 
@@ -97,7 +119,8 @@ def _verify(arguments: Dict[str, Any]) -> None:
         for name, content in arguments["files"].items():
             path = os.path.join(folder, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            atomic.write(path, [content.encode()], 0o644)
+            with open(path, "wb") as handle:
+                handle.write(content.encode())
         target = os.path.join(folder, arguments["name"]) if arguments["whole"] else arguments["name"]
         paths = {"SYSTEMD_UNIT_PATH": folder + ":"}  # the empty end stands for the usual ones
         completed = process.run(["systemd-analyze", "verify", "--man=no", target], extra=paths, limit=VERIFY_LIMIT)

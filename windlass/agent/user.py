@@ -7,27 +7,37 @@ import os
 import pwd
 from typing import Any, Dict, List, Optional
 
-from windlass.agent.core.accounts import change_accounts
+from windlass.agent.core.accounts import Account, change_accounts, find, group_name, joined, need_account, need_number, shadow
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import text_of
 
+LAST_DAY = 7  # which field of /etc/shadow that is
+
 
 def user(arguments: Dict[str, Any], context: Context) -> Outcome:
     """An account, or none."""
-    changes = Changes()
-    try:
-        has = pwd.getpwnam(arguments["name"])
-    except KeyError:
-        has = None
+    changes, has = Changes(), find(arguments["name"], context)
     if arguments["absent"]:
         if has:
             _remove(changes, has, arguments["remove_home"], context)
     else:
-        if arguments["shell"] and (not has or has.pw_shell != arguments["shell"]):
-            _need_shell(changes, arguments["shell"], context)
+        _need(changes, has, arguments, context)
         _change(changes, has, arguments, context) if has else _make(changes, arguments, context)
+        if changes and context.foresights:
+            context.foresights.people.user(has, arguments)
     return changes.outcome(context.check)
+
+
+def _need(changes: Changes, has: Optional[Account], arguments: Dict[str, Any], context: Context) -> None:
+    """What useradd and usermod insist on, and what sshd does."""
+    groups = [arguments["group"]] if arguments["group"] else []
+    for each in groups + list(arguments["groups"] or ()):
+        changes.unknown = not need_account("group", each, context) or changes.unknown
+    if arguments["uid"] is not None and (not has or has.number != arguments["uid"]):
+        need_number("user", arguments["uid"], arguments["name"], context)
+    if arguments["shell"] and (not has or has.shell != arguments["shell"]):
+        _need_shell(changes, arguments["shell"], context)
 
 
 def _need_shell(changes: Changes, shell: str, context: Context) -> None:
@@ -41,10 +51,12 @@ def _need_shell(changes: Changes, shell: str, context: Context) -> None:
     changes.unknown = True
 
 
-def _remove(changes: Changes, has: pwd.struct_passwd, remove_home: bool, context: Context) -> None:
-    home = ["--remove"] if remove_home and os.path.isdir(has.pw_dir) else []
-    command = ["userdel"] + home + [has.pw_name]
-    changes.add("remove", lambda: change_accounts(command, context), "-user %s" % has.pw_name)
+def _remove(changes: Changes, has: Account, remove_home: bool, context: Context) -> None:
+    home = ["--remove"] if remove_home and context.is_folder(has.home) else []
+    command = ["userdel"] + home + [has.name]
+    changes.add("remove", lambda: change_accounts(command, context), "-user %s" % has.name)
+    if context.foresights:
+        context.foresights.people.user_gone(changes, has, bool(home))
 
 
 def _make(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
@@ -56,10 +68,6 @@ def _make(changes: Changes, arguments: Dict[str, Any], context: Context) -> None
     context.expect("user", name)
     if arguments["create_home"]:
         context.expect("tree", arguments["home"] or "/home/%s" % name)
-    if not arguments["group"]:
-        context.expect("group", name)
-    if context.foresights and arguments["create_home"]:
-        context.foresights.home(name, arguments["group"], arguments["home"] or "/home/%s" % name)
 
 
 def _useradd(arguments: Dict[str, Any]) -> List[str]:
@@ -86,45 +94,38 @@ def _group_exists(name: str) -> bool:
     return True
 
 
-def _change(changes: Changes, has: pwd.struct_passwd, arguments: Dict[str, Any], context: Context) -> None:
+def _change(changes: Changes, has: Account, arguments: Dict[str, Any], context: Context) -> None:
     def differs(what: str, before: object, option: str, after: Optional[object]) -> None:
         if after is None or str(before) == str(after):
             return
+        changes.unknown = changes.unknown or before is None
         text = "%s %s becomes %s" % (what, before or "none", after or "none")
-        command = ["usermod", option, str(after), has.pw_name]
-        changes.add(text, lambda: change_accounts(command, context), "user %s: %s" % (has.pw_name, text))
+        command = ["usermod", option, str(after), has.name]
+        changes.add(text, lambda: change_accounts(command, context), "user %s: %s" % (has.name, text))
 
-    differs("number", has.pw_uid, "--uid", arguments["uid"])
-    differs("group", _group_name(has.pw_gid, arguments["group"]), "--gid", arguments["group"] or None)
-    differs("home", has.pw_dir, "--home", arguments["home"] or None)
-    differs("shell", has.pw_shell, "--shell", arguments["shell"] or None)
-    differs("comment", has.pw_gecos, "--comment", arguments["comment"])
-    _change_groups(changes, has.pw_name, arguments, context)
+    differs("number", has.number, "--uid", arguments["uid"])
+    differs("group", group_name(has.group, arguments["group"]), "--gid", arguments["group"] or None)
+    differs("home", has.home, "--home", arguments["home"] or None)
+    differs("shell", has.shell, "--shell", arguments["shell"] or None)
+    differs("comment", has.comment, "--comment", arguments["comment"])
+    _change_groups(changes, has, arguments, context)
     given = arguments["password_hash"] is not None and not arguments["password_once"]
-    password = given and not _has_password(has.pw_name, arguments)
+    password = given and not _has_password(has, arguments)
     if password:
-        changes.add("password", lambda: _set_password(arguments, context), "user %s: the password changes" % has.pw_name)
+        changes.add("password", lambda: _set_password(arguments, context), "user %s: the password changes" % has.name)
     if arguments["locked"] is not None or arguments["expires"]:
-        _want_access(changes, arguments, _shadow(has.pw_name), password, context)
-    if arguments["home"] and arguments["create_home"] and not os.path.isdir(arguments["home"]):
-        changes.add("make home", lambda: _make_home(has.pw_name, arguments["home"]), "+%s/" % arguments["home"])
+        _want_access(changes, arguments, shadow(has), password, context)
+    if arguments["home"] and arguments["create_home"] and not context.is_folder(arguments["home"]):
+        changes.add("make home", lambda: _make_home(has.name, arguments["home"]), "+%s/" % arguments["home"])
+        context.expect("tree", arguments["home"])
 
 
-def _group_name(number: int, wanted: str) -> str:
-    """The group as it was asked for: by number if that is how."""
-    try:
-        return str(number) if wanted.isdigit() else grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
-
-
-def _change_groups(changes: Changes, name: str, arguments: Dict[str, Any], context: Context) -> None:
+def _change_groups(changes: Changes, account: Account, arguments: Dict[str, Any], context: Context) -> None:
     if arguments["groups"] is None:
         return
-    has = {entry.gr_name for entry in grp.getgrall() if name in entry.gr_mem}
-    wanted = set(arguments["groups"])
+    name, has, wanted = account.name, joined(account), set(arguments["groups"])
     extra = has - wanted if arguments["only_groups"] else set()
-    missing = wanted - has - {_group_name(pwd.getpwnam(name).pw_gid, "")}
+    missing = wanted - has - {group_name(account.group)}
     if not missing and not extra:
         return
     text = ", ".join(["in " + group for group in sorted(missing)] + ["no longer in " + group for group in sorted(extra)])
@@ -133,9 +134,9 @@ def _change_groups(changes: Changes, name: str, arguments: Dict[str, Any], conte
     changes.add(text, lambda: change_accounts(command, context), "user %s: %s" % (name, text))
 
 
-def _has_password(name: str, arguments: Dict[str, Any]) -> bool:
+def _has_password(account: Account, arguments: Dict[str, Any]) -> bool:
     """Whether it is the one that is wanted. The mark of a locked one stands in front of it."""
-    has = (_shadow(name) + [""])[1]
+    has = (shadow(account) + [""])[1]
     return (has.lstrip("!") if arguments["locked"] else has) == text_of(arguments["password_hash"])
 
 
@@ -148,21 +149,9 @@ def _want_access(changes: Changes, arguments: Dict[str, Any], fields: List[str],
     elif arguments["locked"] is False and locked and has.strip("!*"):  # without a password there is nothing to unlock
         changes.add("unlock", lambda: change_accounts(["usermod", "--unlock", name], context), "user %s: unlock" % name)
     wanted, days = arguments["expires"].replace("never", ""), arguments["expires_days"]
-    if arguments["expires"] and days != (fields + [""] * 8)[7]:
+    if arguments["expires"] and days != (fields + [""] * 8)[LAST_DAY]:
         text = "expires %s" % arguments["expires"]
         changes.add(text, lambda: change_accounts(["usermod", "--expiredate", wanted, name], context), "user %s: %s" % (name, text))
-
-
-def _shadow(name: str) -> List[str]:
-    try:
-        with open("/etc/shadow", encoding="utf-8") as handle:
-            for line in handle:
-                fields = line.split(":")
-                if fields[0] == name:
-                    return fields
-    except OSError as error:
-        raise OperationError("cannot read /etc/shadow: %s" % error.strerror, hint="this needs root") from error
-    return [name, ""]
 
 
 def _set_password(arguments: Dict[str, Any], context: Context) -> None:

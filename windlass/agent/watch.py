@@ -22,6 +22,7 @@ def watch(arguments: Dict[str, Any], context: Context) -> Outcome:
         bad = gate.failing(instances, starts)
         if bad:
             release.switch_back(arguments["root"], arguments["before"], reload=arguments["reload"])
+            release.remember_way_back(arguments["root"], "%s: %s" % (bad["name"], bad["why"]))
             raise _taken_back(bad, arguments["before"])
     return Outcome(False, "%d fit" % len(instances))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from windlass.errors import BuildFailed, ConnectionFailed, OperationFailed
 from windlass.flows import runtime
+from windlass.hosts.upload import MOST_ALONG
+from windlass.inventory import NpmSource
 from windlass.operations.build import Build, SendFile
-from windlass.operations.operation import LocalFile
+from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
 
 if TYPE_CHECKING:
     from windlass.flows.source import Source
     from windlass.hosts.channel import Channel
+    from windlass.hosts.results import Result
     from windlass.inventory import Application, Environment
 
 KEPT = 10  # artefacts kept here for each application
+PACKED, PLAIN = ".tar.zst", ".tar"  # by a host, and what needed no host
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,43 +50,98 @@ def key_of(application: Application, source: Source, toolchain: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def obtain(environment: Environment, application: Application, source: Source, *, channel: Channel, folder: Path) -> Artefact:
-    """The artefact of this source: the one kept in `folder`, else built on the channel's host. Raises BuildFailed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    builder = channel.target.name
-    key = key_of(application, source, runtime.toolchain(environment, application, builder, channel.facts))
-    path, record = folder / f"{key}.tar.zst", folder / f"{key}.json"
-    if path.exists() and record.exists():
-        kept = json.loads(record.read_text(encoding="utf-8"))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An artefact of this source: one that is kept in `folder`, or a new one."""
+
+    environment: Environment
+    application: Application
+    source: Source
+    folder: Path
+
+    def kept(self, builder: str, facts: Mapping[str, Any]) -> Artefact | None:
+        """What was made of the same before; a little code that needs no building is an artefact as it is, without a host."""
+        path, record = self._places(builder, facts)
+        if not (path.exists() and record.exists()):
+            return self._as_it_is(path, record) if self._is_plain() else None
+        known = json.loads(record.read_text(encoding="utf-8"))
         os.utime(path)
-        content = LocalFile(path, kept["sha256"], kept["size"])
-        return Artefact(source, content, built=False, cached_dependencies=True, seconds={})
-    built, content = _build(application, source, channel, runtime.recipe(environment, application, builder), path)
-    record.write_text(json.dumps({"sha256": content.sha256, "size": content.size, "commit": source.commit}), encoding="utf-8")
-    _forget_old(folder, path)
-    return Artefact(source, content, built=True, cached_dependencies=built["cached"], seconds=built["seconds"], builder=builder)
+        content = LocalFile(path, known["sha256"], known["size"])
+        return Artefact(self.source, content, built=False, cached_dependencies=True, seconds={})
+
+    def made(self, channel: Channel, first: Sequence[Operation] = (), unless: str = "") -> tuple[Sequence[Result], Artefact | None]:
+        """Have it built on the channel's host, after other operations that go there in the same turn, and bring it here, under a
+        partial name until its checksum is right. The host keeps it until the next build.
+
+        Gives the results of the others, and no artefact where the file `unless` stands in the way. Raises BuildFailed.
+        """
+        builder = channel.target.name
+        path, record = self._places(builder, channel.facts)
+        build, bring = self.steps(builder, unless)
+        with _arriving(path) as arriving:
+            try:
+                *others, built, _sent = channel.run(Batch((*first, build, bring), along=(build.source,)), sink=arriving.take)
+            except OperationFailed as error:
+                if error.tried in [each.title() for each in first]:
+                    raise
+                raise _not_built(self.application, self.source, error) from error
+            if not built.changed:
+                return others, None
+            arriving.settle(built.data["sha256"], builder)
+        content = LocalFile(path, built.data["sha256"], built.data["size"])
+        self._keep(content, record)
+        cached, seconds = built.data["cached"], built.data["seconds"]
+        return others, Artefact(self.source, content, built=True, cached_dependencies=cached, seconds=seconds, builder=builder)
+
+    def _places(self, builder: str, facts: Mapping[str, Any]) -> tuple[Path, Path]:
+        """Where it is kept, and what is known of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        key = key_of(self.application, self.source, runtime.toolchain(self.environment, self.application, builder, facts))
+        return self.folder / f"{key}{PLAIN if self._is_plain() else PACKED}", self.folder / f"{key}.json"
+
+    def _is_plain(self) -> bool:
+        """Whether there is nothing to build, and so little that it may as well travel unpacked."""
+        build, python = self.application.build, self.application.runtime == "python"
+        work = build.install or build.commands or build.prune or build.exclude
+        return (
+            not (work or python or isinstance(self.application.source, NpmSource)) and self.source.tar.stat().st_size <= MOST_ALONG
+        )
+
+    def _as_it_is(self, path: Path, record: Path) -> Artefact:
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        _write_plain(self.source, partial)
+        partial.replace(path)
+        content = LocalFile.of(path)
+        self._keep(content, record)
+        return Artefact(self.source, content, built=True, cached_dependencies=True, seconds={})
+
+    def _keep(self, content: LocalFile, record: Path) -> None:
+        known = {"sha256": content.sha256, "size": content.size, "commit": self.source.commit}
+        record.write_text(json.dumps(known), encoding="utf-8")
+        _forget_old(self.folder, content.path)
+
+    def steps(self, builder: str, unless: str = "") -> tuple[Build, SendFile]:
+        """What makes it on that host and brings it here."""
+        root = Layout(self.application.name).root
+        build = Build(
+            root=root,
+            user=self.application.user,
+            source=LocalFile.of(self.source.tar),
+            mtime=self.source.time,
+            exclude=self.application.build.exclude,
+            unless=unless,
+            **runtime.recipe(self.environment, self.application, builder),
+        )
+        return build, SendFile(path=packed(root), only_after=(build,))
 
 
-def _build(
-    application: Application, source: Source, channel: Channel, recipe: Mapping[str, Any], path: Path
-) -> tuple[dict[str, Any], LocalFile]:
-    """Build it and bring it here, under a partial name until its checksum is right. The host keeps it until the next build."""
-    root = Layout(application.name).root
-    operation = Build(
-        root=root,
-        user=application.user,
-        source=LocalFile.of(source.tar),
-        mtime=source.time,
-        exclude=application.build.exclude,
-        **recipe,
-    )
-    with _arriving(path) as arriving:
-        try:
-            result, _sent = channel.run(Batch((operation, SendFile(path=packed(root)))), sink=arriving.take)
-        except OperationFailed as error:
-            raise _not_built(application, source, error) from error
-        arriving.settle(result.data["sha256"], channel.target.name)
-    return result.data, LocalFile(path, result.data["sha256"], result.data["size"])
+def _write_plain(source: Source, path: Path) -> None:
+    """The code with one time, no owners and plain rights, so that the same code is the same bytes wherever it is deployed from."""
+    with tarfile.open(source.tar) as given, tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as plain:
+        for member in given:
+            member.mtime, member.uid, member.gid, member.uname, member.gname = source.time, 0, 0, "", ""
+            member.mode &= 0o755
+            plain.addfile(member, given.extractfile(member) if member.isreg() else None)
 
 
 def packed(root: str) -> str:
@@ -138,7 +198,8 @@ def _arriving(path: Path) -> Iterator[_Arriving]:
 
 def _forget_old(folder: Path, newest: Path) -> None:
     """`newest` stays, also where the clock has gone back and the others seem newer."""
-    others = sorted((path for path in folder.glob("*.tar.zst") if path != newest), key=lambda path: path.stat().st_mtime)
+    kept = [*folder.glob(f"*{PACKED}"), *folder.glob(f"*{PLAIN}")]
+    others = sorted((path for path in kept if path != newest), key=lambda path: path.stat().st_mtime)
     for path in others[: -KEPT + 1]:
         path.unlink()
-        path.with_name(path.name.removesuffix(".tar.zst") + ".json").unlink(missing_ok=True)
+        path.with_name(path.name.partition(".")[0] + ".json").unlink(missing_ok=True)

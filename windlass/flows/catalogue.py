@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -26,7 +26,7 @@ from windlass import operations
 from windlass.errors import UsageError, WindlassError
 from windlass.inventory import RoleSchema
 from windlass.operations.operation import Operation
-from windlass.operations.template import MOST_TEXTS, TemplateText
+from windlass.operations.template import TemplateText
 from windlass.plans.topology import HostView
 
 Steps = Callable[[HostView, BaseModel], Sequence[Operation]]
@@ -67,9 +67,7 @@ class Catalogue:
 
         Raises what the role raises on purpose, and UsageError that says where in the role any other fault is.
         """
-        steps: Steps | None = getattr(self._module(role, "steps"), "steps", None)
-        if steps is None:
-            raise _unfit(role, self.folders[role], "steps.py has no function `steps(host, settings)`")
+        steps = self._steps(role)
         try:
             given: object = steps(host, settings)
             found = tuple(given) if isinstance(given, Iterable) else given
@@ -91,15 +89,29 @@ class Catalogue:
                 raise _unfit(role, self.folders[role], f"its steps for {host.name} gave {each!r}, which is no operation")
         return found
 
-    def template(self, name: str) -> str:
-        """The text of `role/file` under templates/, read once for all hosts. Raises UsageError where it is not there."""
+    @cached_property
+    def template(self) -> Callable[[str], str]:
+        """Gives the text of `role/file` under templates/, read once for all hosts. Raises UsageError where it is not there."""
+        return cache(self._template)
+
+    def _template(self, name: str) -> str:
         if ".." in PurePosixPath(name).parts:
             raise UsageError(f"a template cannot be outside of templates/: {name}")
         for place in (self.project / "templates", shipped("templates")):
             if (place / name).is_file():
-                status = (place / name).stat()
-                return _text(place / name, (status.st_mtime_ns, status.st_size, status.st_ino))
+                return TemplateText((place / name).read_text(encoding="utf-8"))
         raise UsageError(f"there is no template {name}", hint=f"expected it at {self.project / 'templates' / name}")
+
+    @cached_property
+    def _steps(self) -> Callable[[str], Steps]:
+        """Gives the function of a role, looked for once for all hosts. Raises UsageError where there is none."""
+        return cache(self._function)
+
+    def _function(self, role: str) -> Steps:
+        steps: Steps | None = getattr(self._module(role, "steps"), "steps", None)
+        if steps is None:
+            raise _unfit(role, self.folders[role], "steps.py has no function `steps(host, settings)`")
+        return steps
 
     def _model(self, role: str) -> type[BaseModel]:
         missing = [part for part in PARTS if not (self.folders[role] / part).is_file()]
@@ -119,12 +131,6 @@ class Catalogue:
             if isinstance(error, ImportError) and (error.name or "").startswith("windlass.operations"):
                 fault.hint = _home(str(error))
             raise fault from error
-
-
-@lru_cache(maxsize=MOST_TEXTS)
-def _text(path: Path, _state: tuple[int, ...]) -> TemplateText:
-    """As it was when it was in this state."""
-    return TemplateText(path.read_text(encoding="utf-8"))
 
 
 class _Schemas(Mapping[str, RoleSchema]):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
@@ -15,17 +15,18 @@ from windlass.flows.cron_entries import no_cron_entries
 from windlass.flows.stations import Follower, Found, Station, joined, parted, turns
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, steps_only, told
 from windlass.flows.supervision import Action, supervisor_of
-from windlass.flows.switched import Run, Switched, switched
 from windlass.flows.truth import Truth, truth_of
+from windlass.operations.archive import Archive
 from windlass.operations.file import File
 from windlass.operations.gate import Drain, Gate, Instance
-from windlass.operations.operation import Operation
-from windlass.operations.release import Progress, Prune, Record, ReleaseState, Switch
+from windlass.operations.lease import Lease
+from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.release import Progress, ReleaseState, Switch
 from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
-from windlass.plans.recovery import SETTLE, recovery
-from windlass.plans.slots import Held, HostState, States, moment, prunable
+from windlass.plans.recovery import recovery
+from windlass.plans.slots import Held, HostState, States, moment
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -42,6 +43,11 @@ def cutting_over(
     follower = Follower(timer)
     with workspace.fleet(hosts, follower.hearing(steps_only(listener))) as fleet:
         yield Cutover(workspace, application, fleet, listener, timer, action, workspace.operator, follower)
+
+
+def _archives(operations: Sequence[Operation]) -> tuple[LocalFile, ...]:
+    """What is unpacked into new folders, and so is wanted for sure."""
+    return tuple(each.content for each in operations if isinstance(each, Archive) and isinstance(each.content, LocalFile))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +77,44 @@ class Cutover:
     def each(self, operations: Mapping[str, Iterable[Operation]]) -> dict[str, tuple[Any, ...]]:
         """Run operations on hosts at once; raises if a host fails."""
         secrets = tuple(self.workspace.secrets_of_hosts())
-        return all_of(self.fleet.run({host: Batch(tuple(some), secrets=secrets) for host, some in operations.items()}))
+        given = {host: tuple(some) for host, some in operations.items()}
+        return all_of(self.fleet.run({host: Batch(some, secrets=secrets, along=_archives(some)) for host, some in given.items()}))
 
     def go(self, stations: Sequence[Station]) -> Found:
         """Go through these stations in as few turns as may be; raises if a host fails."""
         found: Found = {}
         for turn in turns(stations):
-            with (self.follower or Follower(self.timer)).follow(turn):
+            with self.following(turn):
                 results = self.each(joined(turn))
             for step, by_host in parted(turn, results).items():
                 found.setdefault(step, {}).update(by_host)
         return found
 
+    def following(self, stations: Sequence[Station]) -> AbstractContextManager[None]:
+        """Tell of these stations as the hosts come to them."""
+        return (self.follower or Follower(self.timer)).follow(stations)
+
     def lock_and_look(self, purpose: str) -> dict[str, HostState]:
         """Take the application's lock on every host, then read what is there. Raises RefusedError if somebody holds it."""
-        lease = lease_of(self.application, self.operator, purpose)
+        first = self.first_steps(purpose)
         with self.timer.step("lock", self.hosts):
-            outcomes = self.fleet.run_same(self.hosts, (lease, ReleaseState(root=self.layout.root)))
-        refuse_if_held(lease, outcomes)
+            return self.states_of(first, self.fleet.run_same(self.hosts, first))
+
+    def first_steps(self, purpose: str) -> tuple[Lease, ReleaseState]:
+        """What every run begins with on a host: the lock, then a look."""
+        return lease_of(self.application, self.operator, purpose), ReleaseState(root=self.layout.root)
+
+    def states_of(
+        self, first: tuple[Lease, ReleaseState], outcomes: Mapping[str, Sequence[Any] | HostError]
+    ) -> dict[str, HostState]:
+        """What these said on each host. Raises RefusedError if somebody holds the lock, else if a host failed."""
+        refuse_if_held(first[0], outcomes)
         return {host: HostState.of(host, results[1].data) for host, results in all_of(outcomes).items()}
 
     def look(self) -> dict[str, HostState]:
         """Read what is there, on the hosts that answer. One that was called anew gives the lock anew; whose lock another has by now
         is not asked."""
-        lease = lease_of(self.application, self.operator, self.action)
-        outcomes = self.fleet.run_same(self.hosts, (lease, ReleaseState(root=self.layout.root)))
+        outcomes = self.fleet.run_same(self.hosts, self.first_steps(self.action))
         return {
             host: HostState.of(host, results[1].data) for host, results in outcomes.items() if not isinstance(results, HostError)
         }
@@ -178,29 +197,6 @@ class Cutover:
         found, reload = self.instances(state.host, release, slot), preparation.reloads(self.application)
         return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
 
-    def complete(self, stations: Sequence[Station], states: States, run: Run) -> Switched:
-        """Go through these stations, which end with the switch, and then settle: let the old slot drain, keep it warm or stop
-        it, remember what serves now, prune, end the run."""
-        passed = {
-            host: self.progress(SETTLE, states[host], run.release, slot=slot, warm=run.warm) for host, slot in run.slots.items()
-        }
-        drained = {host: [passed[host], *self.drain(states[host], slot)] for host, slot in run.slots.items()}
-        to_go = [*stations, Station("drain", drained, together=True)]
-        if self.application.static:  # nobody stays connected to files, so how many are left need not be asked
-            return switched(self.go([*to_go, self._tidying(states, run, {})]))
-        found = self.go(to_go)
-        done = switched(found)
-        self.go([self._tidying(states, run, done.left)])
-        return done
-
-    def _tidying(self, states: States, run: Run, left: Mapping[str, int]) -> Station:
-        at = moment(states, time.time())
-        tidy = {
-            host: self.tidy(states[host], slot, (run.release, at), left.get(host, 0), run.retired)
-            for host, slot in run.slots.items()
-        }
-        return Station("tidy", tidy)
-
     def drain(self, state: HostState, slot: str) -> list[Operation]:
         """Workers of the old slot stop as soon as the new ones are there; the others only when nobody is connected any more."""
         old = state.live
@@ -216,30 +212,6 @@ class Cutover:
         """What was started in a slot."""
         found = state.held.get(slot, Held())
         return found if found != Held() else preparation.held(self.here(state.host), slot)
-
-    def tidy(self, state: HostState, slot: str, serves: tuple[str, float], left: int, retired: str) -> list[Operation]:
-        """`serves`: the release, and since when."""
-        release, at = serves
-        old = state.live if state.live != slot else ""
-        operations: list[Operation] = []
-        if old and (not self.application.keep_warm or state.live_release == release):  # the same release is no way back
-            operations += self.emptied(state, old)
-        elif old and left:
-            # Whoever is still connected (a WebSocket, as a rule) comes back and is then served by the new release.
-            held = self.held(state, old)
-            operations += self.processes("restart", held, held.web)
-        else:
-            operations += self.processes("save", self.held(state, slot))
-        if old and state.live_release != release:
-            operations.append(Record(root=self.layout.root, release=state.live_release, values={"state": retired}))
-        unpacked = replace(state, releases=tuple({*state.releases, release}))
-        return [
-            *operations,
-            Record(root=self.layout.root, release=release, values={"state": "live", "live_at": at}),
-            Prune(root=self.layout.root, releases=prunable(unpacked.after(release, slot, at), self.application.keep_releases)),
-            *((frontend.prune(self.application),) if self.application.static else ()),
-            Progress(root=self.layout.root),
-        ]
 
     def processes(self, action: Action, held: Held, names: tuple[str, ...] = (), *, prefix: str = "") -> tuple[Operation, ...]:
         """An action on processes of a slot, by whatever started them there. A start that is wanted is no restart of a process

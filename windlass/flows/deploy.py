@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from windlass import events
-from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
-from windlass.flows import frontend, handover, preparation
-from windlass.flows.artefact import Artefact, obtain, packed
+from windlass.errors import FlowFailed, HostError, UsageError, WindlassError
+from windlass.flows import coming, frontend, handover, preparation
+from windlass.flows.artefact import Artefact, Wanted
+from windlass.flows.coming import Coming
 from windlass.flows.cutover import Cutover, cutting_over
 from windlass.flows.environment_keys import check_keys
-from windlass.flows.migrations import migrations_in
 from windlass.flows.preparation import Deployment
+from windlass.flows.settling import complete
 from windlass.flows.source import Source, resolve
 from windlass.flows.stations import Station
-from windlass.flows.steps import Timer, told
+from windlass.flows.steps import Timer, all_of, told
 from windlass.flows.switched import Run
-from windlass.operations import command
 from windlass.operations.gate import Inspect
 from windlass.operations.operation import Operation
-from windlass.operations.release import Record
-from windlass.plans.launcher import PROGRAMS
+from windlass.operations.wire import Batch
 from windlass.plans.restarts import restless
 from windlass.plans.slots import HostState, States, live_releases, unchanged
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
+    from windlass.hosts.results import Result
     from windlass.inventory import Application, Environment
-
-ROOM = 4  # times the artefact's size that must be free on a host before it is unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +90,20 @@ def deploy(
         _tell_left_out(source, listener)
         check_keys(workspace.environment, application, source.tar, listener)
     with cutting_over(workspace, application, "deploy", timer, listener) as cutover:
-        hosts = cutover.hosts
-        states = cutover.lock_and_look(f"deploy {application.name} {source.reference}")
+        wanted = Wanted(
+            workspace.environment, application, source, workspace.project / ".windlass" / "artefacts" / application.name
+        )
+        states, made = _begin(cutover, wanted, f"deploy {application.name} {source.reference}")
         story = cutover.recover(states)
         if story:
             cutover.warn(story)
             states = cutover.look()
-        with timer.step("artefact", hosts[:1]):
-            artefact = _artefact(cutover, source)
-        settings = {host: preparation.configuration(Deployment(workspace, application, host, "")) for host in hosts}
+        artefact = made or _artefact(cutover, wanted)
+        settings = {host: preparation.configuration(Deployment(workspace, application, host, "")) for host in cutover.hosts}
         if not force and unchanged(states, artefact.content.sha256, settings) and _is_well(cutover, states):
             (release,) = live_releases(states)
             return _nothing_to_do(cutover, source, artefact, release, story)
-        return _deploy(cutover, states, source, artefact, settings, story)
+        return _deploy(cutover, states, artefact, settings, story)
 
 
 def _tell_left_out(source: Source, listener: events.Listener) -> None:
@@ -115,15 +114,37 @@ def _tell_left_out(source: Source, listener: events.Listener) -> None:
         listener(events.Note(f"not committed, and so not deployed: {which}", warning=True))
 
 
-def _artefact(cutover: Cutover, source: Source) -> Artefact:
-    workspace, application = cutover.workspace, cutover.application
-    return obtain(
-        workspace.environment,
-        application,
-        source,
-        channel=cutover.fleet.channel(cutover.hosts[0]),
-        folder=workspace.project / ".windlass" / "artefacts" / application.name,
-    )
+def _begin(cutover: Cutover, wanted: Wanted, purpose: str) -> tuple[dict[str, HostState], Artefact | None]:
+    """Lock and look. A single host makes the artefact in the same turn, unless an earlier run broke off there: that comes first.
+    Of several hosts none builds before all have given the lock."""
+    if len(cutover.hosts) > 1:
+        return cutover.lock_and_look(purpose), None
+    (host,), unless = cutover.hosts, f"{cutover.layout.root}/progress.json"
+    first = cutover.first_steps(purpose)
+
+    def work(host: str) -> tuple[Sequence[Result], Artefact | None]:
+        channel = cutover.fleet.channel(host)
+        kept = wanted.kept(host, channel.facts)
+        return (channel.run(Batch(first)), kept) if kept else wanted.made(channel, first, unless)
+
+    with cutover.following([Station("lock", {host: first}), Station("artefact", {host: wanted.steps(host, unless)})]):
+        outcomes = cutover.fleet.each([host], work)
+        states = cutover.states_of(
+            first, {name: each if isinstance(each, HostError) else each[0] for name, each in outcomes.items()}
+        )
+    return states, all_of(outcomes)[host][1]
+
+
+def _artefact(cutover: Cutover, wanted: Wanted) -> Artefact:
+    """The one that is kept, or else one that the first host builds."""
+    builder = cutover.hosts[0]
+
+    def work(host: str) -> Artefact | None:
+        channel = cutover.fleet.channel(host)
+        return wanted.kept(host, channel.facts) or wanted.made(channel)[1]
+
+    with cutover.timer.step("artefact", [builder]):
+        return cast("Artefact", all_of(cutover.fleet.each([builder], work))[builder])  # nothing stands in the way here
 
 
 def _is_well(cutover: Cutover, states: States) -> bool:
@@ -161,22 +182,20 @@ def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release
     )
 
 
-def _deploy(
-    cutover: Cutover, states: States, source: Source, artefact: Artefact, settings: Mapping[str, str], story: str
-) -> Deployed:
+def _deploy(cutover: Cutover, states: States, artefact: Artefact, settings: Mapping[str, str], story: str) -> Deployed:
+    source = artefact.source
     release = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{source.short}"
     slots = {host: state.idle for host, state in states.items()}
-    _make_sure_of_room(states, artefact)
+    coming.make_sure_of_room(states, artefact)
     try:
-        records = {host: _record(cutover, source, artefact, settings[host]) for host in slots}
+        records = {host: coming.record(cutover, artefact, settings[host]) for host in slots}
+        seen = {host: Deployment(cutover.workspace, cutover.application, host, release) for host in slots}
         stations = [
-            *_files(cutover, states, slots, _Coming(release, artefact, records)),
-            *start_in(
-                cutover, states, slots, {host: Deployment(cutover.workspace, cutover.application, host, release) for host in slots}
-            ),
+            *coming.files_in(cutover, states, slots, Coming(release, artefact, records)),
+            *coming.start_in(cutover, states, slots, seen),
             *cutover.switch(states, slots, release),
         ]
-        switched = cutover.complete(stations, states, Run(release, slots))
+        switched = complete(cutover, stations, states, Run(release, slots))
     except (WindlassError, KeyboardInterrupt) as error:
         raise _taken_back(cutover, error, release) from error
     before = sorted(live_releases(states))
@@ -194,94 +213,6 @@ def _deploy(
         left=switched.left,
         round_trips=cutover.fleet.round_trips,
         story=story,
-    )
-
-
-def _make_sure_of_room(states: States, artefact: Artefact) -> None:
-    needed = artefact.content.size * ROOM
-    for host, state in states.items():
-        if state.free_bytes < needed:
-            raise RefusedError(
-                f"{host} has {state.free_bytes >> 20} MiB free, and this release needs up to {needed >> 20} MiB there",
-                host=host,
-                hint="make room, or lower keep_releases; nothing was changed",
-            )
-
-
-def _record(cutover: Cutover, source: Source, artefact: Artefact, settings: str) -> dict[str, Any]:
-    unnamed = Deployment(cutover.workspace, cutover.application, cutover.hosts[0], "{release}")
-    return {
-        "state": "prepared",
-        "artefact": artefact.content.sha256,
-        "size": artefact.content.size,
-        "configuration": settings,
-        "reference": source.reference,
-        "commit": source.commit,
-        "operator": cutover.operator,
-        "created": datetime.now(UTC).timestamp(),
-        "migrations": list(migrations_in(source.tar)),
-        "environment": preparation.fingerprints(unnamed.environment()),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Coming:
-    """The release that is to serve, what it is made of, and what each host is to remember of it."""
-
-    release: str
-    artefact: Artefact
-    records: Mapping[str, Mapping[str, Any]]
-
-
-def _files(cutover: Cutover, states: States, slots: Mapping[str, str], coming: _Coming) -> list[Station]:
-    """The run is announced on each host before anything is changed there; then the files, everywhere, and migrations, once."""
-    application, release, root = cutover.application, coming.release, cutover.layout.root
-    seen = {host: Deployment(cutover.workspace, application, host, release) for host in slots}
-    prepared = {
-        host: [
-            cutover.progress("prepare", states[host], release, slot=slots[host]),
-            Record(root=root, release=release, values=coming.records[host]),
-            *preparation.unpack(seen[host], packed(root) if host == coming.artefact.builder else coming.artefact.content),
-        ]
-        for host in slots
-    }
-    stations = [Station("prepare", prepared), handover.quiet(cutover, states, slots, release)]
-    if application.migrate:
-        first = cutover.hosts[0]
-        migrated = [cutover.progress("migrate", states[first], release, slot=slots[first]), _migration(seen[first])]
-        stations.append(Station("migrate", {first: migrated}, together=True))
-    return stations
-
-
-def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: Mapping[str, Deployment]) -> list[Station]:
-    """Start a release that is on every host in each host's slot, and wait until it is fit to serve.
-
-    Nothing starts before the migration, which is the first host's, nor before the old workers that must not work beside it ended.
-    """
-    release = next(iter(seen.values())).release
-    waits = bool(cutover.application.migrate or handover.quiet(cutover, states, slots, release).work)
-    begun = {
-        host: [
-            cutover.progress("start", states[host], release, slot=slots[host]),
-            *cutover.made_way(states[host], slots[host]),
-            *preparation.start(seen[host], slots[host]),
-        ]
-        for host in slots
-    }
-    return [
-        Station("start", begun, together=waits),
-        cutover.gate("gate", release, slots),
-        *handover.take_over(cutover, states, slots, release),
-    ]
-
-
-def _migration(seen: Deployment) -> command.Run:
-    return command.Run(
-        name=f"migrate: {seen.application.migrate}",
-        command=f"set -a; . ./.env; set +a; export {PROGRAMS}; {seen.application.migrate}",
-        user=seen.application.user,
-        folder=seen.folder,
-        limit_seconds=3600.0,
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import HostError
 from windlass.flows import frontend, handover, preparation
+from windlass.flows.slot_rows import Row, rows_of
 from windlass.flows.steps import all_of, lease_of, refuse_if_held
 from windlass.flows.supervision import supervisor_of
-from windlass.hosts.fleet import errors_of
 from windlass.operations.file import File
 from windlass.operations.gate import Gate, Inspect, Instance
 from windlass.operations.operation import Operation
@@ -21,52 +21,16 @@ from windlass.operations.wire import Batch
 from windlass.plans.cron import log
 from windlass.plans.layout import SLOTS, Layout
 from windlass.plans.recovery import recovery
-from windlass.plans.restarts import restarts
 from windlass.plans.slots import Back, Held, HostState, Record, live_releases, records_of, ways_back
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.hosts.fleet import Fleet
+    from windlass.hosts.results import Result
     from windlass.inventory import Application
 
 
 SAMPLE = 0.25  # seconds over which a process's share of a core is measured
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceSeen:
-    """One process of a slot. `uptime` in seconds, `memory` and its limit in bytes (0: no limit), `cpu` in percent of one core.
-
-    `restarts` since its release went live, which nobody had asked for: it crashed, or needed more memory than it may.
-    """
-
-    name: str
-    pid: int
-    running: bool
-    uptime: float
-    starts: int
-    memory: int
-    memory_limit: int
-    cpu: float
-    restarts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One slot of an application on a host. `age` in seconds since it went live, `memory` in bytes, `cpu` in percent of a core."""
-
-    host: str
-    slot: str
-    release: str
-    live: bool
-    age: float
-    healthy: bool
-    why: str
-    memory: int
-    cpu: float
-    connections: int
-    processes: str
-    instances: tuple[InstanceSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +47,62 @@ class ApplicationStatus:
 
 def status(workspace: Workspace, application: Application, fleet: Fleet, *, now: float) -> ApplicationStatus:
     """Look at every slot on every host. `now` in seconds since 1970."""
-    states, failed = _states(workspace, application, fleet)
-    looks = {host: Batch((_look(application, state),)) for host, state in states.items()}
-    found = fleet.run(looks)
-    rows: list[Row] = []
-    for host, outcome in found.items():
+    return statuses(workspace, [application], fleet, now=now)[0]
+
+
+def statuses(
+    workspace: Workspace, applications: Sequence[Application], fleet: Fleet, *, now: float
+) -> tuple[ApplicationStatus, ...]:
+    """The same for several applications: two turns for each host, however many it has."""
+    found = _found(workspace, applications, fleet)
+    asked = {host: [each for each in found if host in each.states] for host in fleet.targets}
+    looks = {host: [_look(each.application, each.states[host]) for each in some] for host, some in asked.items() if some}
+    outcomes = fleet.run({host: Batch(tuple(operations), go_on=True) for host, operations in looks.items()})
+    for host, outcome in outcomes.items():
+        for place, each in enumerate(asked[host]):
+            each.take(host, outcome, place)
+    return tuple(each.status(now) for each in found)
+
+
+def _found(workspace: Workspace, applications: Sequence[Application], fleet: Fleet) -> list[_Found]:
+    """What each host says of the releases of all its applications."""
+    found = [_Found(each, tuple(host.name for host in workspace.environment.hosts_of(each.hosts))) for each in applications]
+    asked = {host: [each for each in found if host in each.hosts] for host in fleet.targets}
+    looks = {host: [ReleaseState(root=Layout(each.application.name).root) for each in some] for host, some in asked.items() if some}
+    for host, outcome in fleet.run({host: Batch(tuple(some)) for host, some in looks.items()}).items():
+        for place, each in enumerate(asked[host]):
+            if isinstance(outcome, HostError):
+                each.failed[host] = outcome.message
+            else:
+                each.states[host] = HostState.of(host, outcome[place].data)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found of an application: what its hosts say, why they do not, and how each slot's processes or files are."""
+
+    application: Application
+    hosts: tuple[str, ...]
+    states: dict[str, HostState] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def take(self, host: str, outcome: Sequence[Result] | HostError, place: int) -> None:
+        """What a host came to that was asked; about this application at that place."""
         if isinstance(outcome, HostError):
-            failed[host] = outcome.message
-            continue
-        rows += _rows(application, states[host], outcome[0].data, now)
-    verdict = recovery(states, missing=failed)
-    story = verdict.story if verdict else ""
-    return ApplicationStatus(application.name, tuple(rows), ways_back(states), story, len(live_releases(states)) <= 1, failed)
+            self.failed[host] = outcome.message
+        elif outcome[place].failed:
+            self.failed[host] = outcome[place].message
+        else:
+            self.seen[host] = outcome[place].data
 
-
-def _states(workspace: Workspace, application: Application, fleet: Fleet) -> tuple[dict[str, HostState], dict[str, str]]:
-    hosts = [host.name for host in workspace.environment.hosts_of(application.hosts) if host.name in fleet.targets]
-    outcomes = fleet.run_same(hosts, (ReleaseState(root=Layout(application.name).root),))
-    failed = {host: error.message for host, error in errors_of(outcomes).items()}
-    states = {host: HostState.of(host, results[0].data) for host, results in outcomes.items() if not isinstance(results, HostError)}
-    return states, failed
+    def status(self, now: float) -> ApplicationStatus:
+        seen = [host for host in self.hosts if host in self.seen]
+        rows = [row for host in seen for row in rows_of(self.application, self.states[host], self.seen[host], now)]
+        verdict = recovery(self.states, missing=self.failed)
+        story, agree = verdict.story if verdict else "", len(live_releases(self.states)) <= 1
+        return ApplicationStatus(self.application.name, tuple(rows), ways_back(self.states), story, agree, self.failed)
 
 
 def _look(application: Application, state: HostState) -> Operation:
@@ -120,51 +120,6 @@ def _all_instances(application: Application, state: HostState) -> tuple[Instance
     )
 
 
-def _rows(application: Application, state: HostState, seen: Mapping[str, Mapping[str, Any]], now: float) -> list[Row]:
-    rows = []
-    for slot in SLOTS:
-        if slot not in state.slots:
-            continue
-        release = state.slots[slot]
-        live = slot == state.live
-        mine = {name.partition("/")[2]: data for name, data in seen.items() if name.startswith(f"{slot}/")}
-        own = application.processes
-        web = {name: data for name, data in mine.items() if application.static or own[name.rpartition("-")[0]].listen != "none"}
-        asked = mine if live else web  # the workers of a slot that is kept warm sleep on purpose
-        sick = {name: data["why"] for name, data in asked.items() if not data["healthy"]}
-        since = state.records[release].live_at if release in state.records else 0.0
-        age = max(0.0, now - since) if since else 0.0
-        rows.append(
-            Row(
-                host=state.host,
-                slot=slot,
-                release=release,
-                live=live,
-                age=age,
-                healthy=not sick,
-                why="; ".join(f"{name}: {why}" for name, why in sick.items()),
-                memory=sum(int(data["memory"]) for data in mine.values()),
-                cpu=round(sum(float(data.get("cpu", 0.0)) for data in mine.values()), 1),
-                connections=sum(int(data["connections"]) for data in mine.values()),
-                processes=f"{sum(1 for data in mine.values() if data['running'])}/{len(mine)}",
-                instances=tuple(
-                    _instance_seen(application, name, data, age if live else 0.0)
-                    for name, data in mine.items()
-                    if not application.static
-                ),
-            )
-        )
-    return rows
-
-
-def _instance_seen(application: Application, name: str, data: Mapping[str, Any], age: float) -> InstanceSeen:
-    """`age` of the release while it serves, in seconds; 0 where it does not."""
-    measured = {key: data[key] for key in ("pid", "running", "uptime", "starts", "memory", "cpu")}
-    limit = application.processes[name.rpartition("-")[0]].memory_bytes
-    again = restarts(data["starts"], data["uptime"], age)
-    return InstanceSeen(name=name, memory_limit=limit, restarts=again, **measured)
-
-
 @dataclass(frozen=True, slots=True)
 class Releases:
     """All releases that are remembered, newest first; where each serves, and which are a way back."""
@@ -180,7 +135,8 @@ def releases(workspace: Workspace, application: Application, *, listener: events
     """The releases of an application. Raises the error of a host that does not answer."""
     hosts = [host.name for host in workspace.environment.hosts_of(application.hosts)]
     with workspace.fleet(hosts, listener) as fleet:
-        states, failed = _states(workspace, application, fleet)
+        (found,) = _found(workspace, [application], fleet)
+    states, failed = found.states, found.failed
     for host, message in failed.items():
         listener(events.Note(message, host=host, warning=True))
     records = records_of(states)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
 from windlass.flows import handover
+from windlass.flows.coming import start_in
 from windlass.flows.cutover import Cutover, cutting_over
-from windlass.flows.deploy import start_in
 from windlass.flows.preparation import Deployment
+from windlass.flows.settling import complete
 from windlass.flows.steps import Timer, all_of, lease_of, refuse_if_held, told
 from windlass.flows.supervision import supervisor_of
 from windlass.flows.switched import Run
@@ -81,7 +82,7 @@ def _start_anew(cutover: Cutover, states: States, slots: Mapping[str, str], rele
         *start_in(cutover, states, slots, seen),
         *cutover.switch(states, slots, release),
     ]
-    return cutover.complete(stations, states, Run(release, slots)).milliseconds
+    return complete(cutover, stations, states, Run(release, slots)).milliseconds
 
 
 def _not_reloaded(

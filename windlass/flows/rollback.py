@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import FlowFailed, OperationFailed, UsageError, WindlassError
 from windlass.flows import handover
+from windlass.flows.coming import start_in
 from windlass.flows.cutover import Cutover, cutting_over
-from windlass.flows.deploy import start_in
 from windlass.flows.preparation import Deployment
+from windlass.flows.settling import complete
 from windlass.flows.stations import Station
 from windlass.flows.steps import Timer, told
 from windlass.flows.switched import Run, Switched
@@ -110,7 +111,7 @@ def _go_back(cutover: Cutover, states: States, back: Back) -> tuple[bool, Switch
         *start_in(cutover, states, slots, seen),
         *cutover.switch(states, slots, back.release),
     ]
-    return False, cutover.complete(stations, states, Run(back.release, slots, retired="bad"))
+    return False, complete(cutover, stations, states, Run(back.release, slots, retired="bad"))
 
 
 def _to_warm(cutover: Cutover, states: States, release: str) -> Switched | None:
@@ -126,7 +127,7 @@ def _to_warm(cutover: Cutover, states: States, release: str) -> Switched | None:
         Station("workers", {host: handover.relieve(cutover, states[host], slots[host]) for host in slots}, together=True),
     ]
     try:
-        return cutover.complete(stations, states, Run(release, slots, warm=True, retired="bad"))
+        return complete(cutover, stations, states, Run(release, slots, warm=True, retired="bad"))
     except (OperationFailed, FlowFailed) as error:
         if "switch" in cutover.timer.seconds:
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from windlass.flows.resuming import Started, remember
 from windlass.hosts.fleet import errors_of
 from windlass.operations.assertion import Assert
 from windlass.operations.operation import Operation
+from windlass.operations.sharing import shared
 from windlass.operations.wire import Batch
 from windlass.plans.rounds import FailurePolicy, OnFailure, halt, rounds
 
@@ -105,11 +105,10 @@ def setup(
     with workspace.crew(names, tally) as crew:
         for first in rounds(names, policy)[:1]:
             crew.call(first)  # logging in takes as long as working out what is wanted
-        batches = {host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts}
-        for operation in {id(each): each for batch in batches.values() for each in batch.operations}.values():
+        batches = shared({host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts})
+        for operation in {id(each): each for batch in dict.fromkeys(batches.values()) for each in batch.operations}.values():
             operation.get_ready()
         if workspace.journaled and not check:
-            batches = {name: dataclasses.replace(batch, journal=f"{workspace.run}.{name}") for name, batch in batches.items()}
             remember(workspace.project, Started(workspace.run, workspace.environment.name, names, tuple(roles)))
         return _counted(crew, batches, tally, policy, workspace.run)
 
@@ -148,13 +147,14 @@ def batch_for(workspace: Workspace, host: Host, *, check: bool = False, roles: C
         if not roles or role in roles
         for operation in workspace.catalogue.wanted(role, view, environment.settings(host, role))
     ]
-    return Batch(asserts_first(wanted), check=check)
+    journal = workspace.run if workspace.journaled and not check else ""
+    return Batch(asserts_first(wanted), check=check, journal=journal)
 
 
 def asserts_first(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """What must be so of a host comes before everything that is done to it, whichever role says it."""
     asserts = [each for each in operations if isinstance(each, Assert) and each.first and not each.only_after]
-    return (*asserts, *(each for each in operations if each not in asserts))
+    return (*asserts, *(each for each in operations if each not in asserts)) if asserts else tuple(operations)
 
 
 @dataclass(slots=True)

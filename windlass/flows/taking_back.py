@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windlass.errors import WindlassError
-from windlass.flows import handover, preparation
+from windlass.flows import handover, preparation, settling
 from windlass.flows.preparation import Deployment
+from windlass.flows.settling import Settled
 from windlass.flows.supervision import supervisor_of
 from windlass.operations.gate import Drain
 from windlass.operations.link import Link
@@ -24,12 +25,13 @@ def finished(cutover: Cutover, state: HostState, found: Recovery, at: float) -> 
     """What the broken run would still have done. nginx may not have been told of the switch; telling it twice does no harm."""
     old = replace(state, live=str(state.progress.get("before", "")))
     retired = "bad" if state.progress.get("action") == "rollback" else "live"
+    drained = cutover.drain(old, found.slot)
     return [
         Switch(root=cutover.layout.root, slot=found.slot, reload=preparation.reloads(cutover.application)),
         *supervisor_of(cutover.application).ready(),
         *(handover.relieve(cutover, old, found.slot) if found.warm else ()),
-        *cutover.drain(old, found.slot),
-        *cutover.tidy(old, found.slot, (found.release, at), 0, retired),
+        *drained,
+        *settling.tidy(cutover, old, found.slot, Settled(found.release, at, retired), drained),
     ]
 
 

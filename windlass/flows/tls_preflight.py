@@ -8,21 +8,25 @@ import queue
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from windlass.errors import RefusedError
 from windlass.flows.steps import all_of, until
+from windlass.hosts.fleet import errors_of
+from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.wire import Batch
-from windlass.plans.certificates import CHALLENGES, WEBROOT, Certificate, obstacles
+from windlass.plans.certificates import CHALLENGES, PROGRAM, WEBROOT, Certificate, obstacles
+from windlass.values import Command
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.hosts.fleet import Fleet
 
 LIMIT = 3.0  # seconds for a name server, and for a web server
+REACH_LIMIT = 30.0  # seconds for the authority, with what a host needs to find its address
 
 Resolver = Callable[[str], Sequence[str]]
 
@@ -33,9 +37,10 @@ def preflight(workspace: Workspace, fleet: Fleet, wanted: Sequence[Certificate])
     In the lab, whose names no name server knows, a name leads to the hosts that serve it. Raises RefusedError with every
     reason; then nothing was asked of the authority.
     """
+    issuers = {each.issuer.name for each in wanted}
+    _make_sure_that_it_answers(fleet, issuers)
     token = secrets.token_hex(16)
     path = f"{CHALLENGES}windlass-{token}"
-    issuers = {each.issuer.name for each in wanted}
     place = f"{WEBROOT}{path}"
     all_of(fleet.run(dict.fromkeys(issuers, Batch((File(path=place, content=token),)))))
     try:
@@ -52,6 +57,20 @@ def preflight(workspace: Workspace, fleet: Fleet, wanted: Sequence[Certificate])
             last_lines=found,
             hint="the authority would refuse it: correct the name server's entries or what stands at port 80, and do it again",
         )
+
+
+def _make_sure_that_it_answers(fleet: Fleet, issuers: Collection[str]) -> None:
+    """Raises RefusedError with the hosts from which there is no way to the authority."""
+    ask = Run(command=Command.of(PROGRAM, "reach"), name="reach the authority", changed=False, limit_seconds=REACH_LIMIT)
+    failed = errors_of(fleet.run(dict.fromkeys(issuers, Batch((ask,)))))
+    if not failed:
+        return
+    found = [f"{host}: {(error.last_lines or (error.message,))[-1]}" for host, error in failed.items()]
+    raise RefusedError(
+        f"no certificate is asked for: {', '.join(failed)} cannot reach the authority",
+        last_lines=found,
+        hint="let the host out to it (port 443), and see that its name is found there; `directory` of the role certificates is it",
+    )
 
 
 def reasons(wanted: Certificate, path: str, token: str, resolve: Resolver, port: int = 80) -> tuple[str, ...]:

@@ -125,10 +125,11 @@ class EventLog:
 
 
 def _created(path: Path) -> TextIO:
-    """The file, for its owner alone, locked for as long as it is open."""
+    """The file, for its owner alone, locked while it is open. Half characters (of file names) stand in it as JSON has them."""
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "w", encoding="utf-8")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    file = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return file
 

@@ -21,7 +21,7 @@ MOST_RUNS: Final = 200
 LONGEST: Final = 90 * 86400.0  # seconds
 SPARED: Final = 20  # runs that stay however old they seem: the clock may have jumped
 
-_TROUBLE: Final = (OSError, sqlite3.Error, NewerHistory)
+_TROUBLE: Final = (OSError, sqlite3.Error, NewerHistory, UnicodeError)  # the last: a file name that no file takes
 
 
 class Record:

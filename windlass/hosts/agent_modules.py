@@ -62,6 +62,12 @@ def for_checks() -> frozenset[str]:
     return beyond_the_loop(f"{PACKAGE}.core.foresight")
 
 
+@cache
+def for_arrivals() -> frozenset[str]:
+    """What takes content in; a host that has all of it already never needs that, and asks for it when it does."""
+    return beyond_the_loop(f"{PACKAGE}.core.arrivals")
+
+
 def beyond_the_loop(name: str) -> frozenset[str]:
     """What a module needs that the agent did not begin with."""
     return frozenset(agent_kept.made(("beyond", name), lambda: tuple(sorted(needed(name) - needed(LOADER)))))

@@ -5,6 +5,7 @@ One thread uses a channel at a time; only `ping` may be called from another.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from windlass.hosts import agent_modules
 from windlass.hosts.controller import is_dead
 from windlass.hosts.line import Line
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.results import Result, asked, complete, harmless, output, raise_first_failure, result_of
+from windlass.hosts.results import Result, asked, complete, harmless, output, raise_first_failure, result_of, title
 from windlass.hosts.session import SILENCE_LIMIT, Opener
 from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
-from windlass.hosts.upload import Uploads
+from windlass.hosts.upload import Uploads, along
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
 
@@ -65,6 +66,8 @@ def _lessons(batch: Batch) -> frozenset[str]:
     sizes = [content.size for content in contents if isinstance(content, LocalFile)]
     kinds = frozenset(operation.kind() for operation in batch.asked)
     needed = agent_modules.for_operations(kinds, max(sizes, default=0))
+    if batch.along:
+        needed |= agent_modules.for_arrivals()
     return needed | agent_modules.for_checks() if batch.check else needed
 
 
@@ -91,6 +94,7 @@ class Channel:
         began = time.monotonic()
         self._line = Line(target, listener, opener, begun)
         self._taught: frozenset[str] = frozenset()
+        self._given_streams = itertools.count(frames.GIVEN_FROM)
         self.facts = self._line.facts
         self.round_trips = 1
         listener(events.HostConnected(target.name, time.monotonic() - began, *self._figures()))
@@ -145,7 +149,10 @@ class Channel:
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
-                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, encoded.body))
+                given = along(batch.along, self._given_streams)
+                more = {**self._journal(batch), **({"given": given} if given else {})}
+                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, {**encoded.body, **more}))
+                uploads.give(given)
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
         except BaseException as error:
@@ -161,6 +168,10 @@ class Channel:
         if not batch.go_on:
             raise_first_failure(self.target.name, results)
         return tuple(results)
+
+    def _journal(self, batch: Batch) -> dict[str, str]:
+        """What the batch's journal on this host is called: a machine may be there under two names."""
+        return {"journal": f"{batch.journal}.{self.target.name}"} if batch.journal else {}
 
     def _teaching(self, batch: Batch) -> bytes:
         """The modules that this batch needs and the agent does not have yet."""
@@ -195,9 +206,9 @@ class Channel:
         """Frames that only inform."""
         if kind == frames.START:
             index = frames.decode(body, kind)["index"]
-            title = asked(batch, index).title()
+            begun = title(asked(batch, index))
             if index >= self.told_before:
-                self._listener(events.OperationStarted(self.target.name, title, index, len(batch.operations)))
+                self._listener(events.OperationStarted(self.target.name, begun, index, len(batch.operations)))
         elif kind == frames.NOTE:
             self._listener(events.Note(harmless(frames.decode(body, kind)["text"]), self.target.name))
         elif kind == frames.LIVE:
@@ -209,7 +220,7 @@ class Channel:
             raise AgentFailed(
                 f"the agent on {self.target.name} broke",
                 host=self.target.name,
-                last_lines=frames.decode(body, kind)["message"].splitlines()[-12:],
+                last_lines=[harmless(line) for line in frames.decode(body, kind)["message"].splitlines()[-12:]],
             )
 
     def _on_trial(self, change: OnTrial) -> None:
@@ -225,7 +236,7 @@ class Channel:
     def _result(self, batch: Batch, body: dict[str, Any], expected: int) -> Result:
         result = result_of(batch, body, expected)
         said = result.message if result.failed else result.summary
-        ended = (result.operation.title(), result.status, result.seconds, said, result.diff, result.last_lines)
+        ended = (title(result.operation), result.status, result.seconds, said, result.diff, result.last_lines)
         self.told = expected + 1
         if self.told > self.told_before:
             self._listener(events.OperationEnded(self.target.name, *ended))

@@ -142,9 +142,11 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
 
     explained: _Way | None = None
     proxy: Proxy | None = None
-    inline_ssh_env = (
-        True  # without a place of its own here Fabric writes it into the configuration of all, which is empty meanwhile
-    )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """What is set is the connection's own. Fabric would look through all names for that, each time, and write those that the
+        class lacks into the configuration of all."""
+        object.__setattr__(self, name, value)
 
     def open_gateway(self) -> Any:
         if isinstance(self.gateway, str):  # a ProxyCommand of the user's ssh_config

@@ -10,6 +10,7 @@ from pathlib import Path
 import paramiko
 
 from windlass.errors import ConnectionFailed
+from windlass.hosts.session import NotLetIn
 from windlass.hosts.target import Target
 
 USER_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
@@ -29,13 +30,13 @@ def explained(target: Target, towards: str = "") -> Iterator[None]:
     try:
         yield
     except paramiko.BadHostKeyException as error:
-        raise ConnectionFailed(
+        raise NotLetIn(
             f"{where} shows another host key than before",
             host=host,
             hint=f"if the host was rebuilt, remove its line from {known_hosts_of(target)}; if not, somebody is in between",
         ) from error
     except paramiko.AuthenticationException as error:
-        raise ConnectionFailed(
+        raise NotLetIn(
             f"{where} does not let us in: {error}",
             host=host,
             hint="check the user and key in the inventory, and that the key is in the host's authorized_keys",

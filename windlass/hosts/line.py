@@ -18,7 +18,7 @@ from typing import Any, Final
 from windlass import events
 from windlass.agent.core import frames, relay
 from windlass.errors import AgentFailed, ConnectionFailed, HostError
-from windlass.hosts.session import SILENCE_LIMIT, Opener, Session, lost
+from windlass.hosts.session import SILENCE_LIMIT, NotLetIn, Opener, Session, lost
 from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
 
@@ -248,7 +248,7 @@ class Line:
             self._rest = memoryview(self._finished(starting).removeprefix(relay.READY))
             self._shake_hands()
         except HostError as error:
-            why, self._advice = error.message, error.hint if isinstance(error, AgentFailed) else ""
+            why, self._advice = error.message, error.hint if isinstance(error, AgentFailed | NotLetIn) else ""
         except (OSError, EOFError, ValueError, KeyError, frames.BrokenFrame) as error:
             why = str(error) or type(error).__name__
         else:

@@ -20,7 +20,7 @@ from windlass.errors import ConnectionFailed
 from windlass.hosts import programs, ssh_pipes
 from windlass.hosts.descriptors import READABLE, WRITABLE, ready
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
-from windlass.hosts.session import SILENCE_LIMIT
+from windlass.hosts.session import SILENCE_LIMIT, NotLetIn
 from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
 
@@ -277,7 +277,8 @@ def failure(target: Target, complaint: str) -> ConnectionFailed:
     lines = [line for line in complaint.strip().splitlines() if line.strip(" @")]
     for words, meaning, hint in WORDS:
         if words in complaint:
-            return ConnectionFailed(f"{where} {meaning}", host=target.name, hint=HINTS[hint], last_lines=lines[-6:])
+            kind = ConnectionFailed if hint == "again" else NotLetIn
+            return kind(f"{where} {meaning}", host=target.name, hint=HINTS[hint], last_lines=lines[-6:])
     reason = lines[-1] if lines else "ssh gave no reason"
     return ConnectionFailed(f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""], last_lines=lines[-6:-1])
 

@@ -80,16 +80,24 @@ def asked(batch: Batch, index: int) -> Operation:
 
 
 def harmless(text: str) -> str:
-    return text.translate(_ORDERS)
+    """Fit to be shown and kept: without orders to a terminal, and without half characters (of file names) that no file takes."""
+    safe = text.translate(_ORDERS)
+    return safe if safe.isascii() else safe.encode("utf-8", "backslashreplace").decode()
+
+
+def title(operation: Operation) -> str:
+    """What to call an operation, on one line: a path in it may be any bytes."""
+    text = operation.title()
+    return text if text.isprintable() else harmless(text).replace("\n", "\\n")
 
 
 def raise_first_failure(host: str, results: list[Result]) -> None:
     for result in results:
         if result.failed:
             raise OperationFailed(
-                f"{result.operation.title()} failed on {host}: {result.message}",
+                f"{title(result.operation)} failed on {host}: {result.message}",
                 host=host,
-                tried=result.operation.title(),
+                tried=title(result.operation),
                 hint=result.hint,
                 last_lines=result.last_lines,
             )

@@ -12,6 +12,10 @@ START_LIMIT: Final = 30.0  # seconds until the agent must have said hello
 SILENCE_LIMIT: Final = 30.0  # seconds without a frame (pings are answered while operations run) until a host counts as gone
 
 
+class NotLetIn(ConnectionFailed):
+    """There is somebody, who does not let us in, or is somebody else than before: the hint says what to mend."""
+
+
 class Session(Protocol):
     """A command running at the other end of a line: the one seam between the engine and what carries it."""
 

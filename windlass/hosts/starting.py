@@ -18,6 +18,11 @@ from windlass.hosts.target import Target
 
 PARTING = 1.0  # seconds for a goodbye
 MOST_NOISE = 65536  # bytes that a login may print
+NO_SHELL = (
+    "account is currently not available",
+    "account is not available",
+    ": restricted",
+)  # nologin and rbash; `false` says nothing
 
 
 class _NoTerminal(AgentFailed):
@@ -173,6 +178,8 @@ class Starting:
             message, hint = f"{name} does not let {user} become root", f"let {user} use sudo there"
             if self._target.sudo_password is None:
                 hint += " without a password, or give the password with --ask-sudo-password"
+        elif not lines or any(words in "".join(lines) for words in NO_SHELL):
+            message, hint = f"{user} gets no shell on {name}", f"give {user} a login shell there: usermod -s /bin/sh {user}"
         else:
             message, hint = f"the agent did not start on {name}", "run the login by hand to see more"
         return AgentFailed(message, host=name, last_lines=lines, hint=hint)

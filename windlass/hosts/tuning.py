@@ -13,11 +13,12 @@ from typing import Any
 
 import paramiko
 
-from windlass.hosts.packets import Packets
+from windlass.hosts.quick_login import QuickPackets, QuickTransport
 from windlass.hosts.session import SILENCE_LIMIT
 
 # One call of OpenSSL encrypts and authenticates; Paramiko's own order begins with a cipher whose checksum is computed apart.
 FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+LOGIN_TICK = 1.0  # seconds between two wake-ups while it is made; who waits for it counts for himself how long that takes
 IDLE_TICK = 5.0  # seconds between two wake-ups of a connection where nothing comes; Paramiko has 0.1
 REKEY_BYTES = 1 << 34  # new keys after 16 GiB instead of 0.5: AES may have 64 GiB, and all stands still meanwhile
 REKEY_PACKETS = 1 << 31  # and before the packets' numbers begin anew
@@ -39,7 +40,9 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its traceback
 def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:
     """What SSHClient is to use: the socket set before the first byte, the quick ciphers first."""
     _set_socket(sock)
-    transport = paramiko.Transport(sock, packetizer_class=Packets, **arguments)
+    transport = QuickTransport(sock, packetizer_class=QuickPackets, **arguments)
+    if isinstance(sock, socket.socket):
+        sock.settimeout(LOGIN_TICK)
     options = transport.get_security_options()
     first = [cipher for cipher in FIRST_CIPHERS if cipher in options.ciphers]
     options.ciphers = (*first, *(cipher for cipher in options.ciphers if cipher not in first))

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from windlass.agent.core import frames
 from windlass.hosts.sources import Source, source
 from windlass.operations.local_tree import LocalTree
+from windlass.operations.operation import LocalFile
+
+MOST_ALONG: Final = (
+    1024 * 1024
+)  # bytes that go along with a call: what was sent in vain, because something failed before, is not much
+
+
+def along(contents: Iterable[LocalFile], streams: Iterator[int]) -> dict[str, int]:
+    """The streams of those that go along, by checksum; the others are asked for."""
+    left, found = MOST_ALONG, {}
+    for each in contents:
+        if each.size <= left and each.sha256 not in found:
+            left -= each.size
+            found[each.sha256] = next(streams)
+    return found
 
 
 class Uploads:
@@ -30,6 +45,17 @@ class Uploads:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for handle in self._open.values():
             handle.close()
+
+    def give(self, streams: Mapping[str, int]) -> None:
+        """Send these, whole and unasked. Raises OperationFailed for a file that is gone."""
+        for sha256, stream in streams.items():
+            self._open[stream] = source(self._files[sha256], {})
+            self._credit[stream] = MOST_ALONG + 1  # one more than all of it: then its end is seen
+            self._pump(stream)
+            if stream in self._open:  # it has grown: the host will see that it is not what was described
+                self._send(frames.encode_data(stream, b""))
+                self._open.pop(stream).close()
+                del self._credit[stream]
 
     def handle(self, kind: bytes, body: dict[str, Any]) -> None:
         """A FETCH opens a stream with its first window, a CREDIT widens it.

@@ -53,5 +53,6 @@ class Archive(Operation):
         patterns = {"include": self.include, "exclude": self.exclude}
         return {
             **Operation.arguments(self),
+            "path": self.path.rstrip("/"),
             **{name: regular_expression(given) if given else "" for name, given in patterns.items()},
         }

@@ -19,6 +19,7 @@ class Build(Operation):
     venv           the Python whose virtual environment `.venv` the dependencies go into; empty: they go into `node_modules`
     toolchain      what the dependencies depend on besides the lockfile (the command's version is asked: `node --version`)
     mtime          seconds since 1970 given to every packed file, so that the same source packs to the same bytes
+    unless         while there is this file, something else has to be done first: nothing is built, and nothing is changed
     Data: `path` of the artefact (tar.zst), `sha256`, `size`, `cached` (dependencies), `seconds` of each step.
     """
 
@@ -35,6 +36,7 @@ class Build(Operation):
     venv: str = ""
     toolchain: tuple[str, ...] = ("node --version",)
     mtime: int = 0
+    unless: str = ""
     limit_seconds: float = 1800.0
 
     def title(self) -> str:

@@ -19,7 +19,7 @@ class Run(Operation):
 
     command        a `Command`, or a text for /bin/sh
     name           what to call it on the screen; the command itself if empty
-    creates        do not run if this path exists
+    creates        do not run if this path exists, or anything that this pattern stands for (`/opt/tool-*/bin`)
     removes        do not run if this path does not exist
     unless         do not run if this command succeeds; it must change nothing, a check runs it too
     only_if        do not run if this command fails; likewise

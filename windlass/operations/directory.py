@@ -29,7 +29,7 @@ class Directory(Operation):
     absent: bool = False
 
     def __post_init__(self) -> None:
-        check_place(self.path, self.mode)
+        check_place(self.path, self.mode, folder=True)
 
     def title(self) -> str:
         return f"{'no ' if self.absent else ''}directory {self.path}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windlass.errors import InventoryError
-from windlass.operations.operation import Operation
+from windlass.operations.operation import Operation, check_place
 from windlass.values import Command, Secret
 
 
@@ -28,6 +28,13 @@ class _DocumentValue(Operation):
         if not self.keys:
             raise InventoryError(
                 f"no value of {self.path} is named", hint='give keys, such as ("server", "port"); a File has all of it'
+            )
+
+        check_place(self.path)
+        if self.absent and isinstance(self.keys[-1], int):
+            raise InventoryError(
+                f"{self.title()}: what is removed by its place is another one on each run",
+                hint="give the whole list as it should be",
             )
 
     def title(self) -> str:

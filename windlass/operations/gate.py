@@ -74,7 +74,10 @@ class Inspect(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain(Operation):
-    """Wait until nobody is connected to these sockets or address:ports. Data: `left`, connections still open at the limit."""
+    """Wait until nobody is connected to these sockets or address:ports. Data: `left`, connections still open at the limit.
+
+    It counts as a change if some are left, so that what is to become of them can be said by `only_after`.
+    """
 
     family: ClassVar[str] = "gate"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,6 +36,9 @@ class GitCheckout(Operation):
     def __post_init__(self) -> None:
         if self.revision.startswith("-") or self.repository.startswith("-"):
             raise InventoryError(f"{self.title()}: a repository or revision cannot begin with a dash")
+
+    def arguments(self) -> Mapping[str, object]:
+        return {**Operation.arguments(self), "path": self.path.rstrip("/")}
 
     def title(self) -> str:
         return f"Git checkout {self.path} at {self.revision}"

@@ -79,10 +79,12 @@ class Operation:
         return {}
 
 
-def check_place(path: str, mode: str = "") -> None:
-    """Raises InventoryError for a path that is not a whole one, and for a mode that is not octal text."""
+def check_place(path: str, mode: str = "", *, folder: bool = False) -> None:
+    """Raises InventoryError for a path that is not whole, or a folder's for a file, and for a mode that is not octal text."""
     if not path.startswith("/") or "\0" in path:
         raise InventoryError(f"{path!r} is not a whole path on a host", hint="it begins with a slash; ~ is not known there")
+    if path.endswith("/") and not folder:
+        raise InventoryError(f"{path!r} ends in a slash, which no file does", hint="give the name in that folder, too")
     if mode and not (isinstance(mode, str) and re.fullmatch("0?[0-7]{3,4}", mode)):
         raise InventoryError(f"{path} cannot have the mode {mode!r}", hint='octal text, in quotes: "0644"')
 

@@ -40,13 +40,18 @@ class Progress(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Operation):
-    """Merge these values into the record of a release, and append them to the journal."""
+    """Merge these values into the record of a release, and append them to the journal.
+
+    went_live  seconds since 1970, to be kept as `live_at`: when this batch was given, to which the host adds how long it took from
+               then to the switch, if that is part of it. So no two clocks are compared. 0 for none
+    """
 
     family: ClassVar[str] = "release"
 
     root: str
     release: str
     values: Mapping[str, Any]
+    went_live: float = 0.0
 
     def title(self) -> str:
         return f"record of {self.release}"

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from windlass.errors import UsageError
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile, Operation
 from windlass.values import Command, Secret
 
+MOST_KEPT: Final = 8  # batches that are kept as they were described
 
-@dataclass(frozen=True, slots=True)
+_encoding = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Operations for one host, in order.
+    """Operations for a host, in order; or for several that share it.
 
     check   only say what would change
     go_on   a failed operation does not keep the later ones from running
-    journal the run and the host (`run.host`) whose journal there says what is done already; empty: none is kept
+    journal the run whose journal on the host says what is done already; empty: none is kept
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
     before  of the first operations, which an earlier call did: whether each changed something. They are not done again
     until   only the operations before this place are done by this call; all if None
+    along   contents that the host is sure to want: if they are small, they travel with the call, and nobody waits for a question
     """
 
     operations: tuple[Operation, ...]
@@ -33,6 +40,7 @@ class Batch:
     journal: str = ""
     before: tuple[bool, ...] = ()
     until: int | None = None
+    along: tuple[LocalFile, ...] = ()
 
     @property
     def asked(self) -> tuple[Operation, ...]:
@@ -44,12 +52,21 @@ class Batch:
 class EncodedBatch:
     """A batch as it travels: the call's body, and the local files and trees the host may ask for by checksum."""
 
-    body: dict[str, Any]
-    files: dict[str, Path | LocalTree]
+    body: Mapping[str, Any]
+    files: Mapping[str, Path | LocalTree]
 
 
 def encode(batch: Batch) -> EncodedBatch:
-    """Describe a batch for the agent. Raises UsageError if an operation refers to one that is not before it in the batch."""
+    """Describe a batch for the agent, once for all hosts that share it.
+
+    Raises UsageError if an operation refers to one that is not before it in the batch.
+    """
+    with _encoding:  # or all that are called at once would do it each
+        return _encoded(batch)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _encoded(batch: Batch) -> EncodedBatch:
     secrets: set[str] = set()
     files: dict[str, Path | LocalTree] = {}
     _plain(batch.secrets, secrets, files)
@@ -65,8 +82,6 @@ def encode(batch: Batch) -> EncodedBatch:
         "go_on": batch.go_on,
         "secrets": sorted(secrets, key=len, reverse=True),
     }
-    if batch.journal:
-        body["journal"] = batch.journal
     return EncodedBatch(body, files)
 
 

@@ -58,7 +58,8 @@ def recovery(states: States, missing: Collection[str] = ()) -> Verdict | None:
     known = not missing or any(_past_the_switch(state) for host, state in concerned.items() if host in switched)
     everywhere = known and switched == set(concerned)
     hosts = {host: _for_host(state, everywhere=everywhere) for host, state in states.items()}
-    return Verdict(_story(latest, sorted(switched), everywhere=everywhere), hosts)
+    back = {host: str(state.progress["went_back"]) for host, state in sorted(broken.items()) if state.progress.get("went_back")}
+    return Verdict(_story(latest, sorted(switched), back, everywhere=everywhere), hosts)
 
 
 def _serves(state: HostState, release: str) -> bool:
@@ -85,7 +86,8 @@ def _for_host(state: HostState, *, everywhere: bool) -> Recovery:
     return Recovery("revert", before, release, warm) if _serves(state, release) else Recovery("discard", slot, release, warm)
 
 
-def _story(progress: Mapping[str, Any], switched: list[str], *, everywhere: bool) -> str:
+def _story(progress: Mapping[str, Any], switched: list[str], back: Mapping[str, str], *, everywhere: bool) -> str:
+    """`back`: the hosts that watched over the release after the controller had left, and switched back by themselves; why."""
     when = datetime.fromtimestamp(float(progress.get("at", 0)), UTC).strftime("%Y-%m-%d %H:%M UTC")
     what = f"a {progress.get('action', 'run')} of {progress.get('release', 'a release')} by {progress.get('operator', 'somebody')}"
     where = f"at the step '{progress.get('step', '?')}' ({when})"
@@ -93,4 +95,7 @@ def _story(progress: Mapping[str, Any], switched: list[str], *, everywhere: bool
         return f"{what} was broken off {where}, after every host had switched: finishing it"
     if switched:
         return f"{what} was broken off {where}, after {', '.join(switched)} had switched: going back to the release before"
+    if back:
+        said = "; ".join(f"{host} had switched back by itself ({why})" for host, why in back.items())
+        return f"{what} was broken off {where}, and {said}: clearing it away"
     return f"{what} was broken off {where}, before any host had switched: clearing it away"

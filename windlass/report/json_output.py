@@ -41,5 +41,6 @@ def write_document(stream: TextIO, head: Mapping[str, Any], mask: Mask, error: W
         "status": STATUS.get(head["exit_code"], "failed"),
         "error": error_object(error) if error else None,
     }
-    stream.write(json.dumps(mask.value(document), indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(mask.value(document), indent=2, ensure_ascii=False)
+    stream.write(text.encode("utf-8", "backslashreplace").decode() + "\n")  # half characters, of file names, as JSON escapes them
     stream.flush()

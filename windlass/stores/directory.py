@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from windlass.stores.manifest import (
     INSTRUCTIONS,
     MANIFEST,
     PIN,
+    SEALED,
     Listing,
     Manifest,
     Pin,
@@ -29,6 +30,7 @@ from windlass.stores.manifest import (
     written,
 )
 from windlass.stores.proofs import proof_file
+from windlass.stores.read_behind import ReadBehind
 from windlass.stores.reading import Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
@@ -51,11 +53,13 @@ class _DirectoryDelivery:
     """Bytes that come down the channel; see `Delivery`. Their checksum is taken of what is read back of them, once."""
 
     writer: _PartWriter
+    behind: ReadBehind
     size: int = 0
 
     def take(self, _stream: int, chunk: bytes | memoryview) -> None:
         self.writer.write(chunk)
         self.size += len(chunk)
+        self.behind.wrote(len(chunk))
 
     def answer(self, _question: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}  # nowhere else but here
@@ -73,6 +77,7 @@ class DirectoryDraft:
     folder: Path
     final: Path
     signatures: Signatures | None = None
+    behind: dict[str, ReadBehind] = field(default_factory=dict, compare=False)
 
     @property
     def id(self) -> str:
@@ -86,14 +91,24 @@ class DirectoryDraft:
 
     @contextlib.contextmanager
     def delivery(self, part: str) -> Iterator[_DirectoryDelivery]:
+        """What is not encrypted is hashed by the host, to which it is sent to be decoded."""
+        behind = ReadBehind(self.folder / part, hashes=part.endswith(SEALED))
         with self.part(part) as writer:
-            yield _DirectoryDelivery(writer)
+            try:
+                yield _DirectoryDelivery(writer, behind)
+            finally:
+                behind.stop()
+        with _told("read", self.folder / part):
+            behind.whole()
+        self.behind[part] = behind
 
     def local(self, name: str) -> Path:
         return self.folder / name
 
     def digest(self, part: str, _size: int, _run: Runner) -> str:
-        return _digest(self.folder / part)
+        with _told("read", self.folder / part):
+            followed = self.behind[part].sha256() if part in self.behind else ""
+        return followed or _digest(self.folder / part)
 
     def publish(self, manifest: Manifest, instructions: str) -> Stored:
         files = {INSTRUCTIONS: instructions.encode(), MANIFEST: written(manifest).encode()}

@@ -211,7 +211,7 @@ def status(
     """
     import time
 
-    from windlass.flows.overview import status as flow
+    from windlass.flows.overview import statuses
     from windlass.tasks.running import run_flow
     from windlass.tasks.status_words import shown
 
@@ -221,7 +221,6 @@ def status(
         wanted = {host.name for host in workspace.hosts(limit)}
         hosts = {host.name for each in chosen for host in workspace.environment.hosts_of(each.hosts)} & wanted
         with workspace.fleet(sorted(hosts), listener) as fleet:
-            fleet.connect()
-            return shown([flow(workspace, each, fleet, now=time.time()) for each in chosen], processes=processes)
+            return shown(statuses(workspace, chosen, fleet, now=time.time()), processes=processes)
 
     run_flow("status", Options.of(locals()), work, changes=False)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from windlass.flows.overview import ApplicationStatus, InstanceSeen, Row
+    from collections.abc import Sequence
+
+    from windlass.flows.overview import ApplicationStatus
+    from windlass.flows.slot_rows import InstanceSeen, Row
     from windlass.tasks.door import Outcome
 
 
-def shown(found: list[ApplicationStatus], *, processes: bool = False) -> Outcome:
+def shown(found: Sequence[ApplicationStatus], *, processes: bool = False) -> Outcome:
     """All applications, a line for each slot; with `processes` a line for each process, too. One that is sick makes it fail."""
     from dataclasses import asdict
 
@@ -45,7 +48,7 @@ def shown(found: list[ApplicationStatus], *, processes: bool = False) -> Outcome
     return Outcome(result={"applications": [asdict(each) for each in found]}, text="\n".join(lines), error=error if sick else None)
 
 
-def _processes(found: list[ApplicationStatus]) -> str:
+def _processes(found: Sequence[ApplicationStatus]) -> str:
     """A line for each process: what it uses, and what it may."""
     from windlass.report.tables import table
     from windlass.values import human_bytes, human_seconds

@@ -143,8 +143,9 @@ def _state(place: Place) -> list[str]:
     """
     system = "/etc /home /opt /root /usr/local /var/lib/dpkg /var/lib/windlass /var/spool/cron" if in_lab(place) else ""
     units = "systemctl list-units --all --plain --no-legend 'windlass-*'" if in_lab(place) else "true"
-    packaged = " -o ".join(f"-path '{pattern}/*'" for pattern in PACKAGED)
-    known = rf"find {place.root} {system} \( {packaged} \) -prune -o -printf '%p %y %m %u:%g %s %T@ %l\n' 2>/dev/null || true"
+    packaged = " -o ".join(f"-path '{pattern}'" for pattern in PACKAGED)
+    shown = r"-printf '%p %y %m %u:%g %s %T@ %l\n'"
+    known = rf"LC_ALL=C find {place.root} {system} \( {packaged} \) {shown} -prune -o {shown} 2>/dev/null || true"
     return sorted(place.shell(f"{known}; {units}").splitlines())
 
 

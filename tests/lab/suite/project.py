@@ -82,9 +82,13 @@ class Suite:
 
 def command(project: Path, *words: str) -> subprocess.Popen[str]:
     """A Windlass command in a project, as a process of its own."""
-    program = [sys.executable, "-m", "windlass.tasks.program", *words]
+    return begun(project, "-m", "windlass.tasks.program", *words)
+
+
+def begun(project: Path, *words: str) -> subprocess.Popen[str]:
+    """Python, at work in a project."""
     return subprocess.Popen(
-        program,
+        [sys.executable, *words],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(TOP)},
         stdout=subprocess.PIPE,

@@ -77,6 +77,24 @@ def test_a_name_that_cannot_be_reached_is_said_before_the_authority_is_asked(sit
     assert site.shell("web1", "find /var/www/acme-challenge -type f") == ""
 
 
+AWAY = "nft 'add table inet away; add chain inet away out { type filter hook output priority 0; }; add rule inet away out %s'"
+
+
+def test_an_authority_that_cannot_be_reached_is_said_before_it_is_waited_for(site: Site) -> None:
+    site.shell("web1", AWAY % "tcp dport 14000 drop")
+    workspace = site.workspace
+
+    try:
+        with workspace.fleet(workspace.hosts("web")) as fleet, pytest.raises(RefusedError) as caught:
+            preflight(workspace, fleet, chosen(workspace))
+    finally:
+        site.shell("web1", "nft delete table inet away")
+
+    assert "web1 cannot reach the authority" in caught.value.message
+    assert "timed out" in caught.value.last_lines[0]
+    assert "port 443" in caught.value.hint
+
+
 def test_what_a_listener_serves_is_compared_with_the_disk(site: Site) -> None:
     assert error_of(status(site.workspace, chosen(site.workspace))) is None
     live = "/etc/windlass/certificates/shop/live"

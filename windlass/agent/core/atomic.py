@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -17,6 +18,7 @@ from windlass.agent.core.process import lines
 MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`host_sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
+LONGEST_STEM = 60  # characters of a file's name in that of the temporary one: a name has at most 255 bytes
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 
@@ -89,7 +91,7 @@ def write(
 
     folder = os.path.dirname(path) or "/"
     user_id, group_id = _kept_ids(path, owner_ids(owner, group))
-    descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
+    descriptor, temporary = tempfile.mkstemp(prefix=".%s." % os.path.basename(path)[:LONGEST_STEM], dir=folder)
     arriving = chunks if isinstance(chunks, Arriving) else None
     note = "" if arriving else leftovers.begin(temporary)
     try:
@@ -188,12 +190,37 @@ def replace_link(path: str, target: str) -> None:
 def read_or_none(path: str) -> Optional[bytes]:
     """The content of a regular file, None where there is none. Raises OperationError if something else stands there."""
     try:
-        with open(path, "rb") as handle:
+        with open(path, "rb", opener=_at_once) as handle:
+            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+                raise no_file(path, "a device or a pipe")
             return handle.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError:
-        raise OperationError("%s is a directory, not a file" % path, hint="move it away if it is not needed") from None
+        raise no_file(path, "a directory") from None
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise no_file(path, "a socket") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Without waiting for somebody to write into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def no_file(path: str, what: str) -> OperationError:
+    return OperationError("%s is %s, not a file" % (path, what), hint="move it away if it is not needed")
+
+
+def need_file_or_nothing(path: str) -> None:
+    """Insist that a file can take this name. Raises OperationError."""
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise no_file(path, "a directory" if stat.S_ISDIR(mode) else "a device, a socket or a pipe")
 
 
 def owner_and_mode(path: str) -> Tuple[str, str, int]:

@@ -22,6 +22,8 @@ def read(body: Union[bytes, bytearray]) -> Dict[str, Any]:
             _check_indexes(wanted, index)
         _check_texts(operation["notifies"])
     _check_texts(call["secrets"])
+    if not all(isinstance(stream, int) for stream in call.get("given", {}).values()):
+        raise BrokenFrame("not streams: %.80r" % (call["given"],))
     if not isinstance(call.get("before", []), list):
         raise BrokenFrame("not a list of what is done: %.80r" % (call["before"],))
     return call

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from windlass.agent.core import frames
@@ -24,6 +25,7 @@ class Context:
     cancelled   set when the controller wants this batch to end early, in the same way
     controller  which process it is, for the controllers of other agents
     on_trial    a change waits for somebody who comes in anew
+    began       when this batch did, by the monotonic clock
     known       what the host has said already in this batch
     kept        things that live as long as the agent's process (open lock files)
     """
@@ -37,11 +39,13 @@ class Context:
         self.controller = ""
         self.on_trial = False
         self.kept: Dict[str, Any] = {}
+        self.began = time.monotonic()
         self.known = Known()
         self.streams: Dict[int, "SimpleQueue[memoryview]"] = {}
         self._expected: Set[Tuple[str, str]] = set()
         self.foresights: Any = None  # of a check: foreseen.Foresights, which a run does not load
         self._next_stream = 1
+        self._given: Dict[str, int] = {}
         self.answers: Dict[int, "SimpleQueue[Dict[str, Any]]"] = {}
         self._questions = itertools.count(1)
 
@@ -49,7 +53,7 @@ class Context:
         """Remember what this batch makes, for later operations, above all those of a check.
 
         The kinds are `user`, `group`, `package`, `kept package` (marked as wanted), `path`, `tree` (a folder with whatever is in
-        it), `command` (anything at all), `unit file` (that systemd has read), and of PostgreSQL `postgres role`,
+        it), `command` (anything at all), `kernel module`, `unit file` (that systemd has read), and of PostgreSQL `postgres role`,
         `postgres revoke`, `database` and `schema`.
         """
         self._expected.add((kind, name))
@@ -59,6 +63,10 @@ class Context:
     def expect_no_longer(self, path: str) -> None:
         """An operation takes away what earlier ones of this check would have made there."""
         self._expected = {(kind, name) for kind, name in self._expected if not (name + "/").startswith(path + "/")}
+
+    def expect_nobody(self, kind: str, name: str) -> None:
+        """The same of a user or a group."""
+        self._expected.discard((kind, name))
 
     def foreseen(self, path: str) -> Any:
         """How earlier operations of this check leave a path; None where what is there now counts, as always in a run."""
@@ -129,6 +137,7 @@ class Context:
         """A new batch starts with nothing expected of earlier ones."""
         self.check = check
         self.secrets = secrets
+        self.began = time.monotonic()
         self._expected.clear()
         self.foresights = None
 
@@ -160,10 +169,9 @@ class Context:
 
         A wish narrows it: `want` which files of a tree, from and to, `squeeze` them with zlib; or `delta`, what an old file has.
         """
-        stream, self._next_stream = self._next_stream, self._next_stream + 1
-        incoming: "SimpleQueue[memoryview]" = SimpleQueue()
-        self.streams[stream] = incoming
-        self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, sha256=sha256, window=frames.WINDOW)))
+        given = None if wish else self._given.pop(sha256, None)
+        stream = self._asked_for(sha256, wish) if given is None else given
+        incoming = self.streams[stream]
         taken = 0
         try:
             while True:
@@ -173,11 +181,25 @@ class Context:
                     return
                 yield chunk
                 taken += len(chunk)
-                if taken >= frames.WINDOW // 4:
+                if taken >= frames.WINDOW // 4 and given is None:
                     self.send(frames.encode(frames.CREDIT, {"stream": stream, "bytes": taken}))
                     taken = 0
         finally:
             del self.streams[stream]
+
+    def _asked_for(self, sha256: str, wish: Dict[str, Any]) -> int:
+        """The number of the stream in which it will come."""
+        stream, self._next_stream = self._next_stream, self._next_stream + 1
+        self.streams[stream] = SimpleQueue()
+        self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, sha256=sha256, window=frames.WINDOW)))
+        return stream
+
+    def take_along(self, given: Dict[str, int]) -> None:
+        """Content comes along with a call, unasked, by checksum in these streams. What the call before did not want goes."""
+        for stream in self._given.values():
+            self.streams.pop(stream, None)
+        self.streams.update({stream: SimpleQueue() for stream in given.values()})
+        self._given = dict(given)
 
     def _next_chunk(self, incoming: "SimpleQueue[memoryview]") -> memoryview:
         while True:

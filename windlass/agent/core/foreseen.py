@@ -10,7 +10,9 @@ import stat
 from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from windlass.agent.core import atomic
+from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
+from windlass.agent.core.foreseen_accounts import People
 from windlass.agent.core.outcome import Changes, OperationError
 
 GONE = "gone"
@@ -81,7 +83,7 @@ class Foresights:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known: Dict[str, Foreseen] = {}
-        self.homes: Dict[str, str] = {}  # of users who will be there
+        self.people = People(context)
         self.units: Dict[str, Dict[str, str]] = {}  # what systemd will say of units
 
     nothing = Foreseen(GONE)
@@ -140,6 +142,11 @@ class Foresights:
         """Something comes there in the place of all that is there."""
         self._keep(path, Foreseen(UNKNOWN))
 
+    def removed(self, paths: Iterable[str]) -> None:
+        """Files of packages that go; which of them are kept (configuration), dpkg decides."""
+        there = [path for path in paths if os.path.lexists(path) and not os.path.isdir(path)]
+        self._known.update({self._place(path): Foreseen(UNKNOWN) for path in there})
+
     def gone(self, path: str) -> None:
         self._keep(path, Foreseen(GONE))
         self._context.expect_no_longer(path)
@@ -157,9 +164,6 @@ class Foresights:
 
     def home(self, user: str, group: str, path: str) -> None:
         """What useradd makes of /etc/skel; the home's own mode is its own affair."""
-        self.homes[user] = path
-        if os.path.isdir(path):
-            return
         self._keep(path, Foreseen(NEW, owner=user, group=group or user))
         for folder, folders, files in os.walk("/etc/skel"):
             for name in [*folders, *files]:
@@ -191,14 +195,8 @@ class Foresights:
 
     def need_owner(self, changes: Changes, owner: str, group: str) -> None:
         """Insist on an owner whom the host has, or an earlier operation makes. Raises OperationError."""
-        for kind, name, look in (("user", owner, pwd.getpwnam), ("group", group, grp.getgrnam)):
-            if not name or name.isdigit() or self._context.expected(kind, name):
-                continue
-            try:
-                look(name)
-            except KeyError:
-                if not self._context.expects_surprises():
-                    raise atomic.nobody(kind, name) from None
+        for kind, name in (("user", owner), ("group", group)):
+            if name and not name.isdigit() and not need_account(kind, name, self._context):
                 changes.unknown = True
 
     def _keep(self, path: str, foreseen: Foreseen) -> None:

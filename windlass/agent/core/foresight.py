@@ -11,12 +11,20 @@ from windlass.agent.core.foreseen import Foresights
 from windlass.agent.core.outcome import Outcome
 
 REPEATED = ("command.run",)  # what is done anew each time it is asked for
-# What looks at its path through what is foreseen of it.
+# What looks at its path, user or group through what is foreseen of it.
 EXACT = (
+    "user.user", "group.group", "authorized_key.authorized_key", "authorized_key.authorized_keys", "cron.cron", "sudoers.sudoers",
+    "logrotate.logrotate", "tmpfiles.tmpfiles",
     "file.file", "template.template", "directory.directory", "link.link", "line.line", "block.block", "ini.ini_value",
     "document.json_value", "document.yaml_value", "tree.tree",
 )  # fmt: skip
 WHOLE = ("archive.archive", "git.git_checkout", "tree.tree")  # what says much of all that is in its path
+# What is spoken of by these fields, and looked at as it is now: of a second operation on the same, only a run can tell.
+SUBJECTS = {
+    "postgres_role.postgres_role": ("name", "port"), "postgresql.postgres_database": ("name", "port"),
+    "postgresql.postgres_schema": ("name", "database", "port"), "postgresql.postgres_setting": ("name", "port"),
+    "sysctl.sysctl": ("name",), "kernel_module.kernel_module": ("name",), "hostname.hostname": (), "time_zone.time_zone": (),
+}  # fmt: skip
 FROM_NOTHING = ("archive.archive", "git.git_checkout")  # whether there is an empty folder or none is the same to them
 
 
@@ -26,6 +34,7 @@ class Foresight:
     def __init__(self, context: Context) -> None:
         context.foresights = Foresights(context)
         self._changing: Set[str] = set()
+        self._subjects: Set[str] = set()
 
     def foresee(self, operation: Dict[str, Any], context: Context, look: Callable[[], Outcome]) -> Outcome:
         """What a run will find: nothing to do where the same was asked for before; unknown where another thing was."""
@@ -34,6 +43,8 @@ class Foresight:
         key = json.dumps([operation["kind"], operation["arguments"]], sort_keys=True)
         if key in self._changing and not operation["notified_by"]:
             return Outcome(False)
+        if not self._is_first(operation):
+            return Outcome(True, "hangs on what comes before", unknown=True)
         path = _path(operation)
         touched = path != "/" and (
             context.expected("path", path) or context.expected("tree", path) or context.foresights.below(path)
@@ -42,8 +53,13 @@ class Foresight:
         outcome = self._settled(operation, context, _looked(path, context, look))
         if outcome.changed and operation["kind"] not in REPEATED:
             self._changing.add(key)
+            self._subjects.add(_subject(operation))
         outcome.unknown = outcome.unknown or (outcome.changed and touched and not certain)
         return outcome
+
+    def _is_first(self, operation: Dict[str, Any]) -> bool:
+        """Whether no other operation changes what this one speaks of."""
+        return operation["kind"] not in SUBJECTS or _subject(operation) not in self._subjects
 
     def _settled(self, operation: Dict[str, Any], context: Context, outcome: Outcome) -> Outcome:
         """Nobody looked at the owners of what an earlier operation gives to somebody."""
@@ -52,6 +68,11 @@ class Foresight:
         if outcome.unknown and operation["kind"] in WHOLE:
             context.foresights.whole(context.real(_path(operation)))
         return outcome
+
+
+def _subject(operation: Dict[str, Any]) -> str:
+    fields = SUBJECTS.get(operation["kind"], ())
+    return " ".join([operation["kind"], *(str(operation["arguments"].get(field)) for field in fields)])
 
 
 def _path(operation: Dict[str, Any]) -> str:

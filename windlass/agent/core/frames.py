@@ -4,7 +4,8 @@ A frame is a header of five bytes (length of the body as unsigned 32 bit big end
 Bodies are JSON objects, long ones compressed, but for DATA, whose body is a stream number (unsigned 32 bit) and raw bytes; no
 bytes end the stream.
 
-    controller -> agent   MODULES of the agent that operations need   CALL batch of operations   DATA content asked for
+    controller -> agent   MODULES of the agent that operations need   CALL batch of operations
+                          DATA content that was asked for, or given along with a call that names its streams
                           ANSWER to a question   PING   CANCEL the batch   BYE
     agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
                           DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
@@ -34,6 +35,7 @@ ASK, ANSWER, LIVE, LINE, MODULES = b"U", b"V", b"L", b"W", b"M"
 
 LARGE_CHUNK = 256_000  # a DATA frame: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
+GIVEN_FROM = 1 << 31  # the number of the first stream that a controller gives along unasked; hosts count theirs from 1
 REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file whose checksum is worth remembering: less is read sooner than looked up
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 SQUEEZED_FROM = 1024  # bytes of JSON from which it is compressed
@@ -60,7 +62,7 @@ REQUIRED: Dict[bytes, Dict[str, Any]] = {
 }  # fmt: skip
 OPTIONAL: Dict[bytes, Dict[str, Any]] = {
     HELLO: {"line": dict},
-    CALL: {"journal": str},
+    CALL: {"journal": str, "given": dict},
     PING: {"heard": int},
     LINE: {"heard": int, "token": str},
     RESULT: {

@@ -6,9 +6,9 @@ it acts, as nearly all do; a command without a condition is not, for nobody know
 
 The host is what the inventory calls it: a machine that is there under two names has two plans.
 
-The first line holds a checksum of each operation with its values, so that a plan that has changed since is noticed. The record of a
-blind command is on the disk before it begins; that of a change need only outlive this process, and that of what had nothing to do
-not even that: it is written with the next one that has to be.
+The first line holds a checksum of each operation with its values, so that a plan that has changed since is noticed. A blind command
+does not begin before its record is on the disk; that of a change need only outlive this process, and that of what had nothing to
+do not even that: it is written with the next one that has to be.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import os
 import time
 from typing import IO, Any, Dict, List, Optional, Set
 
-from windlass.agent.core import heirs, quick_json
+from windlass.agent.core import heirs, quick_json, trouble
 from windlass.agent.core.context import STATE, Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.parts import sha256
@@ -50,6 +50,7 @@ class Journal:
         self._begun: Set[int] = set()
         self._handle: Optional[IO[str]] = None
         self._refusal: Optional[OperationError] = None
+        self._full: Optional[OSError] = None
         if name and not context.check:
             try:
                 self._handle = _opened(name)
@@ -85,6 +86,9 @@ class Journal:
             )
         if blind:
             self._write({"begun": index}, firm=True)
+            if self._full:
+                message, hint = trouble.explained(self._full)
+                raise OperationError("it is not begun, for that cannot be noted here: %s" % message, hint=hint)
 
     def end(self, index: int, result: Dict[str, Any]) -> None:
         """Remember what it came to."""
@@ -109,7 +113,8 @@ class Journal:
                 self._handle.flush()
             if firm:
                 os.fsync(self._handle.fileno())
-        except OSError:  # as in `close`
+        except OSError as error:  # what looks before it acts goes on without
+            self._full = error
             self.close()
 
     def _take_over(self, handle: IO[str], context: Context) -> None:

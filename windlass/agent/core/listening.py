@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AFTER = 0.5  # seconds that a program runs before anything of it is told: the many short ones cost nothing
 EVERY = 0.25  # seconds between two frames
 LINES = 20  # lines in one frame at most: 80 a second
+LET_GO = 2.0  # seconds of silence after which whoever still holds the output of a program that has ended is not waited for,
+LEFT = 1 << 20  # or bytes: more than a pipe holds, so they come from somebody that it has left running
 LOOKED_AT = 8192  # bytes at the end of a large piece: who writes a hundred megabytes is not read line by line
 WIDEST = 400  # characters of a line
 LONGEST = 65536  # bytes of a line that are kept until it ends: much more than is shown, so that a secret in it is whole
@@ -101,6 +103,7 @@ def communicate(
 ) -> Tuple[bytes, bytes]:
     """Like Popen.communicate: what the program wrote to its output and errors, also told to the audience as it comes.
 
+    What it has left running in the background may hold its output for ever: that is not waited for.
     Raises subprocess.TimeoutExpired past `limit` seconds.
     """
     if audience is None:
@@ -111,25 +114,46 @@ def communicate(
     began = time.monotonic()
     deadline = None if limit is None else began + limit
     heard: Dict[int, List[bytes]] = {1: [], 2: []}
-    tail = Tail(audience, began)
+    tail, parting = Tail(audience, began), _Parting(program, began)
     with selectors.DefaultSelector() as selector:
         _register(selector, program, give)
         while selector.get_map():
-            for key, _events in selector.select(_patience(deadline, tail)):
-                _serve(selector, key, heard, tail)
+            ready = selector.select(_patience(deadline, tail))
+            size = sum(_serve(selector, key, heard, tail) for key, _events in ready)
             now = time.monotonic()
             tail.tell(now)
+            if parting.is_due(size, now):
+                break
             if deadline is not None and now > deadline:
                 raise subprocess.TimeoutExpired(program.args, limit or 0.0)
+        for key in list(selector.get_map().values()):
+            _close(key.fileobj)
     program.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
     tail.tell(time.monotonic())
     return b"".join(heard[1]), b"".join(heard[2])
 
 
-def _patience(deadline: Optional[float], tail: Tail) -> Optional[float]:
+class _Parting:
+    """When a program that has ended is no longer waited for, although somebody holds its output."""
+
+    def __init__(self, program: "subprocess.Popen[bytes]", now: float) -> None:
+        self._program = program
+        self._heard = now
+        self._size = 0
+
+    def is_due(self, size: int, now: float) -> bool:
+        """`size` bytes have come since the last look."""
+        if self._program.poll() is None:
+            self._heard, self._size = now, 0
+            return False
+        self._heard, self._size = now if size else self._heard, self._size + size
+        return now - self._heard > LET_GO or self._size > LEFT
+
+
+def _patience(deadline: Optional[float], tail: Tail) -> float:
     now = time.monotonic()
     waits = [each for each in (tail.wait(now), None if deadline is None else max(0.0, deadline - now)) if each is not None]
-    return min(waits) + 0.001 if waits else None
+    return min([*waits, LET_GO / 2]) + 0.001
 
 
 def _register(selector: selectors.BaseSelector, program: "subprocess.Popen[bytes]", give: Optional[bytes]) -> None:
@@ -142,9 +166,10 @@ def _register(selector: selectors.BaseSelector, program: "subprocess.Popen[bytes
         selector.register(program.stdin, selectors.EVENT_WRITE, (0, [memoryview(give or b"")]))
 
 
-def _serve(selector: selectors.BaseSelector, key: selectors.SelectorKey, heard: Dict[int, List[bytes]], tail: Tail) -> None:
-    """Read what has come, or write what there is room for; a pipe that has ended is closed."""
+def _serve(selector: selectors.BaseSelector, key: selectors.SelectorKey, heard: Dict[int, List[bytes]], tail: Tail) -> int:
+    """Read what has come, or write what there is room for; a pipe that has ended is closed. How many bytes were read."""
     stream, giving = key.data
+    chunk = b""
     if stream == 0:
         over = not _write(key.fd, giving)
     else:
@@ -156,6 +181,7 @@ def _serve(selector: selectors.BaseSelector, key: selectors.SelectorKey, heard: 
     if over:
         selector.unregister(key.fileobj)
         _close(key.fileobj)
+    return len(chunk)
 
 
 def _write(descriptor: int, giving: List[memoryview]) -> bool:

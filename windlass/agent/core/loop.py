@@ -23,6 +23,7 @@ from windlass.agent.core.parts import SimpleQueue, signal
 
 ATTACH = "attach"  # the word that makes the agent's program the way back to another: `relay`
 FORESIGHT = "windlass.agent.core.foresight"
+VIGILS = ("watch.watch", "frontend.pages_served")  # they watch over what the operation before has just done
 
 
 class Loop:
@@ -77,7 +78,9 @@ class Loop:
         elif kind == frames.CALL:
             if not self._context.gone.is_set():
                 self._context.cancelled.clear()  # here, where a CANCEL that follows cannot be overtaken
-            self._calls.put(calls.read(body))
+            call = calls.read(body)
+            self._context.take_along(call.get("given", {}))
+            self._calls.put(call)
         else:
             answer = frames.decode(body, kind)
             self._context.answered(answer["number"], answer["answer"])
@@ -94,17 +97,20 @@ class Loop:
         context.begin(bool(call["check"]), tuple(call["secrets"]))
         context.known.begin(call["operations"])
         changed: List[bool] = [each is True for each in call.get("before", [])]
-        failed = False
+        failed = acted = False
         self._foresight = self._foreseeing() if context.check else None
         journal = Journal(call.get("journal", ""), call["operations"], context)
         for index, operation in enumerate(call["operations"]):
             if index < len(changed):
                 continue  # an earlier call did it, before a reboot
-            self._line.wait_for_somebody()
-            if context.gone.is_set():
-                return
+            vigil = acted and operation["kind"] in VIGILS  # waits for nobody: what is watched serves already
+            if not vigil:
+                self._line.wait_for_somebody()
+                if context.gone.is_set():
+                    return
             hopeless = failed or index < (journal.differs or 0)
-            if hopeless or context.cancelled.is_set() or not _wanted(operation, changed):
+            acted = not hopeless and _wanted(operation, changed) and (vigil or not context.cancelled.is_set())
+            if not acted:
                 changed.append(False)
                 self._line.send_soon(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
                 continue

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from windlass.agent.core import process
 from windlass.agent.core.guard import Guard
@@ -45,12 +45,12 @@ class Server:
                 return path
         return name
 
-    def streaming(self, name: str) -> List[str]:
+    def streaming(self, name: str, buffers: Sequence[str]) -> List[str]:
         """The same as the beginning of a command, for one that reads or writes a dump through a pipe.
 
         Its own buffers are a page: a gigabyte is a quarter of a million calls, and they are half of what passing it on costs.
         """
-        wide = ["stdbuf", "--input=256K", "--output=1M"] if shutil.which("stdbuf", path=process.PATH) else []
+        wide = ["stdbuf", *buffers] if shutil.which("stdbuf", path=process.PATH) else []
         return wide + [self.program(name)]
 
     def psql(self, database: str, variables: Optional[Dict[str, str]] = None) -> List[str]:

@@ -1,0 +1,123 @@
+"""Rollbacks that break off, each at two steps: at the gate, where what serves is as before, and after the switch, where it has gone
+back. It is the application's only host, so one batch carries nearly all of a rollback."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.lab.lone import Lone, freeze, lose_power, until
+from tests.lab.suite.project import Suite
+from windlass.flows import rollback
+
+pytestmark = pytest.mark.lab
+
+PATIENCE = 300.0
+PATIENT = f"import windlass.flows.rollback as rollback; rollback.WARM_LIMIT = {PATIENCE}"
+
+
+@pytest.fixture
+def warm(lone: Lone, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The release that one can go back to; one that does not answer is waited for."""
+    monkeypatch.setattr(rollback, "WARM_LIMIT", PATIENCE)
+    return lone.warm()
+
+
+def test_a_host_that_freezes_at_the_gate(lone: Lone, warm: str, impatient: None) -> None:
+    """The run does not say that it knows what serves; what served goes on, and the next rollback gets there."""
+    before = lone.answer()
+    idle = lone.idle()
+    with lone.mute():
+        lone.begin(lambda: lone.rollback(warm))
+        until(lambda: lone.is_asked(idle))
+
+        error = lone.failure_after(freeze)
+
+    assert f"the rollback to {warm} broke off: the connection to app1 was lost: it has said nothing for 8 s" in error.message
+    assert "does not answer; the next run will finish or take back what it holds" in error.hosts["app1"]
+    assert "run the same again" in error.hint
+    assert lone.answer() == before
+    until(lone.is_free)
+    assert lone.rollback(warm).warm
+    assert lone.serves(warm)
+
+
+def test_a_host_that_loses_its_power_after_the_switch(lone: Lone, warm: str, suite: Suite) -> None:
+    """It has gone back, and goes on so when it boots; the same run does what is left."""
+    with lone.busy():
+        lone.begin(lambda: lone.rollback(warm))
+        until(lambda: lone.step() == "settle")
+        lose_power(suite)
+    error = lone.failure()
+
+    assert f"gone back to {warm}, but not without a fault afterwards: the connection to app1 was lost" in error.message
+    assert error.hosts == {"app1": f"{warm} serves"}
+    assert lone.is_at_rest()
+    until(lambda: lone.serves(warm))
+
+
+def test_a_controller_that_is_killed_at_the_gate(lone: Lone, warm: str) -> None:
+    """What served goes on; the next rollback need not wait for the lock, and gets there."""
+    before, idle = lone.answer(), lone.idle()
+    with lone.mute():
+        process = lone.command("rollback", "--to", warm, before=PATIENT)
+        until(lambda: lone.is_asked(idle))
+        process.kill()
+        process.communicate()
+        until(lambda: lone.shell("pgrep -f '^sshd: .*@notty' || true") == "")
+
+    assert lone.answer() == before
+    assert lone.rollback(warm).warm
+    assert lone.serves(warm)
+
+
+def test_a_controller_that_is_killed_after_the_switch(lone: Lone, warm: str) -> None:
+    """It has gone back; the next run finds that, and does what is left."""
+    before = lone.live()
+    with lone.busy():
+        process = lone.command("rollback", "--to", warm)
+        until(lambda: lone.step() == "settle")
+        process.kill()
+        process.communicate()
+    assert lone.serves(warm)
+
+    forth = lone.rollback(before)
+
+    assert f"a rollback of {warm} " in forth.story
+    assert "after every host had switched: finishing it" in forth.story
+    assert lone.serves(before)
+
+
+def test_ctrl_c_at_the_gate(lone: Lone, warm: str) -> None:
+    before, idle = lone.answer(), lone.idle()
+    with lone.mute():
+        process = lone.command("rollback", "--to", warm, before=PATIENT)
+        until(lambda: lone.is_asked(idle))
+        process.send_signal(signal.SIGINT)
+        _output, errors = process.communicate(timeout=300)
+
+    assert process.returncode == 130
+    assert f"the rollback to {warm} was taken back. app1: {before['release']} serves" in errors
+    assert lone.answer() == before
+    assert lone.is_at_rest()
+
+
+def test_ctrl_c_twice_after_the_switch(lone: Lone, warm: str) -> None:
+    """The command is left at once; it has gone back, and the next run does what is left."""
+    before = lone.live()
+    with lone.busy():
+        process = lone.command("rollback", "--to", warm)
+        until(lambda: lone.step() == "settle")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        while "Ctrl-C again" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _output, _errors = process.communicate(timeout=300)
+
+    assert process.returncode == 130
+    assert lone.serves(warm)
+    until(lone.is_free)
+    assert "after every host had switched: finishing it" in lone.rollback(before).story
+    assert lone.serves(before)
