@@ -11,8 +11,8 @@ import pytest
 from tests.unit.test_stores import NIGHT, proof, put
 from windlass.errors import BackupError
 from windlass.stores.directory import DirectoryStore
-from windlass.stores.manifest import Stored
 from windlass.stores.proofs import CHANGED, UNSIGNED
+from windlass.stores.published import Stored
 from windlass.stores.signature import KEY, Signatures
 
 DRILL, CHECK = "proof-20261120T023000Z-drill.json", "proof-20261120T023000Z-verify.json"

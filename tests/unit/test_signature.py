@@ -13,7 +13,7 @@ import pytest
 from tests.unit.test_stores import NIGHT, manifest, put
 from windlass.errors import BackupError
 from windlass.stores.directory import DirectoryStore
-from windlass.stores.manifest import Stored
+from windlass.stores.published import Stored
 from windlass.stores.signature import KEY, SIGNATURE, SIGNER, Signatures
 
 LATER = datetime.now(UTC) + timedelta(days=1)

@@ -16,7 +16,8 @@ import pytest
 from windlass.errors import BackupError
 from windlass.stores.directory import DirectoryStore
 from windlass.stores.instructions import instructions
-from windlass.stores.manifest import DUMP, GLOBALS, Manifest, Part, Proof, Stored, read_manifest, written
+from windlass.stores.manifest import DUMP, GLOBALS, Manifest, Part, Proof, read_manifest, written
+from windlass.stores.published import Stored
 
 NIGHT = datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
 

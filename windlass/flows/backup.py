@@ -20,7 +20,8 @@ from windlass.operations.operation import LocalFile, Operation
 from windlass.plans.retention import CLOCKS_MAY_DIFFER, believed
 from windlass.plans.shrinkage import shrinkage
 from windlass.stores.instructions import instructions
-from windlass.stores.manifest import BARE_FORMAT, FORMAT, SEALED_FORMAT, Manifest, Part, Stored, part_name, stamp
+from windlass.stores.manifest import BARE_FORMAT, FORMAT, SEALED_FORMAT, Manifest, Part, part_name, stamp
+from windlass.stores.published import Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace

@@ -21,7 +21,8 @@ from windlass.stores.manifest import Proof
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
-    from windlass.stores.manifest import Manifest, Stored
+    from windlass.stores.manifest import Manifest
+    from windlass.stores.published import Stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from windlass.flows.recovery_parts import check_of
 from windlass.flows.store_opening import open_store
 from windlass.flows.vault import open_vault, pick
 from windlass.plans.retention import CLOCKS_MAY_DIFFER, Decision, retention
-from windlass.stores.manifest import Pin, Proof, Stored
+from windlass.stores.manifest import Pin, Proof
+from windlass.stores.published import Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace

@@ -21,7 +21,7 @@ from windlass.values import human_bytes, human_seconds
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
-    from windlass.stores.manifest import Stored
+    from windlass.stores.published import Stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from windlass.values import human_bytes
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
-    from windlass.stores.manifest import Part, Stored
+    from windlass.stores.manifest import Part
+    from windlass.stores.published import Stored
 
 
 @dataclass(frozen=True, slots=True)

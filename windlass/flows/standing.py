@@ -12,8 +12,9 @@ from windlass.flows.attempts import Attempt, last
 from windlass.flows.holdings import holding
 from windlass.flows.schedule import By, next_run, scheduled_by
 from windlass.plans.standing import Facts, wrong
-from windlass.stores.manifest import Proof, Stored
+from windlass.stores.manifest import Proof
 from windlass.stores.proofs import UNSIGNED
+from windlass.stores.published import Stored
 from windlass.values import seconds
 
 if TYPE_CHECKING:

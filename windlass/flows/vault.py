@@ -17,7 +17,8 @@ from windlass.operations.lease import Lease
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.stores.encryption import check_identity, decrypted, identities
-from windlass.stores.manifest import DUMP, Listing, Stored, is_id
+from windlass.stores.manifest import DUMP, is_id
+from windlass.stores.published import Listing, Stored
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace

@@ -17,19 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from windlass.errors import BackupError
-from windlass.stores.manifest import (
-    INSTRUCTIONS,
-    MANIFEST,
-    PIN,
-    SEALED,
-    Listing,
-    Manifest,
-    Pin,
-    Proof,
-    Stored,
-    written,
-)
+from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, SEALED, Manifest, Pin, Proof, written
 from windlass.stores.proofs import proof_file
+from windlass.stores.published import Listing, Stored
 from windlass.stores.read_behind import ReadBehind
 from windlass.stores.reading import Reader, is_small
 from windlass.stores.signature import Signatures

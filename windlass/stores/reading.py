@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from windlass.errors import BackupError
-from windlass.stores.manifest import MANIFEST, PIN, Manifest, Proof, Stored, read_manifest, read_pin, read_proof
+from windlass.stores.manifest import MANIFEST, PIN, Manifest, Proof, read_manifest, read_pin, read_proof
 from windlass.stores.proofs import PROOF, doubt_of
+from windlass.stores.published import Stored
 from windlass.stores.signature import SIGNATURE, SIGNER, Judgement, Signatures
 
 MANIFEST_BYTES: Final = 64 << 20  # no manifest is bigger, and nobody makes us read more

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Protocol
 
 from windlass.operations.operation import Operation
-from windlass.stores.manifest import Listing, Manifest, Pin, Proof, Stored
+from windlass.stores.manifest import Manifest, Pin, Proof
+from windlass.stores.published import Listing, Stored
 
 SWEPT_AFTER: Final = timedelta(days=1)  # what a crash left of a draft or a removal; a long backup may still be at work before
 Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]

@@ -11,7 +11,7 @@ from windlass.errors import BackupError, WindlassError
 from windlass.flows.holdings import Holding, Pruned
 from windlass.inventory.stores import BY_DIRECTORY, label
 from windlass.report.tables import table
-from windlass.stores.manifest import Stored
+from windlass.stores.published import Stored
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes, human_seconds
 

@@ -15,7 +15,7 @@ from windlass.flows.known_secrets import KnownSecrets
 from windlass.flows.store_opening import open_store
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import S3, Backup, SecretEntry, StoreEntry, local_secrets
-from windlass.stores.manifest import Stored
+from windlass.stores.published import Stored
 from windlass.stores.s3 import S3Store
 
 STORE = "off"

@@ -22,7 +22,7 @@ from windlass.flows.workspace import Workspace
 from windlass.hosts.channel import Channel
 from windlass.inventory import Backup
 from windlass.plans.restoration import Wish
-from windlass.stores.manifest import Stored
+from windlass.stores.published import Stored
 from windlass.values import Command
 
 INVENTORY = """

@@ -29,8 +29,9 @@ from windlass.operations.stored import (
 from windlass.stores.host.delivery import HostDelivery, expectation
 from windlass.stores.host.line import Line
 from windlass.stores.host.source import HostSource
-from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, written
+from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Manifest, Pin, Proof, written
 from windlass.stores.proofs import proof_file
+from windlass.stores.published import Listing, Stored
 from windlass.stores.reading import Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner

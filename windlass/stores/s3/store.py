@@ -11,8 +11,9 @@ from pathlib import Path
 
 from windlass.errors import BackupError
 from windlass.operations.delivery import ReadBack
-from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Listing, Manifest, Pin, Proof, Stored, is_id, written
+from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Manifest, Pin, Proof, is_id, written
 from windlass.stores.proofs import proof_file
+from windlass.stores.published import Listing, Stored
 from windlass.stores.reading import Reader, is_small
 from windlass.stores.s3.bucket import Bucket, Found
 from windlass.stores.s3.delivery import S3Delivery
