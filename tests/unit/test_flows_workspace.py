@@ -128,6 +128,21 @@ def test_a_role_of_ones_own_comes_before_a_shipped_one_of_that_name(tmp_path: Pa
     assert fields == [["text"], ["other"]]
 
 
+def test_a_project_s_own_template_counts_from_the_moment_in_which_it_is_there(tmp_path: Path) -> None:
+    catalogue, name = Catalogue(tmp_path), "nginx/balancer.conf.j2"
+    own = tmp_path / "templates" / name
+    shipped_one = catalogue.template(name)
+    own.parent.mkdir(parents=True)
+    seen = []
+    for text in ("one", "another"):
+        own.write_text(text)
+        seen.append(catalogue.template(name))
+    own.unlink()
+
+    assert seen == ["one", "another"]
+    assert catalogue.template(name) == shipped_one != "one"
+
+
 def test_shipped_roles_are_there_beside_ones_own(project: Path) -> None:
     own = set(Catalogue(project).folders)
     bundled = {path.parent.name for path in shipped("roles").glob("*/steps.py")}

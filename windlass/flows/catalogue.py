@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -26,7 +26,7 @@ from windlass import operations
 from windlass.errors import UsageError, WindlassError
 from windlass.inventory import RoleSchema
 from windlass.operations.operation import Operation
-from windlass.operations.template import TemplateText
+from windlass.operations.template import MOST_TEXTS, TemplateText
 from windlass.plans.topology import HostView
 
 Steps = Callable[[HostView, BaseModel], Sequence[Operation]]
@@ -89,17 +89,14 @@ class Catalogue:
                 raise _unfit(role, self.folders[role], f"its steps for {host.name} gave {each!r}, which is no operation")
         return found
 
-    @cached_property
-    def template(self) -> Callable[[str], str]:
-        """Gives the text of `role/file` under templates/, read once for all hosts. Raises UsageError where it is not there."""
-        return cache(self._template)
-
-    def _template(self, name: str) -> str:
+    def template(self, name: str) -> str:
+        """The text of `role/file` under templates/, read once for all hosts. Raises UsageError where it is not there."""
         if ".." in PurePosixPath(name).parts:
             raise UsageError(f"a template cannot be outside of templates/: {name}")
         for place in (self.project / "templates", shipped("templates")):
             if (place / name).is_file():
-                return TemplateText((place / name).read_text(encoding="utf-8"))
+                status = (place / name).stat()
+                return _text(place / name, (status.st_mtime_ns, status.st_size, status.st_ino))
         raise UsageError(f"there is no template {name}", hint=f"expected it at {self.project / 'templates' / name}")
 
     @cached_property
@@ -131,6 +128,12 @@ class Catalogue:
             if isinstance(error, ImportError) and (error.name or "").startswith("windlass.operations"):
                 fault.hint = _home(str(error))
             raise fault from error
+
+
+@lru_cache(maxsize=MOST_TEXTS)
+def _text(path: Path, _state: tuple[int, ...]) -> TemplateText:
+    """As it was when it was in this state: a project's own may be changed while a program that uses Windlass goes on."""
+    return TemplateText(path.read_text(encoding="utf-8"))
 
 
 class _Schemas(Mapping[str, RoleSchema]):
