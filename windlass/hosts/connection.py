@@ -19,8 +19,7 @@ from fabric.connection import derive_shorthand
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import NoValidConnectionsError
 
-from windlass.errors import ConnectionFailed
-from windlass.hosts import known_hosts, tuning
+from windlass.hosts import known_hosts, refusals, tuning
 from windlass.hosts.detours import Proxy, Tunnel, completed
 from windlass.hosts.explaining import explained
 from windlass.hosts.known_hosts import DEFAULT_PORT, KnownKey
@@ -50,11 +49,9 @@ def _readable_key(target: Target, path: Path) -> paramiko.PKey:
     try:
         return tuning.private_key(path)
     except (paramiko.PasswordRequiredException, TypeError) as error:  # `cryptography` says it as the second
-        hint = "`ssh-add` it and leave `private_key` out of the inventory, or name a key without one"
-        raise ConnectionFailed(f"the key {path} has a passphrase", host=target.name, hint=hint) from error
+        raise refusals.locked_key(target) from error
     except (OSError, ValueError, paramiko.SSHException) as error:
-        hint = "`private_key` in the inventory names the private half, as `ssh-keygen` wrote it"
-        raise ConnectionFailed(f"{path} cannot be read as a private key: {error}", host=target.name, hint=hint) from error
+        raise refusals.bad_key(target, error) from error
 
 
 def _fabric_connection(target: Target, towards: str = "") -> _Connection:

@@ -23,6 +23,11 @@ def other_key(target: Target, towards: str = "") -> NotLetIn:
     )
 
 
+def unknown_key(target: Target) -> NotLetIn:
+    """Nobody knows its host key yet."""
+    return NotLetIn(f"{place(target)} has a host key that nobody knows yet", host=target.name, hint=how_to_know(target))
+
+
 def how_to_know(target: Target) -> str:
     """The hint for a host whose key nobody knows yet."""
     return f"compare the host's key and add it to {known_hosts_of(target)}, or run once with --accept-new"
@@ -34,6 +39,24 @@ def not_let_in(target: Target, reason: object, towards: str = "") -> NotLetIn:
         f"{place(target, towards)} does not let us in: {reason}",
         host=towards or target.name,
         hint="check the user and key in the inventory, and that the key is in the host's authorized_keys",
+    )
+
+
+def bad_key(target: Target, reason: object) -> ConnectionFailed:
+    """The key file that is named for it is of no use."""
+    return ConnectionFailed(
+        f"{target.private_key} cannot be read as a private key: {reason}",
+        host=target.name,
+        hint="`private_key` in the inventory names the private half, as `ssh-keygen` wrote it",
+    )
+
+
+def locked_key(target: Target) -> ConnectionFailed:
+    """The key file that is named for it has a passphrase, which nobody is asked for."""
+    return ConnectionFailed(
+        f"the key {target.private_key} has a passphrase",
+        host=target.name,
+        hint="`ssh-add` it and leave `private_key` out of the inventory, or name a key without one",
     )
 
 
