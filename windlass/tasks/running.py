@@ -1,4 +1,16 @@
-"""Running a flow for a task: open the environment, watch, do the work, show the result or the error."""
+"""Running a flow for a task: open the environment, watch, do the work, show the result or the error.
+
+@command(ref="what to deploy: a tag, a branch, a commit")
+def deploy(context: Context, env: str = "", ref: str = "", json: bool = False, yes: bool = False) -> None:
+    \"\"\"Bring a version of an application to all its hosts …\"\"\"
+    from windlass.flows.deploy import deploy as flow
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        done = flow(workspace, ref, listener=listener)
+        return Outcome(result={"release": done.release}, text=f"{done.release} serves")
+
+    run_flow("deploy", Options.of(locals()), work)
+"""
 
 from __future__ import annotations
 
@@ -39,17 +51,6 @@ def run_flow(
     where it has more to say (text for a person, facts per host, an error beside a result). Raising a WindlassError is
     enough to fail. With `changes`, an environment that wants confirmation asks for it, unless `--check` or `--yes`.
     `unopened` tells those who are not watching that the environment cannot be opened.
-
-        @command(ref="what to deploy: a tag, a branch, a commit")
-        def deploy(context: Context, env: str = "", ref: str = "", json: bool = False, yes: bool = False) -> None:
-            \"\"\"Bring a version of an application to all its hosts …\"\"\"
-            from windlass.flows.deploy import deploy as flow
-
-            def work(workspace: Workspace, listener: Listener) -> Outcome:
-                done = flow(workspace, ref, listener=listener)
-                return Outcome(result={"release": done.release}, text=f"{done.release} serves")
-
-            run_flow("deploy", Options.of(locals()), work)
     """
     project = project_folder()
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())
