@@ -104,6 +104,15 @@ def test_another_key_than_before_is_refused_even_with_accept_new(one: Target, tm
     assert len(known.read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize("accept", [False, True])
+def test_a_key_that_is_marked_as_revoked_is_refused_whoever_else_knows_it(one: Target, *, accept: bool, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    known.write_text("".join(f"{line}\n@revoked * {line.partition(' ')[2]}\n" for line in lines_for(one)))
+
+    with pytest.raises(ConnectionFailed, match="marked as @revoked"):
+        said(dataclasses.replace(one, known_hosts=known, accept_new=accept))
+
+
 def test_an_unknown_key_is_refused_and_the_hint_says_how_to_go_on(one: Target, tmp_path: Path) -> None:
     with pytest.raises(ConnectionFailed, match="not found in known_hosts") as caught:
         said(dataclasses.replace(one, known_hosts=tmp_path / "none"))
