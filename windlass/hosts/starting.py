@@ -18,6 +18,9 @@ from windlass.hosts.target import Target
 
 PARTING = 1.0  # seconds for a goodbye
 MOST_NOISE = 65536  # bytes that a login may print
+MAKE_NULL = (
+    "something has put a file in its place or taken its rights; as root there: rm -f /dev/null && mknod -m 666 /dev/null c 1 3"
+)
 NO_SHELL = (
     "account is currently not available",
     "account is not available",
@@ -166,7 +169,9 @@ class Starting:
                 host=name,
                 hint=f"install it there: invoke bootstrap --limit {name}, or apt-get install python3",
             )
-        if payload.OLD_PYTHON in self._heard:
+        if payload.NO_NULL in self._heard:
+            message, hint = f"{user} may not write to /dev/null on {name}", MAKE_NULL
+        elif payload.OLD_PYTHON in self._heard:
             message, hint = f"{name} has a Python older than 3.8", "install a newer python3 there"
         elif "must have a tty" in complaint:
             message = f"sudo on {name} wants a terminal (requiretty), and is not content with the one that it was given"
