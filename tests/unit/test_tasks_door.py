@@ -14,7 +14,7 @@ from windlass.errors import FlowFailed, RefusedError, UsageError
 from windlass.events import HostEnded, OperationStarted
 from windlass.report.masking import Mask
 from windlass.tasks.common import confirm, project_folder
-from windlass.tasks.door import Outcome, Run, guard, leave
+from windlass.tasks.door import Outcome, Run, Wishes, guard, leave
 from windlass.values import Secret
 
 
@@ -59,6 +59,29 @@ def test_a_result_may_come_with_an_error(capsys: pytest.CaptureFixture[str]) -> 
         {"release": "r1"},
         {"web1": {"slot": "blue"}},
     )
+
+
+def test_a_secret_is_not_in_what_ci_reads_either_written_as_xml_writes_its_signs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    secret, file = "r&d<100%>", tmp_path / "junit.xml"
+    run = Run("setup", wishes=Wishes(junit=str(file)), mask=Mask(lambda: [Secret(secret)]))
+    with pytest.raises(Exit):
+        leave(run, raising(UsageError(f"not {secret}", hint=secret, last_lines=[secret])))
+
+    written = file.read_text() + capsys.readouterr().err
+    assert "•••" in written
+    assert "100" not in written
+
+
+def test_a_fault_about_a_name_that_is_no_text_is_kept_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Exit):
+        leave(Run("setup", folder=tmp_path), raising(ValueError("odd\udcff")))
+
+    (crash,) = (tmp_path / ".windlass").glob("crash-*.txt")
+    assert "ValueError: odd\\udcff" in crash.read_text()
+    assert "a fault in Windlass: ValueError" in capsys.readouterr().err
 
 
 def test_a_secret_leaves_neither_in_a_result_nor_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:

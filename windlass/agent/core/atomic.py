@@ -15,7 +15,7 @@ from windlass.agent.core.frames import REMEMBERED_FROM, Bytes
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.process import lines
 
-MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`host_sums.TICK`)
+MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
 LONGEST_STEM = 60  # characters of a file's name in that of the temporary one: a name has at most 255 bytes
