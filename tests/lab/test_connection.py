@@ -229,6 +229,19 @@ def test_a_host_without_python_says_what_to_install(two: Target, hosts: dict[str
     assert "apt-get install python3" in caught.value.hint
 
 
+def test_a_host_where_a_file_has_taken_the_place_of_the_null_device_says_how_to_make_it_again(
+    two: Target, hosts: dict[str, TestHost]
+) -> None:
+    hosts["two"].shell("cd /dev; mv null null.away; (umask 077; : > null)")
+    try:
+        with pytest.raises(AgentFailed, match="may not write to /dev/null on two") as caught:
+            said(two)
+    finally:
+        hosts["two"].shell("cd /dev; mv null.away null")
+
+    assert "mknod -m 666 /dev/null c 1 3" in caught.value.hint
+
+
 def test_a_jump_host_leads_there_and_is_hung_up_with_the_rest(one: Target, two: Target, hosts: dict[str, TestHost]) -> None:
     assert said(dataclasses.replace(two, jump=one), "echo $SSH_CONNECTION; hostname").endswith("two")
 
