@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_an_error_goes_to_standard_error_with_its_code(capsys: pytest.CaptureFix
 
     assert end.value.code == 4
     assert capsys.readouterr() == ("", "error: the lock is held\nhint: wait\n")
+
+
+@pytest.mark.parametrize("typed", ["invoke", "windlass"])
+def test_what_to_type_next_is_told_as_it_was_typed(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [f"/usr/bin/{typed}", "backup.list"])
+    with pytest.raises(Exit):
+        leave(Run("backup.list"), raising(UsageError("no good backup", hint="make one: invoke backup")))
+
+    assert capsys.readouterr().err == f"error: no good backup\nhint: make one: {typed} backup\n"
 
 
 def test_a_result_may_come_with_an_error(capsys: pytest.CaptureFixture[str]) -> None:

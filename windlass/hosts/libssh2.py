@@ -120,6 +120,8 @@ def _shown(connection: Any) -> tuple[str, str]:
 def _check_host_key(shown: KnownKey, known: list[KnownKey], target: Target) -> None:
     if shown in known:
         return
+    if known_hosts.is_revoked(target, target.address, target.port, shown.blob):
+        raise refusals.revoked_key(target)
     if known:
         raise refusals.other_key(target)
     if not target.accept_new:
