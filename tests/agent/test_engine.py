@@ -9,14 +9,16 @@ import pytest
 
 from tests.support import LocalSession, local_channel
 from windlass import events
+from windlass.agent.command import LONGEST_OUTPUT
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
+from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
-from windlass.values import Command, Secret
+from windlass.values import HIDDEN, Command, Secret
 
 
 def test_hello_tells_facts_and_costs_one_round_trip() -> None:
@@ -111,6 +113,18 @@ def test_a_secret_is_written_but_never_shown(tmp_path: Path) -> None:
     assert (tmp_path / "s").read_text() == "PASSWORD=tulip-84"
     assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
     assert "tulip" not in repr(result)
+    channel.close()
+
+
+def test_long_output_is_cut_behind_the_masking_so_that_no_half_of_a_secret_is_left() -> None:
+    secret = Secret("tulip-84-hyacinth")
+    words = f"printf '%s' tulip-84-hyacinth; head -c {LONGEST_OUTPUT - 8} /dev/zero | tr '\\0' x"
+    channel = local_channel()
+
+    (result,) = channel.run(Batch((Run(command=words),), secrets=(secret,)))
+
+    assert len(result.data["output"]) == LONGEST_OUTPUT - 8 + len(HIDDEN)
+    assert "cinth" not in result.data["output"]
     channel.close()
 
 

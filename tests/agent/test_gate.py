@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from windlass.agent.core import sockets
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.gate import gate, inspect, last_lines, last_words, unfit
+from windlass.agent.watch import watch
 
 
 def test_a_log_is_read_only_if_it_is_one(tmp_path: Path) -> None:
@@ -134,3 +136,38 @@ def test_what_a_process_uses_is_counted_with_its_children(tmp_path: Path) -> Non
 
 def look(instances: list[dict[str, Any]]) -> dict[str, Any]:
     return inspect({"instances": instances, "sample_seconds": 0.2}, Context(lambda _frame: None)).data
+
+
+def watching(folder: Path, **more: Any) -> dict[str, Any]:
+    """A watch over one process, in a run whose entry is on the disk."""
+    (folder / "slots").mkdir()
+    (folder / "live").symlink_to("slots/green")
+    (folder / "progress.json").write_text('{"release": "r2"}')
+    instance = {"name": "web-0", "run": f"{folder}/web-0", "folder": str(Path.cwd()), "listen": "", "log": "", "health": None}
+    return {"root": str(folder), "instances": [instance], "before": "blue", "reload": False, "seconds": 0.2, **more}
+
+
+@pytest.mark.parametrize("somebody", ["there", "gone"])
+def test_a_watch_that_is_taken_up_again_waits_for_what_is_still_coming(tmp_path: Path, somebody: str) -> None:
+    """When nobody is there to hear that all was well, the next run reads it."""
+    arguments, context = watching(tmp_path, arriving_seconds=120.0), Context(lambda _frame: None)
+    thread = threading.Thread(target=watch, args=(arguments, context))
+    thread.start()
+    if somebody == "gone":
+        context.cancelled.set()
+    (tmp_path / "web-0.pid").write_text(str(os.getpid()))  # the test itself is the process
+    thread.join()
+
+    assert (tmp_path / "live").readlink().name == "green"
+    assert json.loads((tmp_path / "progress.json").read_text()).get("watched", False) is (somebody == "gone")
+
+
+def test_a_watch_that_is_taken_up_again_goes_back_when_nothing_comes_or_it_keeps_crashing(tmp_path: Path) -> None:
+    arguments = watching(tmp_path, arriving_seconds=120.0)
+    (tmp_path / "web-0.starts").write_text("...")
+
+    with pytest.raises(OperationError, match="the host switched back to blue by itself"):
+        watch(arguments, Context(lambda _frame: None))
+
+    assert (tmp_path / "live").readlink().name == "blue"
+    assert json.loads((tmp_path / "progress.json").read_text())["went_back"] == "web-0: it is not running"

@@ -44,3 +44,10 @@ def test_of_a_link_that_is_named_what_it_leads_to_is_packed_as_well(folder: Path
 def test_a_link_that_leads_nowhere_is_no_backup_of_what_it_names(folder: Path) -> None:
     with pytest.raises(OperationFailed, match="is a link that leads nowhere"):
         packed(folder, "enabled/gone.conf")
+
+
+def test_what_a_folder_is_called_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "shop[1]").mkdir()
+    (tmp_path / "shop[1]/a.conf").write_text("a")
+
+    assert packed(tmp_path / "shop[1]", "*.conf") == ["a.conf"]

@@ -13,6 +13,8 @@ from windlass.errors import FlowFailed
 
 pytestmark = pytest.mark.lab
 
+BOOTED = "/run/booted"  # is there once the host has booted again
+
 
 def test_a_host_that_loses_its_power_before_the_switch_is_taken_back_by_the_same_run(lone: Lone, suite: Suite) -> None:
     """It is there again when the line is to be taken up: the run goes in anew, and clears away what it had begun."""
@@ -29,18 +31,22 @@ def test_a_host_that_loses_its_power_before_the_switch_is_taken_back_by_the_same
     until(lambda: lone.serves(before))
 
 
-def test_a_host_that_loses_its_power_after_the_switch_comes_back_with_the_new_release(lone: Lone, suite: Suite) -> None:
-    """Every host had switched: there is no way but forth."""
-    lone.begin(lambda: lone.deploy("no power later", watch=60.0))
-    new = lone.until_it_has_switched(lone.live())
+def test_a_host_that_loses_its_power_in_the_watch_is_watched_again_by_the_same_run(lone: Lone, suite: Suite) -> None:
+    """The new release, which serves when the host boots, does not stay up: without a watch it would be what serves."""
+    before = lone.live()
+    lone.shell(f"echo 'f {BOOTED}' >/etc/tmpfiles.d/booted.conf")
+    lone.begin(lambda: lone.deploy("fails when it boots", watch=300.0, fault={"kind": "late", "when": BOOTED}))
+    new = lone.until_it_has_switched(before)
 
     lose_power(suite)
     error = lone.failure()
+    lone.shell("rm /etc/tmpfiles.d/booted.conf")
 
-    assert f"{new} serves on every host, but something failed after the switch" in error.message
-    assert error.hosts == {"app1": f"{new} serves"}
+    assert f"{new} was not deployed: the connection to app1 was lost" in error.message
+    assert error.hosts == {"app1": f"{before} serves"}
+    assert "had switched back by itself (web-0: " in lone.shell(f"cat /srv/lone/records/{new}.json")
     assert lone.is_at_rest()
-    until(lambda: lone.serves(new))
+    until(lambda: lone.serves(before))
     assert lone.shell("pgrep -fc 'God Daemon \\(/srv/lone/.pm2\\)'") == "1"
 
 

@@ -125,3 +125,34 @@ def test_a_host_that_served_the_release_before_the_run_keeps_it() -> None:
 
     assert verdict is not None
     assert verdict.hosts["a"] == Recovery("forget", "green", "r2", warm=True)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "unwatched"),
+    [
+        ({}, {}, ("a", "b")),
+        ({"watched": True}, {}, ("b",)),
+        ({"step": "settle"}, {}, ()),
+        ({"warm": True}, {"warm": True}, ()),
+    ],
+)
+def test_a_watch_that_was_cut_short_is_taken_up_again_before_anything_is_finished(
+    a: dict[str, Any], b: dict[str, Any], unwatched: tuple[str, ...]
+) -> None:
+    """Not when all have been watched, which whoever is past the switch knows; and what is kept warm has served before."""
+    verdict = recovery({"a": host("a", "green", PROGRESS | a), "b": host("b", "green", PROGRESS | b)})
+
+    assert verdict is not None
+    assert verdict.finishes
+    assert verdict.unwatched == unwatched
+    assert ("it has been watched again" in verdict.story) == bool(unwatched)
+
+
+def test_hosts_go_back_when_the_watch_that_was_taken_up_again_fails_on_one() -> None:
+    fallen = PROGRESS | {"went_back": "web-0: it is not running"}
+    verdict = recovery({"a": host("a", "blue", fallen), "b": host("b", "green", PROGRESS)})
+
+    assert verdict is not None
+    assert "after b had switched, and a had switched back by itself (web-0: it is not running): going back" in verdict.story
+    assert verdict.hosts == {"a": Recovery("discard", "green", "r2"), "b": Recovery("revert", "blue", "r2")}
+    assert verdict.unwatched == ()

@@ -69,6 +69,16 @@ def test_one_that_was_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None
     assert len(reader.read) == 2
 
 
+@pytest.mark.parametrize(("times", "later", "settled"), [(7, 51, True), (7, 49, False), (0, 51, False), (0, 2001, True)])
+def test_times_with_parts_of_seconds_settle_sooner(tmp_path: Path, times: int, later: int, *, settled: bool) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    found = list(path.stat())
+    status = os.stat_result(found, {"st_mtime_ns": 10**18 + times, "st_ctime_ns": 10**18 + times})
+
+    assert Sums("", checksums.measured).is_settled(status, 10**18 + times + later * 10**6) is settled
+
+
 def change_and_set_back(path: Path) -> None:
     """Other content of the same length, and the old time of change: only the inode's time tells."""
     before = path.stat()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import local_channel
-from windlass.flows.artefact import Wanted
+from windlass.flows.artefact import ABANDONED, Wanted
 from windlass.flows.source import Source
 from windlass.flows.workspace import open_workspace
 from windlass.hosts.upload import MOST_ALONG
@@ -65,6 +67,23 @@ def test_what_needs_no_building_is_the_same_bytes_for_all_and_is_kept(tmp_path: 
     found = {path.name: (path.lstat().st_mode & 0o7777, path.read_text()) for path in (tmp_path / "release").rglob("[a-z]*.html")}
     assert (found["index.html"], found["home.html"][1]) == ((0o644, "x" * 100), "x" * 100)
     assert (tmp_path / "release/bin/run").stat().st_mode & 0o7777 == 0o755
+
+
+def test_a_note_that_is_torn_counts_as_none_and_what_a_killed_run_was_fetching_goes(tmp_path: Path) -> None:
+    ours = wanted(tmp_path, mtime=1)
+    first = ours.kept("app1", {})
+    (note,) = ours.folder.glob("*.json")
+    note.write_text('{"sha256": "4f')
+    for name, age in (("old.1.partial", 2 * ABANDONED), ("new.1.partial", 0.0)):
+        (ours.folder / name).write_text("half")
+        os.utime(ours.folder / name, (time.time() - age,) * 2)
+
+    again = ours.kept("app1", {})
+
+    assert first is not None
+    assert again is not None
+    assert (again.built, again.content.sha256) == (True, first.content.sha256)
+    assert [path.name for path in ours.folder.glob("*.partial")] == ["new.1.partial"]
 
 
 @pytest.mark.parametrize(("size", "commands", "exclude"), [(100, "npm run build", ""), (100, "", "test/**"), (MOST_ALONG, "", "")])

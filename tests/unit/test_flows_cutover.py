@@ -12,7 +12,7 @@ from windlass import events
 from windlass.flows.cutover import Cutover
 from windlass.flows.handover import relieve
 from windlass.flows.steps import Timer
-from windlass.flows.taking_back import undone
+from windlass.flows.taking_back import undone, watched
 from windlass.flows.workspace import open_workspace
 from windlass.operations.file import File
 from windlass.operations.gate import Drain
@@ -20,6 +20,7 @@ from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control
 from windlass.operations.release import Progress, Record, Switch
 from windlass.operations.service import Service
+from windlass.operations.watch import Watch
 from windlass.plans.recovery import Recovery
 from windlass.plans.slots import Held, HostState
 
@@ -63,6 +64,18 @@ def test_a_switch_goes_back_even_if_what_was_warm_cannot_be_started_again(tmp_pa
     assert asked[0] == Switch(root="/srv/shop", slot="blue")
     assert asked[3] == Drain(listens=HELD.listens, limit_seconds=30.0)
     assert [text.partition(":")[0] for text in said] == ["r1 is not kept warm on app1"]
+
+
+def test_a_watch_is_taken_up_again_with_time_for_a_host_that_has_just_booted(tmp_path: Path) -> None:
+    state = HostState("app1", "green", {"blue": "r2", "green": "r3"}, {}, ("r2", "r3"), PROGRESS, held={"green": HELD})
+
+    switch, ready, watch = watched(cutover(tmp_path, []), state)
+
+    assert switch == Switch(root="/srv/shop", slot="green")
+    assert isinstance(ready, Service)
+    assert isinstance(watch, Watch)
+    assert [each.folder for each in watch.instances] == ["/srv/shop/releases/r3"]
+    assert (watch.before, watch.seconds, watch.arriving_seconds) == ("blue", 3.0, 60.0)
 
 
 def test_processes_that_the_inventory_no_longer_names_are_stopped_by_the_name_they_were_started_with(tmp_path: Path) -> None:

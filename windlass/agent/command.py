@@ -62,10 +62,11 @@ def _text(command: Union[str, List[str]]) -> str:
 
 
 def _data(completed: process.Completed, context: Context) -> Dict[str, Any]:
+    """Masked before it is cut: half of a secret would not be known for one."""
     output, errors = completed.text, completed.errors.decode("utf-8", "replace")
     return {
-        "output": context.mask(output[-LONGEST_OUTPUT:]),
-        "errors": context.mask(errors[-LONGEST_OUTPUT:]),
+        "output": context.mask(output)[-LONGEST_OUTPUT:],
+        "errors": context.mask(errors)[-LONGEST_OUTPUT:],
         "status": completed.status,
     }
 

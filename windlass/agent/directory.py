@@ -89,7 +89,10 @@ def want_owner_below(changes: Changes, path: str, owner: str, group: str) -> Non
 
     def give() -> None:
         for entry in different:
-            give_to(entry, owner, group)
+            try:
+                give_to(entry, owner, group)
+            except FileNotFoundError:  # as in `_differs`
+                pass
 
     shown = ["%s: owner becomes %s:%s" % (entry, owner, group) for entry in different[:20]]
     if len(different) > len(shown):
@@ -104,7 +107,11 @@ def _below(path: str) -> Iterator[str]:
 
 
 def _differs(path: str, user_id: int, group_id: int) -> bool:
-    status = os.lstat(path)
+    """What a program takes away while we look need not be given to anybody."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
     return user_id not in (-1, status.st_uid) or group_id not in (-1, status.st_gid)
 
 

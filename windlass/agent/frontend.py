@@ -133,7 +133,7 @@ def pages_served(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(False, unknown=True)
     wanted = atomic.read_or_none(os.path.join(arguments["pages"]["folder"], INDEX)) or b""
-    settled = time.monotonic() + SETTLE
+    settled = time.monotonic() + SETTLE + arguments["arriving_seconds"]
     deadline = time.monotonic() + arguments["seconds"]
     seen = False
     while True:
@@ -144,6 +144,8 @@ def pages_served(arguments: Dict[str, Any], context: Context) -> Outcome:
             raise _taken_back(why, arguments["before"])
         seen = seen or not why
         if seen and time.monotonic() >= deadline:
+            if context.cancelled.is_set():  # nobody is there, or nobody wants what comes after it
+                release.remember_watched(arguments["root"])
             return Outcome(False, "served")
         time.sleep(INTERVAL if seen else SOON)
 

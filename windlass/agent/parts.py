@@ -51,7 +51,7 @@ def _found(arguments: Dict[str, Any]) -> List[str]:
         raise OperationError("there is no folder %s to back up" % folder, hint="is its path right in the inventory?")
     found: List[str] = []
     for pattern in arguments["paths"]:
-        fitting = sorted(glob.glob(os.path.join(folder, pattern)))
+        fitting = sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
         if not fitting:
             raise OperationError(
                 "there is nothing to back up at %s" % os.path.join(folder, pattern), hint="is its path right in the inventory?"

@@ -164,14 +164,23 @@ def switch_back(root: str, before: str, reload: bool = False) -> None:
 
 def remember_way_back(root: str, why: str) -> None:
     """Note in the run's entry that the host has switched back by itself: who comes next is told, whoever has left."""
+    _remember(root, {"went_back": why}, {"step": "went back", "why": why})
+
+
+def remember_watched(root: str) -> None:
+    """Note in the run's entry that the watch came to its end, and all was well: who comes next need not watch once more."""
+    _remember(root, {"watched": True}, {"step": "watched"})
+
+
+def _remember(root: str, more: Dict[str, Any], told: Dict[str, Any]) -> None:
     path = os.path.join(root, PROGRESS)
     entry = _read(path)
     if not entry:
         return
     try:
-        _write(path, dict(entry, went_back=why))
-        _journal(root, {"step": "went back", "release": entry.get("release", ""), "why": why})
-    except OSError:  # it has gone back, which is what counts; a full disk says so by itself
+        _write(path, dict(entry, **more))
+        _journal(root, dict(told, release=entry.get("release", "")))
+    except OSError:  # what serves is what counts; a full disk says so by itself
         pass
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 from windlass.agent import gate, release
 from windlass.agent.core.context import Context
@@ -15,16 +15,40 @@ def watch(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(False, unknown=True)
     instances = arguments["instances"]
-    deadline = time.monotonic() + arguments["seconds"]
+    bad = _not_come(instances, arguments["arriving_seconds"]) or _not_stayed(instances, arguments["seconds"])
+    if bad:
+        release.switch_back(arguments["root"], arguments["before"], reload=arguments["reload"])
+        release.remember_way_back(arguments["root"], "%s: %s" % (bad["name"], bad["why"]))
+        raise _taken_back(bad, arguments["before"])
+    if context.cancelled.is_set():  # nobody is there, or nobody wants what comes after it
+        release.remember_watched(arguments["root"])
+    return Outcome(False, "%d fit" % len(instances))
+
+
+def _not_come(instances: List[gate.Instance], limit: float) -> Optional[gate.Instance]:
+    """The first instance that is not fit within so many seconds; one that keeps crashing will not get better."""
+    deadline = time.monotonic() + limit
+    while limit:
+        counted = gate.starts_of(instances)
+        bad = gate.first_unfit(instances)
+        if not bad:
+            return None
+        if counted[bad["name"]] >= gate.MOST_STARTS or time.monotonic() > deadline:
+            return bad
+        time.sleep(gate.INTERVAL)
+    return None
+
+
+def _not_stayed(instances: List[gate.Instance], seconds: float) -> Optional[gate.Instance]:
+    """The first instance that does not stay fit for so many seconds."""
+    deadline = time.monotonic() + seconds
     starts = gate.starts_of(instances)
     while time.monotonic() < deadline:
         time.sleep(gate.INTERVAL)
         bad = gate.failing(instances, starts)
         if bad:
-            release.switch_back(arguments["root"], arguments["before"], reload=arguments["reload"])
-            release.remember_way_back(arguments["root"], "%s: %s" % (bad["name"], bad["why"]))
-            raise _taken_back(bad, arguments["before"])
-    return Outcome(False, "%d fit" % len(instances))
+            return bad
+    return None
 
 
 def _taken_back(bad: Dict[str, Any], before: str) -> OperationError:

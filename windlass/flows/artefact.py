@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import tarfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from windlass.errors import BuildFailed, ConnectionFailed, OperationFailed
 from windlass.flows import runtime
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from windlass.inventory import Application, Environment
 
 KEPT = 10  # artefacts kept here for each application
+ABANDONED = 86400.0  # seconds after which what a killed run was fetching is nobody's
 PACKED, PLAIN = ".tar.zst", ".tar"  # by a host, and what needed no host
 
 
@@ -62,9 +64,9 @@ class Wanted:
     def kept(self, builder: str, facts: Mapping[str, Any]) -> Artefact | None:
         """What was made of the same before; a little code that needs no building is an artefact as it is, without a host."""
         path, record = self._places(builder, facts)
-        if not (path.exists() and record.exists()):
+        known = _known(record) if path.exists() else None
+        if known is None:
             return self._as_it_is(path, record) if self._is_plain() else None
-        known = json.loads(record.read_text(encoding="utf-8"))
         os.utime(path)
         content = LocalFile(path, known["sha256"], known["size"])
         return Artefact(self.source, content, built=False, cached_dependencies=True, seconds={})
@@ -117,7 +119,9 @@ class Wanted:
 
     def _keep(self, content: LocalFile, record: Path) -> None:
         known = {"sha256": content.sha256, "size": content.size, "commit": self.source.commit}
-        record.write_text(json.dumps(known), encoding="utf-8")
+        partial = record.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(json.dumps(known), encoding="utf-8")
+        partial.replace(record)
         _forget_old(self.folder, content.path)
 
     def steps(self, builder: str, unless: str = "") -> tuple[Build, SendFile]:
@@ -133,6 +137,14 @@ class Wanted:
             **runtime.recipe(self.environment, self.application, builder),
         )
         return build, SendFile(path=packed(root), only_after=(build,))
+
+
+def _known(record: Path) -> Mapping[str, Any] | None:
+    """What was noted of an artefact. A note that is torn, as a disk that filled up leaves it, counts as none."""
+    try:
+        return cast("Mapping[str, Any]", json.loads(record.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _write_plain(source: Source, path: Path) -> None:
@@ -197,9 +209,19 @@ def _arriving(path: Path) -> Iterator[_Arriving]:
 
 
 def _forget_old(folder: Path, newest: Path) -> None:
-    """`newest` stays, also where the clock has gone back and the others seem newer."""
+    """`newest` stays, also where the clock has gone back and the others seem newer. Another run may be at the same."""
     kept = [*folder.glob(f"*{PACKED}"), *folder.glob(f"*{PLAIN}")]
-    others = sorted((path for path in kept if path != newest), key=lambda path: path.stat().st_mtime)
-    for path in others[: -KEPT + 1]:
-        path.unlink()
+    for path in sorted((path for path in kept if path != newest), key=_touched, reverse=True)[KEPT - 1 :]:
+        path.unlink(missing_ok=True)
         path.with_name(path.name.partition(".")[0] + ".json").unlink(missing_ok=True)
+    for path in folder.glob("*.partial"):
+        if time.time() - _touched(path) > ABANDONED:
+            path.unlink(missing_ok=True)
+
+
+def _touched(path: Path) -> float:
+    """When it was touched last; long ago where it has just gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

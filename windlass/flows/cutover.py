@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import HostError, WindlassError
+from windlass.errors import FlowFailed, HostError, OperationFailed, WindlassError
 from windlass.flows import frontend, handover, preparation, taking_back
 from windlass.flows.cron_entries import no_cron_entries
 from windlass.flows.stations import Follower, Found, Station, joined, parted, turns
@@ -181,21 +181,24 @@ class Cutover:
             host: [
                 self.progress("switch", states[host], release, slot=slots[host], warm=warm),
                 Switch(root=self.layout.root, slot=slots[host], reload=reload),
-                *self._watch(states[host], release, slots[host], warm=warm),
+                *self.watch(states[host], release, slots[host], warm=warm),
             ]
             for host in hosts
         }
         return Station("switch", work, together=True)
 
-    def _watch(self, state: HostState, release: str, slot: str, *, warm: bool) -> list[Operation]:
-        """What is kept warm has shown before that it serves, and whoever goes back is in a hurry."""
+    def watch(self, state: HostState, release: str, slot: str, *, warm: bool = False, arriving: float = 0.0) -> list[Operation]:
+        """What is kept warm has shown before that it serves, and whoever goes back is in a hurry. `arriving`: in so many seconds
+        it may get fit first."""
         seconds = self.application.gate.watch_seconds
         if self.application.static and state.live != slot:
-            return [frontend.watch(self.workspace.environment, self.application, slot, release, state.live, warm=warm)]
+            seen = frontend.watch(self.workspace.environment, self.application, slot, release, state.live, warm=warm)
+            return [replace(seen, arriving_seconds=arriving)]
         if warm or not seconds or state.live == slot:
             return []
         found, reload = self.instances(state.host, release, slot), preparation.reloads(self.application)
-        return [Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)]
+        watch = Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)
+        return [replace(watch, arriving_seconds=arriving)]
 
     def drain(self, state: HostState, slot: str) -> list[Operation]:
         """Workers of the old slot stop as soon as the new ones are there; the others only when nobody is connected any more."""
@@ -227,12 +230,27 @@ class Cutover:
             return ""
         left = {host: each for host, each in verdict.hosts.items() if each.action != "nothing"}
         with self.timer.step("recover", left):
-            if verdict.finishes:
+            fallen = self._watched_again(states, verdict.unwatched)
+            if not fallen and verdict.finishes:
                 at = moment(states, time.time())
                 self.each({host: taking_back.finished(self, states[host], each, at) for host, each in left.items()})
-            else:
+            elif not fallen:
                 self.each({host: taking_back.undone(self, states[host], each, why or verdict.story) for host, each in left.items()})
-        return verdict.story
+        return self.recover(fallen) if fallen else verdict.story
+
+    def _watched_again(self, states: States, unwatched: Sequence[str]) -> dict[str, HostState]:
+        """See that what serves there stays fit. What is found there if a host has switched back by itself; else nothing."""
+        if not unwatched:
+            return {}
+        try:
+            self.each({host: taking_back.watched(self, states[host]) for host in unwatched})
+        except (OperationFailed, FlowFailed) as error:
+            found = self.look()
+            if not any(state.progress.get("went_back") for state in found.values()):
+                raise
+            self.warn(f"the watch was cut short and has been taken up again: {told(error)}")
+            return found
+        return {}
 
     def emptied(self, state: HostState, slot: str) -> list[Operation]:
         """End all that a slot holds."""

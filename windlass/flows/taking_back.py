@@ -35,6 +35,16 @@ def finished(cutover: Cutover, state: HostState, found: Recovery, at: float) -> 
     ]
 
 
+def watched(cutover: Cutover, state: HostState) -> list[Operation]:
+    """The watch of what serves, taken up again on a host that may have booted since."""
+    before, release = replace(state, live=str(state.progress.get("before", ""))), state.live_release
+    return [
+        Switch(root=cutover.layout.root, slot=state.live, reload=preparation.reloads(cutover.application)),
+        *supervisor_of(cutover.application).ready(),
+        *cutover.watch(before, release, state.live, arriving=cutover.application.gate.limit_seconds),
+    ]
+
+
 def undone(cutover: Cutover, state: HostState, found: Recovery, why: str) -> list[Operation]:
     """Back to the release before: the switch first, for everything else can wait."""
     operations: list[Operation] = []

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -92,12 +93,8 @@ class Record:
         forgetting = Forgetting(before=time.time() - LONGEST, keep=MOST_RUNS, spare=SPARED)
         kept = set(self._history.conclude(ended, self.ledger.in_order(), forgetting))
         for name in sorted({*os.listdir(self._folder / "runs")} - kept):  # noqa: PTH208 - nearly all stay, and paths cost more
-            folder = self._folder / "runs" / name
-            just_begun = folder.stat().st_mtime > time.time() - 60
-            if not just_begun and not goes_on(folder / LOG):
-                import shutil  # noqa: PLC0415 - few runs find one that is too old
-
-                shutil.rmtree(folder)
+            with suppress(FileNotFoundError):  # another run that ends now forgets the same
+                _forget(self._folder / "runs" / name)
 
     def _tried(self, what: str, work: Callable[[], object]) -> bool:
         try:
@@ -109,3 +106,12 @@ class Record:
                 self.warnings.append(warning)
             return False
         return True
+
+
+def _forget(folder: Path) -> None:
+    """Remove what an old run has left, unless it is a young one that the history has not heard of yet."""
+    just_begun = folder.stat().st_mtime > time.time() - 60
+    if not just_begun and not goes_on(folder / LOG):
+        import shutil  # noqa: PLC0415 - few runs find one that is too old
+
+        shutil.rmtree(folder)

@@ -71,7 +71,10 @@ class PagesState(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagesServed(Operation):
-    """nginx answers with the release's index.html, for `seconds`; if it does not, the host switches back to `before` by itself."""
+    """nginx answers with the release's index.html, for `seconds`; if it does not, the host switches back to `before` by itself.
+
+    arriving_seconds  how much longer than usual nginx may take to answer at all, on a host that may just have booted
+    """
 
     family: ClassVar[str] = "frontend"
 
@@ -80,6 +83,7 @@ class PagesServed(Operation):
     probe: SiteProbe
     before: str
     seconds: float
+    arriving_seconds: float = 0.0
 
     def title(self) -> str:
         return "watch what nginx answers"

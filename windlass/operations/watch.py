@@ -21,6 +21,7 @@ class Watch(Operation):
     before     the slot that served before; empty if there was none: then nothing serves again
     seconds    how long
     reload     whether nginx has to be told of a switch
+    arriving_seconds  how long they may take to get fit first: where a watch is taken up again, the host may just have booted
     """
 
     family: ClassVar[str] = "watch"
@@ -30,6 +31,7 @@ class Watch(Operation):
     before: str
     seconds: float
     reload: bool = False
+    arriving_seconds: float = 0.0
 
     def title(self) -> str:
         return f"watch for {self.seconds:g} s"

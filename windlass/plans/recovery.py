@@ -10,6 +10,7 @@ from typing import Any, Literal
 from windlass.plans.slots import HostState, States
 
 Action = Literal["nothing", "forget", "finish", "revert", "discard"]
+AGAIN = ", once it has been watched again: its watch was cut short"
 SETTLE = "settle"  # the step that is announced once every host has switched: from it on there is no way but forth
 
 
@@ -32,10 +33,15 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What happened, in words, and what follows for each host."""
+    """What happened, in words, and what follows for each host.
+
+    unwatched  hosts that serve a release whose watch was cut short, by a loss of power as a rule: it is taken up again before
+               anything is finished
+    """
 
     story: str
     hosts: Mapping[str, Recovery]
+    unwatched: tuple[str, ...] = ()
 
     @property
     def finishes(self) -> bool:
@@ -59,7 +65,15 @@ def recovery(states: States, missing: Collection[str] = ()) -> Verdict | None:
     everywhere = known and switched == set(concerned)
     hosts = {host: _for_host(state, everywhere=everywhere) for host, state in states.items()}
     back = {host: str(state.progress["went_back"]) for host, state in sorted(broken.items()) if state.progress.get("went_back")}
-    return Verdict(_story(latest, sorted(switched), back, everywhere=everywhere), hosts)
+    unwatched = _unwatched(concerned) if everywhere else ()
+    return Verdict(_story(latest, sorted(switched), back, everywhere=everywhere) + (AGAIN if unwatched else ""), hosts, unwatched)
+
+
+def _unwatched(concerned: States) -> tuple[str, ...]:
+    """What is kept warm has served before and is not watched; and nobody is past the switch before all have been watched."""
+    if any(_past_the_switch(state) or state.progress.get("warm") for state in concerned.values()):
+        return ()
+    return tuple(host for host, state in concerned.items() if not state.progress.get("watched"))
 
 
 def _serves(state: HostState, release: str) -> bool:
@@ -93,9 +107,10 @@ def _story(progress: Mapping[str, Any], switched: list[str], back: Mapping[str, 
     where = f"at the step '{progress.get('step', '?')}' ({when})"
     if everywhere:
         return f"{what} was broken off {where}, after every host had switched: finishing it"
+    said = "; ".join(f"{host} had switched back by itself ({why})" for host, why in back.items())
     if switched:
-        return f"{what} was broken off {where}, after {', '.join(switched)} had switched: going back to the release before"
+        also = f", and {said}" if back else ""
+        return f"{what} was broken off {where}, after {', '.join(switched)} had switched{also}: going back to the release before"
     if back:
-        said = "; ".join(f"{host} had switched back by itself ({why})" for host, why in back.items())
         return f"{what} was broken off {where}, and {said}: clearing it away"
     return f"{what} was broken off {where}, before any host had switched: clearing it away"

@@ -1,4 +1,16 @@
-"""Running a flow for a task: open the environment, watch, do the work, show the result or the error."""
+"""Running a flow for a task: open the environment, watch, do the work, show the result or the error.
+
+@command(ref="what to deploy: a tag, a branch, a commit")
+def deploy(context: Context, env: str = "", ref: str = "", json: bool = False, yes: bool = False) -> None:
+    \"\"\"Bring a version of an application to all its hosts …\"\"\"
+    from windlass.flows.deploy import deploy as flow
+
+    def work(workspace: Workspace, listener: Listener) -> Outcome:
+        done = flow(workspace, ref, listener=listener)
+        return Outcome(result={"release": done.release}, text=f"{done.release} serves")
+
+    run_flow("deploy", Options.of(locals()), work)
+"""
 
 from __future__ import annotations
 
@@ -8,7 +20,6 @@ import shlex
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener, RunStarted
@@ -16,6 +27,7 @@ from windlass.tasks import remembered
 from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, wishes
 from windlass.tasks.door import Outcome, Run, leave, watched
 from windlass.tasks.place import project_folder
+from windlass.tasks.typed import program
 
 if TYPE_CHECKING:
     from windlass.flows.alarm import Alarm
@@ -39,17 +51,6 @@ def run_flow(
     where it has more to say (text for a person, facts per host, an error beside a result). Raising a WindlassError is
     enough to fail. With `changes`, an environment that wants confirmation asks for it, unless `--check` or `--yes`.
     `unopened` tells those who are not watching that the environment cannot be opened.
-
-        @command(ref="what to deploy: a tag, a branch, a commit")
-        def deploy(context: Context, env: str = "", ref: str = "", json: bool = False, yes: bool = False) -> None:
-            \"\"\"Bring a version of an application to all its hosts …\"\"\"
-            from windlass.flows.deploy import deploy as flow
-
-            def work(workspace: Workspace, listener: Listener) -> Outcome:
-                done = flow(workspace, ref, listener=listener)
-                return Outcome(result={"release": done.release}, text=f"{done.release} serves")
-
-            run_flow("deploy", Options.of(locals()), work)
     """
     project = project_folder()
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())
@@ -96,11 +97,6 @@ def _record(run: Run, options: Options) -> Record:
         checked=options.check,
     )
     return Record(run.folder / ".windlass", row)
-
-
-def program() -> str:
-    """What a person types to run a task: `windlass` or `invoke`."""
-    return "windlass" if Path(sys.argv[0]).name == "windlass" else "invoke"
 
 
 def _title(run: Run, options: Options) -> str:

@@ -8,14 +8,14 @@ import os
 import pwd
 import stat
 import threading
-from typing import BinaryIO, Callable, Iterable, Optional, Tuple
+from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 
 from windlass.agent.core import attributes
 from windlass.agent.core.frames import REMEMBERED_FROM, Bytes
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.process import lines
 
-MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`host_sums.TICK`)
+MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
 LONGEST_STEM = 60  # characters of a file's name in that of the temporary one: a name has at most 255 bytes
@@ -40,6 +40,30 @@ class Arriving(Iterable[Bytes]):
     def keeps(self, temporary: str) -> bool:
         """Whether an unfinished file is kept for later; it has been moved away then."""
         raise NotImplementedError
+
+
+class _AtHand(Arriving):
+    """Chunks that are here already: whoever is killed while they are written leaves what a later agent removes (`leftovers`)."""
+
+    def __init__(self, chunks: Iterable[Bytes]) -> None:
+        self._chunks = chunks
+        self._note = ""
+
+    def __iter__(self) -> Iterator[Bytes]:
+        return iter(self._chunks)
+
+    def begins(self, temporary: str) -> None:
+        from windlass.agent.core import leftovers  # noqa: PLC0415 - what need not be changed needs none
+
+        self._note = leftovers.begin(temporary)
+
+    def ends(self) -> None:
+        from windlass.agent.core import leftovers  # noqa: PLC0415 - as above
+
+        leftovers.end(self._note)
+
+    def keeps(self, _temporary: str) -> bool:
+        return False
 
 
 def sync_folder(path: str) -> None:
@@ -87,36 +111,35 @@ def write(
     """
     import tempfile  # noqa: PLC0415 - what need not be changed needs none
 
-    from windlass.agent.core import leftovers  # noqa: PLC0415 - the same
-
     folder = os.path.dirname(path) or "/"
-    user_id, group_id = _kept_ids(path, owner_ids(owner, group))
+    ids = _kept_ids(path, owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix=".%s." % os.path.basename(path)[:LONGEST_STEM], dir=folder)
-    arriving = chunks if isinstance(chunks, Arriving) else None
-    note = "" if arriving else leftovers.begin(temporary)
+    arriving = chunks if isinstance(chunks, Arriving) else _AtHand(chunks)
     try:
         with os.fdopen(descriptor, "wb") as handle:
-            if arriving:
-                arriving.begins(temporary)
-            _write_out(handle, chunks, temporary)
-            os.fchown(handle.fileno(), user_id, group_id)
-            attributes.carry_over(path, handle.fileno(), mode)
-            os.fchmod(handle.fileno(), mode)
-            os.fsync(handle.fileno())
-            installed = _set_back(handle.fileno())
+            arriving.begins(temporary)
+            _write_out(handle, arriving, temporary)
+            installed = _dressed(handle.fileno(), path, mode, ids)
         if validate:
             validate(temporary)
         os.rename(temporary, path)
     except BaseException:
-        if not (arriving and arriving.keeps(temporary)):
+        if not arriving.keeps(temporary):
             os.unlink(temporary)
         raise
     finally:
-        if arriving:
-            arriving.ends()
-        leftovers.end(note)
+        arriving.ends()
     sync_folder(folder)
     return installed
+
+
+def _dressed(descriptor: int, path: str, mode: int, ids: Tuple[int, int]) -> os.stat_result:
+    """Owner, attributes and mode for a file that is written, and all of it on the disk."""
+    os.fchown(descriptor, *ids)
+    attributes.carry_over(path, descriptor, mode)
+    os.fchmod(descriptor, mode)
+    os.fsync(descriptor)
+    return _set_back(descriptor)
 
 
 def _set_back(descriptor: int) -> os.stat_result:

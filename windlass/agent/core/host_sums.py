@@ -10,12 +10,10 @@ import os
 import stat
 
 from windlass.agent.core.private import alone
-from windlass.agent.core.sums import SETTLED, Measured, Sums, named
+from windlass.agent.core.sums import SECOND, TICK, Measured, Sums, named
 
 FOLDER = "/run/windlass/sums"
 PIECE = 1 << 18  # bytes that are read at once
-SECOND = 10**9  # nanoseconds
-TICK = 50 * 10**6  # nanoseconds within which every clock has ticked that counts parts of seconds
 
 
 class HostSums(Sums):
@@ -26,9 +24,7 @@ class HostSums(Sums):
 
     def is_settled(self, status: os.stat_result, now: int) -> bool:
         """Whether every change after now will be seen."""
-        fine = status.st_mtime_ns % SECOND and status.st_ctime_ns % SECOND
-        latest = max(status.st_mtime_ns, status.st_ctime_ns)
-        return _is_roots(status) and latest < now - (TICK if fine else SETTLED)
+        return _is_roots(status) and super().is_settled(status, now)
 
 
 def sha256_of(path: str, keep: bool) -> str:

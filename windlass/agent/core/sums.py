@@ -1,8 +1,8 @@
 """SHA-256 of files that were read before, for as long as the kernel says that they are what they were.
 
 Whatever is done to a file, the kernel sets its inode's time (ctime), which no program can set back, as any can the time of change.
-So a file counts as the same while its device, inode, size and both times are. One that was changed a moment ago is read each time,
-as git does it: it may be changed once more before the clock of its file system has ticked.
+So a file counts as the same while its device, inode, size and both times are. One that was changed a moment before it was read is
+read each time, as git does it: it may be changed once more before the clock of its file system has ticked.
 
 Both sides use it: the controller for its own files, the agent for those of the host (`host_sums`).
 """
@@ -15,7 +15,9 @@ import os
 import time
 from typing import Callable, Dict, List, Tuple, Union
 
-SETTLED = 2 * 10**9  # nanoseconds after which a clock has ticked, whatever file system it is
+SECOND = 10**9  # nanoseconds
+SETTLED = 2 * SECOND  # after which a clock has ticked, whatever file system it is
+TICK = 50 * 10**6  # nanoseconds within which every clock has ticked that counts parts of seconds
 MOST_FILES = 100_000  # of one collection: more would take long to look up, too
 MOST_KEPT = 256  # collections in one folder
 
@@ -52,7 +54,8 @@ class Sums:
 
     def is_settled(self, status: os.stat_result, now: int) -> bool:
         """Whether every change after now will be seen."""
-        return max(status.st_mtime_ns, status.st_ctime_ns) < now - SETTLED
+        fine = status.st_mtime_ns % SECOND and status.st_ctime_ns % SECOND
+        return max(status.st_mtime_ns, status.st_ctime_ns) < now - (TICK if fine else SETTLED)
 
     def known(self, name: str, status: os.stat_result) -> str:
         """The checksum of a file that was seen before; empty if it was not, or is another by now."""
