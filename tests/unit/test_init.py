@@ -50,10 +50,10 @@ def written(tmp_path: Path, files: Mapping[str, str], **said: str) -> tuple[Writ
     project = tmp_path / "project"
     project.mkdir()
     code = repository(tmp_path / "My Shop", files)
-    done = first_inventory(project, Wanted(environment="mine", host=HOST, git=str(code), **said))
+    done = first_inventory(project, Wanted(**{"environment": "mine", "host": HOST, "git": str(code), **said}))
     environment = load_environment(project, "mine")
 
-    assert faults_of(project, environment) == []
+    assert [fault for fault in faults_of(project, environment) if "private_address" not in str(fault)] == []
     return done, environment
 
 
@@ -128,6 +128,34 @@ def test_the_kind_is_seen(tmp_path: Path, files: Mapping[str, str], kind: str) -
     assert done.guess.kind == kind
 
 
+def test_two_servers_share_the_application_and_a_third_has_its_data(tmp_path: Path) -> None:
+    files = {"package.json": EXPRESS, "package-lock.json": "{}"}
+    done, environment = written(tmp_path, files, host=f"{HOST},root@203.0.113.11:2222", data="deploy@203.0.113.20")
+
+    found = application(environment)
+    assert {name: (each.address, each.user, each.port) for name, each in environment.hosts.items()} == {
+        "server1": ("203.0.113.10", "deploy", 22),
+        "server2": ("203.0.113.11", "root", 2222),
+        "data1": ("203.0.113.20", "deploy", 22),
+    }
+    assert [environment.roles_of(name)[2:] for name in ("server2", "data1")] == [
+        ("nginx", "nodejs", "app"),
+        ("postgresql", "redis"),
+    ]
+    assert found.hosts == "app"
+    assert found.environment["DATABASE_URL"].endswith("}}@{{ hosts.data1.private_address }}/my_shop")
+    assert environment.backups["my-shop"].host == "data1"
+    assert done.notes == ("2 servers answer the public: lead your domain to all of their addresses, or a balancer to them",)
+
+
+def test_of_two_servers_the_first_has_the_data_unless_another_is_said(tmp_path: Path) -> None:
+    done, environment = written(tmp_path, {"package.json": EXPRESS, "package-lock.json": "{}"}, host="a.example.org,203.0.113.11")
+
+    assert set(environment.roles_of("server1")) == {"base", "firewall", "postgresql", "redis", "nginx", "nodejs", "app"}
+    assert set(environment.roles_of("server2")) == {"base", "firewall", "nginx", "nodejs", "app"}
+    assert done.notes[0].startswith("hosts.server1: give it `private_address`")
+
+
 def test_a_domain_brings_https(tmp_path: Path) -> None:
     _, environment = written(tmp_path, {"package.json": VITE, "package-lock.json": "{}"}, domain="shop.example.org")
 
@@ -151,6 +179,9 @@ def test_a_repository_that_cannot_be_read_is_no_hindrance_where_the_kind_is_said
     ("said", "message"),
     [
         ({"host": "deploy@"}, "--host 'deploy@' is no server"),
+        ({"host": f"{HOST},root@203.0.113.10:2222"}, "--host names 203.0.113.10 twice"),
+        ({"data": "deploy@203.0.113.20"}, "nothing says what the server of --data is to hold"),
+        ({"data": "a b", "needs": "redis"}, "--data 'a b' is no server"),
         ({"kind": "java"}, "--kind 'java' is not known"),
         ({"kind": "compose"}, "--kind 'compose' is not known"),
         ({"needs": "mysql"}, "--needs 'mysql' is not known"),

@@ -1,4 +1,4 @@
-"""A first inventory for one server and one application, from what can be known without asking."""
+"""A first inventory for one application on its servers, from what can be known without asking."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ from jinja2 import Environment, StrictUndefined
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.catalogue import Catalogue, shipped
 from windlass.plans.first_guess import COMPOSE, KINDS, TELLING, Guess, Kind, Seen, guess, kind_of
+from windlass.plans.first_servers import doubts, servers
 
 SERVICES: Final = ("postgresql", "redis")
 FILES: Final = ("hosts.yml", "applications.yml")
-HOST: Final = "server1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a person said; empty where nothing was.
 
-    host    user@address:port
+    host    user@address:port, of those that run the application, joined by commas
+    data    the same of the one that holds its database and Redis; empty: the first of them
     needs   of SERVICES, joined by commas
     """
 
     environment: str
     host: str
+    data: str = ""
     app: str = ""
     git: str = ""
     folder: str = ""
@@ -61,18 +63,19 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
     """Write inventories/<environment>. Raises UsageError for what cannot be known, RefusedError where one is there already."""
     folder = project / "inventories" / wanted.environment
     _refuse_existing(folder, wanted.environment)
-    user, address, port = _reached(wanted.host)
+    found_servers = servers(wanted.host, wanted.data, getpass.getuser())
     git = wanted.git or _own_repository(project)
     seen, ref, note = _look(project, git, wanted.folder, wanted.kind)
     found = guess(_kind(wanted.kind, seen, git), seen)
     needs = _services(wanted.needs) or found.needs
+    if wanted.data and not needs:
+        raise UsageError(
+            "nothing says what the server of --data is to hold", hint="say --needs postgresql, redis, or both with a comma"
+        )
     app = _name(wanted.app or PurePosixPath(wanted.folder).name or _called(project, git), told=bool(wanted.app))
     values = {
         "env": wanted.environment,
-        "name": HOST,
-        "user": user,
-        "address": address,
-        "port": port,
+        "servers": found_servers,
         "app": app,
         "database": app.replace("-", "_"),
         "git": git,
@@ -82,8 +85,9 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
         "guess": found,
         "needs": needs,
     }
-    files = _write(project, folder, values | _of_roles(found, needs, wanted.domain))
-    return Written(files=files, app=app, guess=found, needs=needs, notes=(*note, *found.doubts))
+    files = _write(project, folder, values | _of_roles(found, wanted.domain))
+    notes = (*note, *found.doubts, *doubts(found_servers, needs=bool(needs), domain=bool(wanted.domain)))
+    return Written(files=files, app=app, guess=found, needs=needs, notes=notes)
 
 
 def _refuse_existing(folder: Path, name: str) -> None:
@@ -96,20 +100,6 @@ def _refuse_existing(folder: Path, name: str) -> None:
             f"inventories/{name} is there already: nothing was written",
             hint="another name, such as --env mine; or edit what is there",
         )
-
-
-def _reached(host: str) -> tuple[str, str, int]:
-    """`deploy@203.0.113.10:2222` in its parts. An IPv6 address with a port has brackets."""
-    if not host:
-        raise UsageError("which server? say --host USER@ADDRESS", hint="such as --host deploy@203.0.113.10")
-    user, at, rest = host.rpartition("@")
-    found = re.fullmatch(r"\[([0-9a-fA-F:]+)\](?::(\d+))?|([A-Za-z0-9][A-Za-z0-9.-]*)(?::(\d+))?|([0-9a-fA-F:]+)", rest)
-    if not found or (at and not user):
-        raise UsageError(
-            f"--host {host!r} is no server", hint="such as --host deploy@203.0.113.10, or deploy@shop.example.org:2222"
-        )
-    address = found[1] or found[3] or found[5]
-    return user or getpass.getuser(), address, int(found[2] or found[4] or 22)
 
 
 def _own_repository(project: Path) -> str:
@@ -215,13 +205,14 @@ def _name(word: str, *, told: bool) -> str:
     return fits
 
 
-def _of_roles(found: Guess, needs: tuple[str, ...], domain: str) -> dict[str, Any]:
+def _of_roles(found: Guess, domain: str) -> dict[str, Any]:
     """The roles that the host gets, and what they want to know."""
     node = found.kind == "node" or (found.kind == "static" and found.install != "")
     runtime = ["nodejs"] if node else ["python"] if found.kind == "python" else []
     web = ["nginx", *(["certificates"] if domain else [])]
     return {
-        "roles": ["base", "firewall", *web, *runtime, *needs, "app"],
+        "base": ["base", "firewall"],
+        "roles": [*web, *runtime, "app"],
         "node": node,
         "registry": _registry() if node else "",
         "worker": "node worker.js" if found.kind == "node" else "celery --app tasks worker",
