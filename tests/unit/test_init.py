@@ -183,7 +183,9 @@ def test_a_repository_that_cannot_be_read_is_no_hindrance_where_the_kind_is_said
         ({"data": "deploy@203.0.113.20"}, "nothing says what the server of --data is to hold"),
         ({"data": "a b", "needs": "redis"}, "--data 'a b' is no server"),
         ({"kind": "java"}, "--kind 'java' is not known"),
-        ({"kind": "compose"}, "--kind 'compose' is not known"),
+        ({"kind": "compose", "git": "/nowhere"}, "is not in this project"),
+        ({"kind": "compose", "git": "shop"}, "there is no compose.yml in"),
+        ({"kind": "compose", "git": "shop", "domain": "shop.example.org"}, "--domain is nothing for a Compose stack"),
         ({"needs": "mysql"}, "--needs 'mysql' is not known"),
         ({"app": "My_Shop"}, "'My_Shop' cannot name an application"),
         ({"environment": "../x"}, "'../x' cannot be an environment"),
@@ -199,6 +201,46 @@ def test_what_cannot_be_is_said_and_nothing_written(tmp_path: Path, said: Mappin
     assert message in error.value.message
     assert error.value.hint
     assert not (tmp_path / "inventories").exists()
+
+
+STACK = """\
+services:
+  web:
+    image: shop:${TAG:?which}
+    ports: ["${PORT:-8080}:80", "127.0.0.1:9090:9090", "[::1]:9091:9091", "443:443/udp", {published: 8443, target: 443}, "80"]
+    environment: {DATABASE_URL: "postgresql://shop:$POSTGRES_PASSWORD@db/shop", COST: $$5, MODE: "${MODE:-live}"}
+    env_file: [./web.env, here.env]
+  db: {image: postgres, environment: [POSTGRES_PASSWORD]}
+  # off: {image: "off:$OFF"}
+"""
+
+
+def test_a_compose_stack_gets_its_doors_and_secrets(tmp_path: Path) -> None:
+    code = repository(tmp_path / "stacks/shop", {"docker-compose.yml": STACK, "here.env": ""})
+    done = first_inventory(tmp_path, Wanted(environment="mine", host=HOST, folder=str(code.relative_to(tmp_path)), kind="compose"))
+    environment = load_environment(tmp_path, "mine")
+    stack, firewall = (dict(environment.settings("server1", role)) for role in ("stack", "firewall"))
+
+    assert faults_of(tmp_path, environment) == []
+    assert (done.app, done.guess.kind, environment.roles_of("server1")) == ("shop", "compose", ("base", "firewall", "stack"))
+    assert [(each.port, each.protocol) for each in firewall["openings"]] == [(8080, "tcp"), (443, "udp"), (8443, "tcp")]
+    assert (stack["folder"], stack["place"]) == ("stacks/shop", "/srv/shop")
+    assert (stack["environment"], list(stack["secrets"])) == ({"TAG": ""}, ["POSTGRES_PASSWORD"])
+    assert [note.partition(":")[0] for note in done.notes] == [
+        "web",
+        "web.env is not in the repository",
+        "stack.environment",
+    ]
+
+
+def test_a_stack_is_seen_where_nothing_else_is_there_and_told_of_where_it_is(tmp_path: Path) -> None:
+    alone = repository(tmp_path / "alone", {"compose.yml": "services: {web: {ports: [80:80]}}\n"})
+    done = run_tasks(alone, "init", "--host", HOST)
+    beside, _ = written(tmp_path, {"package.json": VITE, "package-lock.json": "{}", "compose.yml": ""})
+
+    assert done.stdout.splitlines()[1] == "alone: compose, seen by compose.yml"
+    assert "deploy" not in done.stdout.partition("next:")[2]
+    assert beside.notes == ("there is a compose.yml, too: with --kind compose that stack is set up instead",)
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:

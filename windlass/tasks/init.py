@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     git="the application's repository, or a path here (else the repository that this folder is)",
     folder="the folder of the repository that holds the application",
     app="what the application is called (else as its repository)",
-    kind="node, python or static (else seen from the repository)",
+    kind="node, python, static, or compose for a stack of Docker Compose (else seen from the repository)",
     domain="the name that people ask for; then https, too",
     needs="what it needs beside: postgresql, redis (else seen from its dependencies)",
 )
@@ -39,7 +39,7 @@ def init(
     json: bool = False,
 ) -> None:
     """
-    Write a first inventory for one application on one server or several: small, commented, and good for inventory.check as it is.
+    Write a first inventory for one application or Compose stack: small, commented, and good for inventory.check as it is.
 
     The repository is looked at for what need not be said. Nothing that is there is ever overwritten, and no host is called.
 
@@ -74,7 +74,7 @@ def _outcome(done: Written, environment: str, domain: str) -> Outcome:
         (f"inventory.check --env {environment}", "all faults at once, with file and line; no host is called"),
         (f"setup --env {environment} --check --accept-new", "what would change on each host"),
         (f"setup --env {environment}", ""),
-        (f"deploy --env {environment}", ""),
+        *([(f"deploy --env {environment}", "")] if done.guess.kind != "compose" else []),
         *([(f"tls.issue --env {environment}", "when the domain leads to the host")] if domain else []),
     ]
     width = max(len(words) for words, _ in steps)
