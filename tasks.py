@@ -52,18 +52,19 @@ namespace = Collection(
         backup_holdings.prune,
         backup_schedule.schedule,
         backup_status.status,
-        list=backup_holdings.list_,
+        backup_holdings.list_,
     ),
     firewall=Collection(firewall.plan, firewall.apply, firewall.explain, firewall.check),
-    history=Collection(history.show, list=history.list_),
+    history=Collection(history.show, history.list_),
     inventory=Collection(inventory.check, inventory.explain, inventory.hosts, inventory.schema),
     nginx=Collection(nginx.check, nginx.apply, nginx.reload),
     app=Collection(app.processes, app.restart, app.reload, app.logs),
     pm2=Collection(pm2.status, pm2.restart, pm2.logs, pm2_reload.reload, pm2_reload.save),
     env=Collection(env.diff),
-    secrets=Collection(
-        secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, set=secrets.set_, list=secrets.list_
-    ),
+    secrets=Collection(secrets.get, secrets.edit, secrets.rotate, secrets.people, secrets.scan, secrets.set_, secrets.list_),
     tls=Collection(tls.issue, tls.renew, tls.status, tls_grade.grade),
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )
+
+for _name, _collection in namespace.collections.items():
+    _collection.name = _name  # by which `--list --list-format json` calls it

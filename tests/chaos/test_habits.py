@@ -82,7 +82,7 @@ def entries(broken: Target, other: Target, known_hosts: Path) -> list[Target]:
     return [dataclasses.replace(target, name=name) for name, target in of.items()]
 
 
-@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+@pytest.mark.parametrize("transport", ["paramiko", "openssh", "libssh2"])
 def test_who_cannot_be_entered_says_why_and_what_to_do_and_the_others_are_done(
     transport: str, broken: TestHost, hosts: dict[str, TestHost], narrow: None, tmp_path: Path
 ) -> None:

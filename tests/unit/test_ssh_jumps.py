@@ -96,23 +96,3 @@ def test_logins_at_a_jump_host_of_ssh_config_wait_for_their_turn(folder: Path, n
 
     assert full
     assert said == [b"hello\n"] * BASTION_LOGINS * 2
-
-
-@pytest.mark.parametrize(
-    ("text", "speaks"),
-    [
-        ("", False),
-        ("Host *\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n# ProxyJump none\n", False),
-        ("Include /etc/ssh/ssh_config.d/*.conf\n", False),
-        ("Host a\n  HostName proxy.example.com\n", False),
-        ("Host a\n\tproxyjump b\n", True),
-        ("Host a\n  ProxyCommand=nc %h %p\n", True),
-        ("Include config.d/*\n", True),
-        ('Include "/etc/ssh/ssh_config.d/*.conf"\n', True),
-    ],
-)
-def test_files_that_can_lead_through_others_are_seen_at_a_glance(tmp_path: Path, text: str, *, speaks: bool) -> None:
-    (tmp_path / "config").write_text(text)
-    files = (tmp_path / "config", tmp_path / "is not there")
-
-    assert ssh_jumps.speaks_of_ways(files) == speaks

@@ -303,6 +303,13 @@ def test_every_task_has_a_first_line_an_example_and_exit_codes() -> None:
         assert "Exit codes:" in text, name
 
 
+def test_listed_as_json_each_family_has_its_name() -> None:
+    listed = namespace().serialized()
+
+    names = {f"{family['name']}.{task['name']}" for family in listed["collections"] for task in family["tasks"]}
+    assert names == {name for name in namespace().task_names if "." in name}
+
+
 def test_the_page_of_commands_is_what_the_tasks_say() -> None:
     page = PAGE.read_text()
 

@@ -6,17 +6,20 @@ function `steps(host, settings)` that gives operations). Inside a role, modules 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.machinery
 import importlib.util
+import os
 import re
+import stat
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import ModuleType
 
 from pydantic import BaseModel
@@ -91,13 +94,17 @@ class Catalogue:
 
     def template(self, name: str) -> str:
         """The text of `role/file` under templates/, read once for all hosts. Raises UsageError where it is not there."""
-        if ".." in PurePosixPath(name).parts:
+        if ".." in name.split("/"):
             raise UsageError(f"a template cannot be outside of templates/: {name}")
-        for place in (self.project / "templates", shipped("templates")):
-            if (place / name).is_file():
-                status = (place / name).stat()
-                return _text(place / name, (status.st_mtime_ns, status.st_size, status.st_ino))
+        for place in self._template_places:  # each host asks, so without the objects that paths are
+            if state := _state(f"{place}/{name}"):
+                return _text(f"{place}/{name}", state)
         raise UsageError(f"there is no template {name}", hint=f"expected it at {self.project / 'templates' / name}")
+
+    @cached_property
+    def _template_places(self) -> tuple[str, ...]:
+        """A project's own come first."""
+        return str(self.project / "templates"), str(shipped("templates"))
 
     @cached_property
     def _steps(self) -> Callable[[str], Steps]:
@@ -131,9 +138,17 @@ class Catalogue:
 
 
 @lru_cache(maxsize=MOST_TEXTS)
-def _text(path: Path, _state: tuple[int, ...]) -> TemplateText:
+def _text(path: str, _state: tuple[int, ...]) -> TemplateText:
     """As it was when it was in this state: a project's own may be changed while a program that uses Windlass goes on."""
-    return TemplateText(path.read_text(encoding="utf-8"))
+    return TemplateText(Path(path).read_text(encoding="utf-8"))
+
+
+def _state(path: str) -> tuple[int, ...]:
+    """What changes with a file; nothing where none is."""
+    with contextlib.suppress(OSError, ValueError):
+        status = os.stat(path)  # noqa: PTH116 - see `template`
+        return (status.st_mtime_ns, status.st_size, status.st_ino) if stat.S_ISREG(status.st_mode) else ()
+    return ()
 
 
 class _Schemas(Mapping[str, RoleSchema]):

@@ -129,9 +129,7 @@ def _look(project: Path, git: str, folder: str, kind: str) -> tuple[Seen, str, t
     if local.is_dir():
         return *_contents(local, git, folder), ()
     with tempfile.TemporaryDirectory(prefix="windlass-init-") as place:
-        command = ["git", "clone", "--quiet", "--depth", "1", "--no-checkout", "--", git, place]
-        quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet, stdin=subprocess.DEVNULL)
+        done = _run_git("clone", "--quiet", "--depth", "1", "--no-checkout", "--", git, place)
         if done.returncode == 0:
             return *_contents(Path(place), git, folder), ()
     if kind:
@@ -160,11 +158,19 @@ def _contents(repository: Path, git: str, folder: str) -> tuple[Seen, str]:
 
 def _git(folder: Path, *words: str) -> str:
     """What git prints; empty where it fails."""
+    done = _run_git("-C", str(folder), *words)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _run_git(*words: str) -> subprocess.CompletedProcess[str]:
+    """It asks nobody for a password."""
+    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["git", *words], capture_output=True, text=True, errors="replace", check=False, env=quiet, stdin=subprocess.DEVNULL
+        )
     except FileNotFoundError:
         raise UsageError("git is not installed here", hint="apt-get install git") from None
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _kind(said: str, seen: Seen, git: str) -> Kind:

@@ -7,35 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
 from fabric import Config, Connection
 from fabric.connection import derive_shorthand
+from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import NoValidConnectionsError
 
-from windlass.errors import ConnectionFailed
-from windlass.hosts import tuning
+from windlass.hosts import known_hosts, refusals, tuning
 from windlass.hosts.detours import Proxy, Tunnel, completed
-from windlass.hosts.explaining import explained, known_hosts_of
-from windlass.hosts.known_hosts import host_keys
+from windlass.hosts.explaining import explained
+from windlass.hosts.known_hosts import DEFAULT_PORT, KnownKey
 from windlass.hosts.packets import send_content
 from windlass.hosts.retrying import DROPPED, NO_PORT, ONCE, TRIES_DROPPED, TRIES_REFUSED, persistently, turnstile
 from windlass.hosts.session import START_LIMIT
 from windlass.hosts.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-_ACCEPT_LOCK = threading.Lock()
-DEFAULT_PORT = 22
-SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 
 class _AcceptNew(paramiko.MissingHostKeyPolicy):
@@ -46,13 +41,21 @@ class _AcceptNew(paramiko.MissingHostKeyPolicy):
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         client.get_host_keys().add(hostname, key.get_name(), key)
-        with _ACCEPT_LOCK:
-            self._known_hosts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._known_hosts.open("a+b") as handle:
-                if handle.tell():
-                    handle.seek(-1, os.SEEK_END)
-                    handle.write(b"" if handle.read(1) == b"\n" else b"\n")  # whoever wrote the last line may not have ended it
-                handle.write(f"{hostname} {key.get_name()} {key.get_base64()}\n".encode())
+        known_hosts.remember(self._known_hosts, hostname, KnownKey(key.get_name(), key.get_base64()))
+
+
+class _NotRevoked(paramiko.MissingHostKeyPolicy):
+    """A key that is marked as not to be trusted any more is none that is merely unknown."""
+
+    def __init__(self, target: Target, place: tuple[str, int], otherwise: paramiko.MissingHostKeyPolicy) -> None:
+        self._target = target
+        self._place = place
+        self._otherwise = otherwise
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        if known_hosts.is_revoked(self._target, *self._place, key.asbytes()):
+            raise refusals.revoked_key(self._target)
+        self._otherwise.missing_host_key(client, hostname, key)
 
 
 def _readable_key(target: Target, path: Path) -> paramiko.PKey:
@@ -60,11 +63,9 @@ def _readable_key(target: Target, path: Path) -> paramiko.PKey:
     try:
         return tuning.private_key(path)
     except (paramiko.PasswordRequiredException, TypeError) as error:  # `cryptography` says it as the second
-        hint = "`ssh-add` it and leave `private_key` out of the inventory, or name a key without one"
-        raise ConnectionFailed(f"the key {path} has a passphrase", host=target.name, hint=hint) from error
+        raise refusals.locked_key(target) from error
     except (OSError, ValueError, paramiko.SSHException) as error:
-        hint = "`private_key` in the inventory names the private half, as `ssh-keygen` wrote it"
-        raise ConnectionFailed(f"{path} cannot be read as a private key: {error}", host=target.name, hint=hint) from error
+        raise refusals.bad_key(target, error) from error
 
 
 def _fabric_connection(target: Target, towards: str = "") -> _Connection:
@@ -93,13 +94,20 @@ def _fabric_connection(target: Target, towards: str = "") -> _Connection:
 
 def _check_host_keys(connection: Connection, target: Target) -> None:
     """Give the client the keys of this one host, and say what happens to a host without any."""
-    known_hosts, client = known_hosts_of(target), connection.client
-    port = int(connection.port)
-    name = connection.host if port == DEFAULT_PORT else f"[{connection.host}]:{port}"
-    files = (known_hosts,) if target.known_hosts else (SYSTEM_KNOWN_HOSTS, known_hosts)
-    for key in host_keys(name, files):
-        client.get_host_keys().add(name, key.get_name(), key)
-    client.set_missing_host_key_policy(_AcceptNew(known_hosts) if target.accept_new else paramiko.RejectPolicy())
+    client, place = connection.client, (connection.host, int(connection.port))
+    for key in host_keys(known_hosts.keys_of(target, *place)):
+        client.get_host_keys().add(known_hosts.named(*place), key.get_name(), key)
+    otherwise = _AcceptNew(known_hosts.known_hosts_of(target)) if target.accept_new else paramiko.RejectPolicy()
+    client.set_missing_host_key_policy(_NotRevoked(target, place, otherwise))
+
+
+def host_keys(known: Iterable[KnownKey]) -> list[paramiko.PKey]:
+    """Known keys as Paramiko compares them: of several of a kind the first counts, and kinds that it lacks are left out."""
+    keys: dict[str, paramiko.PKey] = {}
+    for each in known:
+        with contextlib.suppress(paramiko.SSHException, UnknownKeyType, ValueError):
+            keys.setdefault(each.key_type, paramiko.PKey.from_type_string(each.key_type, each.blob))
+    return list(keys.values())
 
 
 def _configured_jump(target: Target, hops: str) -> Target | None:

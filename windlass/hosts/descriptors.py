@@ -10,8 +10,11 @@ from typing import Final
 from windlass.errors import UsageError
 from windlass.hosts.target import Target
 
-FOR_A_PROGRAM: Final = 4  # three pipes to an ssh, and one to spare
-FOR_A_SOCKET: Final = 2  # Paramiko's own, and that to a jump host
+EACH: Final = {  # of a host, by what carries its connection
+    "openssh": 4,  # three pipes to an ssh, and one to spare
+    "paramiko": 2,  # its own socket, and that to a jump host
+    "libssh2": 5,  # its socket, and two ends of a pipe for who reads and for who sends
+}
 FOR_US: Final = 128
 
 READABLE: Final = select.POLLIN
@@ -27,7 +30,7 @@ def ready(descriptor: int, what: int, seconds: float) -> bool:
 
 def make_room(targets: Collection[Target]) -> None:
     """Allow this process as many open files as these hosts need. Raises UsageError where it may not have them."""
-    needed = FOR_US + sum(FOR_A_PROGRAM if target.transport == "openssh" else FOR_A_SOCKET for target in targets)
+    needed = FOR_US + sum(EACH[target.transport] for target in targets)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= needed or soft == resource.RLIM_INFINITY:
         return

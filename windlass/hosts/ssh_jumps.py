@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import pwd
 import subprocess
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from windlass.hosts import ssh_files
 from windlass.hosts.retrying import NO_PORT
 from windlass.hosts.target import Target
 
 PATIENCE = 10.0  # seconds for ssh to read its files
 MOST_HOPS = 8  # a hop that is reached by itself would otherwise have no end
-CONFIGURATION = Path("/etc/ssh/ssh_config")
-PARTS = Path("/etc/ssh/ssh_config.d/*.conf")
+WAYS = ("proxy",)  # to look for it in the files is quicker than to ask ssh, and most people's say nothing of the kind
 Place = tuple[str, int]
 
 
@@ -43,7 +41,7 @@ def _configured(address: str, user: str, port: int, left: int = MOST_HOPS) -> tu
 @lru_cache(maxsize=4096)
 def _settings(address: str, user: str, port: int) -> dict[str, str]:
     """What ssh itself makes of its files for a host; nothing where it does not say, or where its files cannot matter."""
-    if _is_the_system_s(tuple(os.get_exec_path())) and not speaks_of_ways(_files()):
+    if _is_the_system_s(tuple(os.get_exec_path())) and not ssh_files.mention(WAYS, ssh_files.files()):
         return {}
     words = ["ssh", "-G", *(["-p", str(port)] if port != 22 else []), *(["-l", user] if user else []), "--", address]
     try:
@@ -61,20 +59,6 @@ def _parts(hop: str) -> tuple[str, str, int]:
     if not colon or not port.isdigit() or (":" in address and not address.startswith("[")):
         address, port = place, "22"
     return user, address.strip("[]"), int(port)
-
-
-def speaks_of_ways(files: Iterable[Path]) -> bool:
-    """Whether any of these may lead through another host, or to a file that does. To look is quicker than to ask ssh, and most
-    people's say nothing of the kind."""
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file()]
-    lines = {line.strip().lower() for text in texts for line in text.splitlines()} - {f"include {PARTS}"}
-    return any(line.startswith(("proxy", "include")) for line in lines)
-
-
-def _files() -> tuple[Path, ...]:
-    """What the system's ssh reads, as its packages of Debian and Ubuntu have it."""
-    own = Path(pwd.getpwuid(os.getuid()).pw_dir, ".ssh", "config")  # it does not ask $HOME
-    return (own, CONFIGURATION, *sorted(PARTS.parent.glob(PARTS.name)))
 
 
 @lru_cache(maxsize=16)

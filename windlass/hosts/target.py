@@ -8,7 +8,7 @@ from typing import Literal
 
 from windlass.values import Secret
 
-Transport = Literal["paramiko", "openssh"]
+Transport = Literal["paramiko", "openssh", "libssh2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Target:
     known_hosts    the file that host keys are checked against; None means the user's and the system's
     accept_new     write down the key of a host never seen before; a changed key is refused all the same
     sudo           become root for the agent
-    transport      what carries the connection: Paramiko, or the system's own ssh
+    transport      what carries the connection: Paramiko, the system's own ssh, or libssh2
     warm_seconds   how long ssh keeps a connection for the next run; 0 is for a login of its own
     sudo_password  what sudo asks for; None where it does not ask
     grace_seconds  how long after the last word a lost connection may be taken up again; the agent waits as long; 0: not at all

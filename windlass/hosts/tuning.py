@@ -13,8 +13,8 @@ from typing import Any
 
 import paramiko
 
+from windlass.hosts import sockets
 from windlass.hosts.quick_login import QuickPackets, QuickTransport
-from windlass.hosts.session import SILENCE_LIMIT
 
 # One call of OpenSSL encrypts and authenticates; Paramiko's own order begins with a cipher whose checksum is computed apart.
 FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
@@ -39,7 +39,7 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its traceback
 
 def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:
     """What SSHClient is to use: the socket set before the first byte, the quick ciphers first."""
-    _set_socket(sock)
+    sockets.prepare(sock)
     transport = QuickTransport(sock, packetizer_class=QuickPackets, **arguments)
     if isinstance(sock, socket.socket):
         sock.settimeout(LOGIN_TICK)
@@ -49,15 +49,6 @@ def make_transport(sock: Any, **arguments: Any) -> paramiko.Transport:
     transport.packetizer.REKEY_BYTES = REKEY_BYTES
     transport.packetizer.REKEY_PACKETS = REKEY_PACKETS
     return transport
-
-
-def _set_socket(sock: Any) -> None:
-    """Without TCP_NODELAY the kernel holds small packets back for 40 ms, for each request; without TCP_USER_TIMEOUT it would try
-    for a quarter of an hour to send into a line that is cut."""
-    if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:  # through a jump host it is something else
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_LIMIT * 1000))
 
 
 def rest(transport: paramiko.Transport) -> None:

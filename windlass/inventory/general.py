@@ -29,7 +29,8 @@ class General(Entry):
     user: UserName = "deploy"
     """The user that logs in on hosts that name none; it may become root with sudo"""
     transport: Transport = "paramiko"
-    """What carries the connections: Paramiko, or the system's own `ssh` (FIDO keys, GSSAPI, all of ssh_config)"""
+    """What carries the connections: Paramiko, the system's own `ssh` (FIDO keys, GSSAPI, all of ssh_config), or libssh2 (the least
+    work with many hosts)"""
     warm_seconds: Annotated[float, Field(ge=0, le=86400)] = 60.0
     """With `transport: openssh`: how long a connection is kept for the next run, in seconds; 0 for none"""
     connect_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0

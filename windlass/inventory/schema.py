@@ -130,7 +130,7 @@ class SecretReference(Entry):
     """The name of a secret that the section `secrets:` declares"""
 
 
-Transport = Literal["paramiko", "openssh"]
+Transport = Literal["paramiko", "openssh", "libssh2"]
 
 
 class Host(Entry):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final
 
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.wire import Batch
+
+_PLAIN: Final = (str, int, float, bool, bytes, type(None))  # of these, two of the same type are alike when they are equal
+_Parts = Callable[[Any], Sequence[object]]
 
 
 def shared(batches: Mapping[str, Batch]) -> dict[str, Batch]:
@@ -25,22 +31,25 @@ def alike(one: object, other: object) -> bool:
         return True
     if type(one) is not type(other):
         return False
-    ours, theirs = _parts(one), _parts(other)
-    if ours is None or theirs is None:
+    parts = _parts_of(type(one))  # type: ignore[arg-type]  # mypy looks for the hash of an instance
+    if parts is None:
         return one == other
+    ours, theirs = parts(one), parts(other)
     return len(ours) == len(theirs) and all(map(alike, ours, theirs))
 
 
-def _parts(value: object) -> Sequence[object] | None:
-    """What a value is made of; None for one that is compared as it is."""
-    if isinstance(value, str):  # nearly all are
+@functools.cache
+def _parts_of(kind: type) -> _Parts | None:
+    """What gives the parts of values of this type; None for those that are compared as they are."""
+    if kind in _PLAIN:
         return None
-    if isinstance(value, LocalTree):
-        return value.root, value.digest
-    if isinstance(value, Mapping):
-        return *value, *value.values()
-    if isinstance(value, (tuple, list)):
-        return value
-    if dataclasses.is_dataclass(value):
-        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+    if issubclass(kind, LocalTree):
+        return attrgetter("root", "digest")
+    if issubclass(kind, Mapping):
+        return lambda value: (*value, *value.values())
+    if issubclass(kind, tuple | list):
+        return lambda value: value
+    if dataclasses.is_dataclass(kind):
+        names = [field.name for field in dataclasses.fields(kind)]
+        return attrgetter(*names) if len(names) > 1 else lambda value: [getattr(value, name) for name in names]
     return None

@@ -75,12 +75,16 @@ def command(**own_help: str) -> Callable[[Body], Task[Body]]:
         signature = _with_wishes(inspect.signature(body))
         names = [name.strip("_").replace("_", "-") for name in list(signature.parameters)[1:]]
         explained = dict(HELP) | {name.strip("_").replace("_", "-"): text for name, text in own_help.items()}
-        made: Task[Body] = invoke_task(auto_shortflags=False, help={name: explained[name] for name in names if name in explained})(
-            _guarded(body, signature)
-        )
+        helps = {name: explained[name] for name in names if name in explained}
+        made: Task[Body] = invoke_task(name=_name(body), auto_shortflags=False, help=helps)(_guarded(body, signature))
         return made
 
     return make
+
+
+def _name(body: Callable[..., None]) -> str:
+    """What a task is called in its family: a function whose name would hide one of Python's ends in `_`."""
+    return body.__name__.rstrip("_")
 
 
 def wishes() -> Wishes:
@@ -111,7 +115,7 @@ def _guarded(body: Body, signature: inspect.Signature) -> Body:
         wanted = {name: options.pop(name) for name in list(options) if name not in taken}
         _WISHES.set(Wishes(**wanted))
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # as it was before Invoke's own default
-        run = Run(task=body.__name__, as_json=bool(options.get("json")), folder=project_folder())
+        run = Run(task=_name(body), as_json=bool(options.get("json")), folder=project_folder())
         try:
             guard(run, whole)
         except Exit as end:

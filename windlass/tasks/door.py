@@ -29,6 +29,8 @@ from windlass.report.progress import Progress
 from windlass.report.screen import wants_colour
 from windlass.report.summary import summary
 from windlass.tasks.reader import stop_telling
+from windlass.tasks.typed import as_typed
+from windlass.terminal import harmless
 from windlass.values import new_run_id
 
 if TYPE_CHECKING:
@@ -111,20 +113,25 @@ def _remember(run: Run, error: WindlassError | None, code: int) -> None:
 
 def _for_machines(run: Run, error: WindlassError | None) -> None:
     """What CI reads: the JUnit file that was asked for, and annotations inside GitHub Actions."""
-    hosts = run.record.ledger.in_order() if run.record else []
+    hosts, error = run.record.ledger.in_order() if run.record else [], _masked(run, error) if error else None
     if run.wishes.junit:
         from windlass.report.junit import junit
 
         name = f"{run.task} {run.environment}".strip()
-        text = run.mask.text(junit(name, hosts, error, run.progress.seconds))
         try:
-            Path(run.wishes.junit).write_text(text, encoding="utf-8")
+            Path(run.wishes.junit).write_text(junit(name, hosts, error, run.progress.seconds), encoding="utf-8")
         except OSError as fault:
             sys.stderr.write(f"warning: {run.wishes.junit} could not be written: {fault.strerror}\n")
     if error is not None and os.environ.get("GITHUB_ACTIONS") == "true":
         from windlass.report.github import error_lines
 
-        sys.stderr.writelines(f"{run.mask.text(line)}\n" for line in error_lines(hosts, error))
+        sys.stderr.writelines(f"{line}\n" for line in error_lines(hosts, error))
+
+
+def _masked(run: Run, error: WindlassError) -> WindlassError:
+    """Before it is written in a form in which signs stand for others, as in XML: a secret would not be known there any more."""
+    told = run.mask.value(error_object(error))
+    return WindlassError(told["message"], hint=told["hint"], host=told["host"], last_lines=told["last_lines"])
 
 
 def _profile(run: Run) -> Profile | None:
@@ -152,10 +159,14 @@ def guard(run: Run, body: Callable[[], None]) -> None:
 
 def _attempt(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassError | None, int]:
     try:
-        return _once(run, work)
+        outcome, error, code = _once(run, work)
     except KeyboardInterrupt as interrupt:  # a second one, before the first was heard of
         _hear_no_further()
-        return Outcome(), _interrupted(_UNDER_WAY.get(run), interrupt), INTERRUPTED
+        outcome, error, code = Outcome(), _interrupted(_UNDER_WAY.get(run), interrupt), INTERRUPTED
+    if error is not None:
+        error.message, error.hint = harmless(as_typed(error.message)), harmless(as_typed(error.hint))
+        error.last_lines = tuple(map(harmless, error.last_lines))
+    return outcome, error, code
 
 
 def _once(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassError | None, int]:
@@ -197,7 +208,9 @@ def _crashed(run: Run, fault: Exception) -> WindlassError:
     text = "".join(traceback.format_exception(fault))
     try:
         path.parent.mkdir(exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", errors="backslashreplace"
+        ) as file:
             file.write(run.mask.text(f"windlass {' '.join(sys.argv[1:])}\n\n{text}"))
     except OSError:
         return WindlassError(f"a fault in Windlass: {type(fault).__name__}: {fault}", last_lines=text.splitlines())
@@ -213,8 +226,8 @@ def _show(run: Run, outcome: Outcome, error: WindlassError | None, code: int) ->
         return
     with run.progress.lock:
         diffs = shared_diffs(run.progress.hosts.values()) if run.diffs else []
-        told = summary(run.progress.hosts.values(), check=run.check) if outcome.summary else ""
-    for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), told, outcome.text, _profile_text(run)):
+        told = as_typed(summary(run.progress.hosts.values(), check=run.check)) if outcome.summary else ""
+    for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), told, harmless(outcome.text), _profile_text(run)):
         if text:
             sys.stdout.write(run.mask.text(text.rstrip("\n")) + "\n")
     sys.stdout.flush()

@@ -67,13 +67,13 @@ def as_of_this_process(word: str) -> str:
 
 
 def _begin(targets: Sequence[Target]) -> None:
-    """Those that the program `ssh` goes to are first: it needs nothing of what Paramiko has to load."""
+    """Those that the program `ssh` or libssh2 goes to are first: they need nothing of what Paramiko has to load."""
     from windlass.hosts import head_start
     from windlass.tasks import lean
 
-    head_start.begin(target for target in targets if target.transport == "openssh")
+    head_start.begin(target for target in targets if target.transport != "paramiko")
     lean.start()
-    head_start.begin(target for target in targets if target.transport != "openssh")
+    head_start.begin(target for target in targets if target.transport == "paramiko")
 
 
 def let_go() -> None:
