@@ -15,6 +15,7 @@ from windlass import events
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import agent_modules
+from windlass.hosts.call_frames import call_frame
 from windlass.hosts.controller import is_dead
 from windlass.hosts.line import Line
 from windlass.hosts.opening import open_over_ssh
@@ -150,8 +151,8 @@ class Channel:
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
                 given = along(batch.along, self._given_streams)
-                more = {**self._journal(batch), **({"given": given} if given else {})}
-                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, {**encoded.body, **more}))
+                own = {**self._journal(batch), **({"given": given} if given else {})}
+                self._line.send(self._teaching(batch) + call_frame(encoded, own))
                 uploads.give(given)
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)

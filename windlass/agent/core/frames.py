@@ -39,6 +39,7 @@ GIVEN_FROM = 1 << 31  # the number of the first stream that a controller gives a
 REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file whose checksum is worth remembering: less is read sooner than looked up
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 SQUEEZED_FROM = 1024  # bytes of JSON from which it is compressed
+LEVEL = 6  # so much
 _SQUEEZED = b"x"  # what zlib begins with; JSON objects begin with a brace
 
 # What a body must hold for its reader not to stumble; the other side is not to be trusted with more than bytes.
@@ -83,8 +84,13 @@ class BrokenFrame(Exception):  # noqa: N818 - reads as what happened
 def encode(kind: bytes, body: Dict[str, Any]) -> bytes:
     payload = quick_json.short(body).encode()
     if len(payload) >= SQUEEZED_FROM:
-        payload = zlib.compress(payload, 6)
-    return _HEADER.pack(len(payload), kind) + payload
+        payload = zlib.compress(payload, LEVEL)
+    return framed(kind, payload)
+
+
+def framed(kind: bytes, body: bytes) -> bytes:
+    """A body that is written already."""
+    return _HEADER.pack(len(body), kind) + body
 
 
 def encode_data(stream: int, chunk: bytes) -> bytes:
