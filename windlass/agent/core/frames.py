@@ -7,7 +7,8 @@ bytes end the stream.
     controller -> agent   MODULES of the agent that operations need   CALL batch of operations
                           DATA content that was asked for, or given along with a call that names its streams
                           ANSWER to a question   PING   CANCEL the batch   BYE
-    agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
+    agent -> controller   HELLO facts   START of an operation that lasts   RESULT of one   FETCH content wanted
+                          CREDIT more bytes may come
                           DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
                           FATAL the agent broke
                           LIVE the last lines of a program that runs
