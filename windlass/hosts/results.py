@@ -13,6 +13,7 @@ from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
 
 STATUSES: Final = ("ok", "changed", "unknown", "skipped", "failed")
+TEXTS: Final = ("summary", "diff", "message", "hint")
 MOST_LINES: Final = 100  # lines of a program's output that are shown of one frame
 WIDEST_LINE: Final = 1000
 
@@ -50,13 +51,10 @@ def result_of(batch: Batch, body: dict[str, Any], expected: int) -> Result:
     return Result(
         operation=asked(batch, expected),
         status=body["status"],
-        summary=harmless(body.get("summary", "")),
-        diff=harmless(body.get("diff", "")),
         data=body.get("data", {}),
         seconds=body.get("seconds", 0.0),
-        message=harmless(body.get("message", "")),
-        hint=harmless(body.get("hint", "")),
         last_lines=tuple(harmless(str(line)) for line in body.get("last_lines", ())),
+        **{name: harmless(body[name]) for name in TEXTS if name in body},
     )
 
 
@@ -81,6 +79,8 @@ def asked(batch: Batch, index: int) -> Operation:
 
 def harmless(text: str) -> str:
     """Fit to be shown and kept: without orders to a terminal, and without half characters (of file names) that no file takes."""
+    if text.isascii() and text.isprintable():  # nearly all are, or empty
+        return text
     safe = text.translate(_ORDERS)
     return safe if safe.isascii() else safe.encode("utf-8", "backslashreplace").decode()
 

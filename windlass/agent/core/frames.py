@@ -130,8 +130,9 @@ def decode(body: Union[bytes, bytearray], kind: bytes = b"") -> Dict[str, Any]:
     for name, types in REQUIRED.get(kind, {}).items():
         if not isinstance(value.get(name), types):
             raise BrokenFrame("%s is missing or not what it should be: %r" % (name, body[:80]))
-    for name, types in OPTIONAL.get(kind, {}).items():
-        if name in value and not isinstance(value[name], types):
+    optional = OPTIONAL.get(kind, {})
+    for name in optional.keys() & value.keys():
+        if not isinstance(value[name], optional[name]):
             raise BrokenFrame("%s is not what it should be: %r" % (name, body[:80]))
     return value
 
