@@ -3,10 +3,10 @@
     sudo -E .venv/bin/python -m benchmarks.fanout                        about ten minutes
     sudo -E .venv/bin/python -m benchmarks.fanout --hosts 8 --rounds 1 --dry
 
-Contenders take turns in one run: ours (the agent started, one batch), ours by two worker processes, bare Paramiko in as many
-threads as hosts, OpenSSH with curve25519 in parallel, Fabric's ThreadingGroup, Ansible's `raw` with a fork for each host up to a
-hundred (nothing runs on the host but the command), the same with Mitogen, pyinfra's `exec`. Each is a process of its own, its start
-included.
+Contenders take turns in one run: ours by libssh2 (the agent started, one batch), the same by two worker processes, ours by
+Paramiko, bare Paramiko in as many threads as hosts, OpenSSH with curve25519 in parallel, Fabric's ThreadingGroup, Ansible's `raw`
+with a fork for each host up to a hundred (nothing runs on the host but the command), the same with Mitogen, pyinfra's `exec`. Each
+is a process of its own, its start included.
 """
 
 # ruff: noqa: PLC0415 - each contender loads only what it needs: its start counts
@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from benchmarks.figures import merge, rewrite, spread
 from benchmarks.peers.installed import mitogen_settings, programs
 from benchmarks.peers.meter import Job, measure
 from windlass import lab
+from windlass.hosts.target import Transport
 
 PROJECT = Path(__file__).resolve().parent.parent
 FIGURES, PAGE = PROJECT / "docs" / "benchmarks.json", PROJECT / "docs" / "benchmarks.md"
@@ -39,15 +41,7 @@ SAMPLE = 0.05  # seconds between two looks at the memory, in runs of their own
 Given = dict[str, Any]
 
 
-def ours(given: Given) -> None:
-    by_hands(given, 0)
-
-
-def two_workers(given: Given) -> None:
-    by_hands(given, 2)
-
-
-def by_hands(given: Given, workers: int) -> None:
+def ours(given: Given, transport: Transport = "libssh2", workers: int = 0) -> None:
     """What `invoke run true` does once the inventory is read."""
     from windlass.flows.commit import confirmer
     from windlass.hosts.crew import Hands, crew_of
@@ -57,7 +51,8 @@ def by_hands(given: Given, workers: int) -> None:
     from windlass.operations.wire import Batch
 
     key, known = Path(given["key"]), Path(given["known_hosts"])
-    targets = [Target(name=each, address=each, user="root", private_key=key, known_hosts=known) for each in given["addresses"]]
+    way: Any = {"user": "root", "private_key": key, "known_hosts": known, "transport": transport}
+    targets = [Target(name=each, address=each, **way) for each in given["addresses"]]
     batch = Batch((Run(command="true", changed=False),))
     with crew_of(Hands(workers=workers), targets, lambda _event: None, confirmer) as crew:
         failed = errors_of(crew.run({target.name: batch for target in targets}))
@@ -144,7 +139,8 @@ def pyinfra_exec(given: Given) -> None:
 
 CONTENDERS: dict[str, Callable[[Given], None]] = {
     "windlass": ours,
-    "windlass_two_workers": two_workers,
+    "windlass_two_workers": partial(ours, workers=2),
+    "windlass_by_paramiko": partial(ours, transport="paramiko"),
     "paramiko_threads": paramiko_threads,
     "openssh_curve25519": openssh,
     "fabric_threading_group": fabric_group,

@@ -82,6 +82,11 @@ def way(ground: Ground, transport: str) -> dict[str, object]:
 
 
 def tuned(ground: Ground, places: Sequence[At]) -> Job:
+    """The same with `transport: libssh2`, as peers are tuned, too."""
+    return windlass(ground, places, transport="libssh2")
+
+
+def by_openssh(ground: Ground, places: Sequence[At]) -> Job:
     """The same with `transport: openssh`, which Ansible uses as well; no connection is kept for the next run."""
     return windlass(ground, places, transport="openssh")
 
@@ -147,6 +152,7 @@ CONTENDERS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
     "mitogen": mitogen,
     "pyinfra": pyinfra,
     "fabric": fabric,
+    "windlass by openssh": by_openssh,
     "windlass by paramiko": windlass,
 }
 FLOORS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
@@ -156,6 +162,7 @@ FLOORS: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
 
 UNCHANGED = {
     "windlass": "nothing had to change",
+    "windlass by openssh": "nothing had to change",
     "windlass by paramiko": "nothing had to change",
     "ansible": "changed=0",
     "mitogen": "changed=0",

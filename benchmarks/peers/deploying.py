@@ -96,6 +96,11 @@ def windlass(ground: Ground, places: Sequence[At], _release: str, task: str = "d
 
 
 def tuned(ground: Ground, places: Sequence[At], release: str) -> Job:
+    """The same with `transport: libssh2`, as peers are tuned, too."""
+    return windlass(ground, places, release, transport="libssh2")
+
+
+def by_openssh(ground: Ground, places: Sequence[At], release: str) -> Job:
     """The same with `transport: openssh`, which Ansible uses as well."""
     return windlass(ground, places, release, transport="openssh")
 
@@ -130,5 +135,6 @@ CONTENDERS: Mapping[str, Callable[[Ground, Sequence[At], str], Job]] = {
     "mitogen": mitogen,
     "pyinfra": pyinfra,
     "fabric": fabric,
+    "windlass by openssh": by_openssh,
     "windlass by paramiko": windlass,
 }

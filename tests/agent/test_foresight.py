@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import local_channel
+from windlass.agent.core.context import Context
+from windlass.agent.sysctl import sysctl
 from windlass.hosts.channel import Channel
 from windlass.hosts.results import Result
 from windlass.operations.archive import Archive
@@ -19,6 +22,8 @@ from windlass.operations.line import Line
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.sysctl import Sysctl
 from windlass.operations.wire import Batch
+
+NO_SETTING = Sysctl(name="net.windlass.nothing", value="1")
 
 
 @pytest.fixture
@@ -36,6 +41,13 @@ def folder(path: Path) -> Directory:
     return Directory(path=str(path), owner="", group="")
 
 
+def archive(folder: Path) -> LocalFile:
+    source = folder / "archive.tar"
+    with tarfile.open(source, "w") as written:
+        written.add(__file__, "file")
+    return LocalFile.of(source)
+
+
 def test_a_folder_to_be_made_does_not_hold_what_a_command_creates_in_it(channel: Channel, tmp_path: Path) -> None:
     made = tmp_path / "made"
     command = Run(command=f"touch {made}/tool", creates=f"{made}/tool")
@@ -48,9 +60,7 @@ def test_a_folder_to_be_made_does_not_hold_what_a_command_creates_in_it(channel:
 
 
 def test_whether_an_archive_will_bring_what_a_command_creates_is_not_known(channel: Channel, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.write_text("whatever; a check does not open it")
-    unpacked = Archive(path=str(tmp_path / "tree"), content=LocalFile.of(source), owner="", group="")
+    unpacked = Archive(path=str(tmp_path / "tree"), content=archive(tmp_path), owner="", group="")
 
     check = foreseen(channel, unpacked, Run(command="false", creates=f"{tmp_path}/tree/bin/tool"))
 
@@ -103,18 +113,21 @@ def test_what_operations_undo_for_each_other_is_foreseen_each_time(channel: Chan
 
 
 def test_what_is_in_a_file_that_an_archive_may_bring_is_not_known(channel: Channel, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.write_text("whatever; a check does not open it")
     made = folder(tmp_path / "tree")
-    unpacked = Archive(path=str(tmp_path / "tree"), content=LocalFile.of(source), owner="", group="")
+    unpacked = Archive(path=str(tmp_path / "tree"), content=archive(tmp_path), owner="", group="")
     file = File(path=str(tmp_path / "tree" / "file"), content="x", owner="", group="")
 
     assert [each.status for each in foreseen(channel, made, unpacked, file)] == ["changed", "changed", "unknown"]
 
 
-def test_whether_a_module_of_the_kernel_brings_a_setting_is_not_known(channel: Channel) -> None:
-    setting = Sysctl(name="net.windlass.nothing", value="1")
+def test_a_module_that_the_kernel_does_not_have_fails_in_a_check_and_so_does_its_setting(channel: Channel) -> None:
+    check = foreseen(channel, KernelModule(name="windlass_nothing"), NO_SETTING)
 
-    check = foreseen(channel, setting, KernelModule(name="windlass_nothing"), setting)
+    assert [each.status for each in check] == ["failed", "failed"]
 
-    assert [each.status for each in check] == ["failed", "changed", "unknown"]
+
+def test_whether_a_module_of_the_kernel_brings_a_setting_is_not_known() -> None:
+    context = Context(lambda _frame: None, check=True)
+    context.expect("kernel module", "windlass_nothing")
+
+    assert sysctl(dict(NO_SETTING.arguments()), context).unknown

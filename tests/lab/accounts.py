@@ -22,7 +22,7 @@ GROUPS: Final = ("windlass-p", "windlass-q", "windlass-x")
 KEYS: Final = tuple(f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter * 43}" for letter in "ab")
 NOBODY_YET: Final = "; ".join(
     [
-        *(f"userdel -rf {name} 2>/dev/null || true" for name in USERS),
+        *(f"userdel -rf {name} 2>/dev/null || true" for name in (*USERS, *GROUPS)),  # whom cases leave, too
         *(f"groupdel {name} 2>/dev/null || true" for name in (*GROUPS, *USERS)),
         "rm -rf /home/windlass-* /srv/windlass-lot /etc/cron.d/windlass-lot /etc/sudoers.d/windlass-lot; mkdir /srv/windlass-lot",
     ]

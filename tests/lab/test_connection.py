@@ -104,6 +104,15 @@ def test_another_key_than_before_is_refused_even_with_accept_new(one: Target, tm
     assert len(known.read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize("accept", [False, True])
+def test_a_key_that_is_marked_as_revoked_is_refused_whoever_else_knows_it(one: Target, *, accept: bool, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    known.write_text("".join(f"{line}\n@revoked * {line.partition(' ')[2]}\n" for line in lines_for(one)))
+
+    with pytest.raises(ConnectionFailed, match="marked as @revoked"):
+        said(dataclasses.replace(one, known_hosts=known, accept_new=accept))
+
+
 def test_an_unknown_key_is_refused_and_the_hint_says_how_to_go_on(one: Target, tmp_path: Path) -> None:
     with pytest.raises(ConnectionFailed, match="not found in known_hosts") as caught:
         said(dataclasses.replace(one, known_hosts=tmp_path / "none"))
@@ -218,6 +227,19 @@ def test_a_host_without_python_says_what_to_install(two: Target, hosts: dict[str
         hosts["two"].shell("mv /usr/bin/python3.away /usr/bin/python3")
 
     assert "apt-get install python3" in caught.value.hint
+
+
+def test_a_host_where_a_file_has_taken_the_place_of_the_null_device_says_how_to_make_it_again(
+    two: Target, hosts: dict[str, TestHost]
+) -> None:
+    hosts["two"].shell("cd /dev; mv null null.away; (umask 077; : > null)")
+    try:
+        with pytest.raises(AgentFailed, match="may not write to /dev/null on two") as caught:
+            said(two)
+    finally:
+        hosts["two"].shell("cd /dev; mv null.away null")
+
+    assert "mknod -m 666 /dev/null c 1 3" in caught.value.hint
 
 
 def test_a_jump_host_leads_there_and_is_hung_up_with_the_rest(one: Target, two: Target, hosts: dict[str, TestHost]) -> None:

@@ -137,6 +137,9 @@ def test_host_keys_are_checked(one: Target, keys: Path) -> None:
     accepted = said(dataclasses.replace(strict, accept_new=True))
     stored = known.read_text().splitlines()
     again = said(strict)
+    known.write_text("".join(f"{line}\n@revoked * {line.partition(' ')[2]}\n" for line in stored[1:]))
+    with pytest.raises(ConnectionFailed, match="marked as @revoked"):
+        said(dataclasses.replace(strict, accept_new=True))
     known.write_text(f"{one.address} {(keys / 'strange.pub').read_text()}")
     with pytest.raises(ConnectionFailed, match="another host key than before"):
         said(dataclasses.replace(strict, accept_new=True))

@@ -95,9 +95,11 @@ def test_check_on_a_bare_host_predicts_instead_of_failing(host: TestHost, channe
         Service(name="nginx", reload_on=(site,)),
     )
 
+    lists = host.shell("ls /var/lib/apt/lists/*Packages* 2>/dev/null || true")
     results = channel.run(Batch(operations, check=True))
 
-    assert [result.status for result in results] == ["changed", "changed", "unknown", "unknown", "unknown", "changed", "unknown"]
+    assert results[0].status == ("changed" if lists else "unknown")
+    assert [result.status for result in results[1:]] == ["changed", "unknown", "unknown", "unknown", "changed", "unknown"]
     assert host.shell("ls -d /etc/nginx 2>/dev/null || id windlass-shop 2>/dev/null || true") == ""
 
 

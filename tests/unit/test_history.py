@@ -40,8 +40,10 @@ STORY = (
 FAILED = error_object(FlowFailed("setup failed", hosts={"web1": "broken", "web2": "away"}, hint="mend it"))
 
 
-def recorded(folder: Path, run: str = "r1", story: tuple[events.Event, ...] = STORY) -> Record:
-    record = Record(folder, RunRow(run=run, task="setup", environment="staging", command="setup --env staging"))
+def recorded(
+    folder: Path, run: str = "r1", story: tuple[events.Event, ...] = STORY, command: str = "setup --env staging"
+) -> Record:
+    record = Record(folder, RunRow(run=run, task="setup", environment="staging", command=command))
     for event in story:
         record(event)
     record.end(5.0, "failed", 1, FAILED)
@@ -78,11 +80,16 @@ def test_the_event_log_tells_a_run_in_the_order_in_which_it_happened(tmp_path: P
 
 def test_a_name_that_is_no_text_breaks_no_log(tmp_path: Path) -> None:
     odd = events.OperationEnded("web1", "file /srv/\udcff", "changed", 0.1)
-    record = recorded(tmp_path, story=(*STORY[:3], odd, *STORY[3:]))
+    ended = events.HostEnded("web1", failed="file /srv/\udcff failed")
+    record = recorded(tmp_path, story=(*STORY[:3], odd, ended, *STORY[3:]), command="setup \udcff")
+    run, hosts, operations = History(tmp_path).show("r1")
 
     assert "file /srv/\udcff" in [line.get("operation") for line in lines_of(tmp_path)]
     assert lines_of(tmp_path)[-1]["event"] == "run_ended"
-    assert len(record.warnings) == 1  # the history takes text alone
+    assert not record.warnings
+    assert run.command == r"setup \udcff"
+    assert r"file /srv/\udcff" in [each.title for each in operations]
+    assert hosts[0].host == "web1"
 
 
 def test_the_log_and_the_history_are_for_their_owner_alone(tmp_path: Path) -> None:

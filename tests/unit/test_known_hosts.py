@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import paramiko
@@ -10,6 +11,7 @@ import pytest
 from windlass.hosts import known_hosts
 from windlass.hosts.connection import host_keys
 from windlass.hosts.known_hosts import known_keys
+from windlass.hosts.target import Target
 
 ED25519 = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 RSA = paramiko.RSAKey.generate(1024)
@@ -41,6 +43,22 @@ def test_names(names: str, asked: str, *, known: bool, tmp_path: Path) -> None:
     path.write_text(line(names))
 
     assert [each.key for each in known_keys(asked, (path,))] == ([ED25519] if known else [])
+
+
+@pytest.mark.parametrize(
+    ("names", "revoked"),
+    [("web1", True), ("*", True), ("web1,10.0.0.1", True), ("web2", False), ("*,!web1", False), ("hashed", True)],
+)
+def test_a_key_that_is_revoked_is_known_no_more(names: str, *, revoked: bool, tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    marked = paramiko.HostKeys.hash_host("web1") if names == "hashed" else names
+    path.write_text(line("web1") + line("web1", RSA.get_name(), RSA.get_base64()) + f"@revoked {line(marked)}")
+    target = Target(name="web1", address="web1", known_hosts=path)
+
+    kinds = [each.key_type for each in known_keys("web1", (path,))]
+    assert kinds == ([RSA.get_name()] if revoked else ["ssh-ed25519", RSA.get_name()])
+    assert known_hosts.is_revoked(target, "web1", 22, base64.b64decode(ED25519)) is revoked
+    assert not known_hosts.is_revoked(target, "web1", 22, RSA.asbytes())
 
 
 def test_the_first_key_of_a_kind_counts_the_quick_kind_comes_first_and_lines_that_mean_nothing_are_passed_over(

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from windlass.agent import package
 from windlass.agent.core import atomic, locks, process
@@ -33,6 +33,7 @@ def apt_repository(arguments: Dict[str, Any], context: Context) -> Outcome:
     if differing and arguments["update"] and not arguments["absent"]:
         changes.add("fetch its list", _done_already)
         context.expect("command", "a new source of packages")
+        changes.unknown = True  # whether it answers, and whether the key is its own
     return changes.outcome(context.check)
 
 
@@ -101,14 +102,29 @@ def _fetch_list(source: str, arguments: Dict[str, Any], context: Context) -> Non
 def apt_hold(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Packages that stay at their version."""
     held = set(process.must(["apt-mark", "showhold"], limit=60).text.split())
-    verb = "unhold" if arguments["absent"] else "hold"
-    wrong = [name for name in arguments["names"] if (name in held) is arguments["absent"]]
+    verb, opposite = ("unhold", "hold") if arguments["absent"] else ("hold", "unhold")
+    wrong = [name for name in arguments["names"] if _is_held(name, held, context) is arguments["absent"]]
     changes = Changes()
     if wrong:
+        changes.unknown = context.check and not arguments["absent"] and not _has_all(wrong, context)
+        for name in wrong:
+            context.expect(verb, name)
+            context.expect_nobody(opposite, name)
         diff = "\n".join("%s: %s" % (name, verb) for name in wrong)
         command = ["apt-mark", verb, "--", *wrong]
         changes.add("%s %s" % (verb, ", ".join(wrong)), lambda: process.must(command, extra=QUIET, limit=60), diff)
     return changes.outcome(context.check)
+
+
+def _is_held(name: str, held: Set[str], context: Context) -> bool:
+    """Now; in a check, as earlier operations leave it."""
+    return not context.expected("unhold", name) and (name in held or context.expected("hold", name))
+
+
+def _has_all(names: List[str], context: Context) -> bool:
+    """Whether they are there, or will be: apt holds none of which it has never heard."""
+    installed = context.known.ask("dpkg", package.Installed).versions
+    return all(name in installed or context.expected("package", name) for name in names)
 
 
 def apt_upgrade(arguments: Dict[str, Any], context: Context) -> Outcome:

@@ -9,13 +9,15 @@ import shutil
 import tempfile
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, leftovers, process, tar, unpacked
+from windlass.agent.core import atomic, leftovers, modules, process, tar, unpacked
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.directory import want_owner_below
 from windlass.agent.file import metadata, need_folder, received, sha256_of
 
+LITTLE = 4 << 20  # bytes that are sent for a check to look at
 MOST_LINES = 20  # of a diff
+REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 
 
 def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -29,12 +31,33 @@ def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     need_folder(changes, path, context)
     label = (wanted or "unknown")[:12]
     changes.add("unpack", lambda: _install(arguments, context), "+%s/ from an archive with sha256 %s" % (path, label))
-    changes.unknown = changes.unknown or wanted is None
     context.expect("tree", path)
     if context.foresights:
-        context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
-        context.foresights.whole(path)
+        _foresee(changes, arguments, context)
     return changes.outcome(context.check)
+
+
+def _foresee(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
+    content = arguments["content"]
+    is_offered = isinstance(content, dict)
+    if content["size"] > LITTLE if is_offered else context.foreseen(content) or not os.path.isfile(content):
+        changes.unknown = True  # whether it is whole, and holds nothing that is refused
+    else:
+        modules.get(REHEARSAL, context).rehearse(lambda: _try_out(arguments, context), changes, context)
+    context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
+    context.foresights.whole(arguments["path"])
+
+
+def _try_out(arguments: Dict[str, Any], context: Context) -> None:
+    """Unpack it with nothing in its files, in a folder of its own. Raises OperationError, as the run would."""
+    with tempfile.TemporaryDirectory(prefix="windlass-check-") as work:
+        source, tree = arguments["content"], os.path.join(work, "tree")
+        if isinstance(source, dict):
+            source = os.path.join(work, "archive")
+            with open(source, "wb") as handle:
+                handle.writelines(received(arguments["content"], context))
+        os.mkdir(tree)
+        tar.unpack(source, tree, _selection(arguments)._replace(empty=True), (-1, -1))
 
 
 def _how(arguments: Dict[str, Any]) -> List[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import ssl
@@ -9,14 +10,17 @@ import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Generator
 
-from windlass.agent.core import atomic
+from windlass.agent.core import atomic, modules
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import metadata, need_folder, text_of
 
 ATTEMPTS = 3
+ASKING_LIMIT = 10.0  # seconds, for a check
+LITTLE = 4 << 20  # bytes that a check looks at to their end
+REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 QUIET_LIMIT = 30.0  # seconds without a byte
 PERMANENT = (400, 401, 403, 404, 405, 410)
 
@@ -38,6 +42,7 @@ def download(arguments: Dict[str, Any], context: Context) -> Outcome:
         changes.add("fetch", lambda: _fetch(arguments, context), diff)
         if context.foresights:
             context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
+            modules.get(REHEARSAL, context).rehearse(lambda: _try_out(changes, arguments), changes, context)
         _foresee(path, arguments, context)
     return changes.outcome(context.check)
 
@@ -75,9 +80,7 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
         except urllib.error.HTTPError as error:
             reason = "status %d" % error.code
             if error.code in PERMANENT:
-                raise OperationError(
-                    "%s was not given: %s" % (url, reason), hint="check the address and who may fetch it"
-                ) from error
+                raise _not_given(url, reason) from error
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, _IncompleteError) as error:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
         else:
@@ -91,14 +94,36 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
     )
 
 
-def _checked(arguments: Dict[str, Any], deadline: float) -> Iterator[bytes]:
+def _try_out(changes: Changes, arguments: Dict[str, Any]) -> None:
+    """In a check, ask once, and look at what is little. Raises OperationError for what the run would not install."""
+    taken, deadline = 0, time.monotonic() + ASKING_LIMIT
+    try:
+        with contextlib.closing(_checked(arguments, deadline, ASKING_LIMIT)) as chunks:
+            for chunk in chunks:
+                taken += len(chunk)
+                if taken > LITTLE or time.monotonic() > deadline - 1:
+                    changes.unknown = True
+                    break
+    except urllib.error.HTTPError as error:
+        if error.code in PERMANENT:
+            raise _not_given(_shown(arguments["url"]), "status %d" % error.code) from error
+        changes.unknown = True
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, _IncompleteError):
+        changes.unknown = True
+
+
+def _not_given(url: str, reason: str) -> OperationError:
+    return OperationError("%s was not given: %s" % (url, reason), hint="check the address and who may fetch it")
+
+
+def _checked(arguments: Dict[str, Any], deadline: float, quiet: float = QUIET_LIMIT) -> Generator[bytes, None, None]:
     """The content piece by piece; an OperationError at its end if it is not the one that was wanted."""
     digest, length, promised = hashlib.new(arguments["algorithm"]), 0, None
     headers = {"User-Agent": "windlass", "Accept-Encoding": "identity"}
     request = urllib.request.Request(arguments["url"], headers=headers)  # noqa: S310 - the operation allows http, https and file
     for name, value in arguments["headers"].items():
         request.add_unredirected_header(name, text_of(value))
-    with _opener().open(request, timeout=QUIET_LIMIT) as response:
+    with _opener().open(request, timeout=quiet) as response:
         promised = response.headers.get("Content-Length")
         for chunk in iter(lambda: response.read(1 << 18), b""):
             digest.update(chunk)

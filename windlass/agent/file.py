@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional
 
 from windlass.agent.core import atomic, attributes, frames, modules, process
 from windlass.agent.core.context import Context
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to arrive: most runs send no content
 MUCH = 768 * 1024  # bytes
+REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 PIECE = 1 << 17  # bytes that are read at once
 SUMS = "windlass.agent.core.host_sums"  # the same for large files
 
@@ -47,6 +48,8 @@ def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> 
     if content is not None and not _holds(path, content, context):
         text = "content" + ("" if foreseen else attributes.other_names(path))
         changes.add(text, _writer(arguments, content, context), _diff(arguments, content, context))
+        chunks = received(content, context) if _is_offered(content) else [text_of(content).encode()]
+        examine(changes, chunks, [path, arguments["mode"]], arguments["validate"], context)
     elif context.is_there(path):
         metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"], foreseen)
     if changes:
@@ -184,6 +187,14 @@ def received(content: Dict[str, Any], context: Context, old: str = "", home: str
     """
     arriving: atomic.Arriving = modules.get(ARRIVALS, context).Received(content, context, old, home)
     return arriving
+
+
+def examine(
+    changes: Changes, chunks: Iterable[frames.Bytes], wanted: List[str], command: Optional[List[str]], context: Context
+) -> None:
+    """In a check, ask what the run would ask before it installs a file; `wanted` are its path and mode. Raises OperationError."""
+    if command and context.foresights:
+        modules.get(REHEARSAL, context).examine(chunks, wanted, command, changes, context)
 
 
 def validator(command: Optional[List[str]]) -> Optional[Callable[[str], None]]:

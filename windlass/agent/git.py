@@ -9,11 +9,13 @@ import shutil
 import tempfile
 from typing import Any, Dict
 
-from windlass.agent.core import atomic, leftovers, process
+from windlass.agent.core import atomic, leftovers, modules, process
 from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import need_folder
+
+REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 
 
 def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -25,6 +27,8 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
             raise OperationError("%s is there and is not a working copy of Git" % path, hint="move it away")
         need_folder(changes, path, context)
         _need_means(changes, arguments, context)
+        if context.foresights:
+            _foresee(changes, arguments, context)
         changes.add("clone", lambda: _clone(arguments), "+%s at %s" % (path, arguments["revision"]))
         context.expect("tree", path)
         if context.foresights:
@@ -35,7 +39,7 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
     if origin != arguments["repository"]:
         text = "origin %s becomes %s" % (shown(origin), shown(arguments["repository"]))
         changes.add("origin", lambda: git.ask("remote", "set-url", "origin", arguments["repository"]), text)
-    _want_revision(changes, git, arguments)
+    _want_revision(changes, git, arguments, context)
     return changes.outcome(context.check)
 
 
@@ -46,6 +50,26 @@ def _need_means(changes: Changes, arguments: Dict[str, Any], context: Context) -
     if not shutil.which("git", path=process.PATH):
         if not (context.check and context.expects_surprises()):
             raise OperationError("there is no git on this host", hint='add Package(names=("git",)) before this operation')
+        changes.unknown = True
+
+
+def _foresee(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
+    """In a check, ask for the revision as the run will, unless what that takes is still to come. Raises OperationError."""
+    user = arguments["user"]
+    if changes.unknown or (user and context.expected("user", user)):
+        changes.unknown = True
+        return
+    git = _Git(arguments, "/")
+
+    def ask() -> None:
+        changes.unknown = not git.offers(git.resolve())
+
+    try:
+        modules.get(REHEARSAL, context).rehearse(ask, changes, context)
+    except OperationError:
+        homes = [pwd.getpwnam(user).pw_dir if user else "/root", "/etc/ssh"]
+        if not any(context.expects_below(each) for each in homes) and not context.expects_path(arguments["ssh_key"] or "/"):
+            raise
         changes.unknown = True
 
 
@@ -64,24 +88,27 @@ class _Git:
 
     def ask(self, *words: str) -> str:
         """Run it and return what it says. Raises OperationError if it fails."""
+        completed = self._run(*words)
+        if completed.status != 0:
+            raise OperationError("git %s ended with status %d" % (words[0], completed.status), last_lines=completed.last_lines())
+        return completed.text.strip()
+
+    def _run(self, *words: str) -> process.Completed:
         ssh = "ssh -o BatchMode=yes"
         if self._arguments["ssh_key"]:
             ssh += " -o IdentitiesOnly=yes -i '%s'" % self._arguments["ssh_key"]
-        completed = process.run(
+        return process.run(
             ["git", "-c", "safe.directory=" + self._folder, "-c", "advice.detachedHead=false"] + list(words),
             user=self._arguments["user"],
             extra={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh, "GIT_OPTIONAL_LOCKS": "0"},  # looking writes no index
             folder=self._folder,
             limit=float(self._arguments["limit_seconds"]),
         )
-        if completed.status != 0:
-            raise OperationError("git %s ended with status %d" % (words[0], completed.status), last_lines=completed.last_lines())
-        return completed.text.strip()
 
     def resolve(self) -> str:
         """The commit that the revision means in the repository now. Raises OperationError if it means none."""
         revision, repository = self._arguments["revision"], self._arguments["repository"]
-        if re.match(r"^[0-9a-f]{40,64}$", revision):
+        if _is_commit(revision):
             return str(revision)
         listed = self.ask("ls-remote", "--", repository, revision, revision + "^{}")
         commits = {name: commit for commit, name in (line.split("\t") for line in process.lines(listed))}
@@ -93,11 +120,23 @@ class _Git:
             "%s has no branch or tag %s" % (shown(repository), revision), hint="a commit must be given whole, 40 digits"
         )
 
+    def offers(self, commit: str) -> bool:
+        """Whether the repository surely has it: what no branch or tag stands at, only a fetch can tell."""
+        return not _is_commit(self._arguments["revision"]) or commit in self.ask("ls-remote", "--", self._arguments["repository"])
+
+    def has(self, commit: str) -> bool:
+        """Whether it is here."""
+        return self._run("cat-file", "-e", commit).status == 0
+
     def check_out(self, commit: str, force: bool) -> None:
         self.ask("checkout", "--quiet", "--detach", *(["--force"] if force else []), commit)
 
 
-def _want_revision(changes: Changes, git: _Git, arguments: Dict[str, Any]) -> None:
+def _is_commit(revision: str) -> bool:
+    return bool(re.match(r"^[0-9a-f]{40,64}$", revision))
+
+
+def _want_revision(changes: Changes, git: _Git, arguments: Dict[str, Any], context: Context) -> None:
     changed = process.lines(git.ask("status", "--porcelain", "--untracked-files=no"))
     if changed and not arguments["force"]:
         raise OperationError(
@@ -107,6 +146,7 @@ def _want_revision(changes: Changes, git: _Git, arguments: Dict[str, Any]) -> No
     if changed:
         changes.add("local changes thrown away", lambda: git.ask("reset", "--quiet", "--hard"), "\n".join(changed))
     if head != wanted:
+        changes.unknown = bool(context.check and not git.has(wanted) and not git.offers(wanted))
         text = "%s becomes %s" % (head[:12], wanted[:12])
         changes.add(text, lambda: _move(git, wanted, arguments["force"]), "%s: %s" % (git.path, text))
         changes.data = {"before": head}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict
 
-from windlass.agent.core import process
+from windlass.agent.core import modules, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import want_file
 
+REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 WANTED = {"owner": "root", "group": "root", "mode": "0644", "validate": None, "sensitive": False}
 
 
@@ -20,6 +21,8 @@ def kernel_module(arguments: Dict[str, Any], context: Context) -> Outcome:
     if arguments["live"] and loaded is arguments["absent"]:
         verb = "unload" if arguments["absent"] else "load"
         changes.add(verb, _modprobe(verb, name), "kernel module %s: %s" % (name, verb))
+        if context.foresights:
+            modules.get(REHEARSAL, context).rehearse(_modprobe(verb, name, "--dry-run"), changes, context)
         context.expect("kernel module", name)
     for path, content in sorted(arguments["files"].items(), reverse=True):
         if content:
@@ -29,9 +32,9 @@ def kernel_module(arguments: Dict[str, Any], context: Context) -> Outcome:
     return changes.outcome(context.check)
 
 
-def _modprobe(verb: str, name: str) -> Callable[[], None]:
+def _modprobe(verb: str, name: str, *options: str) -> Callable[[], None]:
     def act() -> None:
-        words = ["--remove"] if verb == "unload" else []
+        words = [*options, *(["--remove"] if verb == "unload" else [])]
         try:
             process.must(["modprobe", *words, "--", name], limit=60)
         except OperationError as error:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import Any, Dict
 
-from windlass.agent.core import modules, process
+from windlass.agent.core import process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.file import file
 
 LOGROTATE = ["logrotate", "--debug", "--state", "/dev/null", "%s"]
-REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 
 
 def logrotate(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -21,7 +20,4 @@ def logrotate(arguments: Dict[str, Any], context: Context) -> Outcome:
             return Outcome(True, "content", unknown=True)
         raise OperationError("logrotate is not installed here", hint='add Package(names=("logrotate",)) before this operation')
     wanted = {"owner": "root", "group": "root", "mode": "0644", "sensitive": False}
-    outcome = file(dict(wanted, validate=LOGROTATE, **arguments), context)
-    if context.check and outcome.changed and not arguments["absent"]:
-        modules.get(REHEARSAL, context).examine(arguments["content"], LOGROTATE, outcome, context)
-    return outcome
+    return file(dict(wanted, validate=LOGROTATE, **arguments), context)

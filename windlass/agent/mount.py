@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from windlass.agent.core import atomic, mounted, process
+from windlass.agent.core import atomic, modules, mounted, process
 from windlass.agent.core.context import RUN, Context
 from windlass.agent.core.editing import KEPT, lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 FSTAB = "/etc/fstab"
+REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 LIMIT = 120.0  # seconds; a network file system may be slow to answer
 # What mount takes and never shows, or shows in its own words.
 UNSEEN = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "bind", "rbind", "x-")
@@ -124,6 +125,7 @@ def _want_line(changes: Changes, field: str, line: Optional[str], context: Conte
     after = "".join(each + "\n" for each in kept).encode("utf-8", "surrogateescape")
     changes.add("line of fstab", _writer(after), atomic.text_diff(before, after, FSTAB))
     if context.foresights:
+        modules.get(REHEARSAL, context).rehearse(lambda: _try_out(after, context), changes, context)
         context.foresights.file(FSTAB, KEPT, foreseen, after)
     return True
 
@@ -143,9 +145,25 @@ def _tell_systemd() -> None:
         process.must(["systemctl", "daemon-reload"], limit=60)
 
 
+def _try_out(content: bytes, context: Context) -> None:
+    """In a check, have it verified beside. That the folder, or what earlier operations make, is not there yet is nothing."""
+    with tempfile.NamedTemporaryFile(prefix="windlass-check-") as handle:
+        handle.write(content)
+        handle.flush()
+        _object(each for each in _complaints(handle.name) if not _is_to_come(each, context))
+
+
+def _is_to_come(complaint: str, context: Context) -> bool:
+    return "required target" in complaint or context.expects_path(complaint.rpartition(": ")[2])
+
+
 def _verify(temporary: str) -> None:
+    _object(_complaints(temporary))
+
+
+def _object(found: Iterable[str]) -> None:
     """What findmnt says of the old file, too, is not this operation's doing."""
-    complaints = set(_complaints(temporary)) - set(_complaints(FSTAB) if os.path.exists(FSTAB) else [])
+    complaints = set(found) - set(_complaints(FSTAB) if os.path.exists(FSTAB) else [])
     if complaints:
         raise OperationError("the new line of fstab is not valid, the old file stays", last_lines=sorted(complaints))
 

@@ -34,6 +34,7 @@ def npm_package(arguments: Dict[str, Any], context: Context) -> Outcome:
             context.expect("npm", name)
         words, sign = ["install", "install"], "+"
     if wrong:
+        changes.unknown = words[0] == "install"  # whether the registry has them
         now = {name: " (now %s)" % has[name] if has.get(name) and sign == "+" else "" for name in wrong}
         diff = "\n".join("%s%s%s" % (sign, name, now[name]) for name in wrong)
         changes.add("%s %s" % (words[1], ", ".join(wrong)), lambda: _npm([words[0], *wrong], arguments), diff)

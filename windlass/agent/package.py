@@ -28,7 +28,7 @@ PATTERN = frozenset("*?[")
 OPTIONS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 
 
-class _Installed:
+class Installed:
     """What dpkg knows, asked once for all operations of a batch as long as none changes anything."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ def package(arguments: Dict[str, Any], context: Context) -> Outcome:
     changes = Changes()
     if not arguments["absent"] and _is_there(arguments["names"], context):
         return changes.outcome(context.check)
-    installed = context.known.ask("dpkg", _Installed)
+    installed = context.known.ask("dpkg", Installed)
     if arguments["absent"]:
         _want_absent(changes, installed, arguments, context)
     else:
@@ -116,10 +116,11 @@ def package_file(arguments: Dict[str, Any], context: Context) -> Outcome:
         context.expect("package", path)
         return Outcome(True, "install %s" % os.path.basename(path), unknown=True)
     name, version = process.must(["dpkg-deb", "--show", "--showformat=${Package}\n${Version}", path], limit=60).text.split("\n")
-    has = context.known.ask("dpkg", _Installed).versions.get(name, "")
+    has = context.known.ask("dpkg", Installed).versions.get(name, "")
     if has == version or (has and not arguments["downgrade"] and _is_newer(has, version)):
         return Outcome(False)
     wanted = dict(arguments, recommends=False, update_after_hours=float("inf"))
+    changes.unknown = bool(context.foresights) and not _is_offered([path], wanted)
     text = "install %s %s" % (name, version)
     changes.add(text, lambda: _install([path], wanted, context), "+%s %s%s" % (name, version, " (now %s)" % has if has else ""))
     context.expect("package", name)
@@ -130,7 +131,7 @@ def _is_newer(version: str, other: str) -> bool:
     return process.run(["dpkg", "--compare-versions", version, "gt", other], limit=60).status == 0
 
 
-def _want_absent(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:
+def _want_absent(changes: Changes, installed: Installed, arguments: Dict[str, Any], context: Context) -> None:
     gone = [name for name in arguments["names"] if name in installed.versions]
     if arguments["purge"]:
         gone += [name for name in arguments["names"] if name in installed.leftovers]
@@ -142,7 +143,7 @@ def _want_absent(changes: Changes, installed: _Installed, arguments: Dict[str, A
             context.foresights.removed(process.run(["dpkg", "--listfiles", *gone], limit=60).text.splitlines())
 
 
-def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, Any], context: Context) -> None:
+def _want_present(changes: Changes, installed: Installed, arguments: Dict[str, Any], context: Context) -> None:
     names = [name for name in arguments["names"] if not _foreseen_by(context, "package", name)]
     missing = [name for name in names if not installed.satisfies(name)]
     bare = [name.partition("=")[0] for name in names if name not in missing]
@@ -160,8 +161,21 @@ def _want_present(changes: Changes, installed: _Installed, arguments: Dict[str, 
     if installed.broken:
         changes.add("configure what was left half installed", lambda: _configure(arguments, context), "\n".join(installed.broken))
     foreseen = _foreseen(missing, arguments)
+    if context.foresights and not _is_offered(missing, arguments):
+        changes.unknown = True
     diff = "\n".join("+%s%s" % (name, _instead_of(name, installed, foreseen)) for name in missing)
     changes.add("install %s" % ", ".join(missing), lambda: _install(missing, arguments, context), diff)
+
+
+def _is_offered(missing: List[str], arguments: Dict[str, Any]) -> bool:
+    """Whether apt would install them all by the list of packages that is there. With another list only a run can tell."""
+    return _simulated(missing, arguments).status == 0
+
+
+def _simulated(names: List[str], arguments: Dict[str, Any]) -> process.Completed:
+    recommends = "--install-recommends" if arguments["recommends"] else "--no-install-recommends"
+    command = ["apt-get", "--simulate", "--quiet=2", recommends, "--allow-downgrades", "install", "--", *names]
+    return process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
 
 
 def _foreseen_by(context: Context, kind: str, name: str) -> bool:
@@ -176,12 +190,11 @@ def _foreseen(missing: List[str], arguments: Dict[str, Any]) -> Dict[str, str]:
         return {}
     import re  # noqa: PLC0415 - as above
 
-    command = ["apt-get", "--simulate", "--quiet=2", "--no-install-recommends", "--allow-downgrades", "install", "--"]
-    shown = process.run(command + starred, extra=QUIET, limit=float(arguments["limit_seconds"]))
+    shown = _simulated(starred, arguments)
     return dict(re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", shown.text, re.MULTILINE)) if shown.status == 0 else {}
 
 
-def _instead_of(wanted: str, installed: _Installed, foreseen: Dict[str, str]) -> str:
+def _instead_of(wanted: str, installed: Installed, foreseen: Dict[str, str]) -> str:
     name, _, version = wanted.partition("=")
     will, has = foreseen.get(name, "") if PATTERN & set(version) else "", installed.versions.get(name)
     words = (["%s by the present list" % will] if will else []) + (["now %s" % has] if has else [])

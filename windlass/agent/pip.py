@@ -60,6 +60,7 @@ def python_environment(arguments: Dict[str, Any], context: Context) -> Outcome:
     wanted = list(arguments["packages"])
     missing = [(each, "") for each in wanted + lines] if fresh else _missing(path, wanted + lines, arguments)
     if missing or (others and _stamp(path) != digest):
+        changes.unknown = True  # whether the index has them
         _want_installed(changes, path, missing, digest, arguments)
     elif arguments["upgrade"] and not fresh and (wanted or digest):
         _want_upgraded(changes, path, _words(arguments), arguments)
@@ -80,6 +81,7 @@ def pip_package(arguments: Dict[str, Any], context: Context) -> Outcome:
             command = [*_python(path), *PIP, "uninstall", "--yes", "--", *gone]
             changes.add("remove %s" % ", ".join(gone), lambda: _pip(command, arguments), "\n".join("-%s" % name for name in gone))
     elif missing:
+        changes.unknown = True
         command = [*_python(path), *PIP, "install", "--", *names]
         _add_install(changes, missing, lambda: _pip(command, arguments))
     elif arguments["upgrade"]:

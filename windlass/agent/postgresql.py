@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Dict, Tuple
 
 from windlass.agent.core import psql
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
+
+NUMBER = r"-?\d+(\.\d+)?\s*(B|kB|MB|GB|TB|us|ms|s|min|h|d)?$"
+FORMS = {"bool": "(on|off|true|false|yes|no|1|0)$", "integer": NUMBER, "real": NUMBER, "string": ""}
 
 
 def postgres_database(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -104,13 +108,24 @@ def postgres_setting(arguments: Dict[str, Any], context: Context) -> Outcome:
     found = _setting(arguments)
     if found is None and "." not in name:
         raise OperationError("PostgreSQL has no setting %s" % name, hint="see SHOW ALL; settings come and go with its versions")
-    kept, shown, restarts, pending, wanted = found or (None, "unset", False, False, wanted)
+    kept, shown, restarts, pending, wanted, kind = found or (None, "unset", False, False, wanted, ["", "string", []])
     if kept == wanted if not arguments["absent"] else kept is None:
         return Outcome(False, "a restart of PostgreSQL is still due" if pending else "")
     changes, text = Changes(), "as configured" if arguments["absent"] else "%s becomes %s" % (shown, wanted)
     changes.add(text, lambda: _alter(arguments), "%s: %s" % (name, text))
     changes.add("a restart is needed" if restarts else "configuration read again", lambda: None)
+    if context.check and not arguments["absent"]:
+        changes.unknown = not _is_taken(kind, wanted, arguments)
     return changes.outcome(context.check)
+
+
+def _is_taken(kind: Any, wanted: str, arguments: Dict[str, Any]) -> bool:
+    """Whether PostgreSQL takes the value, or likely: what a session may set is tried out in one. Raises OperationError."""
+    scope, form, choices = kind
+    if scope in ("user", "superuser"):
+        psql.say(arguments, "BEGIN;\nSET LOCAL %s;\nROLLBACK" % _assigned(arguments), _named(arguments))
+        return True
+    return bool(wanted in choices or (form in FORMS and re.match(FORMS[form], wanted, re.IGNORECASE)))
 
 
 _SETTING = """
@@ -119,22 +134,33 @@ SELECT json_build_array(
      WHERE f.name = s.name AND f.sourcefile LIKE '%/postgresql.auto.conf' ORDER BY f.seqno DESC LIMIT 1),
     current_setting(s.name), s.context = 'postmaster', s.pending_restart,
     (SELECT string_agg(CASE WHEN s.name = ANY (string_to_array(:'lists', ',')) THEN quote_ident(each) ELSE each END, ', ')
-     FROM json_array_elements_text(:'wanted') each))
+     FROM json_array_elements_text(:'wanted') each),
+    json_build_array(s.context, s.vartype, coalesce(s.enumvals, '{}')))
 FROM pg_settings s WHERE lower(s.name) = :'name'"""
 
 
 def _setting(arguments: Dict[str, Any]) -> Any:
-    """What ALTER SYSTEM keeps (None: nothing), what counts now, if that takes a restart, if one is due, what is wanted."""
+    """What ALTER SYSTEM keeps (None: nothing), counts now, if that takes a restart, if one is due, what is wanted, its kind."""
     values = {"name": arguments["name"], "wanted": json.dumps(arguments["values"]), "lists": ",".join(arguments["lists"])}
     return psql.look(arguments, _SETTING, values)
 
 
 def _alter(arguments: Dict[str, Any]) -> None:
-    values = {"v%d" % number: value for number, value in enumerate(arguments["values"])}
-    name = ".".join('"%s"' % part for part in arguments["name"].split("."))
-    to = "TO " + ", ".join(":'%s'" % each for each in values)
-    statement = "ALTER SYSTEM %s %s %s" % ("RESET" if arguments["absent"] else "SET", name, "" if arguments["absent"] else to)
-    psql.say(arguments, statement + ";\nSELECT FROM pg_reload_conf()", values)
+    what = "RESET " + _quoted(arguments) if arguments["absent"] else "SET " + _assigned(arguments)
+    psql.say(arguments, "ALTER SYSTEM %s;\nSELECT FROM pg_reload_conf()" % what, _named(arguments))
+
+
+def _quoted(arguments: Dict[str, Any]) -> str:
+    return ".".join('"%s"' % part for part in arguments["name"].split("."))
+
+
+def _assigned(arguments: Dict[str, Any]) -> str:
+    """The setting and its values, which psql fills in."""
+    return "%s TO %s" % (_quoted(arguments), ", ".join(":'%s'" % each for each in _named(arguments)))
+
+
+def _named(arguments: Dict[str, Any]) -> Dict[str, str]:
+    return {"v%d" % number: value for number, value in enumerate(arguments["values"])}
 
 
 def _add(changes: Changes, arguments: Dict[str, Any], text: str, statement: str, diff: str) -> None:

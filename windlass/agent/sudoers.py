@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from windlass.agent.core import modules
 from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.file import file
 
 VISUDO = ["visudo", "-cf", "%s"]
-REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 
 
 def sudoers(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -21,6 +19,4 @@ def sudoers(arguments: Dict[str, Any], context: Context) -> Outcome:
     wanted = {"owner": "root", "group": "root", "mode": "0440", "sensitive": False, "validate": VISUDO}
     outcome = file(dict(wanted, path=arguments["path"], content=arguments["content"], absent=arguments["absent"]), context)
     outcome.unknown = outcome.unknown or not certain
-    if context.check and outcome.changed and not arguments["absent"]:
-        modules.get(REHEARSAL, context).examine(arguments["content"], VISUDO, outcome, context)
     return outcome

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any, Dict
 
+from windlass.agent.core import process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import file, want_file
+
+REFUSED = 8  # what TRY ends with; any other failure says nothing
+TRY = '[ -w "$1" ] || exit 1; printf "%%s\\n" "$2" 2>/dev/null >"$1" || exit %d' % REFUSED
 
 
 def sysctl(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -40,7 +44,28 @@ def _want_live(changes: Changes, name: str, value: str, context: Context) -> Non
         return
     if not os.access(path, os.W_OK):
         raise _read_only(name)
+    if context.foresights:
+        changes.unknown = not _is_taken(path, name, has, value)
     changes.add("%s becomes %s" % (has, value), lambda: _set(path, name, value), "%s: %s becomes %s" % (name, has, value))
+
+
+def _is_taken(path: str, name: str, has: str, value: str) -> bool:
+    """Whether the kernel surely takes it, or likely: as many numbers as now. Those of the network are tried out in a network of
+    its own, which has each setting anew; a text might have the kernel load a module. Raises OperationError."""
+    has_numbers = [_is_number(each) for each in has.split()]
+    if not all(has_numbers):
+        return False
+    if path.startswith("/proc/sys/net/"):
+        tried = process.run(["unshare", "--net", "--", "/bin/sh", "-c", TRY, "sh", path, value], limit=60)
+        if tried.status == REFUSED:
+            raise _refused(name, value, "Invalid argument")
+        if tried.status == 0:
+            return True
+    return has_numbers == [_is_number(each) for each in value.split()]
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-").isdigit()
 
 
 def _path_of(name: str) -> str:
@@ -57,7 +82,11 @@ def _set(path: str, name: str, value: str) -> None:
     except PermissionError:
         raise _read_only(name) from None
     except OSError as error:
-        raise OperationError("the kernel does not take %s for %s: %s" % (value, name, error.strerror)) from error
+        raise _refused(name, value, error.strerror or str(error)) from error
+
+
+def _refused(name: str, value: str, reason: str) -> OperationError:
+    return OperationError("the kernel does not take %s for %s: %s" % (value, name, reason))
 
 
 def _read_only(name: str) -> OperationError:

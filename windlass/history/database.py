@@ -236,7 +236,8 @@ def _forget(database: sqlite3.Connection, what: Forgetting) -> list[str]:
 
 def _enter(database: sqlite3.Connection, run: RunRow) -> None:
     """A run keeps the place that it was given when it began."""
-    row = {field.name: getattr(run, field.name) for field in fields(run)}
+    told = ((field.name, getattr(run, field.name)) for field in fields(run))
+    row = {name: _text(value) if isinstance(value, str) else value for name, value in told}
     changes = ", ".join(f"{name} = excluded.{name}" for name in row)
     statement = f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' for _name in row)})"  # noqa: S608 - names of ours
     database.execute(f"{statement} ON CONFLICT (run) DO UPDATE SET {changes}", tuple(row.values()))
@@ -245,15 +246,20 @@ def _enter(database: sqlite3.Connection, run: RunRow) -> None:
 def _host_row(run: str, host: HostBooks) -> tuple[object, ...]:
     counts = (host.count("ok"), host.count(*CHANGED), host.count("failed"))
     times = tuple(round(seconds, 6) for seconds in (host.connecting, host.waiting, host.working))
-    return run, host.name, host.status, host.message, *counts, *times, host.round_trips, host.bytes_sent, host.bytes_received
+    return run, host.name, host.status, _text(host.message), *counts, *times, host.round_trips, host.bytes_sent, host.bytes_received
 
 
 def _operation_rows(run: str, host: HostBooks) -> Iterator[tuple[object, ...]]:
     slowest = {id(entry) for entry in host.slowest(SLOWEST)}
     for number, entry in enumerate(host.entries):
         if entry.status in (*CHANGED, "failed") or id(entry) in slowest:
-            lines = "\n".join(entry.last_lines)
-            yield run, host.name, number, entry.title, entry.status, entry.seconds, entry.summary, lines
+            title, summary, lines = map(_text, (entry.title, entry.summary, "\n".join(entry.last_lines)))
+            yield run, host.name, number, title, entry.status, entry.seconds, summary, lines
+
+
+def _text(told: str) -> str:
+    """As the event log has it: bytes of a file's name that are no text are half characters, which SQLite does not take."""
+    return told if told.isascii() else told.encode("utf-8", "backslashreplace").decode()
 
 
 def _run(row: sqlite3.Row) -> RunRow:

@@ -19,13 +19,14 @@ from windlass.hosts.call_frames import call_frame
 from windlass.hosts.controller import is_dead
 from windlass.hosts.line import Line
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.results import Result, asked, complete, harmless, output, raise_first_failure, result_of, title
+from windlass.hosts.results import Result, asked, complete, output, raise_first_failure, result_of, title
 from windlass.hosts.session import SILENCE_LIMIT, Opener
 from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
 from windlass.hosts.upload import Uploads, along
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
+from windlass.terminal import harmless
 
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
 Sink = Callable[[int, memoryview], None]

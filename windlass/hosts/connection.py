@@ -44,6 +44,20 @@ class _AcceptNew(paramiko.MissingHostKeyPolicy):
         known_hosts.remember(self._known_hosts, hostname, KnownKey(key.get_name(), key.get_base64()))
 
 
+class _NotRevoked(paramiko.MissingHostKeyPolicy):
+    """A key that is marked as not to be trusted any more is none that is merely unknown."""
+
+    def __init__(self, target: Target, place: tuple[str, int], otherwise: paramiko.MissingHostKeyPolicy) -> None:
+        self._target = target
+        self._place = place
+        self._otherwise = otherwise
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        if known_hosts.is_revoked(self._target, *self._place, key.asbytes()):
+            raise refusals.revoked_key(self._target)
+        self._otherwise.missing_host_key(client, hostname, key)
+
+
 def _readable_key(target: Target, path: Path) -> paramiko.PKey:
     """The key that is named for a host. Raises ConnectionFailed for one that cannot be used without asking somebody."""
     try:
@@ -84,7 +98,7 @@ def _check_host_keys(connection: Connection, target: Target) -> None:
     for key in host_keys(known_hosts.keys_of(target, *place)):
         client.get_host_keys().add(known_hosts.named(*place), key.get_name(), key)
     otherwise = _AcceptNew(known_hosts.known_hosts_of(target)) if target.accept_new else paramiko.RejectPolicy()
-    client.set_missing_host_key_policy(otherwise)
+    client.set_missing_host_key_policy(_NotRevoked(target, place, otherwise))
 
 
 def host_keys(known: Iterable[KnownKey]) -> list[paramiko.PKey]:

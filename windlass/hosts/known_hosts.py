@@ -51,6 +51,7 @@ class _File:
     named: dict[str, list[KnownKey]]
     hashed: tuple[tuple[bytes, bytes, KnownKey], ...]
     patterns: tuple[tuple[tuple[str, ...], KnownKey], ...]
+    revoked: tuple[tuple[tuple[str, ...], bytes], ...]
 
     def lines(self, name: str) -> Iterator[KnownKey]:
         yield from self.named.get(name, ())
@@ -61,6 +62,10 @@ class _File:
             if _matches(name, patterns):
                 yield line
 
+    def revokes(self, name: str) -> Iterator[bytes]:
+        """The keys that are marked as not to be trusted any more."""
+        return (blob for names, blob in self.revoked if _matches(name, names) or any(_is_hash_of(name, each) for each in names))
+
 
 def known_hosts_of(target: Target) -> Path:
     """The file with the host keys that count for a target, the user's own where none is named."""
@@ -69,8 +74,21 @@ def known_hosts_of(target: Target) -> Path:
 
 def keys_of(target: Target, address: str, port: int) -> list[KnownKey]:
     """The keys that are known of an address, with the files that count for the target."""
+    return known_keys(named(address, port), _files(target))
+
+
+def is_revoked(target: Target, address: str, port: int, blob: bytes) -> bool:
+    """Whether one of these files says that this key of the address is not to be trusted any more (`@revoked`)."""
+    return blob in _revoked(named(address, port), _files(target))
+
+
+def _files(target: Target) -> tuple[Path, ...]:
     own = known_hosts_of(target)
-    return known_keys(named(address, port), (own,) if target.known_hosts else (SYSTEM_FILE, own))
+    return (own,) if target.known_hosts else (SYSTEM_FILE, own)
+
+
+def _revoked(name: str, files: tuple[Path, ...]) -> frozenset[bytes]:
+    return frozenset(blob for path in files for blob in _current(path).revokes(name))
 
 
 def named(address: str, port: int) -> str:
@@ -83,7 +101,8 @@ def known_keys(name: str, files: tuple[Path, ...]) -> list[KnownKey]:
 
     name   as the files have it: `[name]:port` for other ports than 22
     """
-    found = [line for path in files for line in _current(path).lines(name) if line.blob]
+    none = _revoked(name, files) | {b""}
+    found = [line for path in files for line in _current(path).lines(name) if line.blob not in none]
     return sorted(found, key=lambda key: key.key_type != QUICKEST)
 
 
@@ -103,7 +122,7 @@ def _current(path: Path) -> _File:
     try:
         state = path.stat()
     except OSError:
-        return _File({}, (), ())
+        return _File({}, (), (), ())
     return _read(path, state.st_mtime_ns, state.st_size)
 
 
@@ -112,9 +131,12 @@ def _read(path: Path, _changed_at: int, _size: int) -> _File:
     named: dict[str, list[KnownKey]] = {}
     hashed: list[tuple[bytes, bytes, KnownKey]] = []
     patterns: list[tuple[tuple[str, ...], KnownKey]] = []
+    revoked: list[tuple[tuple[str, ...], bytes]] = []
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         fields = text.split()
-        if len(fields) < 3 or fields[0][0] in "#@":  # @cert-authority and @revoked are beyond Paramiko
+        if len(fields) > 3 and fields[0] == "@revoked":
+            revoked.append((tuple(fields[1].split(",")), KnownKey(fields[2], fields[3]).blob))
+        if len(fields) < 3 or fields[0][0] in "#@":  # @cert-authority is beyond Paramiko
             continue
         names, line = tuple(fields[0].split(",")), KnownKey(fields[1], fields[2])
         if any(set(name) & set("*?!") for name in names):
@@ -125,7 +147,7 @@ def _read(path: Path, _changed_at: int, _size: int) -> _File:
                 hashed.extend((*digests, line) for digests in _hashed(name))
             else:
                 named.setdefault(name, []).append(line)
-    return _File(named, tuple(hashed), tuple(patterns))
+    return _File(named, tuple(hashed), tuple(patterns), tuple(revoked))
 
 
 def _hashed(name: str) -> list[tuple[bytes, bytes]]:
@@ -134,6 +156,10 @@ def _hashed(name: str) -> list[tuple[bytes, bytes]]:
         return [(base64.b64decode(salt), base64.b64decode(digest))]
     except ValueError:
         return []
+
+
+def _is_hash_of(name: str, hashed: str) -> bool:
+    return hashed.startswith("|1|") and any(hmac.digest(salt, name.encode(), "sha1") == digest for salt, digest in _hashed(hashed))
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

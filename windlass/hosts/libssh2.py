@@ -78,6 +78,9 @@ def _opened(target: Target, command: str) -> Session:
         _shake_hands(connection, sock, target)
         _log_in(connection, target)
         return Session(sock, connection, _begun(connection, target, command))
+    except exceptions.SSH2Error as error:
+        sock.close()
+        raise _broken(connection, target, error) from error
     except BaseException:
         sock.close()
         raise
@@ -104,8 +107,6 @@ def _shake_hands(connection: Any, sock: socket.socket, target: Target) -> None:
     except DROPPED as error:
         message = f"{refusals.place(target)}: no SSH server answers there"
         raise _Dropped(message, host=target.name, hint=refusals.no_banner(target)) from error
-    except exceptions.SSH2Error as error:
-        raise _broken(connection, target, error) from error
     _check_host_key(KnownKey(*_shown(connection)), known, target)
 
 
@@ -119,6 +120,8 @@ def _shown(connection: Any) -> tuple[str, str]:
 def _check_host_key(shown: KnownKey, known: list[KnownKey], target: Target) -> None:
     if shown in known:
         return
+    if known_hosts.is_revoked(target, target.address, target.port, shown.blob):
+        raise refusals.revoked_key(target)
     if known:
         raise refusals.other_key(target)
     if not target.accept_new:
@@ -141,8 +144,6 @@ def _log_in(connection: Any, target: Target) -> None:
         raise refusals.locked_key(target) from error
     except exceptions.FileError as error:
         raise _unread(target, named, connection) from error
-    except exceptions.SSH2Error as error:
-        raise _broken(connection, target, error) from error
 
 
 def _named_key(target: Target) -> bytes:
@@ -185,12 +186,10 @@ def _own_keys() -> list[Path]:
 
 
 def _begun(connection: Any, target: Target, command: str) -> Any:
+    """sshd gives a channel no room before it has begun the command: it has to be waited for."""
     connection.set_timeout(_milliseconds(max(START_LIMIT, target.connect_seconds)))  # sshd is there, if slow
-    try:
-        channel = connection.open_session()
-        channel.execute(command)
-    except exceptions.SSH2Error as error:
-        raise _broken(connection, target, error) from error
+    channel = connection.open_session()
+    channel.execute(command)
     return channel
 
 

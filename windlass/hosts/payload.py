@@ -77,6 +77,7 @@ ARRIVES_WITHIN = 60  # seconds after which a host waits for the agent no more
 READY = b"WINDLASS READY\n"
 OLD_PYTHON = b"WINDLASS OLD-PYTHON"
 NO_PYTHON = b"WINDLASS NO-PYTHON"
+NO_NULL = b"WINDLASS NO-NULL"
 
 _making = threading.Lock()
 
@@ -155,7 +156,7 @@ def start_command(*, sudo: str, tag: str, words: Sequence[str] = (), terminal: b
     script = (
         f"{plain}for p in python3 /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python; do "
         f'if command -v "$p" >/dev/null 2>&1; then exec {first} "$p" {last}; fi; done; '
-        "echo WINDLASS NO-PYTHON; exit 127"
+        "test -w /dev/null && echo WINDLASS NO-PYTHON || echo WINDLASS NO-NULL; exit 127"
     )
     return f"exec /bin/sh -c {shlex.quote(script)}"
 

@@ -23,6 +23,15 @@ def other_key(target: Target, towards: str = "") -> NotLetIn:
     )
 
 
+def revoked_key(target: Target, towards: str = "") -> NotLetIn:
+    """Somebody has said that its host key is not to be trusted any more."""
+    return NotLetIn(
+        f"{place(target, towards)} shows a host key that is marked as @revoked",
+        host=towards or target.name,
+        hint=f"give the host another key; or, if it is the mark that is wrong, take it out of {known_hosts_of(target)}",
+    )
+
+
 def unknown_key(target: Target) -> NotLetIn:
     """Nobody knows its host key yet."""
     return NotLetIn(f"{place(target)} has a host key that nobody knows yet", host=target.name, hint=how_to_know(target))

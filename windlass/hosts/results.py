@@ -11,14 +11,12 @@ from windlass.agent.core import frames
 from windlass.errors import OperationFailed
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
+from windlass.terminal import harmless
 
 STATUSES: Final = ("ok", "changed", "unknown", "skipped", "failed")
 TEXTS: Final = ("summary", "diff", "message", "hint")
 MOST_LINES: Final = 100  # lines of a program's output that are shown of one frame
 WIDEST_LINE: Final = 1000
-
-# What a program on a host writes is shown to a person, whose terminal must not take orders from it.
-_ORDERS: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +73,6 @@ def asked(batch: Batch, index: int) -> Operation:
     if not 0 <= index < len(batch.operations):
         raise frames.BrokenFrame(f"operation {index} of {len(batch.operations)}")
     return batch.operations[index]
-
-
-def harmless(text: str) -> str:
-    """Fit to be shown and kept: without orders to a terminal, and without half characters (of file names) that no file takes."""
-    if text.isascii() and text.isprintable():  # nearly all are, or empty
-        return text
-    safe = text.translate(_ORDERS)
-    return safe if safe.isascii() else safe.encode("utf-8", "backslashreplace").decode()
 
 
 def title(operation: Operation) -> str:

@@ -18,6 +18,15 @@ from windlass.hosts.target import Target
 
 PARTING = 1.0  # seconds for a goodbye
 MOST_NOISE = 65536  # bytes that a login may print
+LACKS = (
+    (payload.NO_PYTHON, "{name} has no Python", "install it there: invoke bootstrap --limit {name}, or apt-get install python3"),
+    (payload.OLD_PYTHON, "{name} has a Python older than 3.8", "install a newer python3 there"),
+    (
+        payload.NO_NULL,
+        "{user} may not write to /dev/null on {name}",
+        "a file is in its place, or its rights are gone; as root there: rm -f /dev/null && mknod -m 666 /dev/null c 1 3",
+    ),
+)
 NO_SHELL = (
     "account is currently not available",
     "account is not available",
@@ -160,18 +169,14 @@ class Starting:
     def _no_start(self, complaint: str) -> AgentFailed:
         name, user = self._target.name, self._target.user
         lines = [*self._heard.decode("utf-8", "replace").splitlines(), *complaint.splitlines()][-8:]
-        if payload.NO_PYTHON in self._heard:
-            return AgentFailed(
-                f"{name} has no Python",
-                host=name,
-                hint=f"install it there: invoke bootstrap --limit {name}, or apt-get install python3",
-            )
-        if payload.OLD_PYTHON in self._heard:
-            message, hint = f"{name} has a Python older than 3.8", "install a newer python3 there"
-        elif "must have a tty" in complaint:
+        for mark, message, hint in LACKS:
+            if mark in self._heard:
+                said = [line for line in lines if not line.startswith("WINDLASS NO-")]
+                return AgentFailed(message.format(name=name, user=user), host=name, last_lines=said, hint=hint.format(name=name))
+        if "must have a tty" in complaint:
             message = f"sudo on {name} wants a terminal (requiretty), and is not content with the one that it was given"
             return _NoTerminal(message, host=name, hint=f"write `Defaults:{user} !requiretty` into a file of /etc/sudoers.d there")
-        elif len(self._heard) > MOST_NOISE:
+        if len(self._heard) > MOST_NOISE:
             message = f"the login on {name} prints more than {MOST_NOISE >> 10} KiB before the agent can start"
             hint = f"let the shell files of {user} there (.bashrc, .profile) print nothing where nobody looks: test -t 1 || return"
         elif "sudo" in complaint:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 @command()
 def plan(
-    _context: Context, *, env: str = "", limit: str = "", json: bool = False, lab: bool = False, accept_new: bool = False
+    _context: Context,
+    *,
+    env: str = "",
+    limit: str = "",
+    json: bool = False,
+    lab: bool = False,
+    accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Show what would change in the hosts' rules: what was compiled against what is there.
@@ -44,6 +51,7 @@ def apply(
     yes: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
     on_failure: str = "stop",
 ) -> None:
     """
@@ -123,6 +131,7 @@ def check(
     json: bool = False,
     lab: bool = False,
     accept_new: bool = False,
+    ask_sudo_password: bool = False,
 ) -> None:
     """
     Try every TCP port of every host, from here and from each other host, and compare with what was compiled.

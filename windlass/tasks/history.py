@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
+from windlass.tasks.typed import program
 
 if TYPE_CHECKING:
     from windlass.history.database import History
@@ -46,7 +47,7 @@ def list_(_context: Context, *, env: str = "", host: str = "", task: str = "", l
         found = _reading(lambda kept: kept.runs(environment=env, host=host, task=task, last=last) if kept.is_there else [])
         states = {run.run: _state(run.run, run.status) for run, _hosts in found}
         result = {"runs": [run_object(run, hosts, states[run.run]) for run, hosts in found]}
-        none = "no such run is known here; invoke history lists all" if env or host or task else "no run is known here yet"
+        none = f"no such run is known here; {program()} history lists all" if env or host or task else "no run is known here yet"
         return Outcome(result=result, text=runs_table(found, states) if found else none)
 
     run_alone("history.list", Options.of(locals()), work)

@@ -61,7 +61,7 @@ def _outcome(done: Written, environment: str, domain: str) -> Outcome:
     from dataclasses import asdict
 
     from windlass.tasks.door import Outcome
-    from windlass.tasks.running import program
+    from windlass.tasks.typed import program
 
     by = f", seen by {' and '.join(done.guess.because)}" if done.guess.because else ""
     needs = f"; it needs {' and '.join(done.needs)}" if done.needs else ""

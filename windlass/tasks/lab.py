@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
+from windlass.tasks.typed import program
 
 if TYPE_CHECKING:
     from windlass.lab import HostStatus, Lab
@@ -102,7 +103,7 @@ def status(_context: Context, *, env: str = "", json: bool = False) -> None:
         found = [_described(*lab.status(name, root=root)) for name in names]
         return Outcome(
             result={"labs": [one.result for one in found]},
-            text="\n\n".join(one.text for one in found) or "no lab is up: invoke lab.up --env lab",
+            text="\n\n".join(one.text for one in found) or f"no lab is up: {program()} lab.up --env lab",
         )
 
     run_alone("lab.status", Options.of(locals()), work)
@@ -158,7 +159,7 @@ def save(_context: Context, as_: str, *, env: str = "", json: bool = False) -> N
 
         name = chosen_environment(options, project_folder())
         lab.save(lab.load(name, root=labs_folder(project_folder())), as_, say=_say)
-        text = f"saved: invoke lab.up --env {name} --from {as_}"
+        text = f"saved: {program()} lab.up --env {name} --from {as_}"
         return Outcome(result={"lab": name, "snapshot": as_}, text=text)
 
     run_alone("lab.save", options, _as_root(work))

@@ -22,6 +22,7 @@ from invoke.program import Program  # noqa: E402
 
 import windlass  # noqa: E402
 from windlass.errors import WRONG_USAGE  # noqa: E402
+from windlass.tasks.typed import as_typed  # noqa: E402
 
 if TYPE_CHECKING:
     from invoke.collection import Collection
@@ -74,6 +75,12 @@ class _Windlass(Program):
             if named & {name, *aliases}
         ]
         return Parser(initial=self.initial_context, contexts=known)
+
+    def print_task_help(self, name: str) -> None:
+        """With its examples as they are typed here."""
+        task = self.collection[name]
+        task.__doc__ = as_typed(task.__doc__ or "")
+        super().print_task_help(name)
 
     def parse_tasks(self) -> None:
         try:

@@ -20,7 +20,6 @@ import shlex
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener, RunStarted
@@ -28,6 +27,7 @@ from windlass.tasks import remembered
 from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, wishes
 from windlass.tasks.door import Outcome, Run, leave, watched
 from windlass.tasks.place import project_folder
+from windlass.tasks.typed import program
 
 if TYPE_CHECKING:
     from windlass.flows.alarm import Alarm
@@ -97,11 +97,6 @@ def _record(run: Run, options: Options) -> Record:
         checked=options.check,
     )
     return Record(run.folder / ".windlass", row)
-
-
-def program() -> str:
-    """What a person types to run a task: `windlass` or `invoke`."""
-    return "windlass" if Path(sys.argv[0]).name == "windlass" else "invoke"
 
 
 def _title(run: Run, options: Options) -> str:

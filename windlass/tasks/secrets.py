@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
+from windlass.tasks.typed import program
 
 if TYPE_CHECKING:
     from windlass.flows.secret_file import People
@@ -265,7 +266,7 @@ def _people(found: People, removed: str) -> str:
         lines.append(
             f"the file has a new key; what {removed} could read before {removed} may know still: change it where it comes from"
         )
-    return "\n".join(lines) or "nobody yet: invoke secrets.people --add YOUR-NAME"
+    return "\n".join(lines) or f"nobody yet: {program()} secrets.people --add YOUR-NAME"
 
 
 def _scanned(scanned: Scanned) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from windlass.tasks.typed import program
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -76,7 +78,7 @@ def _remarks(each: ApplicationStatus) -> list[str]:
     said = []
     if each.back:
         first = each.back[0]
-        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): invoke rollback")
+        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): {program()} rollback")
     if not each.agree:
         said.append(f"{each.application}: the hosts serve different releases; the next deploy or rollback brings them together")
     if each.story:
@@ -93,4 +95,6 @@ def _unsteady(row: Row) -> str:
     from windlass.values import human_seconds
 
     often = (f"{seen.name} {'once' if seen.restarts == 1 else f'{seen.restarts} times'}" for seen in _restarted(row))
-    return f"restarted since {row.release} went live {human_seconds(row.age)} ago: {', '.join(often)} (invoke app.logs says why)"
+    return (
+        f"restarted since {row.release} went live {human_seconds(row.age)} ago: {', '.join(often)} ({program()} app.logs says why)"
+    )

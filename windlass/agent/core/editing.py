@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from windlass.agent.core import atomic, attributes
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
-from windlass.agent.file import need_folder, validator
+from windlass.agent.file import examine, need_folder, validator
 
 KEPT = {"owner": "", "group": "", "mode": ""}
 Change = Callable[[str], Tuple[str, str]]
@@ -49,6 +49,7 @@ def want_text(
         new = after.encode("utf-8", "surrogateescape")
         diff = "%s: the change is not shown" % path if secret else atomic.text_diff(before, new, path)
         changes.add(what + ("" if foreseen else attributes.other_names(path)), lambda: _write(path, new, validate), diff)
+        examine(changes, [new], [path, ""], validate, context)
         context.expect("path", path)
         if context.foresights:
             context.foresights.file(path, KEPT, foreseen, new)

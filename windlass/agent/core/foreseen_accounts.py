@@ -21,11 +21,13 @@ class People:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.known: Dict[str, Dict[str, Any]] = {"user": {}, "group": {}}
+        self.renumbered: Set[str] = set()  # whose files are somebody else's then, but for those in a home
 
     def user(self, before: Optional[Account], arguments: Dict[str, Any]) -> None:
         """One that is made or changed: what the arguments do not say stays."""
         name, group = arguments["name"], arguments["group"]
         has = before or self._newcomer(name, arguments)
+        self._number(before, name, arguments["uid"])
         self.known["user"][name] = Account(
             name,
             has.number if arguments["uid"] is None else arguments["uid"],
@@ -77,7 +79,12 @@ class People:
             self._lose("group", name)
         else:
             has = before.number if before else None
+            self._number(before, name, arguments["gid"])
             self.known["group"][name] = Band(has if arguments["gid"] is None else arguments["gid"])
+
+    def _number(self, before: Any, name: str, number: Optional[int]) -> None:
+        if before and before.number is not None and number not in (None, before.number):
+            self.renumbered.add(name)
 
     def _lose(self, kind: str, name: str) -> None:
         self.known[kind][name] = None

@@ -65,9 +65,20 @@ class Foresight:
         """Nobody looked at the owners of what an earlier operation gives to somebody."""
         below = outcome.changed and context.expected_above("owner below", _path(operation))
         outcome.unknown = outcome.unknown or below
+        if _is_of_renumbered(operation, context) and not outcome.unknown:
+            outcome = Outcome(
+                True, outcome.summary or "the number of its owner changes before", outcome.diff, outcome.data, unknown=True
+            )
         if outcome.unknown and operation["kind"] in WHOLE:
             context.foresights.whole(context.real(_path(operation)))
         return outcome
+
+
+def _is_of_renumbered(operation: Dict[str, Any], context: Context) -> bool:
+    """Whether what is there is to be of somebody whose number an earlier operation changes."""
+    owners = {str(operation["arguments"].get(field) or "") for field in ("owner", "group")}
+    path = _path(operation)
+    return path != "/" and bool(owners & context.foresights.people.renumbered) and os.path.lexists(path)
 
 
 def _subject(operation: Dict[str, Any]) -> str:

@@ -5,32 +5,40 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import Callable, List
+from typing import Callable, Iterable, List, Union
 
-from windlass.agent.core import process
+from windlass.agent.core import atomic, process
 from windlass.agent.core.context import Context
-from windlass.agent.core.outcome import OperationError, Outcome
+from windlass.agent.core.frames import Bytes
+from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import validator
 
+Told = Union[Changes, Outcome]  # what says whether it is known
 
-def examine(content: str, command: List[str], outcome: Outcome, context: Context) -> None:
-    """Have a program look at the content in a folder of its own. Raises OperationError, as the run would."""
-    if not shutil.which(command[0], path=process.PATH) and context.expects_surprises():
-        outcome.unknown = True
+
+def examine(chunks: Iterable[Bytes], wanted: List[str], command: List[str], told: Told, context: Context) -> None:
+    """Have a program look at what a file would hold, in a folder of its own. Raises OperationError, as the run would.
+
+    `wanted` are the file's path and, in octal, its mode, which some programs look at, too.
+    """
+    if not shutil.which(command[0], path=process.PATH) and (context.expects_surprises() or context.expects_path(command[0])):
+        told.unknown = True
         return
+    path, mode = wanted
     validate = validator(command)
     with tempfile.TemporaryDirectory(prefix="windlass-check-") as folder:
-        path = os.path.join(folder, "new")
-        with open(path, "wb") as handle:
-            handle.write(content.encode())
-        rehearse(lambda: validate(path) if validate else None, outcome, context)
+        descriptor, copy = tempfile.mkstemp(prefix=".%s." % os.path.basename(path)[: atomic.LONGEST_STEM], dir=folder)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.writelines(chunks)
+            os.fchmod(handle.fileno(), atomic.mode_bits(path, mode))
+        rehearse(lambda: validate(copy) if validate else None, told, context)
 
 
-def rehearse(look: Callable[[], None], outcome: Outcome, context: Context) -> None:
+def rehearse(look: Callable[[], None], told: Told, context: Context) -> None:
     """What is wrong for the lack of what earlier operations bring, only a run can tell."""
     try:
         look()
     except OperationError as error:
         if not (context.expects_surprises() or context.expects_of("\n".join([str(error), *error.last_lines]))):
             raise
-        outcome.unknown = True
+        told.unknown = True

@@ -22,11 +22,15 @@ Archive = Union[tarfile.TarFile, ZipArchive]
 
 
 class Selection(NamedTuple):
-    """What of an archive is wanted: members without their first `strip` folders, by patterns that are searched in what is left."""
+    """What of an archive is wanted: members without their first `strip` folders, by patterns that are searched in what is left.
+
+    `empty`: for a check, the content of files is read and not kept.
+    """
 
     strip: int = 0
     include: Optional[Pattern[str]] = None
     exclude: Optional[Pattern[str]] = None
+    empty: bool = False
 
     def takes(self, name: str, is_folder: bool) -> bool:
         """Of folders only those that nothing is included by name come for themselves; others come with what is in them."""
@@ -60,7 +64,7 @@ def _unpack_members(archive: Archive, root: str, wanted: Selection, ids: Ids) ->
     for member in archive:
         name = _stripped(member.name, wanted.strip)
         if wanted.takes(name, member.isdir()):
-            _place(archive, member, (root, name, wanted.strip), ids)
+            _place(archive, member, (root, name), wanted, ids)
         else:
             left_out = left_out or bool(_stripped(member.name, 0))
     if left_out and not os.listdir(root):
@@ -118,8 +122,8 @@ def _leaves(name: str) -> OperationError:
     return OperationError("the archive's member %s would leave the directory" % name, hint="the archive is not to be trusted")
 
 
-def _place(archive: Archive, member: tarfile.TarInfo, where: Tuple[str, str, int], ids: Ids) -> None:
-    root, name, strip = where
+def _place(archive: Archive, member: tarfile.TarInfo, where: Tuple[str, str], wanted: Selection, ids: Ids) -> None:
+    root, name = where
     path = os.path.join(root, name)
     _make_parents(os.path.dirname(path), root, member.name, ids)
     mode = member.mode & 0o777
@@ -133,10 +137,10 @@ def _place(archive: Archive, member: tarfile.TarInfo, where: Tuple[str, str, int
         _symlink(member, path, root)
     elif member.islnk():
         _clear(path)
-        _hard_link(member, path, root, strip)
+        _hard_link(member, path, root, wanted.strip)
     elif member.isreg():
         _clear(path)
-        _write(archive, member, path, mode)
+        _write(archive, member, path, mode, wanted.empty)
     else:
         raise OperationError("the archive's member %s is a device or a pipe" % member.name, hint="the archive is not to be trusted")
     os.chown(path, *ids, follow_symlinks=False)
@@ -181,12 +185,12 @@ def _hard_link(member: tarfile.TarInfo, path: str, root: str, strip: int) -> Non
     os.link(target, path, follow_symlinks=False)
 
 
-def _write(archive: Archive, member: tarfile.TarInfo, path: str, mode: int) -> None:
+def _write(archive: Archive, member: tarfile.TarInfo, path: str, mode: int, empty: bool) -> None:
     content = archive.extractfile(member)
     assert content  # noqa: S101 - a regular member has content
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with content, os.fdopen(descriptor, "wb") as handle:
-        shutil.copyfileobj(content, handle, 1 << 18)
+        shutil.copyfileobj(content, _Nowhere() if empty else handle, 1 << 18)
         os.fchmod(handle.fileno(), mode)
     os.utime(path, (member.mtime, member.mtime))
 

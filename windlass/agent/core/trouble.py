@@ -15,6 +15,11 @@ HINTS = {
     errno.EMFILE: "something on this host holds very many files open; " + AGAIN,
     errno.ENFILE: "something on this host holds very many files open; " + AGAIN,
     errno.EAGAIN: "this host lets no further process begin (ulimit -u, TasksMax); " + AGAIN,
+    errno.ELOOP: "links lead in a circle there (namei shows them): remove one, " + AGAIN,
+    errno.ENAMETOOLONG: "a name has at most 255 bytes: choose a shorter one",
+    errno.EPERM: "a file may be protected (lsattr), or who is at work there is not root (sudo); " + AGAIN,
+    errno.EACCES: "who is at work there may not do that: is it root (sudo)? " + AGAIN,
+    errno.EBUSY: "something is mounted there, or uses it (findmnt, fuser -v); " + AGAIN,
     errno.ENOMEM: "this host is out of memory; " + AGAIN,
 }
 REPLACED = "Python was replaced on this host while the agent was at work; run the same again"
