@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
-from windlass.errors import FlowFailed, RefusedError, UsageError
+from windlass.errors import ConnectionFailed, FlowFailed, RefusedError, UsageError
 from windlass.events import HostEnded, OperationStarted
+from windlass.flows.everywhere import Answer, Answers
 from windlass.report.masking import Mask
 from windlass.tasks.common import confirm, project_folder
 from windlass.tasks.door import Outcome, Run, Wishes, guard, leave
+from windlass.tasks.run import told
 from windlass.values import Secret
 
 
@@ -57,6 +59,23 @@ def test_what_to_type_next_is_told_as_it_was_typed(
         leave(Run("backup.list"), raising(UsageError("no good backup", hint="make one: invoke backup")))
 
     assert capsys.readouterr().err == f"error: no good backup\nhint: make one: {typed} backup\n"
+
+
+def test_a_terminal_takes_no_orders_from_what_others_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    order = "\x1b]0;owned\x07"
+    error = ConnectionFailed(f"web1 says {order}", hint=order, last_lines=[order, "\ta tab"])
+    with pytest.raises(Exit):
+        leave(Run("status"), lambda: Outcome(text=f"{order}\nnext line", error=error))
+
+    written = capsys.readouterr()
+    assert not {"\x1b", "\x07"} & {*written.out, *written.err}
+    assert (written.out, "\ta tab" in written.err) == ("\\x1b]0;owned\\x07\nnext line\n", True)
+
+
+def test_colours_of_what_ran_on_hosts_are_left_out() -> None:
+    answers = Answers({"web1": Answer(0, "\x1b[32mok\x1b[0m \x1b[2Jgone\r\nsecond\n")})
+
+    assert told(answers) == "web1:\n  ok \\x1b[2Jgone\n  second"
 
 
 def test_a_result_may_come_with_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED,
 from windlass.hosts.session import SILENCE_LIMIT, NotLetIn
 from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
+from windlass.terminal import harmless
 
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
@@ -274,7 +275,7 @@ def tries(complaint: str) -> int:
 def failure(target: Target, complaint: str) -> ConnectionFailed:
     """ssh's own words as the error that every other way in gives, too."""
     where = f"{target.name} ({_host(target)}:{target.port})"
-    lines = [line for line in complaint.strip().splitlines() if line.strip(" @")]
+    lines = [harmless(line) for line in complaint.strip().splitlines() if line.strip(" @")]
     for words, meaning, hint in WORDS:
         if words in complaint:
             kind = ConnectionFailed if hint == "again" else NotLetIn

@@ -11,13 +11,12 @@ from windlass.agent.core import frames
 from windlass.errors import OperationFailed
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
+from windlass.terminal import harmless
 
 STATUSES: Final = ("ok", "changed", "unknown", "skipped", "failed")
+TEXTS: Final = ("summary", "diff", "message", "hint")
 MOST_LINES: Final = 100  # lines of a program's output that are shown of one frame
 WIDEST_LINE: Final = 1000
-
-# What a program on a host writes is shown to a person, whose terminal must not take orders from it.
-_ORDERS: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +49,10 @@ def result_of(batch: Batch, body: dict[str, Any], expected: int) -> Result:
     return Result(
         operation=asked(batch, expected),
         status=body["status"],
-        summary=harmless(body.get("summary", "")),
-        diff=harmless(body.get("diff", "")),
         data=body.get("data", {}),
         seconds=body.get("seconds", 0.0),
-        message=harmless(body.get("message", "")),
-        hint=harmless(body.get("hint", "")),
         last_lines=tuple(harmless(str(line)) for line in body.get("last_lines", ())),
+        **{name: harmless(body[name]) for name in TEXTS if name in body},
     )
 
 
@@ -77,12 +73,6 @@ def asked(batch: Batch, index: int) -> Operation:
     if not 0 <= index < len(batch.operations):
         raise frames.BrokenFrame(f"operation {index} of {len(batch.operations)}")
     return batch.operations[index]
-
-
-def harmless(text: str) -> str:
-    """Fit to be shown and kept: without orders to a terminal, and without half characters (of file names) that no file takes."""
-    safe = text.translate(_ORDERS)
-    return safe if safe.isascii() else safe.encode("utf-8", "backslashreplace").decode()
 
 
 def title(operation: Operation) -> str:

@@ -30,6 +30,7 @@ from windlass.report.screen import wants_colour
 from windlass.report.summary import summary
 from windlass.tasks.reader import stop_telling
 from windlass.tasks.typed import as_typed
+from windlass.terminal import harmless
 from windlass.values import new_run_id
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def _attempt(run: Run, work: Callable[[], Outcome]) -> tuple[Outcome, WindlassEr
         _hear_no_further()
         outcome, error, code = Outcome(), _interrupted(_UNDER_WAY.get(run), interrupt), INTERRUPTED
     if error is not None:
-        error.message, error.hint = as_typed(error.message), as_typed(error.hint)
+        error.message, error.hint = harmless(as_typed(error.message)), harmless(as_typed(error.hint))
+        error.last_lines = tuple(map(harmless, error.last_lines))
     return outcome, error, code
 
 
@@ -225,17 +227,12 @@ def _show(run: Run, outcome: Outcome, error: WindlassError | None, code: int) ->
     with run.progress.lock:
         diffs = shared_diffs(run.progress.hosts.values()) if run.diffs else []
         told = as_typed(summary(run.progress.hosts.values(), check=run.check)) if outcome.summary else ""
-    for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), told, outcome.text, _profile_text(run)):
+    for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), told, harmless(outcome.text), _profile_text(run)):
         if text:
-            sys.stdout.write(_fit(run, text.rstrip("\n")))
+            sys.stdout.write(run.mask.text(text.rstrip("\n")) + "\n")
     sys.stdout.flush()
     if error is not None:
-        sys.stderr.write(_fit(run, render_error(error, colour=wants_colour(sys.stderr))))
-
-
-def _fit(run: Run, text: str) -> str:
-    """Without secrets, and without half characters, of file names, which no stream takes."""
-    return run.mask.text(text).encode("utf-8", "backslashreplace").decode() + "\n"
+        sys.stderr.write(run.mask.text(render_error(error, colour=wants_colour(sys.stderr))) + "\n")
 
 
 def _profile_text(run: Run) -> str:

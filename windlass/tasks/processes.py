@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from windlass.terminal import unpainted
+
 if TYPE_CHECKING:
     from windlass.errors import HostError, WindlassError
     from windlass.events import Listener
@@ -75,7 +77,10 @@ def reading_logs(app: str, process: str, lines: int, limit: str, *, only: str = 
         failed = {host: each.message for host, each in found.items() if isinstance(each, HostError)}
         good = {host: each for host, each in found.items() if not isinstance(each, HostError)}
         text = "\n".join(
-            f"{host} {name} | {line}" for host, named in good.items() for name, written in named.items() for line in written
+            f"{host} {name} | {unpainted(line)}"
+            for host, named in good.items()
+            for name, written in named.items()
+            for line in written
         )
         return Outcome(result={"logs": good}, text=text or "nothing was logged yet", error=_failed(failed))
 

@@ -8,6 +8,7 @@ from invoke.context import Context
 
 from windlass.tasks.common import Options
 from windlass.tasks.common import command as task
+from windlass.terminal import unpainted
 
 if TYPE_CHECKING:
     from windlass.events import Listener
@@ -97,6 +98,6 @@ def told(answers: Answers) -> str:
     for hosts, answer in answers.groups():
         names = ", ".join(hosts[:MOST_NAMES]) + (f" and {len(hosts) - MOST_NAMES} more" if len(hosts) > MOST_NAMES else "")
         ended = f" (exit code {answer.status})" if answer.status else ""
-        lines = [*answer.output.splitlines(), *answer.errors.splitlines()]
+        lines = map(unpainted, [*answer.output.splitlines(), *answer.errors.splitlines()])
         sections.append("\n".join([f"{names}{ended}:", *(f"  {line}" for line in lines)]))
     return "\n".join(sections)
