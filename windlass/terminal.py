@@ -11,6 +11,8 @@ _PAINT: Final = re.compile(r"\x1b\[[0-9;:]*m")
 
 def harmless(text: str) -> str:
     """Fit to be shown and kept: without orders to a terminal, and without half characters (of file names) that no file takes."""
+    if text.isascii() and text.isprintable():  # nearly all are, or empty
+        return text
     safe = text.translate(_ORDERS)
     return safe if safe.isascii() else safe.encode("utf-8", "backslashreplace").decode()
 

@@ -87,10 +87,11 @@ def test_a_watch_that_fails_switches_back_and_tells_nginx(
     nginx(0)
     gone = {"name": "web-0", "run": str(root / "web-0"), "folder": str(root), "listen": "", "log": str(root / "log")}
 
-    wanted = {"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "reload": True}
-
     with pytest.raises(OperationError, match=f"web-0 failed after the switch: it is not running; .*{said}") as caught:
-        watch({**wanted, "arriving_seconds": 0.0}, context)
+        watch(
+            {"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "arriving_seconds": 0.0, "reload": True},
+            context,
+        )
 
     assert caught.value.last_lines == ["out of luck"]
     assert json.loads((root / "progress.json").read_text())["went_back"] == "web-0: it is not running"

@@ -11,9 +11,11 @@ import pytest
 
 from tests.support import LocalSession, local_channel
 from windlass.errors import OperationFailed
+from windlass.history.checksums import remember_in
 from windlass.hosts.channel import Channel
 from windlass.hosts.target import Target
 from windlass.hosts.upload import MOST_ALONG
+from windlass.operations import checksums
 from windlass.operations.file import File
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile
@@ -200,3 +202,60 @@ def test_what_is_large_is_asked_for_and_what_has_grown_meanwhile_is_refused(chan
 
     assert (tmp_path / "a").read_bytes() == large.read_bytes()
     assert not (tmp_path / "b").exists()
+
+
+@pytest.fixture
+def remembering(tmp_path: Path) -> Iterator[Path]:
+    """A project that remembers what it has read, and a host that does: checksums are by blocks then."""
+    if os.geteuid():
+        pytest.skip("only root's agent remembers")
+    (tmp_path / "project").mkdir()
+    remember_in(tmp_path / "project")
+    yield tmp_path
+    checksums.remember_with()
+
+
+BLOCK = 131_072
+LARGE = os.urandom(6_000_000)
+
+
+def carried(channel: Channel, folder: Path, content: bytes) -> int:
+    """How many bytes go to the host for a new content of a large file, which is there then."""
+    (folder / "source").write_bytes(content)
+    operation = file_of(folder / "target", LocalFile.of(folder / "source"))
+    travelled = sent(channel, operation)
+    assert (folder / "target").read_bytes() == content
+    assert channel.run(Batch((operation,)))[0].status == "ok"
+    return travelled
+
+
+def test_of_a_version_that_the_host_knows_only_the_blocks_that_changed_travel(channel: Channel, remembering: Path) -> None:
+    assert carried(channel, remembering, LARGE) > 6_000_000
+    changed = LARGE[:3_000_000] + b"changed" + LARGE[3_000_007:]
+    assert BLOCK < carried(channel, remembering, changed) < BLOCK + 30_000
+    assert carried(channel, remembering, changed + b"appended") < BLOCK + 30_000
+    assert carried(channel, remembering, changed[:5_000_000]) < BLOCK + 30_000
+    assert carried(channel, remembering, b"inserted" + changed) < 1_050_000, "what was moved is found as well"
+
+
+def test_an_old_version_that_was_changed_is_never_taken_for_what_it_was(channel: Channel, remembering: Path) -> None:
+    carried(channel, remembering, LARGE)
+    before = (remembering / "target").stat()
+    with (remembering / "target").open("r+b") as handle:
+        handle.write(b"changed")
+    os.utime(remembering / "target", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    carried(channel, remembering, LARGE[:-5] + b"again")
+
+
+def test_a_large_file_that_changes_after_it_was_described_by_blocks_is_refused(channel: Channel, remembering: Path) -> None:
+    carried(channel, remembering, LARGE)
+    (remembering / "source").write_bytes(LARGE[:-5] + b"again")
+    described = LocalFile.of(remembering / "source")
+    (remembering / "source").write_bytes(LARGE[:-5] + b"other")
+
+    with pytest.raises(OperationFailed, match="damaged"):
+        channel.run(Batch((file_of(remembering / "target", described),)))
+
+    assert (remembering / "target").read_bytes() == LARGE
+    assert not [each for each in remembering.iterdir() if each.name.startswith(".")]

@@ -40,6 +40,20 @@ def test_short_pieces_are_written_together_and_a_long_one_in_parts(pipe: tuple[i
     assert (kept.start, kept.written, kept.said, kept.size()) == (0, 22, 22, 22)
 
 
+def test_what_was_begun_comes_before_what_is_added_unless_it_is_taken_away(pipe: tuple[int, int]) -> None:
+    kept = Unheard(keeps=True)
+    kept.begun = b"begun "
+    kept.begun = b""
+    kept.add(b"ended ")
+    kept.begun = b"begun "
+    assert kept.size() == len("ended ")
+    kept.add(b"asked ")
+    kept.begun = b"begun"
+    kept.add(b"")
+
+    assert (written(kept, pipe, 100), kept.begun) == (b"ended begun asked begun", b"")
+
+
 def test_however_many_there_are_no_more_are_given_to_the_kernel_than_it_takes(pipe: tuple[int, int]) -> None:
     kept = Unheard(keeps=True)
     for _ in range(3 * AT_ONCE):

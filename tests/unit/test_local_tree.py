@@ -71,7 +71,7 @@ def test_what_is_not_included_is_not_read(tmp_path: Path) -> None:
     read: list[str] = []
 
     @contextmanager
-    def recording(_collection: str) -> Iterator[checksums.Measure]:
+    def recording(_collection: str, *, by_blocks: bool) -> Iterator[checksums.Measure]:
         yield lambda name, path, status: (read.append(name), checksums.measured(path, status.st_size))[1]
 
     checksums.remember_with(recording)

@@ -67,13 +67,13 @@ def test_large_files_that_were_described_are_read_while_hosts_are_called(project
     large = project / "large"
     large.write_bytes(bytes(5_000_000))
     monkeypatch.setattr(checksums, "_described", {str(large): None})
-    monkeypatch.setattr(reading_ahead, "_reading", {})
-    monkeypatch.setattr(reading_ahead, "_since", [])
+    for name, empty in (("_reading", {}), ("_answers", []), ("_since", [])):
+        monkeypatch.setattr(reading_ahead, name, empty)
     went_to(JUMP)
     remembered.remember(project, WORDS)
 
     assert called() == {JUMP}
-    assert reading_ahead.found(str(large)) == checksums.checksums.measured(str(large), 5_000_000)
+    assert reading_ahead.found(str(large)) == checksums._by_blocks(str(large), 5_000_000)
 
 
 @pytest.mark.parametrize("words", [["setup", "--env", "production"], ["setup"], [*WORDS, "--check"], []])

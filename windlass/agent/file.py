@@ -18,7 +18,7 @@ ARRIVALS = "windlass.agent.core.arrivals"  # comes when there is something to ar
 MUCH = 768 * 1024  # bytes
 REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 PIECE = 1 << 17  # bytes that are read at once
-SUMS = "windlass.agent.core.host_sums"  # the same for large files
+SUMS, BLOCKS = "windlass.agent.core.host_sums", "windlass.agent.core.blocks"  # the same for large files
 
 
 def file(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -111,13 +111,19 @@ def _holds(path: str, content: Any, context: Context) -> bool:
     if not os.path.isfile(path) or os.path.islink(path):
         return False
     if _is_offered(content):
-        return os.path.getsize(path) == int(content["size"]) and _checksum(path, context) == str(content["sha256"])
+        return (
+            os.path.getsize(path) == int(content["size"]) and _checksum(path, str(content["sha256"]), context) == content["sha256"]
+        )
     return os.path.getsize(path) == len(wanted) and atomic.read_or_none(path) == wanted
 
 
-def _checksum(path: str, context: Context) -> str:
+def _checksum(path: str, like: str, context: Context) -> str:
+    """A file's own, of the same kind: of the whole, or by blocks."""
     sums = _sums(os.path.getsize(path), context)
-    return str(sums.sha256_of(path, keep=not context.check)) if sums else sha256_of(path)
+    if sums:
+        return str(sums.sha256_of(path, keep=not context.check, like=like))
+    blocks = modules.get(BLOCKS, context) if "-" in like else None
+    return str(blocks.measured(path, blocks.length_of(like))[1].hexdigest()) if blocks else sha256_of(path)
 
 
 def _sums(size: int, context: Context) -> Any:
@@ -158,24 +164,22 @@ def _digest_of(size: int) -> "hashlib._Hash":
 def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callable[[], None]:
     path, offered = arguments["path"], _is_offered(content)
 
-    def install(old: str) -> os.stat_result:
-        return atomic.write(
-            path,
-            received(content, context, old, os.path.dirname(path) or "/") if offered else [text_of(content).encode()],
-            atomic.mode_bits(path, arguments["mode"]),
-            arguments["owner"],
-            arguments["group"],
-            validator(arguments["validate"]),
-        )
-
-    def write() -> None:
-        try:
-            installed = install(path)
-        except atomic.OtherContent:
-            installed = install("")
+    def install(chunks: Iterable[frames.Bytes]) -> None:
+        mode, check = atomic.mode_bits(path, arguments["mode"]), validator(arguments["validate"])
+        installed = atomic.write(path, chunks, mode, arguments["owner"], arguments["group"], check)
         sums = _sums(int(content["size"]), context) if offered else None
         if sums:
-            sums.wrote(path, installed, content["sha256"])
+            sums.wrote(path, installed, content["sha256"], getattr(chunks, "prints", b""))
+
+    def write() -> None:
+        if not offered:
+            install([text_of(content).encode()])
+            return
+        folder = os.path.dirname(path) or "/"
+        try:
+            install(received(content, context, path, folder))
+        except atomic.OtherContent:
+            install(received(content, context, "", folder))
 
     return write
 
@@ -215,7 +219,8 @@ def _diff(arguments: Dict[str, Any], content: Any, context: Context) -> str:
     if arguments["sensitive"] or (isinstance(content, dict) and "secret" in content):
         return "%s: content is not shown" % path
     if isinstance(content, dict):
-        return "%s: %d bytes, sha256 %s" % (path, content["size"], content["sha256"][:12])
+        kind = "checksum by blocks" if "-" in content["sha256"] else "sha256"
+        return "%s: %d bytes, %s %s" % (path, content["size"], kind, content["sha256"][:12])
     foreseen = context.foreseen(path)
     before = foreseen.content if foreseen else None if os.path.islink(path) else atomic.read_or_none(path)
     diff = atomic.text_diff(before, text_of(content).encode(), path)
@@ -238,7 +243,7 @@ def metadata(changes: Changes, path: str, owner: str, group: str, mode: str, for
         changes.add(text, lambda: give_to(path, owner, group), "%s: %s" % (path, text))
     if mode and not is_link and int(mode, 8) != has_mode:
         text = "mode %s becomes %04o" % ("%04o" % has_mode if has_mode >= 0 else "unknown", int(mode, 8))
-        changes.add(text, lambda: os.chmod(path, int(mode, 8)), "%s: %s" % (path, text))
+        changes.add(text, lambda: atomic.change_mode(path, int(mode, 8)), "%s: %s" % (path, text))
 
 
 def give_to(path: str, owner: str, group: str) -> None:
@@ -246,4 +251,4 @@ def give_to(path: str, owner: str, group: str) -> None:
     status = os.lstat(path)
     os.chown(path, *atomic.owner_ids(owner, group), follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):
-        os.chmod(path, stat.S_IMODE(status.st_mode))
+        atomic.change_mode(path, stat.S_IMODE(status.st_mode))

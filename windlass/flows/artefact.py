@@ -113,7 +113,7 @@ class Wanted:
         partial = path.with_suffix(f".{os.getpid()}.partial")
         _write_plain(self.source, partial)
         partial.replace(path)
-        content = LocalFile.of(path)
+        content = LocalFile.whole(path)
         self._keep(content, record)
         return Artefact(self.source, content, built=True, cached_dependencies=True, seconds={})
 
@@ -130,7 +130,7 @@ class Wanted:
         build = Build(
             root=root,
             user=self.application.user,
-            source=LocalFile.of(self.source.tar),
+            source=LocalFile.whole(self.source.tar),
             mtime=self.source.time,
             exclude=self.application.build.exclude,
             unless=unless,

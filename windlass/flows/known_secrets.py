@@ -23,17 +23,21 @@ class KnownSecrets:
         self._source = source
         self._lock = threading.Lock()
         self._values = _existing(source)
+        self._all = tuple(self._values.values())
 
     def get(self, name: str) -> Secret:
         """The value. Raises UsageError for a name that is not declared, InventoryError when there is no value."""
         with self._lock:
             if name not in self._values:
                 self._values[name] = self._source.get(name)
+                self._all = tuple(self._values.values())
             return self._values[name]
 
     def known(self, without: Collection[str] = ()) -> tuple[Secret, ...]:
         """All values that exist by now but for those of some names, whether or not anybody asked for them: hosts' output may hold
         any of them."""
+        if not without:
+            return self._all  # the same tuple as long as there are no others: what is shown is looked through for each event
         with self._lock:
             return tuple(value for name, value in self._values.items() if name not in without)
 

@@ -188,12 +188,12 @@ class _Tally:
         self.listener(events.StepEnded(self.step, time.monotonic() - self._began, failed=bool(self.failed)))
 
     def __call__(self, event: events.Event) -> None:
-        with self._lock:
-            if isinstance(event, events.OperationEnded):
+        if isinstance(event, events.OperationEnded):
+            with self._lock:
                 counts = self._counts.setdefault(event.host, {})
                 counts[event.status] = counts.get(event.status, 0) + 1
-            elif isinstance(event, events.HostEnded):
-                self._seconds[event.host] = time.monotonic() - self._began
+        elif isinstance(event, events.HostEnded):
+            self._seconds[event.host] = time.monotonic() - self._began
         self.listener(event)
 
     def host(self, name: str, round_trips: int) -> HostSetup:

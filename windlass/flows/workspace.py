@@ -63,9 +63,8 @@ class Workspace:
 
     def known_secrets(self) -> Iterable[Secret]:
         """All secrets that this run could show by mistake, as far as they are known by now."""
-        yield from self.secrets.known()
-        if self.sudo_password is not None:
-            yield self.sudo_password
+        known = self.secrets.known()
+        return known if self.sudo_password is None else (*known, self.sudo_password)
 
     def secrets_of_hosts(self) -> Iterable[Secret]:
         """The same for hosts to mask what their programs print: without the credentials of stores, which never leave here."""

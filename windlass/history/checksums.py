@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from windlass.agent.core import blocks
 from windlass.agent.core.sums import Sums, named
-from windlass.history import reading_ahead
+from windlass.history import block_prints, reading_ahead
 from windlass.operations import checksums
 
 NAME = "checksums"
@@ -30,8 +31,13 @@ def large_files() -> list[str]:
     return [name for name in _described if Path(name).is_file()]  # a tree's name is no path alone
 
 
-def _measured(path: str, size: int) -> tuple[int, str]:
-    return reading_ahead.found(path) or checksums.measured(path, size)
+def _by_blocks(path: str, size: int) -> tuple[int, str]:
+    """Of a large file; what it is made of is remembered for those hosts that have an older version."""
+    found = reading_ahead.found(path)
+    if found is None:
+        size, digest = blocks.measured(path, blocks.length_for(size))
+        found = size, block_prints.note(digest)
+    return found
 
 
 class Kept:
@@ -44,7 +50,7 @@ class Kept:
         self._open: dict[str, tuple[threading.Lock, Sums]] = {}
 
     @contextmanager
-    def collection(self, name: str) -> Iterator[checksums.Measure]:
+    def collection(self, name: str, *, by_blocks: bool) -> Iterator[checksums.Measure]:
         """One after the other: of many hosts that get the same tree, the first one's turn reads it, the others' find it known."""
         with self._turn:
             if not self._open:
@@ -52,7 +58,8 @@ class Kept:
             if name not in self._open:
                 _described[name] = None
                 since = reading_ahead.since(time.time_ns())
-                self._open[name] = (threading.Lock(), Sums(str(self._folder / named(name)), _measured, since))
+                measured, file = (_by_blocks, reading_ahead.collection(name)) if by_blocks else (checksums.measured, named(name))
+                self._open[name] = (threading.Lock(), Sums(str(self._folder / file), measured, since))
             turn, sums = self._open[name]
         with turn:
             yield sums.measure

@@ -59,16 +59,20 @@ _TOLD: Final[Mapping[type, tuple[str, Mapping[str, str]]]] = {
     events.HostEnded: ("host_ended", {"host": "host", "message": "failed"}),
     events.Note: ("note", {"host": "host", "text": "text", "warning": "warning"}),
 }
+_FIRST: Final[Mapping[type, Mapping[str, Any]]] = {events.RunStarted: {"version": VERSION}}
 
 
 def described(event: events.Event) -> dict[str, Any] | None:
     """An event as the log tells it; None for those that it leaves out."""
-    if type(event) not in _TOLD:
+    kind = type(event)
+    if kind not in _TOLD:
         return None
-    name, members = _TOLD[type(event)]
-    told = {member: getattr(event, attribute) for member, attribute in members.items()}
-    rounded = {member: round(value, 6) if isinstance(value, float) else value for member, value in told.items()}
-    return {"event": name} | ({"version": VERSION} if isinstance(event, events.RunStarted) else {}) | rounded
+    name, members = _TOLD[kind]
+    told: dict[str, Any] = {"event": name, **_FIRST.get(kind, {})}
+    for member, attribute in members.items():
+        value = getattr(event, attribute)
+        told[member] = round(value, 6) if isinstance(value, float) else value
+    return told
 
 
 class EventLog:
@@ -79,15 +83,13 @@ class EventLog:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self.is_open = False
         self._began = time.monotonic()
+        self._second = (0, "")  # the last one that was written as text
         self._waiting: list[str] = []
         self._file: TextIO | None = None
-        self._flushed = 0.0
+        self._flushed = -FLUSH_EVERY  # seconds after the beginning
         self._lock = threading.Lock()
-
-    @property
-    def is_open(self) -> bool:
-        return self._file is not None
 
     def __call__(self, event: events.Event) -> None:
         """Raises OSError when it cannot be written."""
@@ -99,13 +101,16 @@ class EventLog:
     def write(self, body: Mapping[str, Any], *, opens: bool = False) -> None:
         """A line with the times in front. Raises OSError."""
         with self._lock:
-            self._waiting.append(_ENCODER.encode({**self._stamp(), **body}) + "\n")
+            elapsed = time.monotonic() - self._began
+            line = {"at": self._now(), "elapsed": round(elapsed, 6), **body}
+            self._waiting.append(_ENCODER.encode(line) + "\n")
             if self._file is None and opens:
                 self._file = _created(self.path)
+                self.is_open = True
             if self._file is not None:
                 self._file.writelines(self._waiting)
                 self._waiting.clear()
-                self._flush(self._file)
+                self._flush(self._file, elapsed)
 
     def close(self) -> None:
         """Write what is left and let go of the file. Raises OSError."""
@@ -113,14 +118,16 @@ class EventLog:
             if self._file is not None:
                 self._file.close()
 
-    def _stamp(self) -> dict[str, Any]:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {"at": now, "elapsed": round(time.monotonic() - self._began, 6)}
+    def _now(self) -> str:
+        """As ISO 8601 has it. All of a second begin alike, and there are many."""
+        second, rest = divmod(time.time_ns(), 1_000_000_000)
+        if second != self._second[0]:
+            self._second = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second[1]}.{rest // 1_000_000:03}Z"
 
-    def _flush(self, file: TextIO) -> None:
-        now = time.monotonic()
-        if now - self._flushed >= FLUSH_EVERY:
-            self._flushed = now
+    def _flush(self, file: TextIO, elapsed: float) -> None:
+        if elapsed - self._flushed >= FLUSH_EVERY:
+            self._flushed = elapsed
             file.flush()
 
 

@@ -44,7 +44,7 @@ class Record:
         self._is_over = False
 
     def __call__(self, event: events.Event) -> None:
-        if isinstance(event, events.OperationStarted | events.OperationOutput):
+        if isinstance(event, (events.OperationStarted, events.OperationOutput)):
             return  # what came of it is told
         with self._ending:
             if not self._is_over:  # a host that answers a run which has just ended must not begin it anew
@@ -53,9 +53,8 @@ class Record:
     def _take(self, event: events.Event) -> None:
         self.ledger(event)
         if self._logging:
-            was_open = self._log.is_open
             self._logging = self._tried("the event log", lambda: self._log(event))
-            if self._log.is_open and not was_open:
+            if self._log.is_open and self._beginning is None:
                 self._beginning = threading.Thread(target=self._begin, name="history", daemon=True)
                 self._beginning.start()  # a disk may take its time, and no host has to wait for it
 

@@ -16,7 +16,7 @@ from windlass.hosts import agent_kept
 PACKAGE: Final = "windlass.agent"
 LOADER: Final = f"{PACKAGE}.core.loader"  # what is sent first, and all that the loop needs
 SHELF: Final = f"{PACKAGE}.core.shelf"
-SUMS: Final = f"{PACKAGE}.core.host_sums"
+LARGE: Final = (f"{PACKAGE}.core.host_sums", f"{PACKAGE}.core.shared_blocks")  # what large files need
 _IMPORT: Final = re.compile(
     r"^[ \t]*from (windlass\.agent[.\w]*) import (?:\(([^)]*)\)|([^\n#]*))|^[ \t]*import (windlass\.agent[.\w]*)", re.MULTILINE
 )
@@ -52,7 +52,7 @@ def needed(name: str) -> frozenset[str]:
 @cache
 def for_operations(kinds: frozenset[str], largest: int = 0) -> frozenset[str]:
     """What operations of these kinds need beyond the loop. `largest`: bytes of the largest file that is content of one."""
-    names = {f"{PACKAGE}.{kind.partition('.')[0]}" for kind in kinds} | ({SUMS} if largest >= frames.REMEMBERED_FROM else set())
+    names = {f"{PACKAGE}.{kind.partition('.')[0]}" for kind in kinds} | set(LARGE if largest >= frames.REMEMBERED_FROM else ())
     return frozenset().union(*map(beyond_the_loop, names))
 
 

@@ -15,6 +15,7 @@ from windlass import events
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import agent_modules
+from windlass.hosts.call_frames import call_frame
 from windlass.hosts.controller import is_dead
 from windlass.hosts.line import Line
 from windlass.hosts.opening import open_over_ssh
@@ -79,6 +80,7 @@ class Channel:
 
     told          of how many operations of the last batch it was told what they came to
     told_before   of how many of the next batch it was told already, when that was broken off: they are not told again
+    _at           the operation that was last said to have begun
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Channel:
         self._confirmer = confirmer
         self._trial: OnTrial | None = None
         self.told = self.told_before = 0
+        self._at = -1
         self._listener = listener
         began = time.monotonic()
         self._line = Line(target, listener, opener, begun)
@@ -149,12 +152,13 @@ class Channel:
         """
         encoded = encode(batch)
         self.told = len(batch.before)
+        self._at = -1
         began, before = time.monotonic(), self._figures()
         try:
             with self._line.understood(), Uploads(encoded.files, self._line.send) as uploads:
                 given = along(batch.along, self._given_streams)
-                more = {**self._journal(batch), **({"given": given} if given else {})}
-                self._line.send(self._teaching(batch) + frames.encode(frames.CALL, {**encoded.body, **more}))
+                own = {**self._journal(batch), **({"given": given} if given else {})}
+                self._line.send(self._teaching(batch) + call_frame(encoded, own))
                 uploads.give(given)
                 self.round_trips += 1
                 results = self._results(batch, uploads, sink, answer)
@@ -208,10 +212,7 @@ class Channel:
     def _told(self, kind: bytes, body: bytearray, batch: Batch) -> None:
         """Frames that only inform."""
         if kind == frames.START:
-            index = frames.decode(body, kind)["index"]
-            begun = title(asked(batch, index))
-            if index >= self.told_before:
-                self._listener(events.OperationStarted(self.target.name, begun, index, len(batch.operations)))
+            self._begin(batch, frames.decode(body, kind)["index"])
         elif kind == frames.NOTE:
             self._listener(events.Note(harmless(frames.decode(body, kind)["text"]), self.target.name))
         elif kind == frames.LIVE:
@@ -226,6 +227,12 @@ class Channel:
                 last_lines=[harmless(line) for line in frames.decode(body, kind)["message"].splitlines()[-12:]],
             )
 
+    def _begin(self, batch: Batch, index: int) -> None:
+        begun = title(asked(batch, index))
+        self._at = index
+        if index >= self.told_before:
+            self._listener(events.OperationStarted(self.target.name, begun, index, len(batch.operations)))
+
     def _on_trial(self, change: OnTrial) -> None:
         """A change that cuts this very line off is noticed as silence, which has to be shorter than usual then."""
         self._trial = None if change.active else change
@@ -238,6 +245,8 @@ class Channel:
 
     def _result(self, batch: Batch, body: dict[str, Any], expected: int) -> Result:
         result = result_of(batch, body, expected)
+        if self._at < expected and result.status != "skipped":  # over at once: a host says by itself only of those that last
+            self._begin(batch, expected)
         said = result.message if result.failed else result.summary
         ended = (title(result.operation), result.status, result.seconds, said, result.diff, result.last_lines)
         self.told = expected + 1

@@ -192,6 +192,9 @@ class Line:
 
     def _read_exactly(self, length: int) -> bytearray:
         """Each byte is copied once: a backup is many."""
+        if len(self._rest) >= length:
+            whole, self._rest = bytearray(self._rest[:length]), self._rest[length:]
+            return whole
         whole, filled = bytearray(length), 0
         while True:
             piece = self._rest[: length - filled]

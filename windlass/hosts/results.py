@@ -14,6 +14,7 @@ from windlass.operations.wire import Batch
 from windlass.terminal import harmless
 
 STATUSES: Final = ("ok", "changed", "unknown", "skipped", "failed")
+TEXTS: Final = ("summary", "diff", "message", "hint")
 MOST_LINES: Final = 100  # lines of a program's output that are shown of one frame
 WIDEST_LINE: Final = 1000
 
@@ -48,13 +49,10 @@ def result_of(batch: Batch, body: dict[str, Any], expected: int) -> Result:
     return Result(
         operation=asked(batch, expected),
         status=body["status"],
-        summary=harmless(body.get("summary", "")),
-        diff=harmless(body.get("diff", "")),
         data=body.get("data", {}),
         seconds=body.get("seconds", 0.0),
-        message=harmless(body.get("message", "")),
-        hint=harmless(body.get("hint", "")),
         last_lines=tuple(harmless(str(line)) for line in body.get("last_lines", ())),
+        **{name: harmless(body[name]) for name in TEXTS if name in body},
     )
 
 

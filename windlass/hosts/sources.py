@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from windlass.agent.core import frames
 from windlass.errors import OperationFailed
-from windlass.hosts import delta
+from windlass.hosts import delta, shared_blocks
 from windlass.operations.local_tree import LocalTree, TreeEntry
 
 AGAIN = "it was there a moment ago; run the same again"
@@ -76,6 +76,8 @@ def source(content: Path | LocalTree, wish: Mapping[str, Any]) -> Source:
     """The stream that a host wishes. Raises OperationFailed for what is gone."""
     if isinstance(content, LocalTree):
         return _of_tree(content, wish)
+    if "blocks" in wish:
+        return Gathered(_shared(content, wish))
     if "delta" in wish:
         return Gathered(_changed(content, wish["delta"]))
     return Whole(content)
@@ -92,6 +94,11 @@ def _readable(path: str | Path) -> Iterator[None]:
 def _changed(path: Path, described: Mapping[str, Any]) -> Iterator[bytes]:
     with _readable(path), path.open("rb") as handle:
         yield from delta.instructions(handle, described)
+
+
+def _shared(path: Path, wish: Mapping[str, Any]) -> Iterator[bytes]:
+    with _readable(path):
+        yield from shared_blocks.instructions(path, wish["sha256"], wish["blocks"])
 
 
 def _of_tree(tree: LocalTree, wish: Mapping[str, Any]) -> Source:

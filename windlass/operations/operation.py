@@ -18,7 +18,10 @@ REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file of the controller's that is content of an operation; only its checksum travels unless the host lacks it."""
+    """A file of the controller's that is content of an operation; only its checksum travels unless the host lacks it.
+
+    sha256   of all of it; of a large one that is remembered it may be that by blocks, which says so
+    """
 
     path: Path
     sha256: str
@@ -27,19 +30,27 @@ class LocalFile:
     @classmethod
     def of(cls, path: Path) -> LocalFile:
         """Describe a file that is there now. It is read once for its checksum, however many hosts get it, as long as it stays."""
-        is_now = path.stat()
-        version = (is_now.st_ino, is_now.st_size, is_now.st_mtime_ns, is_now.st_ctime_ns)
-        return cls(path, *_measured(path.absolute(), version))
+        return cls(path, *_measured(path.absolute(), _version(path), by_blocks=True))
+
+    @classmethod
+    def whole(cls, path: Path) -> LocalFile:
+        """The same by SHA-256 of all of it, whatever its size: for content whose checksum is kept or compared elsewhere."""
+        return cls(path, *_measured(path.absolute(), _version(path), by_blocks=False))
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    is_now = path.stat()
+    return is_now.st_ino, is_now.st_size, is_now.st_mtime_ns, is_now.st_ctime_ns
 
 
 @functools.lru_cache(maxsize=1024)
-def _measured(path: Path, version: tuple[int, ...]) -> tuple[str, int]:
+def _measured(path: Path, version: tuple[int, ...], *, by_blocks: bool) -> tuple[str, int]:
     """Of a large file the checksum may be known from an earlier run; a small one is read sooner than looked up."""
     status = path.stat()
     if version[1] < REMEMBERED_FROM:
         size, sha256 = checksums.measured(str(path), status.st_size)
     else:
-        with checksums.measuring(str(path)) as measure:
+        with checksums.measuring(str(path) if by_blocks else f"{path} whole", by_blocks=by_blocks) as measure:
             size, sha256 = measure("", str(path), status)
     return sha256, size
 

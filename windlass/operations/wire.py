@@ -50,7 +50,7 @@ class Batch:
         return self.operations[len(self.before) : self.until]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodedBatch:
     """A batch as it travels: the call's body, and the local files and trees the host may ask for by checksum."""
 

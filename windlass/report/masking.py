@@ -20,6 +20,7 @@ class Mask:
 
     def __init__(self, known: Callable[[], Iterable[Secret]] = _nothing) -> None:
         self.known = known
+        self._last: tuple[object, Sequence[str]] = (None, ())  # secrets, if others would be another object, and their pieces
 
     def text(self, text: str) -> str:
         return _without(text, self._pieces())
@@ -44,14 +45,23 @@ class Mask:
         masked: dict[str, Any] = {}
         for name in _names(type(event)):  # type: ignore[arg-type]  # mypy looks for the hash of an instance
             value = getattr(event, name)
+            shown: Any = value
             if isinstance(value, str):
-                masked[name] = _without(value, pieces)
+                shown = _without(value, pieces)
             elif isinstance(value, tuple):
-                masked[name] = tuple(_without(line, pieces) for line in value)
-        return dataclasses.replace(event, **masked)
+                shown = tuple(_without(line, pieces) for line in value)
+            if shown != value:
+                masked[name] = shown
+        return dataclasses.replace(event, **masked) if masked else event
 
     def _pieces(self) -> Sequence[str]:
-        return _ordered(tuple(self.known()))
+        """Most of the time the very same secrets are known as the last time."""
+        known = self.known()
+        last, pieces = self._last
+        if known is not last:
+            pieces = _ordered(tuple(known))
+            self._last = (known if isinstance(known, tuple) else None, pieces)
+        return pieces
 
 
 def _without(text: str, pieces: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""SHA-256 of what is written, computed beside the writing: a large file takes the longer of both, not their sum."""
+"""The checksum of what is written, computed beside the writing: a large file takes the longer of both, not their sum."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import queue
 import threading
 from types import TracebackType
-from typing import Optional, Type
+from typing import Any, Optional, Type
 
 from windlass.agent.core.frames import Bytes
 
@@ -15,10 +15,11 @@ WAITING = 8  # pieces that may wait to be hashed
 
 
 class Checksum:
-    """Takes pieces in order. Nobody may change a piece that was taken. Leaving it ends its thread, whatever has happened."""
+    """Takes pieces in order, for a digest: SHA-256 if none is given. Nobody may change a piece that was taken. Leaving it ends its
+    thread, whatever has happened."""
 
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
+    def __init__(self, digest: Any = None) -> None:
+        self._digest = hashlib.sha256() if digest is None else digest
         self._pieces: "queue.Queue[Optional[Bytes]]" = queue.Queue(WAITING)
         self._worker: Optional[threading.Thread] = None
 
@@ -41,7 +42,7 @@ class Checksum:
     def hexdigest(self) -> str:
         """Of all pieces; none may follow."""
         self._end()
-        return self._digest.hexdigest()
+        return str(self._digest.hexdigest())
 
     def _work(self) -> None:
         while True:

@@ -85,7 +85,12 @@ def put_together(path: str, chunks: Iterator[Bytes]) -> Iterator[bytes]:
                 for piece in _part_of(old.fileno(), *COPY.unpack(incoming.take(COPY.size))):
                     yield piece
             else:
-                raise OperationError("the instructions for the new content are damaged", hint="run it again")
+                raise damaged()
+
+
+def damaged() -> OperationError:
+    """What is said of instructions that make no sense."""
+    return OperationError("the instructions for the new content are damaged", hint="run it again")
 
 
 def _part_of(descriptor: int, offset: int, length: int) -> Iterator[bytes]:

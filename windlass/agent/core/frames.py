@@ -7,7 +7,8 @@ bytes end the stream.
     controller -> agent   MODULES of the agent that operations need   CALL batch of operations
                           DATA content that was asked for, or given along with a call that names its streams
                           ANSWER to a question   PING   CANCEL the batch   BYE
-    agent -> controller   HELLO facts   START/RESULT an operation   FETCH content wanted   CREDIT more bytes may come
+    agent -> controller   HELLO facts   START of an operation that lasts   RESULT of one   FETCH content wanted
+                          CREDIT more bytes may come
                           DATA a stream out   ASK a question   NOTE a line for people   DONE the batch is over   PING
                           FATAL the agent broke
                           LIVE the last lines of a program that runs
@@ -39,6 +40,7 @@ GIVEN_FROM = 1 << 31  # the number of the first stream that a controller gives a
 REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file whose checksum is worth remembering: less is read sooner than looked up
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
 SQUEEZED_FROM = 1024  # bytes of JSON from which it is compressed
+LEVEL = 6  # so much
 _SQUEEZED = b"x"  # what zlib begins with; JSON objects begin with a brace
 
 # What a body must hold for its reader not to stumble; the other side is not to be trusted with more than bytes.
@@ -83,8 +85,13 @@ class BrokenFrame(Exception):  # noqa: N818 - reads as what happened
 def encode(kind: bytes, body: Dict[str, Any]) -> bytes:
     payload = quick_json.short(body).encode()
     if len(payload) >= SQUEEZED_FROM:
-        payload = zlib.compress(payload, 6)
-    return _HEADER.pack(len(payload), kind) + payload
+        payload = zlib.compress(payload, LEVEL)
+    return framed(kind, payload)
+
+
+def framed(kind: bytes, body: bytes) -> bytes:
+    """A body that is written already."""
+    return _HEADER.pack(len(body), kind) + body
 
 
 def encode_data(stream: int, chunk: bytes) -> bytes:
@@ -123,8 +130,9 @@ def decode(body: Union[bytes, bytearray], kind: bytes = b"") -> Dict[str, Any]:
     for name, types in REQUIRED.get(kind, {}).items():
         if not isinstance(value.get(name), types):
             raise BrokenFrame("%s is missing or not what it should be: %r" % (name, body[:80]))
-    for name, types in OPTIONAL.get(kind, {}).items():
-        if name in value and not isinstance(value[name], types):
+    optional = OPTIONAL.get(kind, {})
+    for name in optional.keys() & value.keys():
+        if not isinstance(value[name], optional[name]):
             raise BrokenFrame("%s is not what it should be: %r" % (name, body[:80]))
     return value
 

@@ -86,14 +86,20 @@ class Lifeline:
             self._pump()
 
     def send_soon(self, frame: bytes) -> None:
-        """The same, in a moment, together with what follows until then: a frame by itself wakes four processes on its way."""
+        """The same, in a moment, together with what follows until then: a frame by itself wakes four processes on its way.
+        It says how ended what was announced: if that has not been said yet, it need not be."""
         with self._turn:
-            fits = self._kept.size() < MOST_KEPT
-            if fits:
+            self._kept.begun = b""
+            if self._kept.size() < MOST_KEPT:
                 self._kept.add(frame)
-        if not fits:
-            self.send(frame)
-        elif not self._waits.is_set():
+                self._waits.set()
+                return
+        self.send(frame)
+
+    def announce(self, frame: bytes) -> None:
+        """Say this before whatever else is sent, or in a moment: what is over by then was not worth it."""
+        with self._turn:
+            self._kept.begun = frame
             self._waits.set()
 
     def offer(self, frame: bytes) -> bool:
@@ -102,7 +108,7 @@ class Lifeline:
             return False
         try:
             with self._turn:
-                fits = not self.ended.is_set() and self._kept.size() < MOST_KEPT // 2
+                fits = not self.ended.is_set() and not self._kept.begun and self._kept.size() < MOST_KEPT // 2
                 if not self._away:
                     fits = fits and self._is_written() and bool(select.select([], [self._sink], [], 0)[1])
                 if fits:
@@ -165,6 +171,8 @@ class Lifeline:
             self._waits.wait()
             self.ended.wait(MOMENT)
             self._waits.clear()
+            with self._turn:
+                self._kept.add(b"")
             with self._writing:
                 self._pump()
 

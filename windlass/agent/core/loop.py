@@ -114,11 +114,12 @@ class Loop:
                 changed.append(False)
                 self._line.send_soon(frames.encode(frames.RESULT, {"index": index, "status": "skipped"}))
                 continue
-            self._line.send_soon(frames.encode(frames.START, {"index": index}))
+            self._line.announce(frames.encode(frames.START, {"index": index}))
             result = journal.done(index) or self._journaled(journal, index, changed)
             changed.append(bool(result.get("changed")))
             failed = result["status"] == "failed" and not call["go_on"]
-            self._line.send_soon(frames.encode(frames.RESULT, dict(result, index=index)))
+            told = {name: value for name, value in result.items() if value}
+            self._line.send_soon(frames.encode(frames.RESULT, dict(told, index=index)))
         journal.close()
         self._line.send(frames.encode(frames.DONE, {}))
 

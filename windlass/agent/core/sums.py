@@ -65,6 +65,11 @@ class Sums:
         self._now[name] = entry
         return str(entry[5])
 
+    def forget(self, name: str) -> None:
+        """What is known of this file is not what is wanted."""
+        for entries in (self._now, self._before):
+            entries.pop(name, None)
+
     def note(self, name: str, status: os.stat_result, sha256: str) -> None:
         """A file of this status has this content, and nobody can have changed it since without another status to show for it."""
         self._now[name] = [*_version(status), sha256]

@@ -21,19 +21,23 @@ class Unheard:
     start    so much was heard, or need not be kept
     written  so much of it was written to the connection of now
     said     so much there is
+    begun    what comes before whatever is added next, if nobody has taken it away until then
     """
 
     def __init__(self, keeps: bool) -> None:
         self.start = self.written = self.said = 0
         self.keeps = keeps
+        self.begun = b""
         self._behind: "Deque[Piece]" = deque()  # written whole
         self._ahead: "Deque[Piece]" = deque()  # of the first one a part may be written
         self._begun = 0  # bytes of that part
 
     def add(self, piece: bytes) -> None:
-        """One more, to be written after all others."""
-        self._ahead.append(piece)
-        self.said += len(piece)
+        """One more, to be written after all others; an empty one is only what was begun."""
+        pieces = [each for each in (self.begun, piece) if each]
+        self._ahead.extend(pieces)
+        self.said += sum(map(len, pieces))
+        self.begun = b""
 
     def size(self) -> int:
         """Bytes that nobody is known to have heard."""
