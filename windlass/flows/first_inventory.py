@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from windlass import own_file
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.catalogue import Catalogue, shipped
 from windlass.plans.first_guess import COMPOSE, KINDS, TELLING, Guess, Kind, Seen, guess, kind_of
@@ -276,4 +277,4 @@ def _keep_out_of_git(project: Path) -> None:
     if _git(project, "rev-parse", "--git-dir") and not _git(project, "check-ignore", ".windlass/secrets"):
         place = project / ".windlass"
         place.mkdir(exist_ok=True)
-        (place / ".gitignore").write_text("*\n", encoding="utf-8")
+        own_file.keep_out_of_git(place)
