@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,7 +15,7 @@ from tests.chaos.controllers import Invoke, controller
 from tests.lab.conftest import TestHost, _silent, lab_hosts
 from windlass import events, lab
 from windlass.hosts import fleet, line
-from windlass.hosts.target import Target
+from windlass.hosts.target import Target, Transport
 from windlass.testing.lab import _target
 
 NAME = "chaos"
@@ -31,7 +33,12 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Lab]:
 
 @pytest.fixture(scope="session")
 def pair(laboratory: lab.Lab) -> dict[str, TestHost]:
-    return {name: TestHost(_target(laboratory, name), host) for name, host in laboratory.hosts.items()}
+    """By Paramiko, or by what `WINDLASS_TEST_TRANSPORT` names: all that breaks has the same outcome every way."""
+    transport = cast("Transport", os.environ.get("WINDLASS_TEST_TRANSPORT", "paramiko"))
+    targets = {
+        name: dataclasses.replace(_target(laboratory, name), transport=transport, warm_seconds=0) for name in laboratory.hosts
+    }
+    return {name: TestHost(targets[name], host) for name, host in laboratory.hosts.items()}
 
 
 @pytest.fixture

@@ -19,6 +19,15 @@ def test_a_run_is_found_again_in_its_environment(tmp_path: Path) -> None:
         recall(tmp_path, started.run, "production")
 
 
+def test_a_record_that_was_torn_is_of_a_run_that_touched_nothing(tmp_path: Path) -> None:
+    remember(tmp_path, Started("20260102T030405-1f2e3d", "staging", ("web1",)))
+    (record,) = (tmp_path / ".windlass/resume").iterdir()
+    record.write_text('{"environment": "stag')
+
+    with pytest.raises(UsageError, match="broke off before it had touched a host"):
+        recall(tmp_path, "20260102T030405-1f2e3d", "staging")
+
+
 def test_a_run_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no run one"):
         recall(tmp_path, "one", "staging")

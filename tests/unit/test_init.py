@@ -50,10 +50,10 @@ def written(tmp_path: Path, files: Mapping[str, str], **said: str) -> tuple[Writ
     project = tmp_path / "project"
     project.mkdir()
     code = repository(tmp_path / "My Shop", files)
-    done = first_inventory(project, Wanted(environment="mine", host=HOST, git=str(code), **said))
+    done = first_inventory(project, Wanted(**{"environment": "mine", "host": HOST, "git": str(code), **said}))
     environment = load_environment(project, "mine")
 
-    assert faults_of(project, environment) == []
+    assert [fault for fault in faults_of(project, environment) if "private_address" not in str(fault)] == []
     return done, environment
 
 
@@ -128,6 +128,34 @@ def test_the_kind_is_seen(tmp_path: Path, files: Mapping[str, str], kind: str) -
     assert done.guess.kind == kind
 
 
+def test_two_servers_share_the_application_and_a_third_has_its_data(tmp_path: Path) -> None:
+    files = {"package.json": EXPRESS, "package-lock.json": "{}"}
+    done, environment = written(tmp_path, files, host=f"{HOST},root@203.0.113.11:2222", data="deploy@203.0.113.20")
+
+    found = application(environment)
+    assert {name: (each.address, each.user, each.port) for name, each in environment.hosts.items()} == {
+        "server1": ("203.0.113.10", "deploy", 22),
+        "server2": ("203.0.113.11", "root", 2222),
+        "data1": ("203.0.113.20", "deploy", 22),
+    }
+    assert [environment.roles_of(name)[2:] for name in ("server2", "data1")] == [
+        ("nginx", "nodejs", "app"),
+        ("postgresql", "redis"),
+    ]
+    assert found.hosts == "app"
+    assert found.environment["DATABASE_URL"].endswith("}}@{{ hosts.data1.private_address }}/my_shop")
+    assert environment.backups["my-shop"].host == "data1"
+    assert done.notes == ("2 servers answer the public: lead your domain to all of their addresses, or a balancer to them",)
+
+
+def test_of_two_servers_the_first_has_the_data_unless_another_is_said(tmp_path: Path) -> None:
+    done, environment = written(tmp_path, {"package.json": EXPRESS, "package-lock.json": "{}"}, host="a.example.org,203.0.113.11")
+
+    assert set(environment.roles_of("server1")) == {"base", "firewall", "postgresql", "redis", "nginx", "nodejs", "app"}
+    assert set(environment.roles_of("server2")) == {"base", "firewall", "nginx", "nodejs", "app"}
+    assert done.notes[0].startswith("hosts.server1: give it `private_address`")
+
+
 def test_a_domain_brings_https(tmp_path: Path) -> None:
     _, environment = written(tmp_path, {"package.json": VITE, "package-lock.json": "{}"}, domain="shop.example.org")
 
@@ -151,8 +179,13 @@ def test_a_repository_that_cannot_be_read_is_no_hindrance_where_the_kind_is_said
     ("said", "message"),
     [
         ({"host": "deploy@"}, "--host 'deploy@' is no server"),
+        ({"host": f"{HOST},root@203.0.113.10:2222"}, "--host names 203.0.113.10 twice"),
+        ({"data": "deploy@203.0.113.20"}, "nothing says what the server of --data is to hold"),
+        ({"data": "a b", "needs": "redis"}, "--data 'a b' is no server"),
         ({"kind": "java"}, "--kind 'java' is not known"),
-        ({"kind": "compose"}, "--kind 'compose' is not known"),
+        ({"kind": "compose", "git": "/nowhere"}, "is not in this project"),
+        ({"kind": "compose", "git": "shop"}, "there is no compose.yml in"),
+        ({"kind": "compose", "git": "shop", "domain": "shop.example.org"}, "--domain is nothing for a Compose stack"),
         ({"needs": "mysql"}, "--needs 'mysql' is not known"),
         ({"app": "My_Shop"}, "'My_Shop' cannot name an application"),
         ({"environment": "../x"}, "'../x' cannot be an environment"),
@@ -168,6 +201,46 @@ def test_what_cannot_be_is_said_and_nothing_written(tmp_path: Path, said: Mappin
     assert message in error.value.message
     assert error.value.hint
     assert not (tmp_path / "inventories").exists()
+
+
+STACK = """\
+services:
+  web:
+    image: shop:${TAG:?which}
+    ports: ["${PORT:-8080}:80", "127.0.0.1:9090:9090", "[::1]:9091:9091", "443:443/udp", {published: 8443, target: 443}, "80"]
+    environment: {DATABASE_URL: "postgresql://shop:$POSTGRES_PASSWORD@db/shop", COST: $$5, MODE: "${MODE:-live}"}
+    env_file: [./web.env, here.env]
+  db: {image: postgres, environment: [POSTGRES_PASSWORD]}
+  # off: {image: "off:$OFF"}
+"""
+
+
+def test_a_compose_stack_gets_its_doors_and_secrets(tmp_path: Path) -> None:
+    code = repository(tmp_path / "stacks/shop", {"docker-compose.yml": STACK, "here.env": ""})
+    done = first_inventory(tmp_path, Wanted(environment="mine", host=HOST, folder=str(code.relative_to(tmp_path)), kind="compose"))
+    environment = load_environment(tmp_path, "mine")
+    stack, firewall = (dict(environment.settings("server1", role)) for role in ("stack", "firewall"))
+
+    assert faults_of(tmp_path, environment) == []
+    assert (done.app, done.guess.kind, environment.roles_of("server1")) == ("shop", "compose", ("base", "firewall", "stack"))
+    assert [(each.port, each.protocol) for each in firewall["openings"]] == [(8080, "tcp"), (443, "udp"), (8443, "tcp")]
+    assert (stack["folder"], stack["place"]) == ("stacks/shop", "/srv/shop")
+    assert (stack["environment"], list(stack["secrets"])) == ({"TAG": ""}, ["POSTGRES_PASSWORD"])
+    assert [note.partition(":")[0] for note in done.notes] == [
+        "web",
+        "web.env is not in the repository",
+        "stack.environment",
+    ]
+
+
+def test_a_stack_is_seen_where_nothing_else_is_there_and_told_of_where_it_is(tmp_path: Path) -> None:
+    alone = repository(tmp_path / "alone", {"compose.yml": "services: {web: {ports: [80:80]}}\n"})
+    done = run_tasks(alone, "init", "--host", HOST)
+    beside, _ = written(tmp_path, {"package.json": VITE, "package-lock.json": "{}", "compose.yml": ""})
+
+    assert done.stdout.splitlines()[1] == "alone: compose, seen by compose.yml"
+    assert "deploy" not in done.stdout.partition("next:")[2]
+    assert beside.notes == ("there is a compose.yml, too: with --kind compose that stack is set up instead",)
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:

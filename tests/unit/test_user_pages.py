@@ -66,7 +66,7 @@ def test_the_tests_of_the_page_pass(project: Path) -> None:
     assert "6 passed" in done.stdout
 
 
-def test_the_role_for_a_compose_stack_is_good_as_the_page_has_it(tmp_path: Path) -> None:
+def test_the_inventory_of_a_compose_stack_is_good_as_the_page_has_it(tmp_path: Path) -> None:
     stack = written(tmp_path, "compose.md") / "stacks/shop"
     stack.mkdir(parents=True)
     (stack / "compose.yml").write_text("services: {}\n")
@@ -75,8 +75,8 @@ def test_the_role_for_a_compose_stack_is_good_as_the_page_has_it(tmp_path: Path)
 
     assert (checked.returncode, checked.stdout) == (0, "staging: good (1 host, 1 secret)\n")
     assert [each.title() for each in wanted][-3:] == [
-        "tree shop in /srv/shop-stack",
-        "file /srv/shop-stack/.env",
+        "tree shop in /srv/shop",
+        "file /srv/shop/.env",
         "the stack as its folder says",
     ]
 

@@ -120,7 +120,7 @@ def _want_file(changes: Changes, account: _Account, texts: Tuple[Optional[bytes]
         metadata(changes, folder, account.owner, account.group, "0700", context.foreseen(folder))
     if before is None or differs:
         diff = atomic.text_diff(before, after, path)
-        changes.add("keys", lambda: atomic.write(path, [after], 0o600, account.owner, account.group), diff)
+        changes.add("keys", lambda: _write(folder, after, account), diff)
     else:
         metadata(changes, path, account.owner, account.group, "0600", context.foreseen(path))
 
@@ -137,6 +137,15 @@ def _refuse_links(folder: str, path: str) -> None:
     for each in (folder, path):
         if os.path.islink(each):
             raise OperationError("%s is a symbolic link" % each, hint="make it a real one; keys are not written through links")
+
+
+def _write(folder: str, content: bytes, account: _Account) -> None:
+    """Into the very folder that was looked at, whatever its owner does to its name meanwhile."""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        atomic.write(os.path.join(atomic.HELD % held, "authorized_keys"), [content], 0o600, account.owner, account.group)
+    finally:
+        os.close(held)
 
 
 def _need_home(changes: Changes, account: _Account, context: Context) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import Any, Dict, Iterator, List
 
 from windlass.agent.core import atomic
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
-from windlass.agent.file import give_to, metadata
+from windlass.agent.file import metadata
 
 # Nobody means these when a directory is to go; a wrong variable does.
 PROTECTED = frozenset([
@@ -87,17 +88,32 @@ def want_owner_below(changes: Changes, path: str, owner: str, group: str) -> Non
     if not different:
         return
 
-    def give() -> None:
-        for entry in different:
-            try:
-                give_to(entry, owner, group)
-            except FileNotFoundError:  # as in `_differs`
-                pass
-
     shown = ["%s: owner becomes %s:%s" % (entry, owner, group) for entry in different[:20]]
     if len(different) > len(shown):
         shown.append("and %d more" % (len(different) - len(shown)))
-    changes.add("owner of %d below" % len(different), give, "\n".join(shown))
+    changes.add("owner of %d below" % len(different), lambda: _give_all(path, *atomic.owner_ids(owner, group)), "\n".join(shown))
+
+
+def _give_all(path: str, user_id: int, group_id: int) -> None:
+    """By way of open folders, as chown(1) does: whoever owns what is below could lay a link in the way of a path."""
+    for _folder, folders, files, held in os.fwalk(path):
+        for name in folders + files:
+            try:
+                _give(name, held, user_id, group_id)
+            except FileNotFoundError:  # as in `_differs`
+                pass
+
+
+def _give(name: str, held: int, user_id: int, group_id: int) -> None:
+    """chown(2) drops the setuid and setgid bits of a file, which stay."""
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=held)
+    try:
+        status = os.fstat(entry)
+        if _is_of_others(status, user_id, group_id):
+            os.chown(name, user_id, group_id, dir_fd=held, follow_symlinks=False)
+            atomic.set_mode(entry, stat.S_IMODE(status.st_mode))
+    finally:
+        os.close(entry)
 
 
 def _below(path: str) -> Iterator[str]:
@@ -112,6 +128,10 @@ def _differs(path: str, user_id: int, group_id: int) -> bool:
         status = os.lstat(path)
     except FileNotFoundError:
         return False
+    return _is_of_others(status, user_id, group_id)
+
+
+def _is_of_others(status: os.stat_result, user_id: int, group_id: int) -> bool:
     return user_id not in (-1, status.st_uid) or group_id not in (-1, status.st_gid)
 
 

@@ -243,7 +243,7 @@ def metadata(changes: Changes, path: str, owner: str, group: str, mode: str, for
         changes.add(text, lambda: give_to(path, owner, group), "%s: %s" % (path, text))
     if mode and not is_link and int(mode, 8) != has_mode:
         text = "mode %s becomes %04o" % ("%04o" % has_mode if has_mode >= 0 else "unknown", int(mode, 8))
-        changes.add(text, lambda: os.chmod(path, int(mode, 8)), "%s: %s" % (path, text))
+        changes.add(text, lambda: atomic.change_mode(path, int(mode, 8)), "%s: %s" % (path, text))
 
 
 def give_to(path: str, owner: str, group: str) -> None:
@@ -251,4 +251,4 @@ def give_to(path: str, owner: str, group: str) -> None:
     status = os.lstat(path)
     os.chown(path, *atomic.owner_ids(owner, group), follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):
-        os.chmod(path, stat.S_IMODE(status.st_mode))
+        atomic.change_mode(path, stat.S_IMODE(status.st_mode))

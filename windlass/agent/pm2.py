@@ -1,9 +1,10 @@
-"""PM2, driven through its own command line, always as the application's user and with a clean environment."""
+"""PM2, driven as the library that its own command line stands on, always as the application's user and with a clean environment."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from typing import Any, Dict, List
 
@@ -13,25 +14,58 @@ from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.gate import last_lines
 
 LIMIT = 60.0  # seconds, for what only looks
+# Several steps by one program, in the time of half a command of PM2's: https://pm2.keymetrics.io/docs/usage/pm2-api/
+_STEPS = """
+const [place, steps] = process.argv.slice(1);
+const pm2 = require(place);
+const call = (name, words) =>
+  new Promise((done, fail) => pm2[name](...words, (error, value) => (error ? fail(error) : done(value))));
+let now = "connect";
+(async () => {
+  let value = await call(now, []);
+  for (const [name, ...words] of JSON.parse(steps)) value = await call((now = name), words);
+  process.stdout.write(JSON.stringify(value || null) + "\\n");
+  process.exit(0);
+})().catch((error) => {
+  for (const each of [].concat(error)) console.error(`${now}: ${(each && each.message) || each}`);
+  process.exit(1);
+});
+"""
+_COMMANDS = {"list": ("jlist",), "dump": ("save", "--force")}  # what the command line calls otherwise than the library
 
 
-def _pm2(arguments: Dict[str, Any], *words: str) -> process.Completed:
-    """Run pm2. Its own home is given, so that it never starts a second daemon elsewhere; the folder is one that always exists."""
+def _do(arguments: Dict[str, Any], *steps: List[Any]) -> str:
+    """One step after the other, as PM2's library calls them; what is printed. The first that fails is the last."""
+    place, said = _library(), ""
+    if place:
+        return _must(arguments, [each[0] for each in steps], ["node", "-e", _STEPS, place, json.dumps(steps)])
+    for step in steps:
+        words = _COMMANDS.get(step[0], step)
+        said = _must(arguments, [words[0]], ["pm2", *words])
+    return said
+
+
+def _library() -> str:
+    """The folder of the package that the command `pm2` is of; empty when that is something else, such as a script of somebody's."""
+    command = shutil.which("pm2", path=process.PATH)
+    folder = os.path.dirname(os.path.dirname(os.path.realpath(command))) if command else ""
+    return folder if os.path.basename(folder) == "pm2" and os.path.isfile(os.path.join(folder, "index.js")) else ""
+
+
+def _must(arguments: Dict[str, Any], names: List[str], words: List[str]) -> str:
+    """Run it. PM2's own home is given, so that it never starts a second daemon elsewhere; the folder is one that always exists."""
     home = arguments["home"]
     extra = {"PM2_HOME": os.path.join(home, ".pm2"), "HOME": home, "PM2_DISABLE_VERSION_CHECK": "true", "NO_UPDATE_NOTIFIER": "1"}
-    return process.run(["pm2", *words], arguments["user"], extra, home, limit=arguments.get("limit_seconds", LIMIT))
-
-
-def _must(arguments: Dict[str, Any], *words: str) -> process.Completed:
-    completed = _pm2(arguments, *words)
+    completed = process.run(words, arguments["user"], extra, home, limit=arguments.get("limit_seconds", LIMIT))
     if completed.status != 0:
-        raise OperationError("pm2 %s ended with status %d" % (words[0], completed.status), last_lines=completed.last_lines())
-    return completed
+        message = "pm2 %s ended with status %d" % (", ".join(dict.fromkeys(names)), completed.status)
+        raise OperationError(message, last_lines=completed.last_lines())
+    return completed.text
 
 
 def _listed(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
     """PM2's own list. Anything it prints before the JSON (a greeting, a note about itself) is passed over."""
-    text = _must(arguments, "jlist").text
+    text = _do(arguments, ["list"])
     for line in process.lines(text):
         if line.startswith("["):
             try:
@@ -40,7 +74,7 @@ def _listed(arguments: Dict[str, Any]) -> List[Dict[str, Any]]:
                 continue
             if isinstance(value, list):
                 return value
-    raise OperationError("pm2 jlist gave no list", last_lines=text.splitlines()[-5:])
+    raise OperationError("pm2 gave no list", last_lines=text.splitlines()[-5:])
 
 
 def pm2_start(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -49,18 +83,16 @@ def pm2_start(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(True, "would start %s" % ", ".join(names))
     present = [entry["name"] for entry in _listed(arguments) if entry["name"].startswith(arguments["replaces"])]
-    if present:
-        _must(arguments, "delete", *sorted(set(present)))
     path = os.path.join(arguments["home"], "pm2-start.json")  # its home is root's: in `.pm2` the application could lay a link
     atomic.write(path, [json.dumps({"apps": [_entry(each) for each in arguments["processes"]]}).encode()], 0o644)
-    _must(arguments, "start", path)
-    _save(arguments)  # before anything is switched: a host that loses power right after it must find the new slot in the list
+    # Saved before anything is switched: a host that loses power right after it must find the new slot in the list.
+    _and_save(arguments, *(["delete", name] for name in sorted(set(present))), ["start", path])
     return Outcome(True, "started %s" % ", ".join(names))
 
 
-def _save(arguments: Dict[str, Any]) -> None:
-    """Let PM2 write down what a boot brings back. It writes for all to read, in a folder where root must touch nothing."""
-    _must(arguments, "save", "--force")
+def _and_save(arguments: Dict[str, Any], *steps: List[Any]) -> None:
+    """And let PM2 write down what a boot brings back. It writes for all to read, in a folder where root must touch nothing."""
+    _do(arguments, *steps, ["dump", True])
     dump = os.path.join(arguments["home"], ".pm2", "dump.pm2")
     process.run(["chmod", "0600", dump], arguments["user"])
 
@@ -96,10 +128,9 @@ def pm2_control(arguments: Dict[str, Any], context: Context) -> Outcome:
     present = sorted(name for name in known if name in arguments["names"] or (prefix and name.startswith(prefix)))
     if context.check:
         return Outcome(bool(present), "would %s %s" % (action, ", ".join(present)))
-    if present and action != "save":
-        _must(arguments, "restart" if action == "start" else action, *present)
+    done = {"start": "restart", "save": ""}.get(action, action)
     if listed:
-        _save(arguments)
+        _and_save(arguments, *([done, name] for name in present if done))
     return Outcome(bool(present), "%s %s" % (action, ", ".join(present)), data={"names": present})
 
 

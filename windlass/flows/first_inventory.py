@@ -1,4 +1,4 @@
-"""A first inventory for one server and one application, from what can be known without asking."""
+"""A first inventory for one application on its servers, from what can be known without asking."""
 
 from __future__ import annotations
 
@@ -8,36 +8,39 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from windlass import own_file
 from windlass.errors import RefusedError, UsageError
-from windlass.flows.catalogue import Catalogue, shipped
-from windlass.plans.first_guess import COMPOSE, KINDS, TELLING, Guess, Kind, Seen, guess, kind_of
+from windlass.flows.catalogue import Catalogue
+from windlass.flows.first_look import called, git_says, look, own_repository
+from windlass.plans.first_guess import KINDS, Guess, Kind, Seen, compose_file, guess, kind_of
+from windlass.plans.first_servers import Servers, doubts, servers
+from windlass.plans.first_stack import Stack, stack_of
 
 SERVICES: Final = ("postgresql", "redis")
 FILES: Final = ("hosts.yml", "applications.yml")
-HOST: Final = "server1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a person said; empty where nothing was.
 
-    host    user@address:port
+    host    user@address:port, of those that run the application, joined by commas
+    data    the same of the one that holds its database and Redis; empty: the first of them
     needs   of SERVICES, joined by commas
     """
 
     environment: str
     host: str
+    data: str = ""
     app: str = ""
     git: str = ""
     folder: str = ""
@@ -61,18 +64,24 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
     """Write inventories/<environment>. Raises UsageError for what cannot be known, RefusedError where one is there already."""
     folder = project / "inventories" / wanted.environment
     _refuse_existing(folder, wanted.environment)
-    user, address, port = _reached(wanted.host)
-    git = wanted.git or _own_repository(project)
-    seen, ref, note = _look(project, git, wanted.folder, wanted.kind)
-    found = guess(_kind(wanted.kind, seen, git), seen)
+    found_servers = servers(wanted.host, wanted.data, getpass.getuser())
+    if wanted.kind == "compose":
+        return _first_stack(project, folder, wanted, found_servers)
+    git = wanted.git or own_repository(project)
+    seen, ref, note = look(project, git, wanted.folder, wanted.kind)
+    kind = _kind(wanted.kind, seen, git)
+    if kind == "compose":
+        return _first_stack(project, folder, wanted, found_servers)
+    found = guess(kind, seen)
     needs = _services(wanted.needs) or found.needs
-    app = _name(wanted.app or PurePosixPath(wanted.folder).name or _called(project, git), told=bool(wanted.app))
+    if wanted.data and not needs:
+        raise UsageError(
+            "nothing says what the server of --data is to hold", hint="say --needs postgresql, redis, or both with a comma"
+        )
+    app = _name(wanted.app or PurePosixPath(wanted.folder).name or called(project, git), told=bool(wanted.app))
     values = {
         "env": wanted.environment,
-        "name": HOST,
-        "user": user,
-        "address": address,
-        "port": port,
+        "servers": found_servers,
         "app": app,
         "database": app.replace("-", "_"),
         "git": git,
@@ -82,8 +91,48 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
         "guess": found,
         "needs": needs,
     }
-    files = _write(project, folder, values | _of_roles(found, needs, wanted.domain))
-    return Written(files=files, app=app, guess=found, needs=needs, notes=(*note, *found.doubts))
+    files = _write(project, folder, values | _of_roles(found, wanted.domain), {name: name for name in FILES})
+    notes = (*note, *found.doubts, *_or_stack(seen), *doubts(found_servers, needs=bool(needs), domain=bool(wanted.domain)))
+    return Written(files=files, app=app, guess=found, needs=needs, notes=notes)
+
+
+def _first_stack(project: Path, folder: Path, wanted: Wanted, found: Servers) -> Written:
+    """The same for a stack of Docker Compose, whose folder is in the project."""
+    for option in ("data", "needs", "domain"):
+        if getattr(wanted, option):
+            raise UsageError(
+                f"--{option} is nothing for a Compose stack, which brings its own", hint="docs/compose.md, on https and data"
+            )
+    place = (project / wanted.git / wanted.folder).resolve()
+    if not place.is_relative_to(project.resolve()) or not place.is_dir():
+        raise UsageError(
+            f"{wanted.git or wanted.folder} is not in this project, from which the stack's folder goes to the host",
+            hint="have it in stacks/NAME, and say --folder stacks/NAME; or run this in its own repository",
+        )
+    file = compose_file(tuple(each.name for each in place.iterdir()))
+    if not file:
+        raise UsageError(f"there is no compose.yml in {place}", hint="say --folder where it is")
+    stack = _read_stack(place, file)
+    app = _name(wanted.app or place.name, told=bool(wanted.app))
+    values = {"env": wanted.environment, "servers": found, "app": app, "file": file, "stack": stack, "today": _today()}
+    values["folder"] = str(place.relative_to(project.resolve()))
+    files = _write(project, folder, values, {"hosts.yml": "stack.yml"})
+    return Written(files=files, app=app, guess=Guess(kind="compose", because=(file,)), needs=(), notes=stack.doubts)
+
+
+def _read_stack(place: Path, file: str) -> Stack:
+    text = (place / file).read_text(encoding="utf-8", errors="replace")
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file} cannot be read as YAML", last_lines=str(error).splitlines()[-4:], hint="correct it") from error
+    beside = tuple(str(each.relative_to(place)) for pattern in ("*", "*/*") for each in place.glob(pattern) if each.is_file())
+    return stack_of(text, content, beside)
+
+
+def _or_stack(seen: Seen) -> tuple[str, ...]:
+    file = compose_file(seen.paths)
+    return (f"there is a {file}, too: with --kind compose that stack is set up instead",) if file else ()
 
 
 def _refuse_existing(folder: Path, name: str) -> None:
@@ -98,96 +147,16 @@ def _refuse_existing(folder: Path, name: str) -> None:
         )
 
 
-def _reached(host: str) -> tuple[str, str, int]:
-    """`deploy@203.0.113.10:2222` in its parts. An IPv6 address with a port has brackets."""
-    if not host:
-        raise UsageError("which server? say --host USER@ADDRESS", hint="such as --host deploy@203.0.113.10")
-    user, at, rest = host.rpartition("@")
-    found = re.fullmatch(r"\[([0-9a-fA-F:]+)\](?::(\d+))?|([A-Za-z0-9][A-Za-z0-9.-]*)(?::(\d+))?|([0-9a-fA-F:]+)", rest)
-    if not found or (at and not user):
-        raise UsageError(
-            f"--host {host!r} is no server", hint="such as --host deploy@203.0.113.10, or deploy@shop.example.org:2222"
-        )
-    address = found[1] or found[3] or found[5]
-    return user or getpass.getuser(), address, int(found[2] or found[4] or 22)
-
-
-def _own_repository(project: Path) -> str:
-    """The repository that the project itself is. Raises UsageError where it is none, or Windlass's own."""
-    if project == shipped("tasks.py").parent:
-        raise UsageError(
-            "which application? say --git ADDRESS", hint="this folder is Windlass itself; a path on this machine does, too"
-        )
-    if not _git(project, "rev-parse", "--git-dir"):
-        raise UsageError("which application? say --git ADDRESS", hint="or run this in the application's repository")
-    return _git(project, "remote", "get-url", "origin") or "."
-
-
-def _look(project: Path, git: str, folder: str, kind: str) -> tuple[Seen, str, tuple[str, ...]]:
-    """What the repository holds, its branch, and a note where it could not be looked at."""
-    local = (project / git).resolve()
-    if local.is_dir():
-        return *_contents(local, git, folder), ()
-    with tempfile.TemporaryDirectory(prefix="windlass-init-") as place:
-        done = _run_git("clone", "--quiet", "--depth", "1", "--no-checkout", "--", git, place)
-        if done.returncode == 0:
-            return *_contents(Path(place), git, folder), ()
-    if kind:
-        return Seen(texts={}), "main", (f"{git} could not be read from here: what is written of the application is a guess",)
-    raise UsageError(
-        f"{git} cannot be read",
-        last_lines=done.stderr.splitlines()[-5:],
-        hint=f"correct --git, or say --kind {'|'.join(KINDS)} to go on without a look at it",
-    )
-
-
-def _contents(repository: Path, git: str, folder: str) -> tuple[Seen, str]:
-    inside = folder.strip("/")
-    paths = _git(repository, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", f"HEAD:{inside}").split("\n")
-    if paths == [""]:
-        what = (
-            f"has no folder {inside}"
-            if inside and _git(repository, "rev-parse", "HEAD")
-            else "has no commits yet, or is no repository"
-        )
-        raise UsageError(f"{git} {what}", hint="correct --folder" if inside else "git init, git add and git commit make one")
-    prefix = f"{inside}/" if inside else ""
-    texts = {name: _git(repository, "show", f"HEAD:{prefix}{name}") for name in TELLING if name in paths}
-    return Seen(paths=tuple(paths), texts=texts), _git(repository, "symbolic-ref", "--short", "HEAD") or "main"
-
-
-def _git(folder: Path, *words: str) -> str:
-    """What git prints; empty where it fails."""
-    done = _run_git("-C", str(folder), *words)
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _run_git(*words: str) -> subprocess.CompletedProcess[str]:
-    """It asks nobody for a password."""
-    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-    try:
-        return subprocess.run(
-            ["git", *words], capture_output=True, text=True, errors="replace", check=False, env=quiet, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError:
-        raise UsageError("git is not installed here", hint="apt-get install git") from None
-
-
 def _kind(said: str, seen: Seen, git: str) -> Kind:
     if said and said not in KINDS:
-        raise UsageError(f"--kind {said!r} is not known", hint=f"one of {', '.join(KINDS)}{_of_compose(said == 'compose')}")
+        raise UsageError(f"--kind {said!r} is not known", hint=f"one of {', '.join(KINDS)}")
     found = next((kind for kind in KINDS if kind == said), None) or kind_of(seen)
     if found is None:
-        stack = any(name in seen.paths for name in COMPOSE)
         raise UsageError(
-            f"nothing in {git} says what it is: no package.json, requirements.txt, pyproject.toml or index.html",
-            hint=f"say --kind {'|'.join(KINDS)}, or --folder where the application is{_of_compose(stack)}",
+            f"nothing in {git} says what it is: no package.json, requirements.txt, pyproject.toml, index.html or compose.yml",
+            hint=f"say --kind {'|'.join(KINDS)}, or --folder where the application is",
         )
     return found
-
-
-def _of_compose(concerned: bool) -> str:  # noqa: FBT001 - the only argument
-    return "; a Compose stack is set up by a role: docs/compose.md" if concerned else ""
 
 
 def _services(said: str) -> tuple[str, ...]:
@@ -196,14 +165,6 @@ def _services(said: str) -> tuple[str, ...]:
         if name not in SERVICES:
             raise UsageError(f"--needs {name!r} is not known", hint=f"one of {', '.join(SERVICES)}, or both with a comma")
     return names
-
-
-def _called(project: Path, git: str) -> str:
-    """The last part of the repository's address, or the name of its folder."""
-    local = (project / git).resolve()
-    return (
-        local.name if local.is_dir() else PurePosixPath(urlsplit(git).path.rpartition(":")[2].rstrip("/")).name.removesuffix(".git")
-    )
 
 
 def _name(word: str, *, told: bool) -> str:
@@ -215,18 +176,23 @@ def _name(word: str, *, told: bool) -> str:
     return fits
 
 
-def _of_roles(found: Guess, needs: tuple[str, ...], domain: str) -> dict[str, Any]:
+def _of_roles(found: Guess, domain: str) -> dict[str, Any]:
     """The roles that the host gets, and what they want to know."""
     node = found.kind == "node" or (found.kind == "static" and found.install != "")
     runtime = ["nodejs"] if node else ["python"] if found.kind == "python" else []
     web = ["nginx", *(["certificates"] if domain else [])]
     return {
-        "roles": ["base", "firewall", *web, *runtime, *needs, "app"],
+        "base": ["base", "firewall"],
+        "roles": [*web, *runtime, "app"],
         "node": node,
         "registry": _registry() if node else "",
         "worker": "node worker.js" if found.kind == "node" else "celery --app tasks worker",
-        "today": f"{datetime.now(UTC):%Y-%m-%d}",
+        "today": _today(),
     }
+
+
+def _today() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def _registry() -> str:
@@ -240,8 +206,8 @@ def _registry() -> str:
     return said.rstrip("/") if re.fullmatch(r"https?://[^\s'\"@]+", said) else ""
 
 
-def _write(project: Path, folder: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """All files or, where one cannot be filled, none."""
+def _write(project: Path, folder: Path, values: Mapping[str, Any], templates: Mapping[str, str]) -> tuple[str, ...]:
+    """All files, each from its template, or, where one cannot be filled, none."""
     surroundings = Environment(  # noqa: S701 - YAML, not HTML
         variable_start_string="[[",
         variable_end_string="]]",
@@ -254,7 +220,7 @@ def _write(project: Path, folder: Path, values: Mapping[str, Any]) -> tuple[str,
     )
     surroundings.filters["yaml"] = _yaml
     catalogue = Catalogue(project)
-    texts = {name: surroundings.from_string(catalogue.template(f"init/{name}.j2")).render(values) for name in FILES}
+    texts = {name: surroundings.from_string(catalogue.template(f"init/{of}.j2")).render(values) for name, of in templates.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with (folder / name).open("x", encoding="utf-8") as file:
@@ -273,7 +239,7 @@ def _yaml(value: object) -> str:
 
 def _keep_out_of_git(project: Path) -> None:
     """What is kept in .windlass (secrets, backups, runs) is no part of a repository."""
-    if _git(project, "rev-parse", "--git-dir") and not _git(project, "check-ignore", ".windlass/secrets"):
+    if git_says(project, "rev-parse", "--git-dir") and not git_says(project, "check-ignore", ".windlass/secrets"):
         place = project / ".windlass"
         place.mkdir(exist_ok=True)
-        (place / ".gitignore").write_text("*\n", encoding="utf-8")
+        own_file.keep_out_of_git(place)

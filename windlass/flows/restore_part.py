@@ -11,7 +11,7 @@ from windlass import events
 from windlass.errors import UsageError
 from windlass.flows.recovery_parts import unpacking
 from windlass.flows.vault import open_vault
-from windlass.values import human_bytes
+from windlass.values import Command, human_bytes
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -113,7 +113,8 @@ def _chosen(stored: Stored, wish: PartWish) -> tuple[str, Part]:
 def _next_steps(part: Part, path: str) -> tuple[str, ...]:
     """What a person does then; nothing that runs is touched by a restore of files."""
     if part.kind == "directory":
-        return (f"when it is what you want: mv {part.path} {part.path}.before && mv {path} {part.path}",)
+        aside, into_place = Command.of("mv", part.path, f"{part.path}.before"), Command.of("mv", path, part.path)
+        return (f"when it is what you want: {aside} && {into_place}",)
     if part.kind == "configuration":
-        return (f"compare before you copy anything: diff -r {path}/etc /etc",)
+        return (f"compare before you copy anything: {Command.of('diff', '-r', f'{path}/etc', '/etc')}",)
     return ("Redis itself is as it was: RESTORE.md beside the backup says how this takes the place of what it holds",)

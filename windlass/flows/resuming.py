@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from windlass.errors import UsageError
 
@@ -40,12 +41,21 @@ def recall(project: Path, run: str, environment: str) -> Started:
     if run not in known:
         last = ", ".join(list(known)[-3:])
         raise UsageError(f"there is no run {run} to go on with", hint=f"the last ones: {last}" if last else "there was none yet")
-    record = json.loads(known[run].read_text(encoding="utf-8"))
+    record = _read(known[run], run)
     if record["environment"] != environment:
         raise UsageError(
             f"run {run} was for {record['environment']}, not for {environment}", hint=f"say --env {record['environment']}"
         )
     return Started(run, environment, tuple(record["hosts"]), tuple(record["roles"]))
+
+
+def _read(path: Path, run: str) -> dict[str, Any]:
+    """Raises UsageError for one that was torn, as by a power cut, while it was written: no host had been touched yet then."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UsageError(f"run {run} broke off before it had touched a host", hint="run setup anew, without --resume") from None
+    return record
 
 
 def _folder(project: Path) -> Path:

@@ -189,7 +189,12 @@ def _begun(connection: Any, target: Target, command: str) -> Any:
     """sshd gives a channel no room before it has begun the command: it has to be waited for."""
     connection.set_timeout(_milliseconds(max(START_LIMIT, target.connect_seconds)))  # sshd is there, if slow
     channel = connection.open_session()
-    channel.execute(command)
+    try:
+        channel.execute(command)
+    except exceptions.SSH2Error:
+        connection.set_blocking(False)
+        del channel  # libssh2 closes it on a socket that has to be still this one
+        raise
     return channel
 
 

@@ -98,7 +98,7 @@ class Session:
         """Give back what is open, once nobody waits on it any more."""
         if self._reader.waits or self._sender.waits:
             return
-        self._channel = self._ssh = None
+        self._channel = self._ssh = None  # before the socket: libssh2 closes the channel, on whatever has the number then
         self._sock.close()
         self._reader.close()
         self._sender.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, get_args
 
-Kind = Literal["node", "python", "static"]
+Kind = Literal["node", "python", "static", "compose"]
 KINDS: Final = get_args(Kind)
 # The files whose text says something.
 TELLING: Final[tuple[str, ...]] = (
@@ -84,11 +84,18 @@ def kind_of(seen: Seen) -> Kind | None:
         return "static" if _only_pages(seen) else "node"
     if {"requirements.txt", "pyproject.toml"} & set(seen.paths):
         return "python"
-    return "static" if "index.html" in seen.paths else None
+    if "index.html" in seen.paths:
+        return "static"
+    return "compose" if compose_file(seen.paths) else None
+
+
+def compose_file(paths: Iterable[str]) -> str:
+    """The one that Compose would take; empty where there is none."""
+    return next((name for name in COMPOSE if name in paths), "")
 
 
 def guess(kind: Kind, seen: Seen) -> Guess:
-    """What to write down for an application of this kind."""
+    """What to write down for an application of this kind, which is no stack."""
     return {"node": _node, "python": _python, "static": _static}[kind](seen)
 
 

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @command(
     env="what the environment is called: a new folder of inventories/",
-    host="the server: user@address, and :port where it is not 22",
+    host="the server: user@address, and :port where it is not 22; several with commas",
+    data="the server of its database and Redis, said in the same way (else the first of --host)",
     git="the application's repository, or a path here (else the repository that this folder is)",
     folder="the folder of the repository that holds the application",
     app="what the application is called (else as its repository)",
-    kind="node, python or static (else seen from the repository)",
+    kind="node, python, static, or compose for a stack of Docker Compose (else seen from the repository)",
     domain="the name that people ask for; then https, too",
     needs="what it needs beside: postgresql, redis (else seen from its dependencies)",
 )
@@ -28,6 +29,7 @@ def init(
     *,
     env: str = "production",
     host: str = "",
+    data: str = "",
     git: str = "",
     folder: str = "",
     app: str = "",
@@ -37,13 +39,14 @@ def init(
     json: bool = False,
 ) -> None:
     """
-    Write a first inventory for one server and one application: small, commented, and good for inventory.check as it is.
+    Write a first inventory for one application or Compose stack: small, commented, and good for inventory.check as it is.
 
     The repository is looked at for what need not be said. Nothing that is there is ever overwritten, and no host is called.
 
     Example:
 
         invoke init --env mine --host deploy@203.0.113.10 --git git@git.example.org:us/shop.git --domain shop.example.org
+        invoke init --host deploy@203.0.113.10,deploy@203.0.113.11 --data deploy@203.0.113.20
 
     Exit codes: 0 done, 2 wrong usage, 4 there is such an environment already.
     """
@@ -51,7 +54,7 @@ def init(
     from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
 
-    wanted = Wanted(environment=env, host=host, app=app, git=git, folder=folder, kind=kind, domain=domain, needs=needs)
+    wanted = Wanted(environment=env, host=host, data=data, app=app, git=git, folder=folder, kind=kind, domain=domain, needs=needs)
     run_alone(
         "init", Options(env=env, json=json), lambda: _outcome(first_inventory(project_folder(), wanted), wanted.environment, domain)
     )
@@ -69,9 +72,9 @@ def _outcome(done: Written, environment: str, domain: str) -> Outcome:
     lines += [f"to look at: {note}" for note in done.notes]
     steps = [
         (f"inventory.check --env {environment}", "all faults at once, with file and line; no host is called"),
-        (f"setup --env {environment} --check --accept-new", "what would change on the host"),
+        (f"setup --env {environment} --check --accept-new", "what would change on each host"),
         (f"setup --env {environment}", ""),
-        (f"deploy --env {environment}", ""),
+        *([(f"deploy --env {environment}", "")] if done.guess.kind != "compose" else []),
         *([(f"tls.issue --env {environment}", "when the domain leads to the host")] if domain else []),
     ]
     width = max(len(words) for words, _ in steps)

@@ -18,6 +18,7 @@ from windlass.agent.core.process import lines
 MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
+HELD = "/proc/self/fd/%d"  # what is open, whatever becomes of its name
 LONGEST_STEM = 60  # characters of a file's name in that of the temporary one: a name has at most 255 bytes
 LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
@@ -185,6 +186,21 @@ def _kept_ids(path: str, ids: Tuple[int, int]) -> Tuple[int, int]:
     except FileNotFoundError:
         return ids
     return status.st_uid if ids[0] == -1 else ids[0], status.st_gid if ids[1] == -1 else ids[1]
+
+
+def change_mode(path: str, mode: int) -> None:
+    """Of this very file or folder, and not of what a link leads to that somebody lays in its place meanwhile."""
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    try:
+        set_mode(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def set_mode(descriptor: int, mode: int) -> None:
+    """The same of what was opened with O_PATH; a link has no mode."""
+    if not stat.S_ISLNK(os.fstat(descriptor).st_mode):
+        os.chmod(HELD % descriptor, mode)
 
 
 def mode_bits(path: str, mode: str) -> int:

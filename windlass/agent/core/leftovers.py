@@ -29,7 +29,7 @@ def begin(temporary: str) -> str:
     try:
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         _sweep_once()
-        os.symlink(temporary, note)
+        os.symlink(os.path.realpath(temporary) if temporary.startswith("/proc/") else temporary, note)
     except OSError:
         return ""
     return note
