@@ -1,7 +1,9 @@
-"""Small files of this user's own that the start of the program reads: nobody else can have written what they say."""
+"""Small files of this user's own that the start of the program reads: nobody else can have written what they say. And a folder of
+this user's own, which git is to see nothing of."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -25,3 +27,10 @@ def write(path: Path, content: bytes) -> None:
         made.replace(path)
     finally:
         made.unlink(missing_ok=True)
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """Let git see nothing of a folder, as venv and pytest do with theirs: a rule beside the code that makes it may be missing in
+    somebody's repository. Where there is no such folder, or none may be written to, nothing happens."""
+    with contextlib.suppress(OSError), (folder / ".gitignore").open("x", encoding="utf-8") as file:
+        file.write("*\n")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from windlass.agent.core import holding, paper
 from windlass.agent.core import journal as journals
 from windlass.agent.core.context import Context
 from windlass.agent.core.journal import Journal
@@ -25,7 +27,9 @@ CHANGED = {"status": "changed", "changed": True, "summary": "ran"}
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(journals, "FOLDER", str(tmp_path / "runs"))
+    monkeypatch.setattr(paper, "FOLDER", str(tmp_path / "runs"))
+    monkeypatch.setattr(paper, "SPARE", str(tmp_path / "spare"))
+    monkeypatch.setattr(holding, "RUN", str(tmp_path / "run"))
     yield tmp_path / "runs"
     while OPEN:
         OPEN.pop().close()
@@ -34,8 +38,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 OPEN: list[Journal] = []
 
 
-def journal(*operations: Operation, name: str = RUN, check: bool = False) -> Journal:
-    OPEN.append(Journal(name, encode(Batch(operations)).body["operations"], Context(lambda _frame: None, check=check)))
+def journal(*operations: Operation, name: str = RUN, check: bool = False, alone: dict[str, str] | None = None) -> Journal:
+    OPEN.append(Journal(name, encode(Batch(operations)).body["operations"], Context(lambda _frame: None, check=check), alone))
     return OPEN[-1]
 
 
@@ -151,3 +155,93 @@ def test_a_check_and_a_batch_without_a_name_write_nothing(folder: Path) -> None:
 )
 def test_a_command_without_a_condition_is_blind(operation: Operation, *, blind: bool) -> None:
     assert journals.is_blind(encode(Batch((operation,))).body["operations"][0]) is blind
+
+
+MOST = 50_000  # bytes that a file may have, for the length of a test
+
+
+@pytest.fixture
+def full(folder: Path) -> Iterator[Path]:
+    """The file of a journal that takes nothing more."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    fill(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST, limits[1]))
+    yield folder / f"{RUN}.jsonl"
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def fill(folder: Path) -> None:
+    folder.mkdir()
+    (folder / f"{RUN}.jsonl").write_text('{"agent": 1}'.ljust(MOST, "\n"))
+
+
+def test_where_the_disk_takes_nothing_the_notes_stand_in_run(full: Path) -> None:
+    """Who is to make room has to run commands there; and the next agent knows what the one before had begun."""
+    first = journal(LOOKING, BLIND, BLIND)
+    first.end(0, CHANGED)
+    first.begin(1)
+    first.end(1, CHANGED)
+    first.begin(2)
+    first.close()
+
+    again = journal(LOOKING, BLIND, BLIND)
+
+    assert again.done(1)
+    with pytest.raises(OperationError, match="nobody knows how it ended"):
+        again.begin(2)
+
+
+def test_where_even_run_takes_nothing_no_blind_command_begins(full: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "spare")
+    first = journal(LOOKING, BLIND)
+
+    first.begin(0)
+    with pytest.raises(OperationError, match="cannot be noted here: File too large"):
+        first.begin(1)
+
+
+def test_a_journal_in_which_nobody_could_write_says_that_nothing_is_known(folder: Path) -> None:
+    """Its agent was killed, or what it had noted in /run went with the host's power."""
+    folder.mkdir()
+    (folder / f"{RUN}.jsonl").touch()
+    again = journal(LOOKING, BLIND)
+
+    again.begin(0)
+    with pytest.raises(OperationError, match="nobody knows how it ended"):
+        again.begin(1)
+
+
+def test_what_a_power_cut_or_another_version_has_left_in_it_is_passed_over(folder: Path) -> None:
+    first = journal(LOOKING, BLIND)
+    first.end(0, CHANGED)
+    first.close()
+    with (folder / f"{RUN}.jsonl").open("ab") as file:
+        file.write(b'{"begun": ["x"]}\n{"index": 1, "result": "fine"}\n{"operations": 3}\n\xff\x00\xfe{"ind')
+
+    again = journal(LOOKING, BLIND)
+
+    assert again.done(0)
+    assert again.done(1) is None
+    again.begin(1)
+
+
+ALONE = {"name": "setup", "holder": "ada@desk", "purpose": "setup --env staging"}
+
+
+def test_another_run_is_kept_out_and_told_who_is_there() -> None:
+    first = journal(LOOKING, alone=ALONE)
+    other = journal(LOOKING, name="20260102T030406-aaaaaa", alone=dict(ALONE, holder="bob@desk"))
+
+    first.begin(0)
+    with pytest.raises(
+        OperationError, match=r"setup is locked by ada@desk for \d+ s \(since .* UTC\): setup --env staging"
+    ) as caught:
+        other.begin(0)
+    assert "then run the same again" in caught.value.hint
+    first.close()
+    journal(LOOKING, name="20260102T030407-bbbbbb", alone=ALONE).begin(0)
+
+
+def test_a_machine_that_is_there_by_two_names_is_not_kept_from_its_own_run() -> None:
+    for name in ("web1", "web2"):
+        journal(LOOKING, name=f"{RUN}.{name}", alone=ALONE).begin(0)

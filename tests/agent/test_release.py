@@ -88,7 +88,10 @@ def test_a_watch_that_fails_switches_back_and_tells_nginx(
     gone = {"name": "web-0", "run": str(root / "web-0"), "folder": str(root), "listen": "", "log": str(root / "log")}
 
     with pytest.raises(OperationError, match=f"web-0 failed after the switch: it is not running; .*{said}") as caught:
-        watch({"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "reload": True}, context)
+        watch(
+            {"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "arriving_seconds": 0.0, "reload": True},
+            context,
+        )
 
     assert caught.value.last_lines == ["out of luck"]
     assert json.loads((root / "progress.json").read_text())["went_back"] == "web-0: it is not running"

@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from windlass.errors import BackupError, OperationFailed
 from windlass.lab.authority import certificate_for
 from windlass.operations.delivery import ReadBack
 from windlass.operations.wire import Batch
-from windlass.stores.s3 import Bucket
+from windlass.stores.s3 import Bucket, S3Store
 from windlass.stores.s3.delivery import S3Delivery
 from windlass.stores.s3.source import S3Source
 
@@ -117,6 +118,19 @@ def test_each_part_but_one_goes_out_once(there: There) -> None:
 
     assert sorted(numbers) == ["1", "2", "2", "3", "4"]
     there.bucket.delete(KEY)
+
+
+def test_of_what_was_begun_and_never_ended_only_our_own_is_swept(there: There) -> None:
+    if there.kind != "moto":
+        pytest.skip("it lists no uploads")
+    theirs = "production/shop/photos/1.jpg"
+    begun = [there.bucket.begin(key, "") for key in (theirs, KEY)]
+
+    swept = S3Store(there.bucket, "production").sweep("shop", datetime.now(UTC) + timedelta(days=2))
+
+    assert swept == (KEY.removeprefix("production/shop/"),)
+    assert [each.key for each in there.bucket.uploads("")] == [theirs]
+    there.bucket.abort(theirs, begun[0])
 
 
 @pytest.mark.parametrize(("action", "said"), [("507", "InsufficientStorage"), ("403", "AccessDenied")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,13 +142,17 @@ def test_where_a_debt_cannot_be_written_down_nothing_is_changed(host: TestHost, 
 
 
 def test_a_blind_command_that_cannot_be_noted_is_not_begun(host: TestHost, channel: Channel) -> None:
-    """Should its agent be killed, another one would run it again. What looks before it acts goes on."""
-    runs = "/var/lib/windlass/runs"
+    """Should its agent be killed, another one would run it again. What looks before it acts goes on. Where the disk is full, /run
+    takes the note: to mend it, somebody has to run commands there."""
+    runs, spare = "/var/lib/windlass/runs", "/run/windlass/runs"
     many = tuple(File(path=f"/srv/many/{number}", absent=True) for number in range(80))  # their checksums are more than a page
-    batch = Batch((*many, Directory(path="/srv/looked"), Run(command="touch /srv/blind")), journal="r1.one", go_on=True)
-    host.shell(f"mkdir -p {runs}; mount -t tmpfs -o size=4k tmpfs {runs}")
+    batch = Batch((*many, Directory(path="/srv/looked"), Run(command="touch /srv/blind")), journal="r1", go_on=True)
+    host.shell(f"for each in {runs} {spare}; do mkdir -p $each; mount -t tmpfs -o size=4k tmpfs $each; done")
     try:
         *_, looked, blind = channel.run(batch)
+        begun = host.shell("ls /srv/blind 2>/dev/null || true")
+        host.shell(f"umount {spare}")
+        *_, noted = channel.run(dataclasses.replace(batch, journal="r2"))
     finally:
         host.shell(f"umount {runs}")
 
@@ -155,7 +160,9 @@ def test_a_blind_command_that_cannot_be_noted_is_not_begun(host: TestHost, chann
     assert blind.failed
     assert "it is not begun, for that cannot be noted here: No space left on device" in blind.message
     assert "df -h" in blind.hint
-    assert host.shell("ls /srv/blind 2>/dev/null || true") == ""
+    assert begun == ""
+    assert noted.changed
+    assert '"begun"' in host.shell(f"cat {spare}/r2.*.jsonl")
 
 
 ABSENT = "No such file or directory"

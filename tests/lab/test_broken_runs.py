@@ -17,7 +17,7 @@ from demo.generator import Load
 from tests.lab.lone import is_free, until
 from tests.lab.suite.project import NAME, Suite
 from windlass import events, lab
-from windlass.errors import ConnectionFailed, UsageError
+from windlass.errors import ConnectionFailed, RefusedError, UsageError
 from windlass.flows import preparation
 from windlass.flows.coming import start_in
 from windlass.flows.cutover import Cutover
@@ -109,12 +109,20 @@ def test_a_killed_controller_leaves_the_service_up_and_the_lock_free_and_status_
 
 
 def test_interrupt_takes_the_deploy_back_and_says_what_is_true(served: Suite) -> None:
+    """Until then another controller is told who is at work, and changes nothing."""
     before = served.live()
     process = in_the_gate(served)
+    with served.workspace.fleet(["app1", "app2"]) as fleet:
+        found = status(served.workspace, served.workspace.environment.application("tiny"), fleet, now=time.time())
+    with pytest.raises(RefusedError, match=r"app-tiny is locked by .*@.* for .* \(since .* UTC\): deploy tiny") as refused:
+        served.rollback()
 
     process.send_signal(signal.SIGINT)
     _output, errors = process.communicate(timeout=300)
 
+    assert found.story == ""
+    assert "is under way since" in found.busy
+    assert "then run the same again" in refused.value.hint
     assert process.returncode == 130
     assert "was taken back" in errors
     assert served.live() == before

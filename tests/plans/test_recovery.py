@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from windlass.plans.recovery import Recovery, recovery
+from windlass.plans.recovery import Recovery, recovery, under_way
 from windlass.plans.slots import HostState, Record
 
 PROGRESS = {
@@ -156,3 +157,23 @@ def test_hosts_go_back_when_the_watch_that_was_taken_up_again_fails_on_one() -> 
     assert "after b had switched, and a had switched back by itself (web-0: it is not running): going back" in verdict.story
     assert verdict.hosts == {"a": Recovery("discard", "green", "r2"), "b": Recovery("revert", "blue", "r2")}
     assert verdict.unwatched == ()
+
+
+HOLDER = {"holder": "ada@desk", "purpose": "deploy shop main", "since": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ((), ""),
+        (("start", "start"), ", at the step 'start'"),
+        (("start", "switch"), ""),
+    ],
+)
+def test_who_is_at_work_is_told_and_how_far_where_all_hosts_are_equally_far(steps: tuple[str, ...], said: str) -> None:
+    busy = [replace(host(step, "blue", PROGRESS | {"step": step}), holder=HOLDER) for step in steps]
+    idle = host("c", "blue", None)
+
+    story = "deploy shop main by ada@desk is under way since 1970-01-01 00:01 UTC"
+    states = {str(place): each for place, each in enumerate([*busy, idle])}
+    assert under_way(states) == (f"{story}{said}" if steps else "")

@@ -6,7 +6,9 @@ import hashlib
 import io
 import random
 import stat
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 import pyrage
 import pytest
@@ -59,6 +61,22 @@ def test_a_file_that_was_cut_off_or_changed_is_an_error(sealed: Path, key: pyrag
         sealed.write_bytes(content)
         with pytest.raises(BackupError, match="cannot be decrypted"), decrypted(sealed, [key]) as path:
             assert CONTENT.startswith(path.read_bytes())
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """A source that cannot even be opened."""
+
+    error: Exception
+
+    def open(self, mode: Literal["rb"]) -> BinaryIO:  # noqa: ARG002 - as a source's
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BackupError("cannot look at the dump"), FileNotFoundError("the dump")])
+def test_whoever_reads_what_cannot_be_opened_is_not_left_waiting(key: pyrage.x25519.Identity, error: Exception) -> None:
+    with pytest.raises(BackupError, match="the dump"), decrypted(Unreachable(error), [key]) as path:
+        assert path.read_bytes() == b""
 
 
 def test_a_wrong_key_is_seen_at_once_and_a_damaged_file_is_not_taken_for_one(sealed: Path, key: pyrage.x25519.Identity) -> None:

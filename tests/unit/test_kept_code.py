@@ -48,9 +48,10 @@ def test_the_second_start_compiles_nothing_and_makes_the_same(tmp_path: Path) ->
         lambda file: file.chmod(0o622),
         lambda file: file.write_bytes(file.read_bytes()[:-1]),
         lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(file.read_bytes()[:5]),
         lambda file: (file.rename(file.with_name("elsewhere")), file.symlink_to("elsewhere")),
     ],
-    ids=["others may write", "torn", "empty", "a link"],
+    ids=["others may write", "torn", "empty", "nearly empty", "a link"],
 )
 def test_a_file_that_is_not_just_so_counts_for_nothing(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     first = start(tmp_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from windlass.agent.core import blocks
-from windlass.agent.core.sums import Sums, named
+from windlass.agent.core.sums import Sums
 from windlass.history import block_prints, checksums, reading_ahead
 from windlass.history.checksums import remember_in
 from windlass.operations import operation
@@ -93,7 +93,7 @@ def test_a_file_that_was_changed_meanwhile_does_not_count(large: Path, tmp_path:
 
 
 def test_what_is_known_gone_or_no_file_is_not_read(large: Path, tmp_path: Path) -> None:
-    known = Sums(str(tmp_path / named(str(large))), reading_ahead._nothing)
+    known = Sums(str(tmp_path / reading_ahead.collection(str(large))), reading_ahead._nothing)
     known.note("", large.stat(), "as it was noted")
     known.keep()
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from tests.unit.test_stores import NIGHT, manifest, put
 from windlass.errors import BackupError
@@ -89,14 +91,22 @@ def test_an_unsigned_manifest_cannot_pass_for_an_old_one_by_its_beginning_alone(
     assert only(store).doubt == "its signature is gone"
 
 
-def test_a_key_that_is_broken_says_which_one(tmp_path: Path) -> None:
-    (tmp_path / KEY).write_text("nothing")
+LOCKED = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"of somebody"))
+
+
+@pytest.mark.parametrize("content", [b"nothing", LOCKED])
+def test_a_key_that_is_broken_says_which_one(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / KEY).write_bytes(content)
 
     with pytest.raises(BackupError, match=f"cannot use the key {tmp_path / KEY}"):
         Signatures(tmp_path).sign(manifest("a").id.encode())
 
 
-@pytest.mark.parametrize("content", ["", "-----BEGIN PUBLIC KEY-----\nMCowBQ\n-----END PUBLIC KEY-----\n"])
+def pem(kind: str, body: str) -> str:
+    return f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n"
+
+
+@pytest.mark.parametrize("content", ["", pem("PUBLIC KEY", "MCowBQ"), pem("PUBLIC KEY", "MAswBQYDKgMEAwIAAA==")])
 def test_a_signer_that_is_no_key_is_doubted(store: DirectoryStore, content: str) -> None:
     put(store, "a")
     (store.folder / "shop" / "a" / SIGNER).write_text(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from invoke.exceptions import Exit
 from windlass.errors import ConnectionFailed, FlowFailed, RefusedError, UsageError
 from windlass.events import HostEnded, OperationStarted
 from windlass.flows.everywhere import Answer, Answers
+from windlass.inventory.sops.keys import make_own_key
 from windlass.report.masking import Mask
 from windlass.tasks.common import confirm, project_folder
 from windlass.tasks.door import Outcome, Run, Wishes, guard, leave
@@ -217,3 +219,23 @@ def test_without_inventories_the_current_folder_is_the_project(tmp_path: Path) -
 
     assert project_folder(tmp_path / "a/b/c") == tmp_path / "a"
     assert project_folder(tmp_path) == tmp_path
+
+
+def test_git_sees_nothing_of_what_is_kept_in_a_clone(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+
+    def work() -> Outcome:
+        make_own_key(tmp_path)
+        return Outcome()
+
+    leave(Run("secrets.people", folder=tmp_path), work)
+    leave(Run("secrets.list", folder=tmp_path), Outcome)
+
+    untracked = subprocess.run(["git", "-C", str(tmp_path), "status", "--porcelain"], check=True, capture_output=True).stdout
+    assert (untracked, sorted(path.name for path in (tmp_path / ".windlass").iterdir())) == (b"", [".gitignore", "age-key.txt"])
+
+
+def test_where_nothing_is_kept_nothing_is_made(tmp_path: Path) -> None:
+    leave(Run("inventory.check", folder=tmp_path), Outcome)
+
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import shutil
 import time
 from typing import Any, Dict, List, Optional
 
-from windlass.agent.core import atomic, process, reserve
+from windlass.agent.core import atomic, holding, process, reserve
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 
@@ -29,6 +29,7 @@ def release_state(arguments: Dict[str, Any], context: Context) -> Outcome:
         "releases": _names(os.path.join(root, "releases")),
         "progress": _read(os.path.join(root, PROGRESS)),
         "free_bytes": space.f_bavail * space.f_frsize,
+        "holder": holding.holder_of(arguments["lock"], context) if arguments["lock"] else {},
     }
     return Outcome(False, data=data)
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from windlass import own_file
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.first_look import called, git_says, look, own_repository
@@ -241,4 +242,4 @@ def _keep_out_of_git(project: Path) -> None:
     if git_says(project, "rev-parse", "--git-dir") and not git_says(project, "check-ignore", ".windlass/secrets"):
         place = project / ".windlass"
         place.mkdir(exist_ok=True)
-        (place / ".gitignore").write_text("*\n", encoding="utf-8")
+        own_file.keep_out_of_git(place)

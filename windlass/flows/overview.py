@@ -10,7 +10,7 @@ from windlass import events
 from windlass.errors import HostError
 from windlass.flows import frontend, handover, preparation
 from windlass.flows.slot_rows import Row, rows_of
-from windlass.flows.steps import all_of, lease_of, refuse_if_held
+from windlass.flows.steps import all_of, lease_of, lock_of, refuse_if_held
 from windlass.flows.supervision import supervisor_of
 from windlass.operations.file import File
 from windlass.operations.gate import Gate, Inspect, Instance
@@ -20,7 +20,7 @@ from windlass.operations.release import ReleaseState
 from windlass.operations.wire import Batch
 from windlass.plans.cron import log
 from windlass.plans.layout import SLOTS, Layout
-from windlass.plans.recovery import recovery
+from windlass.plans.recovery import recovery, under_way
 from windlass.plans.slots import Back, Held, HostState, Record, live_releases, records_of, ways_back
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ SAMPLE = 0.25  # seconds over which a process's share of a core is measured
 
 @dataclass(frozen=True, slots=True)
 class ApplicationStatus:
-    """An application on all its hosts. `story` is about a run that broke off, empty if none did."""
+    """An application on all its hosts. `story` is about a run that broke off, empty if none did; `busy` about one that is under
+    way."""
 
     application: str
     rows: tuple[Row, ...]
@@ -43,6 +44,7 @@ class ApplicationStatus:
     story: str
     agree: bool
     unreachable: Mapping[str, str]
+    busy: str = ""
 
 
 def status(workspace: Workspace, application: Application, fleet: Fleet, *, now: float) -> ApplicationStatus:
@@ -68,7 +70,7 @@ def _found(workspace: Workspace, applications: Sequence[Application], fleet: Fle
     """What each host says of the releases of all its applications."""
     found = [_Found(each, tuple(host.name for host in workspace.environment.hosts_of(each.hosts))) for each in applications]
     asked = {host: [each for each in found if host in each.hosts] for host in fleet.targets}
-    looks = {host: [ReleaseState(root=Layout(each.application.name).root) for each in some] for host, some in asked.items() if some}
+    looks = {host: [_state(each.application) for each in some] for host, some in asked.items() if some}
     for host, outcome in fleet.run({host: Batch(tuple(some)) for host, some in looks.items()}).items():
         for place, each in enumerate(asked[host]):
             if isinstance(outcome, HostError):
@@ -76,6 +78,10 @@ def _found(workspace: Workspace, applications: Sequence[Application], fleet: Fle
             else:
                 each.states[host] = HostState.of(host, outcome[place].data)
     return found
+
+
+def _state(application: Application) -> ReleaseState:
+    return ReleaseState(root=Layout(application.name).root, lock=lock_of(application))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +106,10 @@ class _Found:
     def status(self, now: float) -> ApplicationStatus:
         seen = [host for host in self.hosts if host in self.seen]
         rows = [row for host in seen for row in rows_of(self.application, self.states[host], self.seen[host], now)]
-        verdict = recovery(self.states, missing=self.failed)
+        busy = under_way(self.states)
+        verdict = None if busy else recovery(self.states, missing=self.failed)
         story, agree = verdict.story if verdict else "", len(live_releases(self.states)) <= 1
-        return ApplicationStatus(self.application.name, tuple(rows), ways_back(self.states), story, agree, self.failed)
+        return ApplicationStatus(self.application.name, tuple(rows), ways_back(self.states), story, agree, self.failed, busy)
 
 
 def _look(application: Application, state: HostState) -> Operation:

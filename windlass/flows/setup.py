@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -148,7 +150,14 @@ def batch_for(workspace: Workspace, host: Host, *, check: bool = False, roles: C
         for operation in workspace.catalogue.wanted(role, view, environment.settings(host, role))
     ]
     journal = workspace.run if workspace.journaled and not check else ""
-    return Batch(asserts_first(wanted), check=check, journal=journal)
+    return Batch(asserts_first(wanted), check=check, journal=journal, alone=_alone(workspace, roles) if journal else {})
+
+
+def _alone(workspace: Workspace, roles: Collection[str]) -> dict[str, str]:
+    """The lock of a setup: two at once would each undo a part of what the other does."""
+    only = f" --roles {','.join(sorted(roles))}" if roles else ""
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    return {"name": "setup", "holder": who, "purpose": f"setup --env {workspace.environment.name}{only}"}
 
 
 def asserts_first(operations: Sequence[Operation]) -> tuple[Operation, ...]:

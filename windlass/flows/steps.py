@@ -74,9 +74,14 @@ def all_of(outcomes: Mapping[str, Value | HostError]) -> dict[str, Value]:
     return {host: outcome for host, outcome in outcomes.items() if not isinstance(outcome, HostError)}
 
 
+def lock_of(application: Application) -> str:
+    """What an application's lock is called."""
+    return f"app-{application.name}"
+
+
 def lease_of(application: Application, holder: str, purpose: str) -> Lease:
     """The lock of an application: one run at a time changes what serves."""
-    return Lease(name=f"app-{application.name}", holder=holder, purpose=purpose, wait_seconds=LOCK_WAIT)
+    return Lease(name=lock_of(application), holder=holder, purpose=purpose, wait_seconds=LOCK_WAIT)
 
 
 def refuse_if_held(lease: Lease, outcomes: Mapping[str, object]) -> None:

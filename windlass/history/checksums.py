@@ -58,8 +58,8 @@ class Kept:
             if name not in self._open:
                 _described[name] = None
                 since = reading_ahead.since(time.time_ns())
-                measured = _by_blocks if by_blocks else checksums.measured
-                self._open[name] = (threading.Lock(), Sums(str(self._folder / named(name)), measured, since))
+                measured, file = (_by_blocks, reading_ahead.collection(name)) if by_blocks else (checksums.measured, named(name))
+                self._open[name] = (threading.Lock(), Sums(str(self._folder / file), measured, since))
             turn, sums = self._open[name]
         with turn:
             yield sums.measure

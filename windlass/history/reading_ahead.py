@@ -31,6 +31,11 @@ _answers: list[tuple[BinaryIO, int]] = []  # where they are told, by which proce
 _since: list[int] = []  # when the first of them began to be read
 
 
+def collection(path: str) -> str:
+    """In which file the checksum by blocks of a large file is kept: a program of before they were would take it for another."""
+    return named(f"{path} by blocks")
+
+
 def begin(folder: Path, paths: Iterable[str]) -> None:
     """Read those whose checksums are not remembered in this folder, one after the other, beside whatever else is done."""
     since = time.time_ns()
@@ -40,7 +45,7 @@ def begin(folder: Path, paths: Iterable[str]) -> None:
             status = Path(path).stat()
         except OSError:
             continue
-        if not Sums(str(folder / named(path)), _nothing).known("", status):
+        if not Sums(str(folder / collection(path)), _nothing).known("", status):
             waiting[path] = status
     with _turn:
         if waiting and not _reading:

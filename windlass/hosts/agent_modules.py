@@ -63,6 +63,12 @@ def for_checks() -> frozenset[str]:
 
 
 @cache
+def for_locks() -> frozenset[str]:
+    """What keeps other runs out."""
+    return beyond_the_loop(f"{PACKAGE}.core.holding")
+
+
+@cache
 def for_arrivals() -> frozenset[str]:
     """What takes content in; a host that has all of it already never needs that, and asks for it when it does."""
     return beyond_the_loop(f"{PACKAGE}.core.arrivals")

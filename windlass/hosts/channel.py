@@ -70,6 +70,8 @@ def _lessons(batch: Batch) -> frozenset[str]:
     needed = agent_modules.for_operations(kinds, max(sizes, default=0))
     if batch.along:
         needed |= agent_modules.for_arrivals()
+    if batch.alone:
+        needed |= agent_modules.for_locks()
     return needed | agent_modules.for_checks() if batch.check else needed
 
 

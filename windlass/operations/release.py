@@ -15,11 +15,15 @@ from windlass.operations.operation import Operation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseState(Operation):
-    """Read what is there. Data: live, slots, records, releases, progress, free_bytes; changes nothing."""
+    """Read what is there. Data: live, slots, records, releases, progress, free_bytes, holder; changes nothing.
+
+    lock  whose holder is told, with what it is at; empty: nobody's
+    """
 
     family: ClassVar[str] = "release"
 
     root: str
+    lock: str = ""
 
     def title(self) -> str:
         return f"releases in {self.root}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ class Batch:
     go_on   a failed operation does not keep the later ones from running
     journal the run whose journal on the host says what is done already; empty: none is kept
     secrets what must not be shown should a program print it, besides the secrets in the operations themselves
+    alone   a lock that the host holds while it is at this, together with its journal: name, holder and purpose
     before  of the first operations, which an earlier call did: whether each changed something. They are not done again
     until   only the operations before this place are done by this call; all if None
     along   contents that the host is sure to want: if they are small, they travel with the call, and nobody waits for a question
@@ -38,6 +39,7 @@ class Batch:
     go_on: bool = False
     secrets: tuple[Secret, ...] = ()
     journal: str = ""
+    alone: Mapping[str, str] = field(default_factory=dict)
     before: tuple[bool, ...] = ()
     until: int | None = None
     along: tuple[LocalFile, ...] = ()
@@ -81,6 +83,7 @@ def _encoded(batch: Batch) -> EncodedBatch:
         "check": batch.check,
         "go_on": batch.go_on,
         "secrets": sorted(secrets, key=len, reverse=True),
+        **({"alone": dict(batch.alone)} if batch.alone else {}),
     }
     return EncodedBatch(body, files)
 

@@ -100,9 +100,23 @@ def _for_host(state: HostState, *, everywhere: bool) -> Recovery:
     return Recovery("revert", before, release, warm) if _serves(state, release) else Recovery("discard", slot, release, warm)
 
 
+def under_way(states: States) -> str:
+    """In words, who is at work there and how far; empty if nobody is."""
+    busy = [state for _host, state in sorted(states.items()) if state.holder]
+    if not busy:
+        return ""
+    holder, steps = busy[0].holder, {str(state.progress["step"]) for state in busy if "step" in state.progress}
+    at = f", at the step '{min(steps)}'" if len(steps) == 1 else ""
+    return f"{holder.get('purpose')} by {holder.get('holder')} is under way since {_moment(holder.get('since', 0))}{at}"
+
+
+def _moment(seconds: Any) -> str:
+    return datetime.fromtimestamp(float(seconds), UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _story(progress: Mapping[str, Any], switched: list[str], back: Mapping[str, str], *, everywhere: bool) -> str:
     """`back`: the hosts that watched over the release after the controller had left, and switched back by themselves; why."""
-    when = datetime.fromtimestamp(float(progress.get("at", 0)), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    when = _moment(progress.get("at", 0))
     what = f"a {progress.get('action', 'run')} of {progress.get('release', 'a release')} by {progress.get('operator', 'somebody')}"
     where = f"at the step '{progress.get('step', '?')}' ({when})"
     if everywhere:

@@ -60,7 +60,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """One host's answer to ReleaseState."""
+    """One host's answer to ReleaseState. `holder`: who is at work there now, for what, and since when, where that was asked."""
 
     host: str
     live: str
@@ -70,6 +70,7 @@ class HostState:
     progress: Mapping[str, Any] = field(default_factory=dict)
     free_bytes: int = 0
     held: Mapping[str, Held] = field(default_factory=dict)
+    holder: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, host: str, data: Mapping[str, Any]) -> HostState:
@@ -82,6 +83,7 @@ class HostState:
             progress=data["progress"],
             free_bytes=data["free_bytes"],
             held={slot: Held.of(entry) for slot, entry in data["slots"].items() if entry.get("release")},
+            holder=data.get("holder", {}),
         )
 
     @property

@@ -71,12 +71,13 @@ class _Decryption:
         self.thread.start()
 
     def _decrypt(self) -> None:
+        """The pipe comes first: whoever reads it would wait for ever for one that nobody opens."""
         try:
-            with self.source.open("rb") as source, self.pipe.open("wb", buffering=BUFFER) as sink:
+            with self.pipe.open("wb", buffering=BUFFER) as sink, self.source.open("rb") as source:
                 pyrage.decrypt_io(source, sink, self.keys)
         except BrokenPipeError:  # whoever read it had enough
             pass
-        except (pyrage.DecryptError, OSError) as error:
+        except (pyrage.DecryptError, OSError, BackupError) as error:
             self.failure = str(error)
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -67,7 +67,7 @@ class Signatures:
             since = self._since()
             gone = since is not None and latest >= since
             return Judgement(signed=False, doubt="its signature is gone" if gone else "")
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             return Judgement(signed=False, doubt=f"its {SIGNER} is no public key of Ed25519")
         try:
             signer.verify(signature, manifest)
@@ -92,7 +92,7 @@ class Signatures:
             if not path.exists():
                 _make(path)
             key = load_pem_private_key(path.read_bytes(), None)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is there, and wants a passphrase
             raise BackupError(
                 f"cannot use the key {path}: {error}", hint="it signs backups; bring it back, or remove it"
             ) from error

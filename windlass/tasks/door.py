@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
+from windlass import own_file
 from windlass.errors import DONE, WindlassError
 from windlass.report.diffs import render_diffs, shared_diffs
 from windlass.report.errors import error_object, render_error
@@ -93,6 +94,7 @@ def leave(run: Run, work: Callable[[], Outcome]) -> None:
     outcome, error, code = _attempt(run, work)
     if error is not None:
         code = error.exit_code
+    own_file.keep_out_of_git(run.folder / ".windlass")  # of a clone, too: keys and secrets of this controller may be in it by now
     _remember(run, error, code)
     _for_machines(run, error)
     try:

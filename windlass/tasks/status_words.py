@@ -79,7 +79,9 @@ def _remarks(each: ApplicationStatus) -> list[str]:
     if each.back:
         first = each.back[0]
         said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): {program()} rollback")
-    if not each.agree:
+    if each.busy:
+        said.append(f"{each.application}: {each.busy}")
+    elif not each.agree:
         said.append(f"{each.application}: the hosts serve different releases; the next deploy or rollback brings them together")
     if each.story:
         said.append(f"{each.application}: {each.story} (the next deploy or rollback does that)")

@@ -8,6 +8,8 @@ from windlass.agent.core.frames import CALL, BrokenFrame, decode
 
 FIELDS = {"kind": str, "arguments": dict, "only_after": list, "notified_by": dict, "notifies": list, "identity": str}
 
+LOCK = {"name", "holder", "purpose"}
+
 
 def read(body: Union[bytes, bytearray]) -> Dict[str, Any]:
     """A call whose operations have all fields and refer to earlier ones only. Raises BrokenFrame."""
@@ -22,6 +24,7 @@ def read(body: Union[bytes, bytearray]) -> Dict[str, Any]:
             _check_indexes(wanted, index)
         _check_texts(operation["notifies"])
     _check_texts(call["secrets"])
+    _check_lock(call.get("alone"))
     if not all(isinstance(stream, int) for stream in call.get("given", {}).values()):
         raise BrokenFrame("not streams: %.80r" % (call["given"],))
     if not isinstance(call.get("before", []), list):
@@ -32,6 +35,14 @@ def read(body: Union[bytes, bytearray]) -> Dict[str, Any]:
 def _check_indexes(wanted: Any, index: int) -> None:
     if not isinstance(wanted, list) or not all(isinstance(one, int) and 0 <= one < index for one in wanted):
         raise BrokenFrame("operation %d refers to %.80r" % (index, wanted))
+
+
+def _check_lock(alone: Any) -> None:
+    if alone is None:
+        return
+    if not isinstance(alone, dict) or set(alone) != LOCK or "/" in str(alone["name"]):
+        raise BrokenFrame("not a lock: %.80r" % (alone,))
+    _check_texts(alone.values())
 
 
 def _check_texts(values: Any) -> None:

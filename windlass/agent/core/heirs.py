@@ -14,9 +14,14 @@ def signature(context: Context) -> Dict[str, Any]:
     return {"agent": os.getpid(), "controller": context.controller}
 
 
+def is_dead(holder: Dict[str, Any], context: Context) -> bool:
+    """Whether the holder's controller is certainly dead, as ours can tell."""
+    return bool(holder.get("controller")) and bool(context.ask({"controller": holder["controller"]}).get("dead"))
+
+
 def told_to_end(holder: Dict[str, Any], context: Context) -> bool:
     """Tell the holder to end, if its controller is certainly dead: what it is at is finished first. Whether it was told."""
-    if not holder.get("controller") or not context.ask({"controller": holder["controller"]}).get("dead"):
+    if not is_dead(holder, context):
         return False
     try:
         os.kill(int(holder["agent"]), NOBODY_COMES)

@@ -1,4 +1,4 @@
-"""What a run has begun and finished on this host, on its disk: /var/lib/windlass/runs/<run>.<host>.jsonl, for root alone.
+"""What a run has begun and finished on this host, on its disk: /var/lib/windlass/runs/<run>.<host>.jsonl, for root alone (`paper`).
 
 It bridges what a line cannot: an agent that was killed, a host that rebooted, a controller that ended. The same batch of the same
 run, given again, is answered from here as far as it is finished. An operation that had only begun is done again if it looks before
@@ -14,23 +14,20 @@ do not even that: it is written with the next one that has to be.
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 from typing import IO, Any, Dict, List, Optional, Set
 
-from windlass.agent.core import heirs, quick_json, trouble
-from windlass.agent.core.context import STATE, Context
+from windlass.agent.core import heirs, modules, quick_json, trouble
+from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.paper import FAULTS, Paper, record_of
 from windlass.agent.core.parts import sha256
 
-FOLDER = os.path.join(STATE, "runs")
-MOST = 50  # runs that are kept
-LAST = 5  # of them, whatever the clock says
-OLDEST = 7 * 86400.0  # seconds
 LET_GO = 60.0  # seconds to wait for the agent of before, which finishes what it is at
+LOCK_WAIT = 2.0  # seconds: enough for a holder that has just been killed
+HOLDING = "windlass.agent.core.holding"  # which only who is to be alone needs
 REBOOT = "reboot.reboot"
 DONE = ("ok", "changed", "skipped")
-LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 CONDITIONS = ("creates", "removes", "unless", "only_if")
 
 
@@ -39,27 +36,30 @@ class Journal:
 
     name         the run's, a dot, and the host's
     operations   all that is wanted
+    alone        name, holder and purpose of a lock that keeps other runs out meanwhile
     differs      the first operation that is not the one of before, if there is any
     """
 
-    def __init__(self, name: str, operations: List[Dict[str, Any]], context: Context) -> None:
+    def __init__(
+        self, name: str, operations: List[Dict[str, Any]], context: Context, alone: Optional[Dict[str, str]] = None
+    ) -> None:
         self.differs: Optional[int] = None
         self._run = name.partition(".")[0]
         self.operations = operations
         self._finished: Dict[int, Dict[str, Any]] = {}
         self._begun: Set[int] = set()
-        self._handle: Optional[IO[str]] = None
+        self._paper: Optional[Paper] = None
+        self._lock: Optional[IO[str]] = None
         self._refusal: Optional[OperationError] = None
         self._full: Optional[OSError] = None
         if name and not context.check:
             try:
-                self._handle = _opened(name)
-            except OSError:
-                return
-            try:
-                self._take_over(self._handle, context)
+                self._open(name, context)
+                self._lock = self._alone(alone, context) if alone else None
             except OperationError as error:
                 self._refusal = error
+            except OSError as error:
+                self._give_up(error)
 
     def done(self, index: int) -> Optional[Dict[str, Any]]:
         """What the operation came to, if it is finished."""
@@ -79,7 +79,7 @@ class Journal:
                 hint="run setup anew, without --resume: what is done is left alone",
             )
         blind = is_blind(self.operations[index])
-        if index in self._begun and blind:
+        if blind and (index in self._begun or (self._paper and self._paper.lost)):
             raise OperationError(
                 "it was begun in run %s, and nobody knows how it ended" % self._run,
                 hint="look at what it does on this host; then run setup anew, without --resume, which runs it again",
@@ -97,39 +97,50 @@ class Journal:
 
     def close(self) -> None:
         """Let another agent have it."""
-        handle, self._handle = self._handle, None
-        if handle:
-            try:
-                handle.close()
-            except OSError:  # a full disk is told by the operations themselves
-                pass
+        paper, self._paper = self._paper, None
+        lock, self._lock = self._lock, None
+        if paper:
+            paper.close()
+        if lock:
+            lock.close()
+
+    def _open(self, name: str, context: Context) -> None:
+        self._paper = Paper(name)
+        _lock(self._paper.first, context)
+        self._take_over(self._paper.records(), context)
+
+    def _alone(self, alone: Dict[str, str], context: Context) -> Optional[IO[str]]:
+        """Keep other runs out. Raises OperationError, which says who is there; where /run is full, nobody is kept out."""
+        holding = modules.get(HOLDING, context)
+        try:
+            handle: IO[str] = holding.hold(alone["name"], dict(alone, run=self._run), LOCK_WAIT, context)
+        except OSError:
+            return None
+        return handle
+
+    def _give_up(self, error: OSError) -> None:
+        """What looks before it acts goes on without a journal; so does everything for who can have none, not being root."""
+        if error.errno in FAULTS:
+            self._full = error
+        if self._paper:
+            self._paper.close()
+            self._paper = None
 
     def _write(self, record: Dict[str, Any], firm: bool, at_once: bool = True) -> None:
-        if self._handle is None:
+        if self._paper is None:
             return
         try:
-            self._handle.write(quick_json.short(record) + "\n")
-            if at_once:
-                self._handle.flush()
-            if firm:
-                os.fsync(self._handle.fileno())
-        except OSError as error:  # what looks before it acts goes on without
-            self._full = error
-            self.close()
+            self._paper.write(record, firm, at_once)
+        except OSError as error:
+            self._give_up(error)
 
-    def _take_over(self, handle: IO[str], context: Context) -> None:
-        _lock(handle, context)
-        handle.seek(0)
-        text = handle.read()
+    def _take_over(self, records: List[Dict[str, Any]], context: Context) -> None:
         digests = [digest(operation) for operation in self.operations]
-        records = [record for record in map(_record, text.split("\n")) if record]
         if not records:
             self._write(dict(heirs.signature(context), operations=digests), firm=False)
             return
-        if not text.endswith("\n"):  # torn by whatever ended the agent of before
-            handle.write("\n")
         self._write(heirs.signature(context), firm=False)
-        before = ([record["operations"] for record in records if "operations" in record] or [[]])[-1]
+        before = ([record["operations"] for record in records if isinstance(record.get("operations"), list)] or [[]])[-1]
         unlike = [index for index in range(min(len(before), len(digests))) if before[index] != digests[index]]
         self.differs = unlike[0] if unlike else None
         if len(digests) > len(before) and not unlike:  # what comes after a reboot is told in a call of its own
@@ -138,14 +149,14 @@ class Journal:
             self._remember(record)
 
     def _remember(self, record: Dict[str, Any]) -> None:
-        if "begun" in record:
+        """What another version may have written otherwise is passed over."""
+        if isinstance(record.get("begun"), int):
             self._begun.add(record["begun"])
-            return
-        if "index" not in record:
-            return
-        self._begun.discard(record["index"])
-        if record.get("result", {}).get("status") in DONE:
-            self._finished[record["index"]] = record["result"]
+        index, result = record.get("index"), record.get("result")
+        if isinstance(index, int) and isinstance(result, dict):
+            self._begun.discard(index)
+            if result.get("status") in DONE:
+                self._finished[index] = result
 
 
 def is_blind(operation: Dict[str, Any]) -> bool:
@@ -158,18 +169,6 @@ def is_blind(operation: Dict[str, Any]) -> bool:
 
 def digest(operation: Dict[str, Any]) -> str:
     return sha256(quick_json.ordered(operation).encode()).hexdigest()
-
-
-def _opened(name: str) -> IO[str]:
-    run = _run_of(name)
-    if not run or "_" in run or not LETTERS.issuperset(name) or name.endswith("."):
-        raise OSError("not a run's name")
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    path = os.path.join(FOLDER, name + ".jsonl")
-    if not os.path.exists(path):
-        _prune()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-    return os.fdopen(descriptor, "r+", encoding="utf-8")
 
 
 def _lock(handle: IO[str], context: Context) -> None:
@@ -194,31 +193,5 @@ def _lock(handle: IO[str], context: Context) -> None:
 
 def _holder(handle: IO[str]) -> Dict[str, Any]:
     handle.seek(0)
-    signed = [record for record in map(_record, handle.read().split("\n")) if record and "agent" in record]
+    signed = [record for record in map(record_of, handle.read().split("\n")) if record and "agent" in record]
     return signed[-1] if signed else {}
-
-
-def _record(line: str) -> Optional[Dict[str, Any]]:
-    try:
-        record = quick_json.read(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _prune() -> None:
-    """Runs sort by time. The last ones stay however old they seem to be: the clock may have jumped."""
-    names = [name for name in os.listdir(FOLDER) if name.endswith(".jsonl")]
-    runs = sorted({_run_of(name) for name in names}, reverse=True)
-    places = {run: place for place, run in enumerate(runs)}
-    for name in names:
-        path, place = os.path.join(FOLDER, name), places[_run_of(name)]
-        try:
-            if place >= MOST - 1 or (place >= LAST and time.time() - os.stat(path).st_mtime > OLDEST):
-                os.unlink(path)
-        except FileNotFoundError:
-            pass
-
-
-def _run_of(name: str) -> str:
-    return name.partition(".")[0]

@@ -99,7 +99,7 @@ class Loop:
         changed: List[bool] = [each is True for each in call.get("before", [])]
         failed = acted = False
         self._foresight = self._foreseeing() if context.check else None
-        journal = Journal(call.get("journal", ""), call["operations"], context)
+        journal = Journal(call.get("journal", ""), call["operations"], context, call.get("alone"))
         for index, operation in enumerate(call["operations"]):
             if index < len(changed):
                 continue  # an earlier call did it, before a reboot

@@ -20,6 +20,7 @@ HINTS = {
     errno.EPERM: "a file may be protected (lsattr), or who is at work there is not root (sudo); " + AGAIN,
     errno.EACCES: "who is at work there may not do that: is it root (sudo)? " + AGAIN,
     errno.EBUSY: "something is mounted there, or uses it (findmnt, fuser -v); " + AGAIN,
+    errno.EFBIG: "a limit on the size of files (ulimit -f), or of this file system, is reached; " + AGAIN,
     errno.ENOMEM: "this host is out of memory; " + AGAIN,
 }
 REPLACED = "Python was replaced on this host while the agent was at work; run the same again"

@@ -130,9 +130,10 @@ class S3Store:
         swept = []
         home = self.key(name, "")
         for upload in self.bucket.uploads(home):
-            if now - upload.at > SWEPT_AFTER:
+            file = upload.key.removeprefix(home)
+            if is_id(file.partition("/")[0]) and now - upload.at > SWEPT_AFTER:
                 self.bucket.abort(upload.key, upload.upload)
-                swept.append(upload.key.removeprefix(home))
+                swept.append(file)
         for backup_id, found in sorted(self._folders(name).items()):
             left = is_id(backup_id) and MANIFEST not in found
             if left and now - max(each.at for each in found.values()) > SWEPT_AFTER:

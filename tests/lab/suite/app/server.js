@@ -25,7 +25,8 @@ const server = http.createServer((request, response) => {
   else setTimeout(answer, seconds * 1000);
 });
 
-if (fault.kind !== 'never') server.listen(process.env.PORT, () => console.log('listening'));
+const deaf = fault.kind === 'deaf' && fs.existsSync(fault.when); // it served before, and no longer does when it is started anew
+if (fault.kind !== 'never' && !deaf) server.listen(process.env.PORT, () => console.log('listening'));
 else setInterval(() => console.log('still not ready'), 500);
 
 for (const signal of ['SIGINT', 'SIGTERM']) {

@@ -1,0 +1,98 @@
+"""Locks that this very process holds, each with a word on who it is: the kernel frees them when it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from typing import IO, Any, Dict
+
+from windlass.agent.core import heirs, quick_json
+from windlass.agent.core.context import RUN, Context
+from windlass.agent.core.outcome import OperationError
+
+LET_GO = 10.0  # seconds that an agent takes to end when nobody comes back to it; what it is at is finished first
+HINT = "wait until it is done, then run the same again; the lock frees itself when its holder ends"
+
+
+def path_of(name: str) -> str:
+    return os.path.join(RUN, "lock", name)
+
+
+def hold(name: str, record: Dict[str, Any], wait: float, context: Context) -> IO[str]:
+    """Take the lock; it is held as long as the file is open, which no child inherits. Raises OperationError, with who holds it.
+
+    record  holder and purpose in words, and perhaps the run: a lock that the same run holds (of a machine that is there by two
+            names) keeps nobody out
+    """
+    path = path_of(name)
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as it is held
+    if _locked(handle, 0.0, context) or not _is_ours(path, record):
+        if not (_locked(handle, time.monotonic() + wait, context) or _inherited(handle, path, context)):
+            handle.close()
+            raise _held(name, _holder(path))
+        _sign(handle, dict(record, since=time.time(), **heirs.signature(context)))
+    return handle
+
+
+def holder_of(name: str, context: Context) -> Dict[str, Any]:
+    """Who holds this lock, with what it signed; empty if nobody does, or only an agent whose controller is certainly dead."""
+    try:
+        with open(path_of(name), encoding="utf-8") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _holder(path_of(name))
+        return {} if heirs.is_dead(holder, context) else holder
+    except OSError:
+        pass
+    return {}
+
+
+def _is_ours(path: str, record: Dict[str, Any]) -> bool:
+    return bool(record.get("run")) and _holder(path).get("run") == record["run"]
+
+
+def _locked(handle: IO[str], deadline: float, context: Context) -> bool:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            context.wait(0.1)
+        else:
+            return True
+
+
+def _inherited(handle: IO[str], path: str, context: Context) -> bool:
+    """Whether the holder's agent only waited for a controller that is dead, as ours can tell, and has let go."""
+    if not heirs.told_to_end(_holder(path), context):
+        return False
+    return _locked(handle, time.monotonic() + LET_GO, context)
+
+
+def _sign(handle: IO[str], record: Dict[str, Any]) -> None:
+    handle.seek(0)
+    handle.truncate()
+    handle.write(quick_json.short(record))
+    handle.flush()
+
+
+def _holder(path: str) -> Dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            record = quick_json.read(handle.read())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _held(name: str, holder: Dict[str, Any]) -> OperationError:
+    if not holder:
+        return OperationError("%s is locked by another run" % name, hint=HINT)
+    since, seconds = float(holder["since"]), max(0.0, time.time() - float(holder["since"]))
+    clock = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since))
+    spent = "%.0f s" % seconds if seconds < 120 else "%.0f min" % (seconds / 60)
+    words = (name, holder["holder"], spent, clock, holder["purpose"])
+    return OperationError("%s is locked by %s for %s (since %s): %s" % words, hint=HINT, data=holder)
