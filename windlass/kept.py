@@ -33,29 +33,24 @@ def start() -> None:
 
 
 class Kept:
-    """Values by keys, of one kind: all of what `marshal` can write. What is new is kept when the program ends.
+    """Values by keys, of one kind: all of what `marshal` can write. What is new is kept when the program ends."""
 
-    most   how many of them there may be before older ones are forgotten
-    """
-
-    def __init__(self, kind: str, most: int = MOST) -> None:
+    def __init__(self, kind: str) -> None:
         self.new: dict[Any, Any] = {}
         self._kind = kind
-        self._most = most
         self._shelf: _Shelf | None = None
 
     def get(self, key: Any) -> Any:
         """None if nothing is known of it."""
-        there = self.start()
+        there = self._there()
         return self.new[key] if key in self.new else there.get(_name(key))
 
     def put(self, key: Any, value: Any) -> None:
         """What `get` gives from now on."""
-        self.start()
+        self._there()
         self.new[key] = value
 
-    def start(self) -> _Shelf:
-        """Read what is kept, if this is a program that does; the first use does it, too."""
+    def _there(self) -> _Shelf:
         if self._shelf is None:
             self._shelf = _Shelf(b"")
             if _of_a_program:
@@ -83,7 +78,7 @@ class Kept:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = {_name(key): marshal.dumps(value) for key, value in self.new.items()}
             both = self._read().pieces() | new
-            own_file.write(path, _written(both if len(both) <= self._most else new))
+            own_file.write(path, _written(both if len(both) <= MOST else new))
 
 
 class _Shelf:

@@ -62,8 +62,9 @@ def _conf(path: str, values: Mapping[str, Value]) -> File:
 
 
 def _quoted(value: Value) -> str:
+    """In quotes PostgreSQL takes a backslash for the beginning of a sign, and a new line for none at all."""
     text = ("on" if value else "off") if isinstance(value, bool) else str(value)
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + text.replace("\\", "\\\\").replace("\n", "\\n").replace("'", "''") + "'"
 
 
 def _access(host: HostView, settings: Settings, cluster: str) -> Template:

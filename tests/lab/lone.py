@@ -20,6 +20,14 @@ from windlass.flows.deploy import Deployed, deploy
 from windlass.flows.rollback import RolledBack, rollback
 
 HOLD = "touch ../../shared/held; until test -e ../../shared/go; do sleep 0.1; done; rm ../../shared/go ../../shared/held"
+DEAF = "/srv/lone/shared/deaf"  # while it is there, a release that asks for that does not listen when it is started
+# The application's folder on a disk of its own on which nothing is left; PM2 goes on where it is.
+FILLED = """
+cp -a --sparse=never /srv/lone /srv/lone.copy; mkdir -p /srv/lone.pm2; mount --bind /srv/lone/.pm2 /srv/lone.pm2
+mount -t tmpfs -o size=$(($(du -sk /srv/lone.copy | cut -f1) + 8192))k tmpfs /srv/lone
+cp -a --sparse=never /srv/lone.copy/. /srv/lone; rm -r /srv/lone.copy; mount --bind /srv/lone.pm2 /srv/lone/.pm2
+dd if=/dev/zero of=/srv/lone/logs bs=4k 2>/dev/null || test $(df --output=avail /srv/lone | tail -1) = 0
+"""
 FULL = "mount -t tmpfs -o size=4k,nr_inodes=1 tmpfs"
 
 
@@ -94,6 +102,23 @@ class Lone:
         if not self.shell(look.format(self.idle())):
             self.deploy("to go back from")
         return str(json.loads(self.shell(look.format(self.idle())))["release"])
+
+    def cold(self) -> str:
+        """A release that served, is no longer warm, and does not get ready when it is started anew."""
+        release = self.deploy("deaf later", fault={"kind": "deaf", "when": DEAF}).release
+        for note in ("after it", "and after that"):
+            self.deploy(note)
+        self.shell(f"touch {DEAF}")
+        return release
+
+    @contextlib.contextmanager
+    def full(self) -> Iterator[None]:
+        """Its disk is full; what is done there meanwhile is forgotten afterwards."""
+        self.shell(FILLED)
+        try:
+            yield
+        finally:
+            self.shell("umount -l /srv/lone/.pm2 /srv/lone /srv/lone.pm2; rmdir /srv/lone.pm2")
 
     @contextlib.contextmanager
     def mute(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.lab.lone import Lone, freeze, lose_power, until
+from tests.lab.lone import DEAF, Lone, freeze, lose_power, until
 from tests.lab.suite.project import Suite
 from windlass.flows import rollback
 
@@ -57,19 +57,32 @@ def test_a_host_that_loses_its_power_after_the_switch(lone: Lone, warm: str, sui
     until(lambda: lone.serves(warm))
 
 
-def test_a_controller_that_is_killed_at_the_gate(lone: Lone, warm: str) -> None:
-    """What served goes on; the next rollback need not wait for the lock, and gets there."""
-    before, idle = lone.answer(), lone.idle()
-    with lone.mute():
-        process = lone.command("rollback", "--to", warm, before=PATIENT)
-        until(lambda: lone.is_asked(idle))
-        process.kill()
-        process.communicate()
-        until(lambda: lone.shell("pgrep -f '^sshd: .*@notty' || true") == "")
+def test_a_controller_that_is_killed_while_a_release_is_started_anew(lone: Lone) -> None:
+    """One that is no longer warm, and does not get ready. What served goes on; the next rollback need not wait for the lock."""
+    cold = lone.cold()
+    before = lone.answer()
+    process = lone.command("rollback", "--to", cold)
+    until(lambda: lone.step() == "start")
+    process.kill()
+    process.communicate()
+    until(lambda: lone.shell("pgrep -f '^sshd: .*@notty' || true") == "")
 
     assert lone.answer() == before
-    assert lone.rollback(warm).warm
-    assert lone.serves(warm)
+    lone.shell(f"rm {DEAF}")
+    back = lone.rollback(cold)
+    assert f"a rollback of {cold} " in back.story
+    assert "before any host had switched: clearing it away" in back.story
+    assert not back.warm
+    assert lone.serves(cold)
+
+
+def test_a_disk_that_is_full(lone: Lone, warm: str) -> None:
+    """The last run has kept the room that it takes to go back."""
+    with lone.full():
+        assert lone.rollback(warm).warm
+        assert lone.live() == warm
+        assert lone.serves(warm)
+        assert lone.is_at_rest()
 
 
 def test_a_controller_that_is_killed_after_the_switch(lone: Lone, warm: str) -> None:

@@ -34,11 +34,12 @@ from windlass.errors import BackupError, RefusedError
 from windlass.events import Event, Note
 from windlass.flows.attempts import attempts
 from windlass.flows.backup import BackedUp
-from windlass.flows.messengers import deliver
+from windlass.flows.messengers import deliver, webhook
 from windlass.flows.watch import watched
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Backup
 from windlass.tasks.backup_words import backed_up
+from windlass.values import Secret
 
 HOOK = "a-token-nobody-else-may-know"
 PASSWORD = "the password of the mailbox"  # noqa: S105 - of a server that this file starts
@@ -231,6 +232,28 @@ def test_a_server_that_never_answers_keeps_nobody() -> None:
         late = deliver({"the webhook": lambda: time.sleep(60)}, limit=0.2)
 
     assert late == {"the webhook": "no answer within 0.2 s"}
+
+
+def test_what_is_no_web_server_is_told_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def answer() -> None:
+            with door.accept()[0] as caller:
+                caller.recv(65536)
+                caller.sendall(b"220 mail.example.org ready\r\n")
+
+        Thread(target=answer, daemon=True).start()
+        address = Secret(f"http://127.0.0.1:{door.getsockname()[1]}/{HOOK}")
+        failed = deliver({"the webhook": lambda: webhook(address, {})})
+
+    assert failed == {"the webhook": "what it answered is no HTTP"}
+
+
+def test_an_address_that_cannot_be_one_is_told_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = deliver({"the webhook": lambda: webhook(Secret(f"http://127.0.0.1/{HOOK} of/us"), {})})
+
+    assert failed == {"the webhook": "its URL cannot be used"}
+    assert capsys.readouterr() == ("", "")
 
 
 class Mailbox:

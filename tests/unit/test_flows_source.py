@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tarfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -36,10 +39,12 @@ def repository(tmp_path: Path) -> Path:
 
 
 def resolved(project: Path, address: str, reference: str = "", folder: str = "shop") -> Source:
+    return resolve(application({"git": address, "folder": folder}), reference, project=project)
+
+
+def application(source: Mapping[str, str]) -> Application:
     processes = {"web": {"command": "node server.js", "listen": "socket"}}
-    source = {"git": address, "folder": folder}
-    application = Application.model_validate({"name": "shop", "hosts": "all", "source": source, "processes": processes})
-    return resolve(application, reference, project=project)
+    return Application.model_validate({"name": "shop", "hosts": "all", "source": source, "processes": processes})
 
 
 def content(source: Source) -> bytes:
@@ -116,6 +121,44 @@ def test_a_repository_that_is_not_there_is_named_with_what_tries_it(tmp_path: Pa
     assert caught.value.message.startswith(f"{address} cannot be fetched: git clone failed")
     assert f"git ls-remote {address}" in caught.value.hint
     assert "nowhere" in caught.value.last_lines[0]
+
+
+@pytest.mark.parametrize("kind", ["a repository", "a folder", "no git here"])
+def test_keys_and_secrets_are_no_code_where_the_project_itself_is_the_application(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "a repository":
+        git(tmp_path, "init", "-q")
+    else:
+        (tmp_path / ".git").mkdir()
+        (tmp_path / ".git" / "config").write_text("of something that is no repository")
+    if kind == "no git here":
+        monkeypatch.setenv("PATH", "")
+    (tmp_path / "server.js").write_text("one")
+    (tmp_path / ".windlass" / "keys").mkdir(parents=True)
+    (tmp_path / ".windlass" / "keys" / "backup-ed25519").write_text("private")
+
+    source = resolve(application({"path": "."}), "", project=tmp_path)
+
+    with tarfile.open(source.tar) as archive:
+        assert archive.getnames() == ["server.js"]
+
+
+def test_code_that_nobody_deployed_for_a_week_is_not_kept(tmp_path: Path, repository: Path) -> None:
+    old = resolved(tmp_path, str(repository)).tar
+    broken_off = old.with_name("1.partial")
+    broken_off.touch()
+    for path in (old, broken_off):
+        os.utime(path, (1, 1))
+    commit(repository, "two")
+
+    new = resolved(tmp_path, str(repository)).tar
+    os.utime(new, (time.time() - 86400,) * 2)
+    before = new.stat().st_mtime
+    again = resolved(tmp_path, str(repository)).tar
+
+    assert list(old.parent.iterdir()) == [again]
+    assert again.stat().st_mtime > before, "what is used counts as new"
 
 
 def test_a_host_that_was_not_set_up_is_told_from_a_build_that_fails() -> None:

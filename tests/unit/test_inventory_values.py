@@ -274,6 +274,23 @@ def test_schedules_that_cron_would_run(tmp_path: Path, text: str) -> None:
     assert environment.backup("t").schedule == text
 
 
+def test_a_schedule_is_one_line_for_cron_however_yaml_wrote_it(tmp_path: Path) -> None:
+    backup = "backups:\n  t:\n    database: t\n    host: web1\n    directory: b\n    schedule: |\n      30 2  * * *\n"
+    environment = environment_in(tmp_path, {"h.yml": f"hosts: {{web1: {{address: 192.0.2.1}}}}\n{backup}"})
+
+    assert environment.backup("t").schedule == "30 2 * * *"
+
+
+def test_a_schedule_that_crons_read_differently_is_refused_with_what_is_meant(tmp_path: Path) -> None:
+    backup = 'backups: {t: {database: t, host: web1, directory: b, schedule: "5/15 * * * *"}}'
+
+    with pytest.raises(InventoryError) as caught:
+        environment_in(tmp_path, {"h.yml": f"hosts: {{web1: {{address: 192.0.2.1}}}}\n{backup}"})
+
+    why = "means different things to different crons: the minute '5/15'; write 5-59/15, or the numbers themselves"
+    assert caught.value.last_lines == (f"inventories/staging/h.yml:2: backups.t.schedule: {why}",)
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -284,6 +301,7 @@ def test_schedules_that_cron_would_run(tmp_path: Path, text: str) -> None:
         ("* * * * fri-mon", "the day of the week 'fri-mon' runs backwards"),
         ("*/0 * * * *", "the step /0 of the minute should be from 1 to 59"),
         ("5; * * * *", "the minute '5;' is neither `*`, a number, a range `1-5` nor a step `*/10`"),
+        ("\u0663 * * * *", "the minute '\u0663' is neither `*`, a number, a range `1-5` nor a step `*/10`"),
     ],
 )
 def test_schedules_that_cron_would_not_run(tmp_path: Path, text: str, fault: str) -> None:

@@ -48,7 +48,8 @@ def test_each_database_is_open_to_the_applications_hosts_and_to_its_owner(tmp_pa
 
 
 def test_what_needs_a_restart_stands_in_a_file_of_its_own(tmp_path: Path) -> None:
-    more = "variables: {postgresql: {parameters: {shared_buffers: 1GB, work_mem: 8MB, jit: false, application_name: it's}}}\n"
+    parameters = "shared_buffers: 1GB, work_mem: 8MB, jit: false, application_name: it's, log_line_prefix: '%m \\d'"
+    more = f"variables: {{postgresql: {{parameters: {{{parameters}}}}}}}\n"
     wanted = steps(environment(tmp_path, more), "data1", "postgresql")
     restart, reload = (each for each in wanted if each.title().endswith(("windlass-restart.conf", "conf.d/windlass.conf")))
 
@@ -59,6 +60,7 @@ def test_what_needs_a_restart_stands_in_a_file_of_its_own(tmp_path: Path) -> Non
     assert settings(wanted, "windlass.conf") == {
         "application_name": "'it''s'",
         "jit": "'off'",
+        "log_line_prefix": r"'%m \\d'",
         "password_encryption": "'scram-sha-256'",
         "work_mem": "'8MB'",
     }

@@ -12,7 +12,7 @@ from tests.unit.sample_project import HOSTS, write_project
 from tests.unit.test_stores import NIGHT, proof, put
 from windlass import lab
 from windlass.errors import RefusedError, UsageError
-from windlass.flows.holdings import holding, pin, prune
+from windlass.flows.holdings import holding, pin, prune, prune_held
 from windlass.flows.store_opening import open_store
 from windlass.flows.vault import chosen_backup, chosen_backups, chosen_places, passed_over, pick
 from windlass.flows.workspace import Workspace, open_workspace
@@ -169,3 +169,21 @@ def test_a_pinned_one_stays_with_its_reason_until_it_is_unpinned(workspace: Work
     assert not (store.folder / "shop" / "20261118-aa" / "pin.json").exists()
     with pytest.raises(UsageError, match="which backup"):
         pin(workspace, shop, "")
+
+
+def test_an_old_one_that_cannot_be_removed_stays_is_told_and_fails_nothing(workspace: Workspace) -> None:
+    shop = chosen_backup(workspace.environment, "shop").model_copy(update={"keep": Keep(last=1, daily=0, weekly=0, monthly=0)})
+    store = open_store(workspace, shop)
+    assert isinstance(store, DirectoryStore)
+    names = ("20261118-aa", "20261119-bb", "20261120-cc")
+    for number, name in enumerate(names):
+        put(store, name, NIGHT + timedelta(hours=number) - timedelta(days=9))
+    in_the_way = store.folder / "shop" / ".removing-20261118-aa" / "something"
+    in_the_way.mkdir(parents=True)
+    said: list[str] = []
+
+    pruned = prune_held(store, shop, lambda event: said.append(str(event)))
+
+    assert (set(pruned.dropped), set(pruned.failed)) == ({names[1]}, {names[0]})
+    assert "an old backup stays for now: cannot remove" in said[0]
+    assert [each.id for each in store.listing("shop").backups] == [names[0], names[2]]

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,7 +32,7 @@ def deliver(messages: Mapping[str, Callable[[], None]], limit: float = LIMIT) ->
     def send(name: str, message: Callable[[], None]) -> None:
         try:
             message()
-        except (OSError, smtplib.SMTPException, subprocess.SubprocessError, ValueError, WindlassError) as error:
+        except (OSError, HTTPException, smtplib.SMTPException, subprocess.SubprocessError, ValueError, WindlassError) as error:
             failed[name] = _reason(error)
 
     threads = {name: threading.Thread(target=send, args=(name, message), daemon=True) for name, message in messages.items()}
@@ -104,10 +105,15 @@ def _reason(error: Exception) -> str:
         return f"it answered {error.code}"
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
         return _reason(error.reason)
-    if isinstance(error, subprocess.SubprocessError):
-        return "sendmail did not take it"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"the mail server answered {error.smtp_code}"
-    if isinstance(error, (smtplib.SMTPException, WindlassError)):
-        return error.message if isinstance(error, WindlassError) else type(error).__name__
-    return str(error.strerror or type(error).__name__) if isinstance(error, OSError) else "its URL cannot be used"
+    if isinstance(error, OSError):
+        return str(error.strerror or type(error).__name__)
+    return error.message if isinstance(error, WindlassError) else _in_words(error)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, subprocess.SubprocessError):
+        return "sendmail did not take it"
+    no_http = isinstance(error, HTTPException) and not isinstance(error, InvalidURL)
+    return "what it answered is no HTTP" if no_http else "its URL cannot be used"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import io
@@ -22,6 +23,9 @@ from windlass.inventory import GitSource, NpmSource, PathSource
 
 if TYPE_CHECKING:
     from windlass.inventory import Application
+
+NOT_CODE = frozenset((".git", ".windlass"))  # of a folder that is no repository: in ours are keys and secrets
+UNUSED = 7 * 86400  # seconds until a kept tar goes; it can be made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ def resolve(application: Application, reference: str, *, project: Path) -> Sourc
     """The code that `reference` (or, if empty, the inventory) means now. Raises UsageError if there is no such reference."""
     folder = project / ".windlass" / "sources"
     folder.mkdir(parents=True, exist_ok=True)
+    _forget_unused(folder)
     source = application.source
     if isinstance(source, GitSource):
         return _from_git(source, reference or source.ref, project, folder)
@@ -70,7 +75,9 @@ def resolve(application: Application, reference: str, *, project: Path) -> Sourc
 
 def _git(*arguments: str, folder: Path) -> str:
     try:
-        completed = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+        completed = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, errors="surrogateescape", check=False
+        )
     except FileNotFoundError:
         raise BuildFailed("git is not installed here", hint="apt-get install git") from None
     if completed.returncode != 0:
@@ -86,7 +93,9 @@ def _from_git(source: GitSource, reference: str, project: Path, folder: Path) ->
         raise _unknown_reference(repository, source.git, reference) from None
     identity = _tree(repository, source, reference, commit)
     tar = folder / f"{identity}.tar"
-    if not tar.exists():
+    try:
+        os.utime(tar)
+    except FileNotFoundError:
         partial = _partial(tar)
         _git("archive", "--format=tar", "-o", str(partial.absolute()), identity, folder=repository)
         partial.replace(tar)
@@ -126,6 +135,14 @@ def _tree(repository: Path, source: GitSource, reference: str, commit: str) -> s
             hint="mend the application's source.folder in the inventory, or name another reference",
         )
     return identity
+
+
+def _forget_unused(folder: Path) -> None:
+    """Every commit that was ever deployed would stay otherwise, and what a run that was killed had begun."""
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another run may be at the same
+            if time.time() - path.stat().st_mtime > UNUSED:
+                path.unlink()
 
 
 def _partial(path: Path) -> Path:
@@ -195,15 +212,13 @@ def _from_folder(source: PathSource, project: Path, folder: Path) -> Source:
 
 
 def _files(top: Path) -> list[Path]:
-    """What git tracks in the folder and what is new there; without git, every file."""
-    listed = subprocess.run(
-        ["git", "-C", str(top), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=False
-    )
-    if listed.returncode == 0:
-        found = [top / name.decode() for name in listed.stdout.split(b"\0") if name]
-    else:
+    """What git tracks in the folder and what is new there; without git, every file. What Windlass keeps is never code."""
+    try:
+        listed = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=top)
+        found = [top / name for name in listed.split("\0") if name]
+    except BuildFailed:  # no repository, or no git here
         found = list(top.rglob("*"))
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if path.is_file() and NOT_CODE.isdisjoint(path.relative_to(top).parts))
 
 
 def _write_tar(path: Path, members: Sequence[tuple[str, bytes | Path]]) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from windlass.agent.core import frames
+from windlass.agent.core.buffers import Buffers
 from windlass.hosts.sources import Source, source
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile
@@ -38,6 +39,7 @@ class Uploads:
         self._send = send
         self._open: dict[int, Source] = {}
         self._credit: dict[int, int] = {}
+        self._buffers = Buffers()
 
     def __enter__(self) -> Uploads:
         return self
@@ -75,7 +77,7 @@ class Uploads:
     def _pump(self, stream: int) -> None:
         handle = self._open.get(stream)
         while handle is not None and self._credit[stream] > 0:
-            frame = frames.data_frame(stream, min(frames.LARGE_CHUNK, self._credit[stream]), handle.readinto)
+            frame = frames.data_frame(stream, min(frames.LARGE_CHUNK, self._credit[stream]), handle.readinto, self._buffers.take)
             self._send(frame)
             count = len(frame) - frames.DATA_HEADER
             self._credit[stream] -= count

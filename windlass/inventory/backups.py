@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from windlass.inventory.cron import check_schedule
 from windlass.inventory.notifications import WebAddress
-from windlass.inventory.schema import Entry, Matching
+from windlass.inventory.schema import Entry, Matching, Schedule
 from windlass.inventory.stores import BY_DIRECTORY
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
@@ -92,7 +91,7 @@ class Backup(Entry):
     """Instead of `stores`: a folder on the controller; a path that does not begin with / is in the project's folder"""
     keep: Keep = Field(default_factory=Keep)
     """How many are kept; the last good one stays whatever this says"""
-    schedule: Annotated[str, AfterValidator(check_schedule)] = "30 2 * * *"
+    schedule: Schedule = "30 2 * * *"
     """When, as cron writes it: minute, hour, day of the month, month, day of the week;
     by cron on this machine's clock, by systemd in UTC"""
     spread: Limit = ""

@@ -24,6 +24,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from windlass.schedule import schedule
+
 if TYPE_CHECKING:  # slow to import, and only needed for the types
     from pydantic.json_schema import JsonSchemaValue
 
@@ -93,6 +95,7 @@ ShortName = Annotated[
     Matching(r"[a-z][a-z0-9-]{0,30}", "at most 31 lower-case letters, digits and `-`, a letter first (it names users and units)"),
 ]
 SecretName = Annotated[str, Matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and `_`, a letter first")]
+Schedule = Annotated[str, AfterValidator(schedule)]
 UserName = Annotated[str, Matching(r"[a-z_][a-z0-9_-]{0,31}", "a Unix user name")]
 VariableName = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and `_`, as in DATABASE_URL")]
 Address = Annotated[str, AfterValidator(_address)]

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from windlass.errors import UsageError
+from windlass.schedule import DAYS, MONTHS
 
 YEARS: Final = 8  # 29 February, with the one of 2100 missing, comes within so many
 
@@ -21,8 +22,6 @@ _NICKNAMES: Final = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _LIMITS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 
@@ -47,15 +46,11 @@ class Calendar:
 
 
 def calendar(schedule: str) -> Calendar:
-    """Read a schedule that the inventory has accepted.
-
-    Raises UsageError for what has no one meaning (`5/15`: some crons refuse it, to others it is every 15 minutes), and for
-    what never comes (31 February).
-    """
+    """Read a schedule that the inventory has accepted. Raises UsageError for what never comes (31 February)."""
     fields = _NICKNAMES.get(schedule, schedule).split()
-    words: tuple[Sequence[str], ...] = ((), (), (), _MONTHS, _DAYS)
+    words: tuple[Sequence[str], ...] = ((), (), (), MONTHS, DAYS)
     minutes, hours, days, months, weekdays = (
-        _numbers(field, limits, names, schedule) for field, limits, names in zip(fields, _LIMITS, words, strict=True)
+        _numbers(field, limits, names) for field, limits, names in zip(fields, _LIMITS, words, strict=True)
     )
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
     found = Calendar(minutes, hours, days, months, tuple(sorted({number % 7 for number in weekdays})), either)
@@ -96,17 +91,12 @@ def on_calendar(times: Calendar) -> tuple[str, ...]:
     return (f"{names}{month_days}",)
 
 
-def _numbers(field: str, limits: tuple[int, int], names: Sequence[str], schedule: str) -> tuple[int, ...]:
+def _numbers(field: str, limits: tuple[int, int], names: Sequence[str]) -> tuple[int, ...]:
     found: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")
         first, _, last = span.partition("-")
         low, high = limits if span == "*" else (_number(first, names, limits[0]), _number(last or first, names, limits[0]))
-        if step and span != "*" and not last:
-            raise UsageError(
-                f"the schedule {schedule!r} means different things to different crons: {part}",
-                hint=f"write {span}-{limits[1]}/{step}, or the numbers themselves",
-            )
         found |= set(range(low, high + 1, int(step or 1)))
     return tuple(sorted(found))
 
@@ -137,9 +127,9 @@ def _written(numbers: Sequence[int], count: int, width: int) -> str:
 
 
 def _weekdays(numbers: Sequence[int]) -> str:
-    if len(numbers) == len(_DAYS):
+    if len(numbers) == len(DAYS):
         return ""
-    return ",".join(_DAYS[number].title() for number in numbers) + " "
+    return ",".join(DAYS[number].title() for number in numbers) + " "
 
 
 def _runs(numbers: Sequence[int]) -> list[list[int]]:

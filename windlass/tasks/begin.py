@@ -6,7 +6,7 @@ import functools
 import sys
 
 from windlass import kept
-from windlass.tasks import kept_modules, reader, remembered
+from windlass.tasks import reader, remembered
 
 
 @functools.cache
@@ -14,7 +14,6 @@ def ahead() -> None:
     """Call the hosts that the same command line came to before, and make classes and patterns from what is kept of them."""
     reader.may_leave()
     kept.start()
-    kept_modules.start()
     remembered.call(sys.argv[1:])
     from windlass.tasks import kept_code, kept_patterns
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.lab.backups.place import LEFT, Place, background, failing_backup, hung_up, locked_table, patient, state, wait_for
 from windlass import lab
-from windlass.errors import BackupError, OperationFailed, RefusedError
+from windlass.errors import BackupError, OperationFailed, RefusedError, WindlassError
 from windlass.flows.backup import BackedUp, backup
 from windlass.flows.holdings import holding, verify
 from windlass.inventory import Keep
@@ -198,14 +198,30 @@ def test_a_line_that_breaks_while_a_dump_comes_is_taken_up_again(place: Place) -
     assert place.shell(LEFT) == ""
 
 
-def test_a_failed_dump_publishes_nothing(place: Place) -> None:
+def test_a_host_that_loses_its_power_publishes_nothing_and_is_backed_up_when_it_is_there_again(place: Place) -> None:
     place.backup()
-    before = entries(place)
+    before, errors = entries(place), list[WindlassError]()
 
-    errors = failing_backup(place)
+    def run() -> None:
+        try:
+            place.backup()
+        except WindlassError as error:
+            errors.append(error)
 
-    assert [str(error) for error in errors] == ["dump tickets failed on backup: pg_dump was ended by signal 9"]
+    with locked_table(place):
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
+        assert place.workspace.lab
+        lab.cut_power(place.machine)
+        lab.boot(place.workspace.lab, "backup", say=lambda _line: None)
+        thread.join()
+        wait_for(lambda: place.shell("su postgres -c 'psql -c \"select 1\"' 2>/dev/null || true"))
+
+    assert "its agent is gone" in errors[0].message
+    assert "run the same again" in errors[0].hint
     assert entries(place) == before
+    assert place.backup().id not in before
 
 
 def test_a_full_disk_publishes_nothing_and_leaves_nothing(place: Place) -> None:
@@ -273,7 +289,7 @@ def test_old_backups_go_only_after_a_good_one(place: Place) -> None:
     done = narrow.backup()
     after = [each.id for each in holding(narrow.workspace, narrow.entry()).backups]
 
-    assert len(errors) == 1
+    assert [str(error) for error in errors] == ["dump tickets failed on backup: pg_dump was ended by signal 9"]
     assert after_failure == ids
     assert after[-2:] == [last.id, done.id]
     assert set(after[:-2]) <= proven

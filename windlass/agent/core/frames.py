@@ -35,7 +35,7 @@ NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
 ASK, ANSWER, LIVE, LINE, MODULES = b"U", b"V", b"L", b"W", b"M"
 
 LARGE_CHUNK = 256_000  # a DATA frame: fewer frames cost both sides less than the packets they are cut into
-WINDOW = 4 * 1024 * 1024  # bytes of one stream that may be under way to a host before it grants more
+WINDOW = 16 * LARGE_CHUNK  # bytes of one stream that may be under way to a host before it grants more
 GIVEN_FROM = 1 << 31  # the number of the first stream that a controller gives along unasked; hosts count theirs from 1
 REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file whose checksum is worth remembering: less is read sooner than looked up
 LARGEST = 64 * 1024 * 1024  # a longer frame is a broken or hostile peer
@@ -99,12 +99,13 @@ def encode_data(stream: int, chunk: bytes) -> bytes:
     return _HEADER.pack(_STREAM.size + len(chunk), DATA) + _STREAM.pack(stream) + chunk
 
 
-def data_frame(stream: int, most: int, fill: Callable[[memoryview], int]) -> bytearray:
-    """A piece of a stream of at most so many bytes, which `fill` puts where they are to stand and counts."""
-    frame = bytearray(DATA_HEADER + most)
+def data_frame(stream: int, most: int, fill: Callable[[memoryview], int], room: Callable[[int], bytearray]) -> bytearray:
+    """A piece of a stream of at most so many bytes, which `fill` puts where they are to stand and counts; in memory from `room`."""
+    frame = room(DATA_HEADER + most)
     with memoryview(frame) as view:
         count = fill(view[DATA_HEADER:])
-    del frame[DATA_HEADER + count :]
+    if count < most:
+        frame = frame[: DATA_HEADER + count]
     _HEADER.pack_into(frame, 0, _STREAM.size + count, DATA)
     _STREAM.pack_into(frame, _HEADER.size, stream)
     return frame

@@ -16,7 +16,6 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
 from windlass.agent.core import frames, parts, pipes, private
-from windlass.agent.core.parts import signal
 from windlass.agent.core.unheard import Unheard
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ IDLE_LIMIT = 30.0  # seconds without a frame after which nobody seems to be ther
 MOST_KEPT = 4 * 1024 * 1024  # bytes that may be unheard before who sends has to wait
 HEAR_EVERY = 1024 * 1024  # bytes after which the other side is told what was heard
 MOMENT = 0.03  # seconds that what may wait for company does
-NOBODY_COMES = signal.SIGUSR1  # from another agent that needs our lock and knows that our controller is dead
+NOBODY_COMES = parts.signal.SIGUSR1  # from another agent that needs our lock and knows that our controller is dead
 SHUT_RDWR = 2  # as `socket` has it, which is loaded when somebody comes back
 Take = Callable[[bytes, bytearray], None]
 
@@ -204,9 +203,10 @@ class Lifeline:
 
     def _read(self, generation: int, source: int) -> None:
         """Read one connection to its end. A frame counts when it is whole: one torn by the end is sent again."""
+        exactly = pipes.reader(source)
         try:
             while True:
-                kind, body = frames.read(lambda length: pipes.exactly(source, length))
+                kind, body = frames.read(exactly)
                 with self._turn:
                     if generation != self._generation:
                         return

@@ -6,7 +6,9 @@ import fcntl
 import os
 import select
 import stat
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Optional, Tuple
+
+from windlass.agent.core.buffers import Buffers
 
 if TYPE_CHECKING:
     import socket
@@ -35,16 +37,21 @@ def widen(source: int) -> None:
         pass
 
 
-def exactly(source: int, length: int) -> bytearray:
-    """So many bytes, read to where they stay. Raises EOFError where it ends before."""
-    whole = bytearray(length)
-    rest = memoryview(whole)
-    while rest:
-        count = os.readv(source, [rest])
-        if not count:
-            raise EOFError
-        rest = rest[count:]
-    return whole
+def reader(source: int) -> Callable[[int], bytearray]:
+    """What reads so many bytes to where they stay until nobody looks at them. Raises EOFError where it ends before."""
+    buffers = Buffers()
+
+    def exactly(length: int) -> bytearray:
+        whole = buffers.take(length)
+        rest = memoryview(whole)
+        while rest:
+            count = os.readv(source, [rest])
+            if not count:
+                raise EOFError
+            rest = rest[count:]
+        return whole
+
+    return exactly
 
 
 def received(connection: socket.socket, length: int) -> bytes:
