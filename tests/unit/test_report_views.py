@@ -15,6 +15,7 @@ from windlass.report.masking import Mask
 from windlass.report.plain import PlainReport
 from windlass.report.progress import Progress
 from windlass.report.screen import can_redraw, masked, open_view, wants_colour
+from windlass.report.tables import table
 from windlass.values import Secret
 
 STORY = (
@@ -171,6 +172,44 @@ def test_an_error_says_where_shows_the_last_lines_and_what_to_do() -> None:
     error = OperationFailed("nginx -t failed", host="web1", tried="service nginx", hint="mend it", last_lines=["emerg", ""])
 
     assert render_error(error) == "error: web1: nginx -t failed\n  | emerg\n  |\nhint: mend it"
+
+
+def test_what_a_program_said_again_and_again_is_shown_once() -> None:
+    error = OperationFailed("no answer", last_lines=["starts", *["GET / 404"] * 24, "", "", "GET / 404"])
+
+    assert render_error(error).splitlines()[1:] == ["  | starts", "  | GET / 404  (24 times)", "  |", "  | GET / 404"]
+
+
+def test_on_a_narrow_terminal_what_happened_is_cut_between_words_and_a_hint_never() -> None:
+    error = OperationFailed("web-0 was not ready after 60 s", host="web1", hint="windlass status --env production --app shop")
+
+    assert render_error(error, width=30).splitlines() == [
+        "error: web1: web-0 was not",
+        "  ready after 60 s",
+        "hint: windlass status --env production --app shop",
+    ]
+
+
+def test_columns_that_a_terminal_has_no_room_for_go_below_their_row() -> None:
+    head, rows = (
+        ("host", "release", "", "memory", "unused", "cpu"),
+        (("web1", "r1", "live", "9 MiB", "", "0 %"), ("b", "", "", "", "", "1 %")),
+    )
+
+    assert table(head, rows, width=40).splitlines() == [
+        "host  release        memory  cpu",
+        "web1  r1       live  9 MiB   0 %",
+        "b                            1 %",
+    ]
+    assert table(head, rows, width=20).splitlines() == [
+        "host  release",
+        "web1  r1       live",
+        "    memory 9 MiB,",
+        "    cpu 0 %",
+        "b",
+        "    cpu 1 %",
+    ]
+    assert table(("one",), [("x" * 50,)], width=9) == "one\n" + "x" * 50
 
 
 def test_a_host_that_the_message_names_is_not_named_twice() -> None:

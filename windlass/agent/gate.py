@@ -19,6 +19,8 @@ LOG_LINES = 25
 START_MARK = "--- windlass starts "  # the launcher's first line in the log
 
 Instance = Dict[str, Any]
+MEND = "the release never got a request; mend it and deploy again"
+OR_ASK = ", or say in `health` of the inventory which path, status and text are right"
 
 
 def gate(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -79,7 +81,7 @@ def starts_of(instances: List[Instance]) -> Dict[str, int]:
 def _refused(instance: Instance, what: str) -> OperationError:
     return OperationError(
         "%s %s: %s%s" % (instance["name"], what, instance["why"], _elsewhere(instance)),
-        hint="the release never got a request; mend it and deploy again",
+        hint=MEND + (OR_ASK if "answers" in instance["why"] else ""),
         last_lines=last_words(instance["log"]),
         data={"instance": instance["name"], "why": instance["why"]},
     )

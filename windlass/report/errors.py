@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from windlass.errors import FlowFailed, InventoryError, WindlassError
@@ -11,16 +13,33 @@ LONGEST = 600  # characters of one line of a program's last words
 _RED, _YELLOW, _PLAIN = "\x1b[1;31m", "\x1b[33m", "\x1b[0m"
 
 
-def render_error(error: WindlassError, *, colour: bool = False) -> str:
-    """Lines for a person, without a line feed at the end."""
-    lines = [f"{_paint('error:', _RED, colour=colour)} {_headline(error)}"]
+def render_error(error: WindlassError, *, colour: bool = False, width: int = 0) -> str:
+    """Lines for a person, without a line feed at the end. `width` is the terminal's, at which what happened is cut between words;
+    hints are left to it, so that the commands in them can be copied."""
+    words = _wrapped(f"error: {_headline(error)}", width).removeprefix("error:")
+    lines = [f"{_paint('error:', _RED, colour=colour)}{words}"]
     if isinstance(error, FlowFailed):
         lines += [f"{INDENT}{host}: {state}" for host, state in error.hosts.items()]
     mark = "" if isinstance(error, InventoryError) else "| "
-    lines += [f"{INDENT}{mark}{_short(line) if mark else line}".rstrip() for line in error.last_lines]
+    lines += [f"{INDENT}{mark}{line}".rstrip() for line in (_last_words(error.last_lines) if mark else error.last_lines)]
     if error.hint:
         lines.append(f"{_paint('hint:', _YELLOW, colour=colour)} {error.hint}")
     return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int) -> str:
+    if not width or len(text) <= width:
+        return text
+    import textwrap  # noqa: PLC0415 - most runs have nothing to cut
+
+    cut = textwrap.wrap(text, width, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(cut) if "\n" not in text else text
+
+
+def _last_words(lines: Iterable[str]) -> list[str]:
+    """What a program said again and again (a log of requests that all fail alike), once."""
+    counted = [(line, len(list(same))) for line, same in groupby(lines)]
+    return [_short(line) + (f"  ({count} times)" if count > 1 and line else "") for line, count in counted]
 
 
 def _short(line: str) -> str:

@@ -52,13 +52,15 @@ def restart(
     """
     Restart the live processes of an application, one after the other, host after host; each must be fit before the next one goes.
 
-    Requests that reach a host while its only process restarts are answered by the other hosts.
+    Requests that reach a host while its only process restarts are answered by
+    the other hosts.
 
     Example:
 
         invoke app.restart --env staging --app notes --process worker
 
-    Exit codes: 0 done, 1 a host did not come back (those after it are untouched), 2 wrong usage or inventory, 4 refused.
+    Exit codes: 0 done, 1 a host did not come back (those after it are
+    untouched), 2 wrong usage or inventory, 4 refused.
     """
     from windlass.tasks.processes import restarting
     from windlass.tasks.running import run_flow
@@ -81,13 +83,15 @@ def reload(
     """
     Start the release that serves anew in the other slot, and switch to it when it has passed the gate; no request is lost.
 
-    If it no longer starts, what serves goes on. The release that was kept warm makes way; a rollback to it then takes a start.
+    If it no longer starts, what serves goes on. The release that was kept warm
+    makes way; a rollback to it then takes a start.
 
     Example:
 
         invoke app.reload --env staging --app tickets
 
-    Exit codes: 0 done, 1 failed and taken back, 2 wrong usage or inventory, 3 partly done, 4 refused.
+    Exit codes: 0 done, 1 failed and taken back, 2 wrong usage or inventory, 3
+    partly done, 4 refused.
     """
     from windlass.tasks.processes import reloading
     from windlass.tasks.running import run_flow

@@ -42,17 +42,20 @@ def run(
     """
     Back databases up: dump, read back and decode, publish, then let old ones go. What cron runs; plain `backup` is the same.
 
-    The dump is streamed through zstd into the store on this machine. It appears there only once its bytes were read back
-    and decoded to the end. Old backups are removed only after that, as the inventory's `keep` says. One that is suspiciously
-    small (`shrink`) fails: it is kept, does not count, and nothing is removed until a better one or --accept-shrunk.
+    The dump is streamed through zstd into the store on this machine. It appears
+    there only once its bytes were read back and decoded to the end. Old backups
+    are removed only after that, as the inventory's `keep` says. One that is
+    suspiciously small (`shrink`) fails: it is kept, does not count, and nothing
+    is removed until a better one or --accept-shrunk.
 
     Example:
 
         invoke backup --env production
         invoke backup.run --env production --name tickets
 
-    Exit codes: 0 done, 1 failed (nothing was published, older backups are untouched), 2 wrong usage or inventory,
-    3 some were backed up and some not (it says which), 4 refused: another run is at these backups.
+    Exit codes: 0 done, 1 failed (nothing was published, older backups are
+    untouched), 2 wrong usage or inventory, 3 some were backed up and some not
+    (it says which), 4 refused: another run is at these backups.
     """
     from windlass.flows.alarm import alarm
     from windlass.tasks.running import run_flow
@@ -112,14 +115,16 @@ def verify(
     """
     Check the bytes of a stored backup again: checksum here, decoded to the end on the database's host.
 
-    A backup whose bytes have changed is marked as bad; it is never restored and fills no slot of retention. Of an encrypted
-    one only the checksum is looked at, unless --identity gives the private key.
+    A backup whose bytes have changed is marked as bad; it is never restored and
+    fills no slot of retention. Of an encrypted one only the checksum is looked
+    at, unless --identity gives the private key.
 
     Example:
 
         invoke backup.verify --env production --name tickets
 
-    Exit codes: 0 it is good, 1 it is not or could not be checked (it says which), 2 wrong usage or inventory, 4 refused.
+    Exit codes: 0 it is good, 1 it is not or could not be checked (it says
+    which), 2 wrong usage or inventory, 4 refused.
     """
     from windlass.flows.holdings import verify as flow
     from windlass.flows.vault import chosen_backup
@@ -150,15 +155,18 @@ def drill(
     """
     Prove a backup: restore it into a scratch server, compare every table's rows, ask the smoke questions, measure.
 
-    The scratch server is a new PostgreSQL on the database's host, which no network reaches; nothing of it stays. The live
-    database is not touched. The minutes are those that you would need, and the age of the data is what you would lose.
+    The scratch server is a new PostgreSQL on the database's host, which no
+    network reaches; nothing of it stays. The live database is not touched. The
+    minutes are those that you would need, and the age of the data is what you
+    would lose.
 
     Example:
 
         invoke backup.drill --env production
 
-    Exit codes: 0 proven, 1 not (it says what differs), 2 wrong usage or inventory, 3 some were proven and some not,
-    4 refused: no room, or another run is at these backups.
+    Exit codes: 0 proven, 1 not (it says what differs), 2 wrong usage or
+    inventory, 3 some were proven and some not, 4 refused: no room, or another
+    run is at these backups.
     """
     from windlass.flows.alarm import alarm
     from windlass.flows.drill import drill as flow

@@ -37,14 +37,16 @@ def list_(
     """
     List the backups: when, how big, whether their bytes were verified, and whether a drill has proven them.
 
-    With --max-age it is a dead man's switch: let another machine's monitoring call it. No database's host is asked.
+    With --max-age it is a dead man's switch: let another machine's monitoring
+    call it. No database's host is asked.
 
     Example:
 
         invoke backup.list --env production
         invoke backup.list --env production --max-age 26h
 
-    Exit codes: 0 done, 1 a backup is missing or older than --max-age, 2 wrong usage or inventory.
+    Exit codes: 0 done, 1 a backup is missing or older than --max-age, 2 wrong
+    usage or inventory.
     """
     from datetime import UTC, datetime
 
@@ -80,13 +82,15 @@ def prune(
     """
     Let old backups go, as the inventory's `keep` says. Every backup does this by itself when it was successful.
 
-    The newest good backup and the newest proven one always stay; backup.list --check gives the reason for each.
+    The newest good backup and the newest proven one always stay; backup.list
+    --check gives the reason for each.
 
     Example:
 
         invoke backup.prune --env production --check
 
-    Exit codes: 0 done, 1 some could not be removed, 2 wrong usage or inventory, 4 refused: another run is at these backups.
+    Exit codes: 0 done, 1 some could not be removed, 2 wrong usage or inventory,
+    4 refused: another run is at these backups.
     """
     from windlass.flows.alarm import alarm
     from windlass.flows.holdings import prune as flow
@@ -127,7 +131,8 @@ def pin(
 
         invoke backup.pin --env production --name tickets --backup 20261120T0230 --reason "before the migration"
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is not a good one.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is
+    not a good one.
     """
     _pin(Options.of(locals()), (name, store), backup, reason=reason)
 
@@ -143,7 +148,8 @@ def unpin(
 
         invoke backup.unpin --env production --name tickets --backup 20261120T0230
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: its manifest is doubted.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: its
+    manifest is doubted.
     """
     _pin(Options.of(locals()), (name, store), backup, off=True)
 

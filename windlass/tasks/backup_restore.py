@@ -59,8 +59,9 @@ def restore(
     """
     Bring a backup back: beside the live database, in its place (--swap), one table (--table), or another part (--part).
 
-    Nothing that exists is ever overwritten. The restored rows are counted and compared with those of the backup's
-    snapshot first. A swap is two renames in one transaction; the database that was live stays, under another name.
+    Nothing that exists is ever overwritten. The restored rows are counted and
+    compared with those of the backup's snapshot first. A swap is two renames in
+    one transaction; the database that was live stays, under another name.
 
     Example:
 
@@ -71,8 +72,9 @@ def restore(
         invoke backup.restore --env production --name tickets --to db2 --explain
         invoke backup.restore --env production --name tickets --part uploads --into /srv/tickets/shared/uploads_restored
 
-    Exit codes: 0 done, 1 failed (the live database is as it was), 2 wrong usage or inventory, 4 refused: a name is taken,
-    there is no room, another run holds the lock, or it was not confirmed.
+    Exit codes: 0 done, 1 failed (the live database is as it was), 2 wrong usage
+    or inventory, 4 refused: a name is taken, there is no room, another run
+    holds the lock, or it was not confirmed.
     """
     options = Options.of(locals())
     which = _Which(name, store, backup, keys(identity), to)

@@ -46,7 +46,8 @@ def stood(found: Sequence[Standing]) -> Outcome:
     lines = [table(head, [_row(each, stores=stores) for each in found])]
     lines += [f"{label(each.name, each.store)}: {text}" for each in found for text in each.wrong]
     failing = [each for each in found if each.wrong]
-    error = BackupError(f"{len(failing)} of {len(found)} backups are not as they should be") if failing else None
+    hint = "invoke backup.run makes one now, invoke backup.drill proves the newest; docs/backup.md says what else may be wrong"
+    error = BackupError(f"{len(failing)} of {len(found)} backups are not as they should be", hint=hint) if failing else None
     return Outcome(result={"backups": [_described(each) for each in found]}, text="\n".join(lines), error=error)
 
 

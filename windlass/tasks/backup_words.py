@@ -16,7 +16,7 @@ from windlass.inventory import Backup
 from windlass.inventory.stores import label
 from windlass.plans.restoration import Wish
 from windlass.tasks.door import Outcome
-from windlass.values import human_bytes, human_seconds
+from windlass.values import counted, human_bytes, human_seconds
 
 Done = TypeVar("Done")
 
@@ -77,7 +77,7 @@ def _together(failed: dict[str, WindlassError], count: int, word: str) -> Windla
 def _backed_up(done: BackedUp) -> str:
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
     size = f"{human_bytes(done.raw_bytes)} in {human_bytes(done.stored_bytes)}"
-    rows = f"{done.rows} rows in {done.tables} tables, " if done.database else ""
+    rows = f"{_rows_in_tables(done.rows, done.tables)}, " if done.database else ""
     lines = [
         f"{done.name} {done.id}: {rows}{size}, verified",
         *(f"with {part}" for part in done.parts),
@@ -92,7 +92,7 @@ def _drilled(done: Drilled) -> str:
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in proof.seconds.items())
     hashed = f" ({proof.hashed} tables by the hash of their rows)" if proof.hashed else ""
     proven = [
-        *([f"{proof.rows} rows in {proof.tables} tables are those of its snapshot{hashed}"] if proof.server_version else []),
+        *([f"{_rows_in_tables(proof.rows, proof.tables)} are those of its snapshot{hashed}"] if proof.server_version else []),
         *(f"{name} {said}" for name, said in proof.checks.items()),
         *([f"{len(proof.smoke)} of {len(proof.smoke)} smoke questions gave true"] if proof.smoke else []),
         *(f"all {entries} entries of {name} came back" for name, entries in proof.parts.items()),
@@ -117,7 +117,7 @@ def restored(done: Restored, wish: Wish) -> Outcome:
     if done.table:
         lines = [f"{done.table} is in {done.database} {state}: {done.rows} rows"]
     else:
-        lines = [f"{done.database} holds {done.name} {state}: {done.rows} rows in {done.tables} tables, counted and equal"]
+        lines = [f"{done.database} holds {done.name} {state}: {_rows_in_tables(done.rows, done.tables)}, counted and equal"]
     if done.before:
         lines.append(f"the swap took {done.milliseconds:.0f} ms; the database that was live is {done.before}")
         lines.append(f"when you no longer need it: dropdb {done.before} (as postgres on its host)")
@@ -147,3 +147,7 @@ def verified(done: Verified) -> Outcome:
     else:
         size = f"{human_bytes(done.stored_bytes)} have their checksum (with --identity they are decoded, too)"
     return Outcome(result=asdict(done), text=f"{done.name} {done.id} is good: {size}, in {human_seconds(done.seconds)}")
+
+
+def _rows_in_tables(rows: int, tables: int) -> str:
+    return f"{counted(rows, 'row')} in {counted(tables, 'table')}"

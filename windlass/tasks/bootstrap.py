@@ -34,7 +34,8 @@ def bootstrap(
 
         invoke bootstrap --env staging --limit web3
 
-    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
+    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3
+    failed on some hosts, 4 not confirmed.
     """
     from windlass.flows.bootstrap import bootstrap as flow
     from windlass.tasks.door import Outcome

@@ -40,15 +40,17 @@ def deploy(
     """
     Bring a version of an application to all its hosts, blue-green, without losing a request.
 
-    The old release serves until the new one has answered on every host. If anything fails before that, or you press
-    Ctrl-C, all goes back by itself, and the error shows the application's own last lines.
+    The old release serves until the new one has answered on every host. If
+    anything fails before that, or you press Ctrl-C, all goes back by itself,
+    and the error shows the application's own last lines.
 
     Example:
 
         invoke deploy --env staging --app tickets --ref v1.4.0
 
-    Exit codes: 0 done or nothing to do, 1 failed and taken back, 2 wrong usage or inventory, 3 a host could not be taken
-    back yet (it says which), 4 refused: another run holds the lock.
+    Exit codes: 0 done or nothing to do, 1 failed and taken back, 2 wrong usage
+    or inventory, 3 a host could not be taken back yet (it says which), 4
+    refused: another run holds the lock.
     """
     from windlass.flows.deploy import chosen
     from windlass.flows.deploy import deploy as flow
@@ -100,14 +102,16 @@ def rollback(
     """
     Go back to the release that served before, at once; no version to look up.
 
-    The release before is kept warm, so this is the switch alone. Older ones are started and checked like a deploy.
+    The release before is kept warm, so this is the switch alone. Older ones are
+    started and checked like a deploy.
 
     Example:
 
         invoke rollback --env production
         invoke rollback --env production --to v1.3.2
 
-    Exit codes: 0 done, 1 failed (what served before still serves), 2 wrong usage or inventory, 3 partly done, 4 refused.
+    Exit codes: 0 done, 1 failed (what served before still serves), 2 wrong
+    usage or inventory, 3 partly done, 4 refused.
     """
     from windlass.flows.deploy import chosen
     from windlass.flows.rollback import rollback as flow
@@ -208,7 +212,8 @@ def status(
 
         invoke status --env production
 
-    Exit codes: 0 all healthy, 1 something is not (it says what), 2 wrong usage or inventory.
+    Exit codes: 0 all healthy, 1 something is not (it says what), 2 wrong usage
+    or inventory.
     """
     import time
 

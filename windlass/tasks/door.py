@@ -29,6 +29,7 @@ from windlass.report.masking import Mask
 from windlass.report.progress import Progress
 from windlass.report.screen import wants_colour
 from windlass.report.summary import summary
+from windlass.report.tables import terminal_width
 from windlass.tasks.reader import stop_telling
 from windlass.tasks.typed import as_typed
 from windlass.terminal import harmless
@@ -234,7 +235,8 @@ def _show(run: Run, outcome: Outcome, error: WindlassError | None, code: int) ->
             sys.stdout.write(run.mask.text(text.rstrip("\n")) + "\n")
     sys.stdout.flush()
     if error is not None:
-        sys.stderr.write(run.mask.text(render_error(error, colour=wants_colour(sys.stderr))) + "\n")
+        shown = render_error(error, colour=wants_colour(sys.stderr), width=terminal_width(sys.stderr))
+        sys.stderr.write(run.mask.text(shown) + "\n")
 
 
 def _profile_text(run: Run) -> str:

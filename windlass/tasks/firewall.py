@@ -34,7 +34,8 @@ def plan(
 
         invoke firewall.plan --env staging
 
-    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts.
+    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3
+    failed on some hosts.
     """
     options = Options.of(locals(), check=True, diff=True)
     _set_up("firewall.plan", options, "continue")
@@ -61,7 +62,8 @@ def apply(
 
         invoke firewall.apply --env staging --limit web1 --diff
 
-    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
+    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3
+    failed on some hosts, 4 not confirmed.
     """
     options = Options.of(locals())
     _set_up("firewall.apply", options, on_failure)
@@ -136,8 +138,9 @@ def check(
     """
     Try every TCP port of every host, from here and from each other host, and compare with what was compiled.
 
-    IPv6 too where a host has it. A port that is open and was not compiled is an error, and so is one that was compiled and is
-    closed, be it that nothing listens. Takes about 25 s for each address.
+    IPv6 too where a host has it. A port that is open and was not compiled is an
+    error, and so is one that was compiled and is closed, be it that nothing
+    listens. Takes about 25 s for each address.
 
     Example:
 
@@ -145,7 +148,8 @@ def check(
         invoke firewall.check --env staging --limit data1 --ports 1-10000
         invoke firewall.check --env staging --from outside
 
-    Exit codes: 0 exactly what was compiled, 1 something differs, 2 wrong usage or inventory.
+    Exit codes: 0 exactly what was compiled, 1 something differs, 2 wrong usage
+    or inventory.
     """
     from windlass.flows.firewall import check as flow
     from windlass.tasks.running import run_flow

@@ -28,8 +28,9 @@ def list_(_context: Context, *, env: str = "", host: str = "", task: str = "", l
     """
     Show the runs that concerned hosts, the newest first; plain `invoke history` does the same.
 
-    For the releases of an application, see `releases`. The history is `.windlass/history.sqlite` of this project;
-    it holds the last 200 runs, for at most 90 days.
+    For the releases of an application, see `releases`. The history is
+    `.windlass/history.sqlite` of this project; it holds the last 200 runs, for
+    at most 90 days.
 
     Example:
 

@@ -30,7 +30,7 @@ def operation_object(operation: OperationRow) -> dict[str, Any]:
 def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[str, str]) -> str:
     """A line for each run; who ran it only where there were several. The id tells when, in UTC."""
     several = len({run.operator for run, _hosts in found}) > 1
-    head = ("run", "what", "hosts", "failed", "changed", "took", "came to", "by")
+    head = ("run", "what", "came to", "hosts", "failed", "changed", "took", "by")
     return table(head, [(*_line(run, hosts, states[run.run]), run.operator if several else "") for run, hosts in found])
 
 
@@ -39,11 +39,11 @@ def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
     return (
         run.run,
         f"{run.task} {run.environment}{' --check' if run.checked else ''}",
+        state.replace("_", " "),
         str(len(hosts)),
         str(failed or ""),
-        str(sum(host.changed for host in hosts)),
+        str(sum(host.changed for host in hosts) or ""),
         human_seconds(run.seconds) if state not in ("running", "broke off") else "",
-        state.replace("_", " "),
     )
 
 

@@ -41,7 +41,8 @@ def init(
     """
     Write a first inventory for one application or Compose stack: small, commented, and good for inventory.check as it is.
 
-    The repository is looked at for what need not be said. Nothing that is there is ever overwritten, and no host is called.
+    The repository is looked at for what need not be said. Nothing that is there
+    is ever overwritten, and no host is called.
 
     Example:
 

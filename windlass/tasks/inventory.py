@@ -43,7 +43,8 @@ def check(_context: Context, *, env: str = "", json: bool = False) -> None:
     """
     Check an environment, or all of them without --env, and say all that is wrong at once.
 
-    All templates are filled and all roles are asked what they want, for every host, with secrets made up. No host is called.
+    All templates are filled and all roles are asked what they want, for every
+    host, with secrets made up. No host is called.
 
     Example:
 

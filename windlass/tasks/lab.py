@@ -23,8 +23,10 @@ def up(_context: Context, *, env: str = "", from_: str = "", json: bool = False)
     """
     Boot a twin of an environment's hosts on this machine: same names, users and ports, own addresses.
 
-    Up again on a running lab changes nothing; after a crash or a reboot it heals. Needs root: asks sudo where one is not.
-    Tasks then reach the twin with --lab (the environment called lab needs no --lab: it lives nowhere else).
+    Up again on a running lab changes nothing; after a crash or a reboot it
+    heals. Needs root: asks sudo where one is not. Tasks then reach the twin
+    with --lab (the environment called lab needs no --lab: it lives nowhere
+    else).
 
     Example:
 
@@ -118,7 +120,8 @@ def shell(_context: Context, *, env: str = "", host: str = "") -> None:
 
         invoke lab.shell --env lab --host app1
 
-    Exit codes: those of the shell; 1 there is no such lab, 2 there is no such host.
+    Exit codes: those of the shell; 1 there is no such lab, 2 there is no such
+    host.
     """
     from windlass import lab
     from windlass.errors import UsageError

@@ -37,7 +37,8 @@ def check(
 
         invoke nginx.check --env staging --diff
 
-    Exit codes: 0 nginx would take it, 1 it would not, 2 wrong usage or inventory, 3 it would not on some hosts.
+    Exit codes: 0 nginx would take it, 1 it would not, 2 wrong usage or
+    inventory, 3 it would not on some hosts.
     """
     from windlass.flows.nginx import apply as flow
     from windlass.flows.nginx import serving
@@ -72,7 +73,8 @@ def apply(
 
         invoke nginx.apply --env staging --site shop
 
-    Exit codes: 0 done, 1 a site was put back, 2 wrong usage or inventory, 3 on some hosts, 4 not confirmed.
+    Exit codes: 0 done, 1 a site was put back, 2 wrong usage or inventory, 3 on
+    some hosts, 4 not confirmed.
     """
     from windlass.flows.nginx import apply as flow
     from windlass.flows.nginx import serving
@@ -103,7 +105,8 @@ def reload(
 
         invoke nginx.reload --env staging --limit web1
 
-    Exit codes: 0 done, 1 nginx would not and goes on as it was, 2 wrong usage or inventory, 4 not confirmed.
+    Exit codes: 0 done, 1 nginx would not and goes on as it was, 2 wrong usage
+    or inventory, 4 not confirmed.
     """
     from windlass.flows.nginx import reload as flow
     from windlass.flows.nginx import serving

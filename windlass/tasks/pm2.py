@@ -52,13 +52,15 @@ def restart(
     """
     Restart the live processes of an application, one after the other, host after host; each must be fit before the next one goes.
 
-    Requests that reach a host while its only process restarts are answered by the other hosts.
+    Requests that reach a host while its only process restarts are answered by
+    the other hosts.
 
     Example:
 
         invoke pm2.restart --env staging --app tickets --process worker
 
-    Exit codes: 0 done, 1 a host did not come back (those after it are untouched), 2 wrong usage or inventory, 4 refused.
+    Exit codes: 0 done, 1 a host did not come back (those after it are
+    untouched), 2 wrong usage or inventory, 4 refused.
     """
     from windlass.tasks.processes import restarting
     from windlass.tasks.running import run_flow

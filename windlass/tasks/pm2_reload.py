@@ -30,13 +30,15 @@ def reload(
     """
     Start the release that serves anew in the other slot, and switch to it when it has passed the gate; no request is lost.
 
-    If it no longer starts, what serves goes on. The release that was kept warm makes way; a rollback to it then takes a start.
+    If it no longer starts, what serves goes on. The release that was kept warm
+    makes way; a rollback to it then takes a start.
 
     Example:
 
         invoke pm2.reload --env staging --app tickets
 
-    Exit codes: 0 done, 1 failed and taken back, 2 wrong usage or inventory, 3 partly done, 4 refused.
+    Exit codes: 0 done, 1 failed and taken back, 2 wrong usage or inventory, 3
+    partly done, 4 refused.
     """
     from windlass.tasks.processes import reloading
     from windlass.tasks.running import run_flow
@@ -60,7 +62,8 @@ def save(
     """
     Write down what PM2 runs, for the next boot. Deploys, rollbacks and restarts do it by themselves.
 
-    Refuses while a process that should serve is not up, because less would then come back.
+    Refuses while a process that should serve is not up, because less would then
+    come back.
 
     Example:
 

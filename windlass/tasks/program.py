@@ -27,6 +27,8 @@ from windlass.tasks.typed import as_typed  # noqa: E402
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
+HELP_WIDTH = 76  # beside Invoke's indentation, in 80 columns
+
 
 def namespace() -> Collection:
     """All tasks: what `tasks.py` at the top of the repository (a copy of it in the package) lists.
@@ -77,9 +79,13 @@ class _Windlass(Program):
         return Parser(initial=self.initial_context, contexts=known)
 
     def print_task_help(self, name: str) -> None:
-        """With its examples as they are typed here."""
+        """With its examples as they are typed here, and its first line, which is also that of the list, cut between words."""
+        import inspect
+        import textwrap
+
         task = self.collection[name]
-        task.__doc__ = as_typed(task.__doc__ or "")
+        first, _, rest = inspect.cleandoc(as_typed(task.__doc__ or "")).partition("\n")
+        task.__doc__ = "\n".join([*textwrap.wrap(first, HELP_WIDTH), rest])
         super().print_task_help(name)
 
     def parse_tasks(self) -> None:

@@ -36,13 +36,15 @@ def reboot(
     """
     Reboot hosts, one after the other: the next one goes down when the one before is back.
 
-    That a host is back is proved by its boot id. One that does not come back leaves the rest untouched.
+    That a host is back is proved by its boot id. One that does not come back
+    leaves the rest untouched.
 
     Example:
 
         invoke reboot --env staging --limit 'web*' --when-required
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 3 failed after others were done, 4 not confirmed.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 3 failed after
+    others were done, 4 not confirmed.
     """
     from windlass.flows.reboot import reboot as flow
     from windlass.operations.reboot import Reboot

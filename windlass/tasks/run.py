@@ -55,7 +55,8 @@ def run(
         invoke run uptime --env staging
         invoke run 'systemctl is-active nginx' --env production --limit 'web*' --yes
 
-    Exit codes: 0 it succeeded everywhere, 1 nowhere, 2 wrong usage or inventory, 3 not on all hosts, 4 not confirmed.
+    Exit codes: 0 it succeeded everywhere, 1 nowhere, 2 wrong usage or
+    inventory, 3 not on all hosts, 4 not confirmed.
     """
     from windlass.flows.everywhere import run_everywhere
     from windlass.operations.command import Run

@@ -52,7 +52,8 @@ def get(_context: Context, name: str, *, env: str = "", yes: bool = False) -> No
 
         invoke secrets.get --env staging --name mail_password
 
-    Exit codes: 0 done, 2 wrong usage, no value or no key, 4 standard output is not a terminal.
+    Exit codes: 0 done, 2 wrong usage, no value or no key, 4 standard output is
+    not a terminal.
     """
     import sys
 
@@ -106,7 +107,8 @@ def edit(_context: Context, *, env: str = "") -> None:
 
         invoke secrets.edit --env staging
 
-    Exit codes: 0 done, 1 the editor failed, 2 wrong usage, no key, or what was written cannot be taken.
+    Exit codes: 0 done, 1 the editor failed, 2 wrong usage, no key, or what was
+    written cannot be taken.
     """
     import os
 
@@ -129,7 +131,8 @@ def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
 
         invoke secrets.rotate --env staging
 
-    Exit codes: 0 done, 2 wrong usage or no key, 4 the file has a recipient that nobody named.
+    Exit codes: 0 done, 2 wrong usage or no key, 4 the file has a recipient that
+    nobody named.
     """
     from windlass.flows.secret_file import rotate as flow
     from windlass.tasks.door import Outcome
@@ -157,7 +160,8 @@ def people(_context: Context, *, env: str = "", add: str = "", recipient: str = 
         invoke secrets.people --env staging --add ben --recipient age1…
         invoke secrets.people --env staging --remove ben
 
-    Exit codes: 0 done, 2 wrong usage or no key, 4 refused: the last reader, or a recipient that nobody named.
+    Exit codes: 0 done, 2 wrong usage or no key, 4 refused: the last reader, or
+    a recipient that nobody named.
     """
     from windlass.errors import UsageError
     from windlass.flows import secret_file

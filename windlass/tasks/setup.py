@@ -62,7 +62,8 @@ def setup(
         invoke setup --env production --serial 25% --max-failed 1
         invoke setup --env staging --resume 20260102T030405-1f2e3d
 
-    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3 failed on some hosts, 4 not confirmed.
+    Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3
+    failed on some hosts, 4 not confirmed.
     """
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow

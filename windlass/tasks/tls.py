@@ -35,14 +35,15 @@ def issue(
     """
     Bring sites with `tls` from whatever is there to a served certificate: set up, look, ask the authority, install, prove.
 
-    Whatever the authority would refuse is said within seconds, and it is not asked. A certificate that is not yet to be
-    renewed stays.
+    Whatever the authority would refuse is said within seconds, and it is not
+    asked. A certificate that is not yet to be renewed stays.
 
     Example:
 
         invoke tls.issue --env staging
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 the authority would refuse, or not confirmed.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 the authority
+    would refuse, or not confirmed.
     """
     from windlass.flows.tls import chosen
     from windlass.flows.tls import issue as flow
@@ -70,13 +71,15 @@ def renew(
     """
     Renew what is to be renewed, as the host's own timer does, and bring it to the other hosts of the site.
 
-    Where several balancers share a certificate, this belongs into the crontab of the machine you work from, once a day.
+    Where several balancers share a certificate, this belongs into the crontab
+    of the machine you work from, once a day.
 
     Example:
 
         invoke tls.renew --env staging
 
-    Exit codes: 0 done, 1 failed (a hook that failed, too), 2 wrong usage or inventory, 4 not confirmed.
+    Exit codes: 0 done, 1 failed (a hook that failed, too), 2 wrong usage or
+    inventory, 4 not confirmed.
     """
     from windlass.flows.tls import chosen
     from windlass.flows.tls import renew as flow
@@ -106,7 +109,8 @@ def status(
 
         invoke tls.status --env production
 
-    Exit codes: 0 all is as it should be, 1 something is not, 2 wrong usage or inventory.
+    Exit codes: 0 all is as it should be, 1 something is not, 2 wrong usage or
+    inventory.
     """
     from windlass.flows.tls import chosen, error_of
     from windlass.flows.tls import status as flow

@@ -32,14 +32,16 @@ def grade(
     """
     Grade every https listener, each address of each host by each name, as SSL Labs does, and say why it is no better.
 
-    An A+ here needs HSTS of half a year on every answer that could be got, errors too, and not on one alone. What kinds of
-    answers could not be got is said. At its first use sslyze is installed for this user, beside Windlass.
+    An A+ here needs HSTS of half a year on every answer that could be got,
+    errors too, and not on one alone. What kinds of answers could not be got is
+    said. At its first use sslyze is installed for this user, beside Windlass.
 
     Example:
 
         invoke tls.grade --env production
 
-    Exit codes: 0 all are at least that good, 1 one is not, 2 wrong usage or inventory.
+    Exit codes: 0 all are at least that good, 1 one is not, 2 wrong usage or
+    inventory.
     """
     from windlass.errors import UsageError
     from windlass.flows.tls import chosen
