@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from windlass import events
 
@@ -38,7 +39,7 @@ class HostBooks:
     @property
     def working(self) -> float:
         """What the operations themselves took."""
-        return sum(entry.seconds for entry in self.entries)
+        return sum([entry.seconds for entry in self.entries])
 
     @property
     def waiting(self) -> float:
@@ -46,7 +47,8 @@ class HostBooks:
         return max(0.0, self.batches - self.working)
 
     def count(self, *statuses: str) -> int:
-        return sum(entry.status in statuses for entry in self.entries)
+        found = [entry.status for entry in self.entries]
+        return sum(map(found.count, statuses))
 
     @property
     def status(self) -> str:
@@ -56,7 +58,7 @@ class HostBooks:
 
     def slowest(self, most: int) -> list[Entry]:
         """The operations that took longest, the longest first."""
-        return sorted((entry for entry in self.entries if entry.seconds > 0), key=lambda entry: -entry.seconds)[:most]
+        return sorted([entry for entry in self.entries if entry.seconds > 0], key=attrgetter("seconds"), reverse=True)[:most]
 
     def count_traffic(self, round_trips: int, sent: int, received: int) -> None:
         self.round_trips += round_trips

@@ -5,6 +5,7 @@ One thread uses a channel at a time; only `ping` may be called from another.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from windlass.hosts.starting import Starting
 from windlass.hosts.target import Target
 from windlass.hosts.upload import Uploads, along
 from windlass.operations.operation import LocalFile
-from windlass.operations.wire import Batch, encode
+from windlass.operations.wire import MOST_KEPT, Batch, encode
 from windlass.terminal import harmless
 
 TRIAL_SILENCE: Final = 10.0  # seconds without a frame while a change on trial is being made; a ping comes every five
@@ -63,6 +64,7 @@ def prepare(batch: Batch) -> None:
     agent_modules.frame(_lessons(batch))
 
 
+@functools.lru_cache(maxsize=MOST_KEPT)
 def _lessons(batch: Batch) -> frozenset[str]:
     contents = [getattr(operation, "content", None) for operation in batch.asked]
     sizes = [content.size for content in contents if isinstance(content, LocalFile)]
