@@ -245,3 +245,15 @@ def test_another_run_is_kept_out_and_told_who_is_there() -> None:
 def test_a_machine_that_is_there_by_two_names_is_not_kept_from_its_own_run() -> None:
     for name in ("web1", "web2"):
         journal(LOOKING, name=f"{RUN}.{name}", alone=ALONE).begin(0)
+
+
+def test_a_lock_that_cannot_be_signed_is_held_all_the_same() -> None:
+    """/run may be full, and somebody has to go back to the release before."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        held = holding.hold("app-shop", ALONE, 0.0, Context(lambda _frame: None))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with held, pytest.raises(OperationError, match="app-shop is locked by another run"):
+        holding.hold("app-shop", ALONE, 0.0, Context(lambda _frame: None))

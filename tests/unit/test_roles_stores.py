@@ -106,6 +106,17 @@ def test_the_password_of_redis_is_a_secret_on_its_way(tmp_path: Path) -> None:
     assert set(encode(Batch(tuple(wanted))).body["secrets"]) == Secret(WORD).shapes()
 
 
+def test_a_password_of_redis_with_signs_of_its_own_is_the_one_that_was_given(tmp_path: Path) -> None:
+    wanted = steps(environment(tmp_path, "variables: {redis: {password: {secret: password}}}\n"), "data1", "redis")
+    (configuration,) = (each for each in wanted if isinstance(each, Template))
+    given = Secret('a"b\\c\nuser default on nopass')
+
+    content = replace(configuration, values={**configuration.values, "password": given}).content()
+
+    assert isinstance(content, Secret)
+    assert r'requirepass "a\"b\\c\nuser default on nopass"' in content.reveal().splitlines()
+
+
 def test_redis_with_neither_password_nor_firewall_is_refused(tmp_path: Path) -> None:
     loaded = environment(tmp_path)
     exposed = {name: group.model_copy(update={"roles": ("base", "redis")}) for name, group in loaded.groups.items()}

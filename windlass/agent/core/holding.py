@@ -73,10 +73,11 @@ def _inherited(handle: IO[str], path: str, context: Context) -> bool:
 
 
 def _sign(handle: IO[str], record: Dict[str, Any]) -> None:
-    handle.seek(0)
-    handle.truncate()
-    handle.write(quick_json.short(record))
-    handle.flush()
+    os.ftruncate(handle.fileno(), 0)
+    try:
+        os.write(handle.fileno(), quick_json.short(record).encode())
+    except OSError:  # /run is full: it is held all the same, only not by name
+        pass
 
 
 def _holder(path: str) -> Dict[str, Any]:
