@@ -135,6 +135,7 @@ def test_a_profile_says_where_the_time_went() -> None:
         "host      connecting  waiting  working  elsewhere",
         "web1      250 ms      250 ms   4.8 s    750 ms",
     ]
+    assert [each.hosts for each in profile.operations if each.operation == "file /etc/x"] == [1]  # on web2 it was skipped
 
 
 def run_of_story(folder: Path, wishes: Wishes) -> Run:

@@ -161,10 +161,11 @@ def _want_present(changes: Changes, installed: Installed, arguments: Dict[str, A
     if installed.broken:
         changes.add("configure what was left half installed", lambda: _configure(arguments, context), "\n".join(installed.broken))
     foreseen = _foreseen(missing, arguments)
+    text = "install %s" % ", ".join(missing)
     if context.foresights and not _is_offered(missing, arguments):
-        changes.unknown = True
+        changes.unknown, text = True, text + ": not by apt's present list"
     diff = "\n".join("+%s%s" % (name, _instead_of(name, installed, foreseen)) for name in missing)
-    changes.add("install %s" % ", ".join(missing), lambda: _install(missing, arguments, context), diff)
+    changes.add(text, lambda: _install(missing, arguments, context), diff)
 
 
 def _is_offered(missing: List[str], arguments: Dict[str, Any]) -> bool:

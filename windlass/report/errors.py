@@ -21,7 +21,7 @@ def render_error(error: WindlassError, *, colour: bool = False, width: int = 0) 
     if isinstance(error, FlowFailed):
         lines += [f"{INDENT}{host}: {state}" for host, state in error.hosts.items()]
     mark = "" if isinstance(error, InventoryError) else "| "
-    lines += [f"{INDENT}{mark}{line}".rstrip() for line in (_last_words(error.last_lines) if mark else error.last_lines)]
+    lines += [f"{INDENT}{mark}{line}".rstrip() for line in (last_words(error.last_lines) if mark else error.last_lines)]
     if error.hint:
         lines.append(f"{_paint('hint:', _YELLOW, colour=colour)} {error.hint}")
     return "\n".join(lines)
@@ -36,7 +36,7 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(cut) if "\n" not in text else text
 
 
-def _last_words(lines: Iterable[str]) -> list[str]:
+def last_words(lines: Iterable[str]) -> list[str]:
     """What a program said again and again (a log of requests that all fail alike), once."""
     counted = [(line, len(list(same))) for line, same in groupby(lines)]
     return [_short(line) + (f"  ({count} times)" if count > 1 and line else "") for line, count in counted]

@@ -65,7 +65,7 @@ def _slowest(hosts: Sequence[HostBooks]) -> tuple[OperationTime, ...]:
     """The operations that took longest in sum, the longest first."""
     found: dict[str, list[tuple[float, str]]] = {}
     for host in hosts:
-        for entry in host.entries:
+        for entry in (each for each in host.entries if each.status != "skipped"):
             found.setdefault(entry.title, []).append((entry.seconds, host.name))
     times = []
     for title, spent in found.items():

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 APP = "the application; may be left out where there is only one"
 
+LONGEST = 200  # characters of why a release failed, in the list
+
 
 @command(
     app=APP,
@@ -187,9 +189,14 @@ def _releases(found: Releases) -> Outcome:
         when = f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%d %H:%M}" if record.created else ""
         way = back.get(record.release, "" if found.present[record.release] else "pruned")
         by = record.operator.partition(" ")[0]  # user@machine; what git calls the person is in --json
-        rows.append([record.release, record.reference, when, by, state, way, record.why[:60]])
+        rows.append([record.release, record.reference, when, by, state, way, _short(record.why)])
     text = table(["release", "reference", "made (UTC)", "by", "state", "way back", "why"], rows) if rows else "no releases yet"
     return Outcome(result=asdict(found), text=text)
+
+
+def _short(why: str) -> str:
+    first = why.partition("\n")[0]
+    return first if len(first) <= LONGEST else f"{first[:LONGEST]} …"
 
 
 @command(app="only this application", processes="also a line for each process: memory, its limit, CPU")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from windlass.history.database import HostRow, OperationRow, RunRow
+from windlass.report.errors import last_words
 from windlass.report.tables import table
 from windlass.values import human_bytes, human_seconds
 
@@ -69,8 +70,9 @@ def _failures(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[Operat
         if host.status == "failed" and not mine and host.message != run.message:
             lines.append(f"  {host.host}: {host.message}")
         for each in mine:
-            lines.append(f"  {host.host}: {each.title}: {each.summary}")
-            lines += [f"    | {line}" for line in each.last_lines]
+            told = f"{each.title} failed on {host.host}: {each.summary}" in run.message
+            lines += [] if told else [f"  {host.host}: {each.title}: {each.summary}"]
+            lines += [f"    | {line}" for line in last_words(each.last_lines)]
     return "\n".join(lines)
 
 
