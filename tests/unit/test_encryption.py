@@ -6,6 +6,7 @@ import hashlib
 import io
 import random
 import stat
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -14,7 +15,10 @@ import pyrage
 import pytest
 
 from windlass.errors import BackupError, UsageError
+from windlass.operations.stored import ReadStored
 from windlass.stores.encryption import check_identity, decrypted, identities
+from windlass.stores.host.line import Run
+from windlass.stores.host.source import HostSource
 
 CONTENT = random.Random(1).randbytes(3_000_000)  # noqa: S311 - nothing secret
 
@@ -76,6 +80,16 @@ class Unreachable:
 @pytest.mark.parametrize("error", [BackupError("cannot look at the dump"), FileNotFoundError("the dump")])
 def test_whoever_reads_what_cannot_be_opened_is_not_left_waiting(key: pyrage.x25519.Identity, error: Exception) -> None:
     with pytest.raises(BackupError, match="the dump"), decrypted(Unreachable(error), [key]) as path:
+        assert path.read_bytes() == b""
+
+
+def test_a_store_on_a_host_to_which_there_is_no_way_is_an_error_and_no_empty_file(key: pyrage.x25519.Identity) -> None:
+    def line() -> AbstractContextManager[Run]:
+        raise UsageError("there is no key /keys/backup")
+
+    source = HostSource(line, ReadStored(root="/backups", name="shop", folder="b", part="dump.age"), "store1:/backups/dump.age")
+
+    with pytest.raises(BackupError, match="there is no key /keys/backup"), decrypted(source, [key]) as path:
         assert path.read_bytes() == b""
 
 

@@ -7,6 +7,7 @@ nothing; what somebody asks for while it is still read is waited for, which take
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import struct
@@ -94,11 +95,18 @@ def _as_a_process(files: Sequence[tuple[str, int]], writer: int) -> None:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(nowhere, descriptor)
-        os.closerange(3, writer)
-        os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
+        _close_all_but(writer)
         _tell(files, writer)
     finally:
         os._exit(0)
+
+
+def _close_all_but(writer: int) -> None:
+    """Those that are open: to close all that could be takes minutes where there may be thousands of millions."""
+    for descriptor in [int(each.name) for each in Path("/dev/fd").iterdir()]:
+        if descriptor > 2 and descriptor != writer:
+            with contextlib.suppress(OSError):  # the one by which they were listed
+                os.close(descriptor)
 
 
 def _tell(files: Sequence[tuple[str, int]], writer: int) -> None:

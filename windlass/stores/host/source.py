@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
-from windlass.errors import BackupError
+from windlass.errors import WindlassError
 from windlass.operations.stored import ReadStored
 from windlass.stores.host.line import Line
 
@@ -62,7 +62,7 @@ class _Body(io.RawIOBase):
                 run(self._source.reading, self._pass_on)
         except BrokenPipeError:  # whoever read it had enough
             pass
-        except BackupError as error:
+        except WindlassError as error:  # also what keeps the link from being opened at all
             self._failure = error.message
         finally:
             os.close(self._writer)
