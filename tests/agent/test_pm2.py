@@ -65,7 +65,7 @@ def test_one_program_goes_through_all_steps_and_the_list_is_saved_last(library: 
     stopped = pm2.pm2_control({**where, **names}, Context(lambda _frame: None))
 
     told = ["start", str(library / "pm2-start.json")]
-    assert started == [["connect"], ["list"], ["connect"], ["delete", "shop-blue-web-0"], told, ["dump", True]]
+    assert started == [["connect"], ["list"], ["delete", "shop-blue-web-0"], told, ["dump", True]]
     assert calls(library) == [["connect"], ["list"], ["connect"], ["stop", "shop-blue-web-0"], ["dump", True]]
     assert stopped.data == {"names": ["shop-blue-web-0"]}
     assert (library / ".pm2/dump.pm2").stat().st_mode & 0o777 == 0o600
@@ -115,6 +115,20 @@ def test_a_pm2_that_knows_nothing_is_not_saved(tmp_path: Path, monkeypatch: pyte
         pm2.pm2_control({"user": ME, "home": str(tmp_path), **names}, Context(lambda _frame: None))
 
     assert (tmp_path / ".pm2/dump.pm2").read_text() == "what a boot brings back"
+
+
+@pytest.mark.parametrize(("listed", "gone"), [("[]", []), ('[{"name": "shop-red-1"}, {"name": "other-1"}]', ["delete shop-red-1"])])
+def test_a_command_of_that_name_does_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, gone: list[str]
+) -> None:
+    program = tmp_path / "pm2"
+    program.write_text(f"#!/bin/sh\n[ $1 != jlist ] || echo '{listed}'\n[ $1 = jlist ] || echo $* >> calls\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(process, "PATH", f"{tmp_path}:{process.PATH}")
+
+    pm2.pm2_start({"user": ME, "home": str(tmp_path), "replaces": "shop-red-", "processes": []}, Context(lambda _frame: None))
+
+    assert (tmp_path / "calls").read_text().splitlines() == [*gone, f"start {tmp_path}/pm2-start.json", "save --force"]
 
 
 def test_what_the_environment_of_a_process_holds_does_not_cut_pm2_s_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from windlass import kept as keeping
+
 PROGRAM = """
 from windlass import kept
 from windlass.tasks import kept_code
@@ -71,6 +73,17 @@ def test_somebody_elses_file_counts_for_nothing_and_root_leaves_none_in_a_home_t
     assert start(tmp_path) == first
     assert start(other) == first
     assert kept(other) == []
+
+
+def test_each_task_has_files_of_its_own_and_what_is_no_task_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_of_a_program", False)
+    monkeypatch.setattr(keeping, "_task", "")
+    names = []
+    for word in ("", "setup", "backup.list", "--list", "../x", "a b"):
+        keeping.start(word)
+        names.append(keeping.Kept("some")._path().name)
+
+    assert [name.removeprefix(names[0]) for name in names] == ["", "-setup", "-backup.list", "", "", ""]
 
 
 def test_without_a_place_to_keep_it_all_is_as_ever(tmp_path: Path) -> None:

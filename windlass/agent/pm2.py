@@ -20,10 +20,14 @@ const [place, steps] = process.argv.slice(1);
 const pm2 = require(place);
 const call = (name, words) =>
   new Promise((done, fail) => pm2[name](...words, (error, value) => (error ? fail(error) : done(value))));
+const clear = async (beginning) => {
+  const names = (await call("list", [])).map((each) => each.name).filter((each) => each.startsWith(beginning));
+  for (const each of new Set(names)) await call("delete", [each]);
+};
 let now = "connect";
 (async () => {
   let value = await call(now, []);
-  for (const [name, ...words] of JSON.parse(steps)) value = await call((now = name), words);
+  for (const [name, ...words] of JSON.parse(steps)) value = await ((now = name) === "clear" ? clear(...words) : call(name, words));
   process.stdout.write(JSON.stringify(value || null) + "\\n");
   process.exit(0);
 })().catch((error) => {
@@ -35,14 +39,26 @@ _COMMANDS = {"list": ("jlist",), "dump": ("save", "--force")}  # what the comman
 
 
 def _do(arguments: Dict[str, Any], *steps: List[Any]) -> str:
-    """One step after the other, as PM2's library calls them; what is printed. The first that fails is the last."""
+    """One step after the other, as PM2's library calls them, and `clear`: delete all whose names begin so; what is printed.
+
+    The first that fails is the last.
+    """
     place, said = _library(), ""
     if place:
         return _must(arguments, [each[0] for each in steps], ["node", "-e", _STEPS, place, json.dumps(steps)])
     for step in steps:
-        words = _COMMANDS.get(step[0], step)
-        said = _must(arguments, [words[0]], ["pm2", *words])
+        words = _command(arguments, step)
+        if words:
+            said = _must(arguments, words[:1], ["pm2", *words])
     return said
+
+
+def _command(arguments: Dict[str, Any], step: List[Any]) -> List[str]:
+    """What PM2's command is told for a step; nothing when there is nothing to do."""
+    if step[0] != "clear":
+        return list(_COMMANDS.get(step[0], step))
+    names = sorted({entry["name"] for entry in _listed(arguments) if entry["name"].startswith(step[1])})
+    return ["delete", *names] if names else []
 
 
 def _library() -> str:
@@ -82,11 +98,10 @@ def pm2_start(arguments: Dict[str, Any], context: Context) -> Outcome:
     names = [each["name"] for each in arguments["processes"]]
     if context.check:
         return Outcome(True, "would start %s" % ", ".join(names))
-    present = [entry["name"] for entry in _listed(arguments) if entry["name"].startswith(arguments["replaces"])]
     path = os.path.join(arguments["home"], "pm2-start.json")  # its home is root's: in `.pm2` the application could lay a link
     atomic.write(path, [json.dumps({"apps": [_entry(each) for each in arguments["processes"]]}).encode()], 0o644)
     # Saved before anything is switched: a host that loses power right after it must find the new slot in the list.
-    _and_save(arguments, *(["delete", name] for name in sorted(set(present))), ["start", path])
+    _and_save(arguments, ["clear", arguments["replaces"]], ["start", path])
     return Outcome(True, "started %s" % ", ".join(names))
 
 

@@ -13,7 +13,7 @@ from windlass.tasks import reader, remembered
 def ahead() -> None:
     """Call the hosts that the same command line came to before, and make classes and patterns from what is kept of them."""
     reader.may_leave()
-    kept.start()
+    kept.start(*sys.argv[1:2])
     remembered.call(sys.argv[1:])
     from windlass.tasks import kept_code, kept_patterns
 
