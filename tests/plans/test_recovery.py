@@ -146,7 +146,7 @@ def test_a_watch_that_was_cut_short_is_taken_up_again_before_anything_is_finishe
     assert verdict is not None
     assert verdict.finishes
     assert verdict.unwatched == unwatched
-    assert ("it has been watched again" in verdict.story) == bool(unwatched)
+    assert ("nobody has watched it" in verdict.story) == bool(unwatched)
 
 
 def test_hosts_go_back_when_the_watch_that_was_taken_up_again_fails_on_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -60,7 +61,8 @@ def _make_room(arguments: Dict[str, Any]) -> None:
         _do(["umount", "--", place], "see findmnt")
         _unmount(arguments["path"])
     finally:
-        os.rmdir(place)
+        with contextlib.suppress(OSError):  # what could not be unmounted holds it, and why is said already
+            os.rmdir(place)
 
 
 def _unmount(path: str) -> None:

@@ -223,14 +223,17 @@ class Cutover:
         counts = (File(path=f"{run}.starts", absent=True) for run in map(self.layout.run_of_process, wanted))
         return (*counts, *supervisor_of(self.application, held.supervisor).control(action, names, prefix))
 
-    def recover(self, states: States, why: str = "") -> str:
-        """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none."""
+    def recover(self, states: States, why: str = "", *, watch: bool = True) -> str:
+        """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none.
+
+        watch  take a watch up again that was cut short, before anything is finished: whoever goes back does not wait for that
+        """
         verdict = recovery(states, missing=set(self.hosts) - set(states))
         if verdict is None:
             return ""
         left = {host: each for host, each in verdict.hosts.items() if each.action != "nothing"}
         with self.timer.step("recover", left):
-            fallen = self._watched_again(states, verdict.unwatched)
+            fallen = self._watched_again(states, verdict.unwatched if watch else ())
             if not fallen and verdict.finishes:
                 at = moment(states, time.time())
                 self.each({host: taking_back.finished(self, states[host], each, at) for host, each in left.items()})

@@ -52,7 +52,7 @@ def rollback(
     timer = Timer(listener)
     with cutting_over(workspace, application, "rollback", timer, listener) as cutover:
         states = cutover.lock_and_look(f"rollback {application.name} {wanted}".rstrip())
-        story = cutover.recover(states)
+        story = cutover.recover(states, watch=False)
         if story:
             cutover.warn(story)
             states = cutover.look()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from windlass.plans.slots import HostState, States
 
 Action = Literal["nothing", "forget", "finish", "revert", "discard"]
-AGAIN = ", once it has been watched again: its watch was cut short"
+UNWATCHED = "; nobody has watched it to the end"
 SETTLE = "settle"  # the step that is announced once every host has switched: from it on there is no way but forth
 
 
@@ -66,7 +66,9 @@ def recovery(states: States, missing: Collection[str] = ()) -> Verdict | None:
     hosts = {host: _for_host(state, everywhere=everywhere) for host, state in states.items()}
     back = {host: str(state.progress["went_back"]) for host, state in sorted(broken.items()) if state.progress.get("went_back")}
     unwatched = _unwatched(concerned) if everywhere else ()
-    return Verdict(_story(latest, sorted(switched), back, everywhere=everywhere) + (AGAIN if unwatched else ""), hosts, unwatched)
+    return Verdict(
+        _story(latest, sorted(switched), back, everywhere=everywhere) + (UNWATCHED if unwatched else ""), hosts, unwatched
+    )
 
 
 def _unwatched(concerned: States) -> tuple[str, ...]:
