@@ -18,7 +18,7 @@ from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import metadata, need_folder, text_of
 
 ATTEMPTS = 3
-ASKING_LIMIT = 10.0  # seconds, for a check
+ASKING_LIMIT = 10.0  # seconds without a byte, in a check
 LITTLE = 4 << 20  # bytes that a check looks at to their end
 REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
 QUIET_LIMIT = 30.0  # seconds without a byte
@@ -96,12 +96,12 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
 
 def _try_out(changes: Changes, arguments: Dict[str, Any]) -> None:
     """In a check, ask once, and look at what is little. Raises OperationError for what the run would not install."""
-    taken, deadline = 0, time.monotonic() + ASKING_LIMIT
+    taken, deadline = 0, time.monotonic() + float(arguments["limit_seconds"])
     try:
         with contextlib.closing(_checked(arguments, deadline, ASKING_LIMIT)) as chunks:
             for chunk in chunks:
                 taken += len(chunk)
-                if taken > LITTLE or time.monotonic() > deadline - 1:
+                if taken > LITTLE:
                     changes.unknown = True
                     break
     except urllib.error.HTTPError as error:
