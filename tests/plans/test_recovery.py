@@ -52,6 +52,17 @@ def test_a_host_that_finished_is_left_alone_and_one_that_did_not_start_too() -> 
     assert verdict.hosts["b"] == Recovery("nothing")
 
 
+@pytest.mark.parametrize(
+    ("action", "live", "undoes"),
+    [("deploy", "blue", True), ("deploy", "green", False), ("rollback", "blue", False)],
+)
+def test_who_wants_to_go_back_from_a_deploy_is_there_once_it_is_undone(action: str, live: str, *, undoes: bool) -> None:
+    verdict = recovery({name: host(name, live, {**PROGRESS, "action": action}) for name in ("a", "b")})
+
+    assert verdict is not None
+    assert (verdict.undoes_a_deploy, verdict.release) == (undoes, "r2")
+
+
 def test_the_story_says_who_what_and_when() -> None:
     verdict = recovery({"a": host("a", "green", PROGRESS), "b": host("b", "blue", PROGRESS)})
 

@@ -44,6 +44,15 @@ def test_a_rollback_counts_its_hosts() -> None:
     assert text.splitlines()[0] == "shop r1 serves again on 1 host (by the switch alone)"
 
 
+def test_a_rollback_that_took_back_a_deploy_says_that_it_stopped_there() -> None:
+    text = _rolled_back(RolledBack("shop", "r1", "", warm=True, between=Between(), undone="r2")).text
+
+    assert text.splitlines() == [
+        "shop r1 serves: the deploy of r2 had broken off and was taken back; nothing else was done",
+        "to go back further, run the same again",
+    ]
+
+
 def test_the_list_of_releases_names_who_made_them_by_user_and_machine() -> None:
     record = Record("r1", "live", operator="ada@desk (ada@example.com)", live_at=1.0)
     text = _releases(Releases("shop", (record,), {"r1": ("app1",)}, {"r1": ("app1",)}, ())).text

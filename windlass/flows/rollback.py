@@ -16,6 +16,7 @@ from windlass.flows.settling import complete
 from windlass.flows.stations import Station
 from windlass.flows.steps import Timer, told
 from windlass.flows.switched import Run, Switched
+from windlass.plans.recovery import Verdict, recovery
 from windlass.plans.slots import Back, Between, States, between, is_warm, live_releases, resolve_release, ways_back
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class RolledBack:
     """What a rollback came to.
 
     between         what lies between the releases besides code; migrations are not undone
+    undone          the release of a deploy that had broken off, where taking it back was all that was to be done
     switched_after  seconds from the start of this process to the last host's switch
     """
 
@@ -43,19 +45,26 @@ class RolledBack:
     round_trips: Mapping[str, int] = field(default_factory=dict)
     switched_after: float = 0.0
     story: str = ""
+    undone: str = ""
 
 
 def rollback(
     workspace: Workspace, application: Application, wanted: str = "", *, listener: events.Listener = events.nobody
 ) -> RolledBack:
-    """Go back to `wanted`, or without it to the release that served before and was not bad. Raises UsageError if there is none."""
+    """Go back to `wanted`, or without it to the release that served before and was not bad. Raises UsageError if there is none.
+
+    A deploy that broke off is taken back first. Without `wanted` that is all: to go back once more would be one release too far.
+    """
     timer = Timer(listener)
     with cutting_over(workspace, application, "rollback", timer, listener) as cutover:
         states = cutover.lock_and_look(f"rollback {application.name} {wanted}".rstrip())
+        verdict = recovery(states, missing=set(cutover.hosts) - set(states))
         story = cutover.recover(states, watch=False)
         if story:
             cutover.warn(story)
             states = cutover.look()
+        if verdict and verdict.undoes_a_deploy and not wanted and live_releases(states):
+            return _taken_back(application, states, verdict, timer)
         back = target(states, wanted)
         serving = sorted(live_releases(states))
         try:
@@ -74,6 +83,19 @@ def rollback(
             switched_after=timer.ended.get("switch", 0.0),
             story=story,
         )
+
+
+def _taken_back(application: Application, states: States, verdict: Verdict, timer: Timer) -> RolledBack:
+    return RolledBack(
+        application=application.name,
+        release=max(live_releases(states)),
+        before="",
+        warm=True,
+        between=Between(),
+        seconds=timer.seconds,
+        story=verdict.story,
+        undone=verdict.release,
+    )
 
 
 def target(states: States, wanted: str) -> Back:

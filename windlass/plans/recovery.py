@@ -35,6 +35,8 @@ class Recovery:
 class Verdict:
     """What happened, in words, and what follows for each host.
 
+    action     what broke off: `deploy`, `rollback`, …
+    release    the release that it was about
     unwatched  hosts that serve a release whose watch was cut short, by a loss of power as a rule: it is taken up again before
                anything is finished
     """
@@ -42,10 +44,17 @@ class Verdict:
     story: str
     hosts: Mapping[str, Recovery]
     unwatched: tuple[str, ...] = ()
+    action: str = ""
+    release: str = ""
 
     @property
     def finishes(self) -> bool:
         return any(recovery.action == "finish" for recovery in self.hosts.values())
+
+    @property
+    def undoes_a_deploy(self) -> bool:
+        """Whether the release before the deploy serves on, or again: whoever wanted to go back is there."""
+        return self.action == "deploy" and not self.finishes
 
 
 def recovery(states: States, missing: Collection[str] = ()) -> Verdict | None:
@@ -66,9 +75,8 @@ def recovery(states: States, missing: Collection[str] = ()) -> Verdict | None:
     hosts = {host: _for_host(state, everywhere=everywhere) for host, state in states.items()}
     back = {host: str(state.progress["went_back"]) for host, state in sorted(broken.items()) if state.progress.get("went_back")}
     unwatched = _unwatched(concerned) if everywhere else ()
-    return Verdict(
-        _story(latest, sorted(switched), back, everywhere=everywhere) + (UNWATCHED if unwatched else ""), hosts, unwatched
-    )
+    story = _story(latest, sorted(switched), back, everywhere=everywhere) + (UNWATCHED if unwatched else "")
+    return Verdict(story, hosts, unwatched, str(latest.get("action", "")), release)
 
 
 def _unwatched(concerned: States) -> tuple[str, ...]:

@@ -105,7 +105,8 @@ def rollback(
     Go back to the release that served before, at once; no version to look up.
 
     The release before is kept warm, so this is the switch alone. Older ones are
-    started and checked like a deploy.
+    started and checked like a deploy. A deploy that broke off is taken back, and
+    without --to that is all: once more would be a release too far.
 
     Example:
 
@@ -131,6 +132,10 @@ def _rolled_back(done: RolledBack) -> Outcome:
     from windlass.tasks.door import Outcome
     from windlass.values import counted, human_seconds
 
+    if done.undone:
+        what = f"the deploy of {done.undone} had broken off and was taken back; nothing else was done"
+        text = f"{done.application} {done.release} serves: {what}\nto go back further, run the same again"
+        return Outcome(result=asdict(done), text=text)
     how = "by the switch alone" if done.warm else "started anew, it was no longer warm"
     lines = [
         f"{done.application} {done.release} serves again on {counted(len(done.switch_milliseconds), 'host')} ({how})",
