@@ -22,7 +22,7 @@ from tests.unit.sample_project import REPOSITORY, surroundings
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts import connection as connections
-from windlass.hosts import detours, fleet, line, tuning
+from windlass.hosts import detours, fleet, line, sockets
 from windlass.hosts.channel import Channel
 from windlass.hosts.fleet import Fleet, errors_of
 from windlass.hosts.target import Target
@@ -68,7 +68,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as it is, only shorter; on a busy machine a host may need seconds for its first word, too."""
     monkeypatch.setattr(line, "SILENCE_LIMIT", 8.0)
     monkeypatch.setattr(detours, "SILENCE_LIMIT", 8.0)
-    monkeypatch.setattr(tuning, "SILENCE_LIMIT", 8.0)
+    monkeypatch.setattr(sockets, "SILENCE_LIMIT", 8.0)
     monkeypatch.setattr(fleet, "PING_EVERY", 0.5)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import re
-import tempfile
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from windlass.agent import package
-from windlass.agent.core import atomic, locks, process
+from windlass.agent.core import atomic, locks, process, temporary
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.package import LOCKS, QUIET
@@ -74,7 +73,7 @@ def _action(differing: List[Tuple[str, Optional[bytes]]], arguments: Dict[str, A
 
 def _try_out(arguments: Dict[str, Any], context: Context) -> None:
     """Fetch the list as the source would have it, from files beside: a source that cannot be used breaks every use of apt."""
-    with tempfile.TemporaryDirectory(prefix="windlass-apt-") as folder:
+    with temporary.folder("apt") as folder:
         os.chmod(folder, 0o755)  # noqa: S103 - apt reads keys as a user of its own
         source, key = os.path.join(folder, "new.sources"), os.path.join(folder, "new.gpg")
         content = arguments["content"]

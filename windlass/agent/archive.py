@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, leftovers, modules, process, tar, unpacked
+from windlass.agent.core import atomic, leftovers, modules, process, tar, temporary, unpacked
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.directory import want_owner_below
@@ -50,7 +50,7 @@ def _foresee(changes: Changes, arguments: Dict[str, Any], context: Context) -> N
 
 def _try_out(arguments: Dict[str, Any], context: Context) -> None:
     """Unpack it with nothing in its files, in a folder of its own. Raises OperationError, as the run would."""
-    with tempfile.TemporaryDirectory(prefix="windlass-check-") as work:
+    with temporary.folder("check") as work:
         source, tree = arguments["content"], os.path.join(work, "tree")
         if isinstance(source, dict):
             source = os.path.join(work, "archive")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from typing import Any, Callable, Dict, Optional
 
-from windlass.agent.core import atomic, modules, owed, process, units
+from windlass.agent.core import atomic, modules, owed, process, temporary, units
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
@@ -115,7 +114,7 @@ def _verify(arguments: Dict[str, Any]) -> None:
     """Have systemd look at the files where they do no harm. What it says of others is not this operation's business."""
     if not shutil.which("systemd-analyze", path=process.PATH):
         return
-    with tempfile.TemporaryDirectory(prefix="windlass-unit-") as folder:
+    with temporary.folder("unit") as folder:
         for name, content in arguments["files"].items():
             path = os.path.join(folder, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)

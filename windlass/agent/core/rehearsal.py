@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from typing import Callable, Iterable, List, Union
 
-from windlass.agent.core import atomic, process
+from windlass.agent.core import atomic, process, temporary
 from windlass.agent.core.context import Context
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -26,7 +26,7 @@ def examine(chunks: Iterable[Bytes], wanted: List[str], command: List[str], told
         return
     path, mode = wanted
     validate = validator(command)
-    with tempfile.TemporaryDirectory(prefix="windlass-check-") as folder:
+    with temporary.folder("check") as folder:
         descriptor, copy = tempfile.mkstemp(prefix=".%s." % os.path.basename(path)[: atomic.LONGEST_STEM], dir=folder)
         with os.fdopen(descriptor, "wb") as handle:
             handle.writelines(chunks)

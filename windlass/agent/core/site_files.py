@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from typing import Any, Dict, Iterator, List, Match, Optional, Tuple
 
-from windlass.agent.core import atomic, webserver
+from windlass.agent.core import atomic, temporary, webserver
 
 FOLDER = "/etc/nginx"
 ACCEPTED = "/var/lib/windlass/nginx"
@@ -108,7 +107,7 @@ def accept(site: Site) -> None:
 
 def on_trial(sites: List[Site]) -> List[str]:
     """nginx's words about a copy of its configuration with these sites in it; nothing outside of the copy is touched."""
-    with tempfile.TemporaryDirectory(prefix="windlass-nginx-", dir="/run") as copy:
+    with temporary.folder("nginx", "/run") as copy:
         shutil.copytree(FOLDER, copy, symlinks=True, dirs_exist_ok=True)
         for site in sites:
             for path, content, enabled in wanted(site):
