@@ -200,7 +200,6 @@ def _begun(connection: Any, target: Target, command: str) -> Any:
 
 def _broken(connection: Any, target: Target, error: Exception) -> ConnectionFailed:
     said = connection.last_error() or type(error).__name__
-    said = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     return ConnectionFailed(f"{refusals.place(target)}: {said}", host=target.name, hint="run `ssh -v` to the host to see more")
 
 

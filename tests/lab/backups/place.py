@@ -178,9 +178,9 @@ def hung_up(place: Place) -> None:
     place.shell("kill -KILL $(pgrep -f '^sshd: .*@notty')")
 
 
-def failing_backup(place: Place) -> list[BaseException]:
-    """A backup whose pg_dump is killed while it runs; the errors that came of it."""
-    errors: list[BaseException] = []
+def failing_backup(place: Place, deed: Callable[[], object]) -> list[WindlassError]:
+    """A backup to which something is done while its pg_dump runs; the errors that came of it."""
+    errors: list[WindlassError] = []
 
     def run() -> None:
         try:
@@ -192,6 +192,6 @@ def failing_backup(place: Place) -> list[BaseException]:
         thread = threading.Thread(target=run)
         thread.start()
         wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
-        place.shell("kill -9 $(pgrep -x pg_dump)")
+        deed()
         thread.join()
     return errors

@@ -17,7 +17,7 @@ import pytest
 
 from tests.lab.backups.place import LEFT, Place, background, failing_backup, hung_up, locked_table, patient, state, wait_for
 from windlass import lab
-from windlass.errors import BackupError, OperationFailed, RefusedError, WindlassError
+from windlass.errors import BackupError, OperationFailed, RefusedError
 from windlass.flows.backup import BackedUp, backup
 from windlass.flows.holdings import holding, verify
 from windlass.inventory import Keep
@@ -200,23 +200,15 @@ def test_a_line_that_breaks_while_a_dump_comes_is_taken_up_again(place: Place) -
 
 def test_a_host_that_loses_its_power_publishes_nothing_and_is_backed_up_when_it_is_there_again(place: Place) -> None:
     place.backup()
-    before, errors = entries(place), list[WindlassError]()
+    before = entries(place)
 
-    def run() -> None:
-        try:
-            place.backup()
-        except WindlassError as error:
-            errors.append(error)
-
-    with locked_table(place):
-        thread = threading.Thread(target=run)
-        thread.start()
-        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
+    def lose_power() -> None:
         assert place.workspace.lab
         lab.cut_power(place.machine)
         lab.boot(place.workspace.lab, "backup", say=lambda _line: None)
-        thread.join()
-        wait_for(lambda: place.shell("su postgres -c 'psql -c \"select 1\"' 2>/dev/null || true"))
+
+    errors = failing_backup(place, lose_power)
+    wait_for(lambda: place.shell("su postgres -c 'psql -c \"select 1\"' 2>/dev/null || true"))
 
     assert "its agent is gone" in errors[0].message
     assert "run the same again" in errors[0].hint
@@ -283,7 +275,7 @@ def test_old_backups_go_only_after_a_good_one(place: Place) -> None:
     narrow = replace(place, workspace=replace(place.workspace, environment=few))
     ids = [each.id for each in holding(narrow.workspace, narrow.entry()).backups]
 
-    errors = failing_backup(narrow)
+    errors = failing_backup(narrow, lambda: narrow.shell("kill -9 $(pgrep -x pg_dump)"))
     after_failure = [each.id for each in holding(narrow.workspace, narrow.entry()).backups]
     proven = {each.id for each in holding(narrow.workspace, narrow.entry()).backups if each.proven}
     done = narrow.backup()
