@@ -25,7 +25,7 @@ from windlass.operations.release import Progress, ReleaseState, Switch
 from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
 from windlass.plans.layout import Layout
-from windlass.plans.recovery import recovery
+from windlass.plans.recovery import Verdict, recovery
 from windlass.plans.slots import Held, HostState, States, moment
 
 if TYPE_CHECKING:
@@ -223,12 +223,16 @@ class Cutover:
         counts = (File(path=f"{run}.starts", absent=True) for run in map(self.layout.run_of_process, wanted))
         return (*counts, *supervisor_of(self.application, held.supervisor).control(action, names, prefix))
 
+    def verdict(self, states: States) -> Verdict | None:
+        """What a run that broke off left, and what follows; None where there was none."""
+        return recovery(states, missing=set(self.hosts) - set(states))
+
     def recover(self, states: States, why: str = "", *, watch: bool = True) -> str:
         """Finish or take back what a broken run (this one, or an earlier one) left. Gives the story, empty if there is none.
 
         watch  take a watch up again that was cut short, before anything is finished: whoever goes back does not wait for that
         """
-        verdict = recovery(states, missing=set(self.hosts) - set(states))
+        verdict = self.verdict(states)
         if verdict is None:
             return ""
         left = {host: each for host, each in verdict.hosts.items() if each.action != "nothing"}

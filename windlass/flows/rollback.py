@@ -16,7 +16,7 @@ from windlass.flows.settling import complete
 from windlass.flows.stations import Station
 from windlass.flows.steps import Timer, told
 from windlass.flows.switched import Run, Switched
-from windlass.plans.recovery import Verdict, recovery
+from windlass.plans.recovery import Verdict
 from windlass.plans.slots import Back, Between, States, between, is_warm, live_releases, resolve_release, ways_back
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def rollback(
     timer = Timer(listener)
     with cutting_over(workspace, application, "rollback", timer, listener) as cutover:
         states = cutover.lock_and_look(f"rollback {application.name} {wanted}".rstrip())
-        verdict = recovery(states, missing=set(cutover.hosts) - set(states))
+        verdict = cutover.verdict(states)
         story = cutover.recover(states, watch=False)
         if story:
             cutover.warn(story)
