@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, get_args
 
-Kind = Literal["node", "python", "static", "compose"]
+from windlass.plans.first_containers import Contained
+
+Kind = Literal["node", "python", "static", "compose", "containers"]
 KINDS: Final = get_args(Kind)
+COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 # The files whose text says something.
 TELLING: Final[tuple[str, ...]] = (
     "package.json",
@@ -19,8 +22,8 @@ TELLING: Final[tuple[str, ...]] = (
     "next.config.js",
     "next.config.mjs",
     "next.config.ts",
+    *COMPOSE,
 )
-COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 
 # What builds pages that need no program: the folder of the result, and the folder in it whose names carry a hash.
 _PAGES: Mapping[str, tuple[str, str]] = {
@@ -69,6 +72,7 @@ class Guess:
     fallback: str = ""
     needs: tuple[str, ...] = ()
     database_scheme: str = "postgresql"
+    contained: Contained | None = None
     because: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
