@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    env="what the environment is called: a new folder of inventories/",
+    env="what the environment is called, a new folder of inventories/ (else production)",
     host="the server: user@address, and :port where it is not 22; several with commas",
     data="the server of its database and Redis, said in the same way (else the first of --host)",
     git="the application's repository, or a path here (else the repository that this folder is)",
@@ -39,15 +39,18 @@ def init(
     json: bool = False,
 ) -> None:
     """
-    Write a first inventory for one application or Compose stack: small, commented, and good for inventory.check as it is.
+    Write a first inventory: small, commented, and valid as it is.
 
-    The repository is looked at for what need not be said. Nothing that is there
-    is ever overwritten, and no host is called.
+    For one application, or one stack of Docker Compose. The repository is
+    looked at for what need not be said; what was only guessed is listed at the
+    end. Nothing that is there is ever overwritten, and no host is called.
 
     Example:
 
-        invoke init --env mine --host deploy@203.0.113.10 --git git@git.example.org:us/shop.git --domain shop.example.org
-        invoke init --host deploy@203.0.113.10,deploy@203.0.113.11 --data deploy@203.0.113.20
+        invoke init --env mine --host deploy@203.0.113.10 \\
+            --git git@git.example.org:us/shop.git --domain shop.example.org
+        invoke init --host deploy@203.0.113.10,deploy@203.0.113.11 \\
+            --data deploy@203.0.113.20
 
     Exit codes: 0 done, 2 wrong usage, 4 there is such an environment already.
     """
