@@ -62,7 +62,7 @@ def show(_context: Context, run: str, *, json: bool = False) -> None:
     """
     Show one run: what failed, what changed where, what to type next.
 
-    What took long is at the end.
+    Also what took long, and on which host.
 
     Example:
 

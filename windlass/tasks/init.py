@@ -57,11 +57,11 @@ def init(
     from windlass.flows.first_inventory import Wanted, first_inventory
     from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
+    from windlass.tasks.typed import program
 
-    wanted = Wanted(environment=env, host=host, data=data, app=app, git=git, folder=folder, kind=kind, domain=domain, needs=needs)
-    run_alone(
-        "init", Options(env=env, json=json), lambda: _outcome(first_inventory(project_folder(), wanted), wanted.environment, domain)
-    )
+    said = {"host": host, "data": data, "app": app, "git": git, "folder": folder, "kind": kind, "domain": domain, "needs": needs}
+    wanted = Wanted(environment=env, program=program(), **said)
+    run_alone("init", Options(env=env, json=json), lambda: _outcome(first_inventory(project_folder(), wanted), env, domain))
 
 
 def _outcome(done: Written, environment: str, domain: str) -> Outcome:
@@ -75,11 +75,11 @@ def _outcome(done: Written, environment: str, domain: str) -> Outcome:
     lines = [f"wrote {' and '.join(done.files)}", f"{done.app}: {done.guess.kind}{by}{needs}"]
     lines += [f"to look at: {note}" for note in done.notes]
     steps = [
-        (f"inventory.check --env {environment}", "all faults at once, with file and line; no host is called"),
-        (f"setup --env {environment} --check --accept-new", "what would change on each host"),
+        (f"inventory.check --env {environment}", "all faults at once"),
+        (f"setup --env {environment} --check --accept-new", "what would change"),
         (f"setup --env {environment}", ""),
         *([(f"deploy --env {environment}", "")] if done.guess.kind != "compose" else []),
-        *([(f"tls.issue --env {environment}", "when the domain leads to the host")] if domain else []),
+        *([(f"tls.issue --env {environment}", "when DNS leads to the host")] if domain else []),
     ]
     width = max(len(words) for words, _ in steps)
     lines += [
