@@ -46,7 +46,7 @@ def _section(name: str, task: Task[Any]) -> str:
 
 
 def _written(option: Argument) -> str:
-    name = f"--{option.name}".replace("_", "-")
+    name = f"--{option.name.strip('_')}".replace("_", "-")
     return name if option.kind is bool else f"{name} …"
 
 

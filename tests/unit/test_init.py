@@ -147,9 +147,7 @@ def test_a_health_path_that_is_only_a_guess_is_said_to_be_one(tmp_path: Path) ->
     web = application(environment).web
     assert web.health
     assert web.health.path == "/"
-    assert done.notes == (
-        "`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?",
-    )
+    assert done.notes == ("`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?",)
 
 
 def test_two_servers_share_the_application_and_a_third_has_its_data(tmp_path: Path) -> None:
