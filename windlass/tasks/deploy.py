@@ -68,14 +68,14 @@ def _deployed(done: Deployed) -> Outcome:
     from dataclasses import asdict
 
     from windlass.tasks.door import Outcome
-    from windlass.tasks.typed import program
+    from windlass.tasks.typed import typed
     from windlass.values import counted, human_seconds
 
     if not done.changed:
         return Outcome(result=asdict(done), text=f"{done.application} {done.release} serves already: nothing to do")
     lines = [f"{done.application} {done.release} ({done.reference}) serves on {counted(len(done.switch_milliseconds), 'host')}"]
     if done.before:
-        lines.append(f"before it: {done.before}, {'kept warm' if done.warm else 'stopped'}: {program()} rollback brings it back")
+        lines.append(f"before it: {done.before}, {'kept warm' if done.warm else 'stopped'}: {typed('rollback')} brings it back")
     slowest = max(done.switch_milliseconds.values(), default=0.0)
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
     lines.append(f"took {human_seconds(sum(done.seconds.values()))} ({steps}); the switch itself {slowest:.1f} ms a host at most")

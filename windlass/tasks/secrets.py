@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
-from windlass.tasks.typed import program
+from windlass.tasks.typed import typed
 
 if TYPE_CHECKING:
     from windlass.flows.secret_file import People
@@ -270,11 +270,9 @@ def _again(fault: str) -> bool:
 def _listed(rows: Sequence[Listed]) -> str:
     if not rows:
         return "the inventory declares no secrets"
-    cells = [("secret", "state", "changed", "from"), *((row.name, row.state, row.changed, row.source) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(3)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]).rstrip() for line in cells
-    )
+    from windlass.report.tables import table
+
+    return table(("secret", "state", "changed", "from"), [(row.name, row.state, row.changed, row.source) for row in rows])
 
 
 def _people(found: People, removed: str) -> str:
@@ -284,7 +282,7 @@ def _people(found: People, removed: str) -> str:
         lines.append(
             f"the file has a new key; what {removed} could read before {removed} may know still: change it where it comes from"
         )
-    return "\n".join(lines) or f"nobody yet: {program()} secrets.people --add YOUR-NAME"
+    return "\n".join(lines) or f"nobody yet: {typed('secrets.people')} --add YOUR-NAME"
 
 
 def _scanned(scanned: Scanned) -> dict[str, Any]:

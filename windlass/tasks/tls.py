@@ -146,6 +146,7 @@ def _grouped(found: Sequence[State]) -> dict[str, list[dict[str, object]]]:
 
 def _table(found: Sequence[State]) -> str:
     from windlass.report.tables import table
+    from windlass.tasks.typed import as_typed
 
     rows = [
         [
@@ -154,7 +155,7 @@ def _table(found: Sequence[State]) -> str:
             ", ".join(state.served),
             state.installed.fingerprint[:16] if state.installed else "",
             f"{state.installed.ends:%Y-%m-%d %H:%M}" if state.installed else "",
-            state.problem or "served as on disk",
+            as_typed(state.problem) or "served as on disk",
         ]
         for state in found
     ]
