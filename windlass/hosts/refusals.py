@@ -20,7 +20,8 @@ def place(target: Target, towards: str = "") -> str:
 
 def by_hand(target: Target, program: str = "ssh") -> str:
     """What a person types to see for themselves: `ssh deploy@203.0.113.10`."""
-    jumps, jump = [], target.jump
+    jumps: list[str] = []
+    jump = target.jump
     while jump:
         jumps.insert(0, f"{_account(jump)}:{jump.port}")
         jump = jump.jump
