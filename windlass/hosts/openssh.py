@@ -19,6 +19,7 @@ from typing import Final
 from windlass.errors import ConnectionFailed
 from windlass.hosts import programs, ssh_pipes
 from windlass.hosts.descriptors import READABLE, WRITABLE, ready
+from windlass.hosts.refusals import by_hand
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
 from windlass.hosts.session import SILENCE_LIMIT, NotLetIn
 from windlass.hosts.ssh_jumps import jumps
@@ -44,11 +45,11 @@ WORDS: Final = (  # what ssh writes, and what is to be done about it
 REFUSED: Final = r"ssh: connect to host \S+ port \d+: Connection refused"
 NOT_DROPPED: Final = r"forwarding failed|[Cc]onnection refused|timed out|Could not resolve|No route to host"
 HINTS: Final = {
-    "unknown": "compare the host's key and add it to the known hosts, or run once with --accept-new",
+    "unknown": "compare the key that `{ssh}` shows with the host's own, then run once with --accept-new",
     "changed": "if the host was rebuilt, remove its line from the known hosts; if not, somebody is in between",
-    "login": "check the user and key in the inventory, that the key is in the host's authorized_keys, and `ssh-add -l`",
+    "login": "check the user and key in the inventory and `ssh-add -l`; to put a key of yours onto the host: {ssh_copy_id}",
     "again": "run the same again",
-    "": "check that the host is up, and its address and port in the inventory",
+    "": "check that the host is up, and its address and port in the inventory; by hand: {ssh}",
 }
 
 
@@ -276,12 +277,15 @@ def failure(target: Target, complaint: str) -> ConnectionFailed:
     """ssh's own words as the error that every other way in gives, too."""
     where = f"{target.name} ({_host(target)}:{target.port})"
     lines = [harmless(line) for line in complaint.strip().splitlines() if line.strip(" @")]
+    typed = {"ssh": by_hand(target), "ssh_copy_id": by_hand(target, "ssh-copy-id")}
     for words, meaning, hint in WORDS:
         if words in complaint:
             kind = ConnectionFailed if hint == "again" else NotLetIn
-            return kind(f"{where} {meaning}", host=target.name, hint=HINTS[hint], last_lines=lines[-6:])
+            return kind(f"{where} {meaning}", host=target.name, hint=HINTS[hint].format(**typed), last_lines=lines[-6:])
     reason = lines[-1] if lines else "ssh gave no reason"
-    return ConnectionFailed(f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""], last_lines=lines[-6:-1])
+    return ConnectionFailed(
+        f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""].format(**typed), last_lines=lines[-6:-1]
+    )
 
 
 def open_session(target: Target, command: str) -> Session:
