@@ -20,7 +20,7 @@ from windlass.errors import ConnectionFailed
 from windlass.hosts import programs, ssh_pipes
 from windlass.hosts.descriptors import READABLE, WRITABLE, ready
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
-from windlass.hosts.session import SILENCE_LIMIT, NotLetIn
+from windlass.hosts.session import LOOK, SILENCE_LIMIT, SILENT, NotLetIn
 from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
 from windlass.terminal import harmless
@@ -39,6 +39,7 @@ WORDS: Final = (  # what ssh writes, and what is to be done about it
     ("Host key verification failed", "has a host key that nobody knows yet", "unknown"),
     ("Permission denied", "does not let us in", "login"),
     ("Too many authentication failures", "does not let us in: too many keys were tried", "login"),
+    ("timed out during banner exchange", SILENT, "silent"),
     ("mux_client", "cannot be reached over the connection that an earlier run left", "again"),
 )
 REFUSED: Final = r"ssh: connect to host \S+ port \d+: Connection refused"
@@ -48,8 +49,11 @@ HINTS: Final = {
     "changed": "if the host was rebuilt, remove its line from the known hosts; if not, somebody is in between",
     "login": "check the user and key in the inventory, that the key is in the host's authorized_keys, and `ssh-add -l`",
     "again": "run the same again",
+    "silent": LOOK,
     "": "check that the host is up, and its address and port in the inventory",
 }
+
+KERBEROS: Final = "; where it is a ticket of Kerberos that lets you in, `klist`"
 
 
 def command_line(target: Target) -> list[str]:
@@ -61,6 +65,7 @@ def command_line(target: Target) -> list[str]:
         "Ciphers": CIPHERS,
         "StrictHostKeyChecking": "accept-new" if target.accept_new else "yes",
         "ForwardAgent": "no",
+        "LogLevel": "INFO",  # less would leave us without a reason, and more fill a pipe that nobody reads meanwhile
         **ALIVE,
         **_keys(target),
         **_sharing(target),
@@ -278,8 +283,9 @@ def failure(target: Target, complaint: str) -> ConnectionFailed:
     lines = [harmless(line) for line in complaint.strip().splitlines() if line.strip(" @")]
     for words, meaning, hint in WORDS:
         if words in complaint:
-            kind = ConnectionFailed if hint == "again" else NotLetIn
-            return kind(f"{where} {meaning}", host=target.name, hint=HINTS[hint], last_lines=lines[-6:])
+            kind = ConnectionFailed if hint in ("again", "silent") else NotLetIn
+            advice = HINTS[hint] + (KERBEROS if hint == "login" and "gssapi" in complaint else "")
+            return kind(f"{where} {meaning}", host=target.name, hint=advice, last_lines=lines[-6:])
     reason = lines[-1] if lines else "ssh gave no reason"
     return ConnectionFailed(f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""], last_lines=lines[-6:-1])
 

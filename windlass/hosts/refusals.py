@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts.known_hosts import known_hosts_of
-from windlass.hosts.session import NotLetIn
+from windlass.hosts.session import LOOK, SILENT, NotLetIn
 from windlass.hosts.target import Target
 
 
@@ -70,8 +70,13 @@ def locked_key(target: Target) -> ConnectionFailed:
 
 
 def no_banner(target: Target) -> str:
-    """The hint where something answers, and not as an SSH server does."""
+    """The hint where somebody hangs up who has not said that he is an SSH server."""
     return f"is {target.port} its sshd's port? The host may be overloaded, too, or MaxStartups reached: then run it again"
+
+
+def silent(target: Target, towards: str = "") -> ConnectionFailed:
+    """Its kernel takes the connection, and nobody speaks: all programs there stand still, or it is another one that listens."""
+    return ConnectionFailed(f"{place(target, towards)} {SILENT}", host=towards or target.name, hint=LOOK)
 
 
 def unreachable(target: Target, reason: str, towards: str = "") -> ConnectionFailed:
