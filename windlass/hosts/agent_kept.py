@@ -21,23 +21,25 @@ KEPT: Final = Kept("agent")
 
 
 def made(what: tuple[str, ...], make: Callable[[], Value]) -> Value:
-    """What goes by this name, made by `make` where it is not known of this very text.
-
-    Raises WindlassError where the text has changed since this process began: hosts would get an agent of two versions.
-    """
+    """What goes by this name, made by `make` where it is not known of this very text. Raises as `refuse_changes`."""
     state = _state_at_first()
     known = KEPT.get(what)
     if known and known[0] == state:
         found: Value = known[1]
         return found
     value = make()
-    if _state_now() != state:
+    refuse_changes()
+    KEPT.put(what, (state, value))
+    return value
+
+
+def refuse_changes() -> None:
+    """Raises WindlassError where the text is not what it was when this process first looked."""
+    if _state_now() != _state_at_first():
         raise WindlassError(
             f"Windlass was changed in the midst of this run ({FOLDER.parent}): its hosts would get parts of two versions",
             hint="run the same again: what is done is done, and nothing is done twice",
         )
-    KEPT.put(what, (state, value))
-    return value
 
 
 def _state_now() -> str:
