@@ -20,7 +20,7 @@ from windlass.errors import ConnectionFailed
 from windlass.hosts import programs, ssh_pipes
 from windlass.hosts.descriptors import READABLE, WRITABLE, ready
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
-from windlass.hosts.session import LOOK, SILENCE_LIMIT, SILENT, NotLetIn
+from windlass.hosts.session import FORWARD, LOOK, SILENCE_LIMIT, SILENT, UP, NotLetIn
 from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
 from windlass.terminal import harmless
@@ -40,6 +40,8 @@ WORDS: Final = (  # what ssh writes, and what is to be done about it
     ("Permission denied", "does not let us in", "login"),
     ("Too many authentication failures", "does not let us in: too many keys were tried", "login"),
     ("timed out during banner exchange", SILENT, "silent"),
+    ("administratively prohibited", "cannot be reached: its jump host lets nobody through", "forward"),
+    ("stdio forwarding failed", "cannot be reached: its jump host finds nobody there", ""),
     ("mux_client", "cannot be reached over the connection that an earlier run left", "again"),
 )
 REFUSED: Final = r"ssh: connect to host \S+ port \d+: Connection refused"
@@ -50,7 +52,8 @@ HINTS: Final = {
     "login": "check the user and key in the inventory, that the key is in the host's authorized_keys, and `ssh-add -l`",
     "again": "run the same again",
     "silent": LOOK,
-    "": "check that the host is up, and its address and port in the inventory",
+    "forward": FORWARD,
+    "": UP,
 }
 
 KERBEROS: Final = "; where it is a ticket of Kerberos that lets you in, `klist`"
@@ -283,7 +286,7 @@ def failure(target: Target, complaint: str) -> ConnectionFailed:
     lines = [harmless(line) for line in complaint.strip().splitlines() if line.strip(" @")]
     for words, meaning, hint in WORDS:
         if words in complaint:
-            kind = ConnectionFailed if hint in ("again", "silent") else NotLetIn
+            kind = NotLetIn if hint in ("unknown", "changed", "login") else ConnectionFailed
             advice = HINTS[hint] + (KERBEROS if hint == "login" and "gssapi" in complaint else "")
             return kind(f"{where} {meaning}", host=target.name, hint=advice, last_lines=lines[-6:])
     reason = lines[-1] if lines else "ssh gave no reason"

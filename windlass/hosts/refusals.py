@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts.known_hosts import known_hosts_of
-from windlass.hosts.session import LOOK, SILENT, NotLetIn
+from windlass.hosts.session import FORWARD, LOOK, SILENT, UP, NotLetIn
 from windlass.hosts.target import Target
 
 
@@ -79,10 +79,17 @@ def silent(target: Target, towards: str = "") -> ConnectionFailed:
     return ConnectionFailed(f"{place(target, towards)} {SILENT}", host=towards or target.name, hint=LOOK)
 
 
+def not_forwarded(target: Target, jump: Target, towards: str = "", *, forbidden: bool) -> ConnectionFailed:
+    """Its jump host is there, and does not lead on to it."""
+    why = "lets nobody through" if forbidden else "finds nobody there"
+    message = f"{place(target, towards)} cannot be reached: its jump host {jump.name} {why}"
+    return ConnectionFailed(message, host=towards or target.name, hint=FORWARD if forbidden else UP)
+
+
 def unreachable(target: Target, reason: str, towards: str = "") -> ConnectionFailed:
     """Nobody is there."""
     return ConnectionFailed(
         f"{place(target, towards)} cannot be reached: {reason}",
         host=towards or target.name,
-        hint="check that the host is up, and its address and port in the inventory",
+        hint=UP,
     )

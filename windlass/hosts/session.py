@@ -12,6 +12,8 @@ START_LIMIT: Final = 30.0  # seconds until the agent must have said hello
 SILENCE_LIMIT: Final = 30.0  # seconds without a frame (pings are answered while operations run) until a host counts as gone
 
 SILENT: Final = "takes the connection, but no SSH server answers"  # of a host whose kernel alone is awake
+UP: Final = "check that the host is up, and its address and port in the inventory"
+FORWARD: Final = "the jump host's sshd_config needs `AllowTcpForwarding local`, and no PermitOpen that leaves the host out"
 LOOK: Final = "the host may be frozen, or far too busy: look at its console; or it is something else than sshd that has this port"
 
 
