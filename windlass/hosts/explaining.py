@@ -46,10 +46,9 @@ def _reason(error: OSError | EOFError) -> str:
 
 
 def _ssh_hint(target: Target, message: str) -> str:
-    if "not found in known_hosts" in message:
-        return refusals.how_to_know(target)
     if "No authentication methods" in message:
-        return "there is no key to log in with: load one into your SSH agent (ssh-add), or name it in ~/.ssh/config (IdentityFile)"
+        make = f"`ssh-keygen -t ed25519` makes one, and `{refusals.by_hand(target, 'ssh-copy-id')}` puts it onto the host"
+        return f"there is no key to log in with: load yours into your SSH agent (ssh-add); or, where you have none, {make}"
     if "banner" in message:
         return refusals.no_banner(target)
-    return "run `ssh -v` to the host to see more"
+    return f"to see more: {refusals.by_hand(target, 'ssh -v')}"

@@ -125,7 +125,7 @@ def _check_host_key(shown: KnownKey, known: list[KnownKey], target: Target) -> N
     if known:
         raise refusals.other_key(target)
     if not target.accept_new:
-        raise refusals.unknown_key(target)
+        raise refusals.unknown_key(target, shown)
     known_hosts.remember(known_hosts.known_hosts_of(target), known_hosts.named(target.address, target.port), shown)
 
 
@@ -200,7 +200,9 @@ def _begun(connection: Any, target: Target, command: str) -> Any:
 
 def _broken(connection: Any, target: Target, error: Exception) -> ConnectionFailed:
     said = connection.last_error() or type(error).__name__
-    return ConnectionFailed(f"{refusals.place(target)}: {said}", host=target.name, hint="run `ssh -v` to the host to see more")
+    return ConnectionFailed(
+        f"{refusals.place(target)}: {said}", host=target.name, hint=f"to see more: {refusals.by_hand(target, 'ssh -v')}"
+    )
 
 
 def _milliseconds(seconds: float) -> int:

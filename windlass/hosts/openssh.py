@@ -19,6 +19,7 @@ from typing import Final
 from windlass.errors import ConnectionFailed
 from windlass.hosts import programs, ssh_pipes
 from windlass.hosts.descriptors import READABLE, WRITABLE, ready
+from windlass.hosts.refusals import by_hand
 from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
 from windlass.hosts.session import FORWARD, LOOK, SILENCE_LIMIT, SILENT, UP, NotLetIn
 from windlass.hosts.ssh_jumps import jumps
@@ -47,13 +48,13 @@ WORDS: Final = (  # what ssh writes, and what is to be done about it
 REFUSED: Final = r"ssh: connect to host \S+ port \d+: Connection refused"
 NOT_DROPPED: Final = r"forwarding failed|[Cc]onnection refused|timed out|Could not resolve|No route to host"
 HINTS: Final = {
-    "unknown": "compare the host's key and add it to the known hosts, or run once with --accept-new",
+    "unknown": "compare the key that `{ssh}` shows with the host's own, then run once with --accept-new",
     "changed": "if the host was rebuilt, remove its line from the known hosts; if not, somebody is in between",
-    "login": "check the user and key in the inventory, that the key is in the host's authorized_keys, and `ssh-add -l`",
+    "login": "check the user and key in the inventory and `ssh-add -l`; to put a key of yours onto the host: {ssh_copy_id}",
     "again": "run the same again",
     "silent": LOOK,
     "forward": FORWARD,
-    "": UP,
+    "": UP + "; by hand: {ssh}",
 }
 
 KERBEROS: Final = "; where it is a ticket of Kerberos that lets you in, `klist`"
@@ -284,13 +285,16 @@ def failure(target: Target, complaint: str) -> ConnectionFailed:
     """ssh's own words as the error that every other way in gives, too."""
     where = f"{target.name} ({_host(target)}:{target.port})"
     lines = [harmless(line) for line in complaint.strip().splitlines() if line.strip(" @")]
+    typed = {"ssh": by_hand(target), "ssh_copy_id": by_hand(target, "ssh-copy-id")}
     for words, meaning, hint in WORDS:
         if words in complaint:
             kind = NotLetIn if hint in ("unknown", "changed", "login") else ConnectionFailed
-            advice = HINTS[hint] + (KERBEROS if hint == "login" and "gssapi" in complaint else "")
+            advice = HINTS[hint].format(**typed) + (KERBEROS if hint == "login" and "gssapi" in complaint else "")
             return kind(f"{where} {meaning}", host=target.name, hint=advice, last_lines=lines[-6:])
     reason = lines[-1] if lines else "ssh gave no reason"
-    return ConnectionFailed(f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""], last_lines=lines[-6:-1])
+    return ConnectionFailed(
+        f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""].format(**typed), last_lines=lines[-6:-1]
+    )
 
 
 def open_session(target: Target, command: str) -> Session:
