@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from windlass.hosts.openssh import command_line, tries
+from windlass.hosts.openssh import command_line
+from windlass.hosts.openssh_words import tries
 from windlass.hosts.target import Target
 
 CLOSED = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n"
