@@ -266,6 +266,24 @@ def test_a_jump_host_that_cannot_be_reached_is_named(one: Target, two: Target, t
     assert (caught.value.host, changed.value.host) == ("two", "two")
 
 
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_a_jump_host_that_lets_nobody_through_and_one_that_finds_nobody_say_so(
+    transport: str, one: Target, two: Target, hosts: dict[str, TestHost]
+) -> None:
+    behind = dataclasses.replace(two, transport=transport, warm_seconds=0, jump=dataclasses.replace(one, warm_seconds=0))
+    with pytest.raises(ConnectionFailed, match=r"two \(.*:9\) cannot be reached: its jump host .*finds nobody there") as nobody:
+        said(dataclasses.replace(behind, port=9))
+    hosts["one"].shell("echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+    try:
+        with pytest.raises(ConnectionFailed, match=r"two \(.*:22\) cannot be reached: its jump host .*lets nobody through") as shut:
+            said(behind)
+    finally:
+        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+
+    assert "check that the host is up" in nobody.value.hint
+    assert "AllowTcpForwarding local" in shut.value.hint
+
+
 def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(one: Target, two: Target) -> None:
     many = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(24)]
 

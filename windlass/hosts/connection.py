@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+FORBIDDEN = 1  # RFC 4254, 5.1: of a channel that is not opened
+
 
 class _Unknown(paramiko.MissingHostKeyPolicy):
     """What becomes of a key that nobody knows yet: written down, if that was wanted; one that is marked as @revoked never."""
@@ -157,10 +159,12 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
         with turnstile(self.gateway.host, int(self.gateway.port)), explained(way.target, way.towards):
             self.gateway.let_in()
         tuning.rest(self.gateway.transport)
-        tunnel = self.gateway.transport.open_channel(
-            kind="direct-tcpip", dest_addr=(self.host, int(self.port)), src_addr=("", 0), timeout=self.connect_timeout
-        )
-        return Tunnel(tunnel)
+        place = (self.host, int(self.port))
+        try:
+            return Tunnel(self.gateway.transport.open_channel("direct-tcpip", place, ("", 0), timeout=self.connect_timeout))
+        except paramiko.ChannelException as error:
+            ours = self.explained or way
+            raise refusals.not_forwarded(ours.target, way.target, ours.towards, forbidden=error.code == FORBIDDEN) from error
 
     def let_in(self) -> None:
         """Open it, and come again where sshd has too many at its door."""

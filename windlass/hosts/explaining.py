@@ -23,11 +23,19 @@ def explained(target: Target, towards: str = "") -> Iterator[None]:
     except paramiko.AuthenticationException as error:
         raise refusals.not_let_in(target, error, towards) from error
     except paramiko.SSHException as error:
-        said = re.sub(r"^Error reading SSH protocol banner", "no SSH server answers there ", str(error)).rstrip()
+        if _is_silence(error):
+            raise refusals.silent(target, towards) from error
+        said = re.sub(r"^Error reading SSH protocol banner", "no SSH server answers there, it hangs up ", str(error)).rstrip()
         host, hint = towards or target.name, _ssh_hint(target, str(error))
         raise ConnectionFailed(f"{refusals.place(target, towards)}: {said}", host=host, hint=hint) from error
     except (OSError, EOFError) as error:
         raise refusals.unreachable(target, _reason(error), towards) from error
+
+
+def _is_silence(error: paramiko.SSHException) -> bool:
+    """Whether the greeting was waited for in vain; where Paramiko has waited for that no longer than for all of the handshake, it
+    goes on without one."""
+    return str(error) == "No existing session" or ("banner" in str(error) and isinstance(error.__context__, TimeoutError))
 
 
 def _reason(error: OSError | EOFError) -> str:

@@ -103,9 +103,9 @@ def _shake_hands(connection: Any, sock: socket.socket, target: Target) -> None:
     try:
         connection.handshake(sock)
     except exceptions.Timeout:
-        raise refusals.unreachable(target, "no SSH server answers there in time") from None
+        raise refusals.silent(target) from None
     except DROPPED as error:
-        message = f"{refusals.place(target)}: no SSH server answers there"
+        message = f"{refusals.place(target)}: no SSH server answers there, it hangs up"
         raise _Dropped(message, host=target.name, hint=refusals.no_banner(target)) from error
     _check_host_key(KnownKey(*_shown(connection)), known, target)
 

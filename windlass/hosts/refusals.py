@@ -8,7 +8,7 @@ import shlex
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts.known_hosts import DEFAULT_PORT, KnownKey, known_hosts_of, named
-from windlass.hosts.session import NotLetIn
+from windlass.hosts.session import FORWARD, LOOK, SILENT, UP, NotLetIn
 from windlass.hosts.target import Target
 
 
@@ -103,8 +103,20 @@ def locked_key(target: Target) -> ConnectionFailed:
 
 
 def no_banner(target: Target) -> str:
-    """The hint where something answers, and not as an SSH server does."""
+    """The hint where somebody hangs up who has not said that he is an SSH server."""
     return f"is {target.port} its sshd's port? The host may be overloaded, too, or MaxStartups reached: then run it again"
+
+
+def silent(target: Target, towards: str = "") -> ConnectionFailed:
+    """Its kernel takes the connection, and nobody speaks: all programs there stand still, or it is another one that listens."""
+    return ConnectionFailed(f"{place(target, towards)} {SILENT}", host=towards or target.name, hint=LOOK)
+
+
+def not_forwarded(target: Target, jump: Target, towards: str = "", *, forbidden: bool) -> ConnectionFailed:
+    """Its jump host is there, and does not lead on to it."""
+    why = "lets nobody through" if forbidden else "finds nobody there"
+    message = f"{place(target, towards)} cannot be reached: its jump host {jump.name} {why}"
+    return ConnectionFailed(message, host=towards or target.name, hint=FORWARD if forbidden else UP)
 
 
 def unreachable(target: Target, reason: str, towards: str = "") -> ConnectionFailed:
@@ -112,5 +124,5 @@ def unreachable(target: Target, reason: str, towards: str = "") -> ConnectionFai
     return ConnectionFailed(
         f"{place(target, towards)} cannot be reached: {reason}",
         host=towards or target.name,
-        hint=f"check that the host is up, and its address and port in the inventory; by hand: {by_hand(target)}",
+        hint=f"{UP}; by hand: {by_hand(target)}",
     )
