@@ -22,7 +22,7 @@ from windlass.errors import RefusedError, UsageError
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.first_look import called, git_says, look, own_repository
 from windlass.plans.first_containers import contained_of
-from windlass.plans.first_guess import KINDS, Guess, Kind, Seen, compose_file, guess, kind_of
+from windlass.plans.first_guess import KINDS, Guess, Kind, Seen, compose_file, guess, kind_of, with_health
 from windlass.plans.first_servers import Servers, doubts, servers
 from windlass.plans.first_stack import Stack, stack_of
 
@@ -37,6 +37,7 @@ class Wanted:
     host    user@address:port, of those that run the application, joined by commas
     data    the same of the one that holds its database and Redis; empty: the first of them
     needs   of SERVICES, joined by commas
+    program is how that person types our commands
     """
 
     environment: str
@@ -48,6 +49,7 @@ class Wanted:
     kind: str = ""
     domain: str = ""
     needs: str = ""
+    program: str = "invoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
     app = _name(wanted.app or PurePosixPath(wanted.folder).name or called(project, git), told=bool(wanted.app))
     values = {
         "env": wanted.environment,
+        "program": wanted.program,
         "servers": found_servers,
         "app": app,
         "database": app.replace("-", "_"),
@@ -120,8 +123,8 @@ def _first_stack(project: Path, folder: Path, wanted: Wanted, found: Servers) ->
         raise UsageError(f"there is no compose.yml in {place}", hint="say --folder where it is")
     stack = _read_stack(place, file)
     app = _name(wanted.app or place.name, told=bool(wanted.app))
-    values = {"env": wanted.environment, "servers": found, "app": app, "file": file, "stack": stack, "today": _today()}
-    values["folder"] = str(place.relative_to(project.resolve()))
+    values = {"env": wanted.environment, "program": wanted.program, "servers": found, "app": app, "file": file, "stack": stack}
+    values |= {"folder": str(place.relative_to(project.resolve())), "today": _today()}
     files = _write(project, folder, values, {"hosts.yml": "stack.yml"})
     return Written(files=files, app=app, guess=Guess(kind="compose", because=(file,)), needs=(), notes=stack.doubts)
 
@@ -138,7 +141,7 @@ def _containers(seen: Seen, wanted: Wanted) -> Guess:
         raise UsageError("there is no compose.yml in the repository", hint="say --folder where it is")
     text = seen.texts.get(file, "")
     found = contained_of(file or "compose.yml", text, _yaml_of(file, text))
-    return Guess(kind="containers", contained=found, because=(file,) if file else (), doubts=found.doubts)
+    return with_health(Guess(kind="containers", contained=found, because=(file,) if file else (), doubts=found.doubts), seen)
 
 
 def _yaml_of(file: str, text: str) -> object:
