@@ -13,6 +13,7 @@ from tests.lab.compose.test_stack import until
 from windlass import lab
 from windlass.errors import FlowFailed
 from windlass.flows import overview
+from windlass.flows.reload import reload
 
 pytestmark = pytest.mark.lab
 
@@ -167,8 +168,26 @@ def test_it_is_seen_restarted_and_read_like_any_other(shop: Dock) -> None:
     assert f"{slot}-web-0" in said[HOST]
 
 
-def test_an_older_release_is_started_anew_and_the_one_that_serves_can_be_reloaded(shop: Dock) -> None:
-    cold = [each.release for each in overview.releases(shop.workspace, shop.application).back if not each.warm]
+def test_what_serves_is_started_anew_in_the_other_slot_without_losing_a_request(shop: Dock) -> None:
+    release, slot = shop.live(), shop.slot()
+
+    with Load(shop.url, connections=3) as load:
+        reload(shop.workspace, shop.application)
+
+    assert load.figures["lost"] == 0, load.figures
+    assert (shop.live(), shop.slot()) == (release, other(slot))
+    assert shop.projects() == {f"{other(slot)}-{release}-{name}-0" for name in ("web", "worker")}
+
+
+def test_an_older_release_is_started_anew(shop: Dock) -> None:
+    def cold_ones() -> list[str]:
+        return [each.release for each in overview.releases(shop.workspace, shop.application).back if not each.warm]
+
+    for number in range(3):  # after as many, one of them is neither live nor warm
+        if not cold_ones():
+            shop.commit(f"one more: {number}")
+            assert shop.deploy().changed
+    cold = cold_ones()
 
     back = shop.rollback(cold[0])
 
