@@ -23,7 +23,7 @@ MOST_NAMES = 8  # hosts that a sentence names
 
 
 @command(
-    on_failure="continue (the other hosts go on) or stop (one host after another, the first failure ends it)",
+    on_failure="stop: one host after another, the first failure ends it (else continue: the other hosts go on)",
     serial="hosts of one round: a number or a percentage, as in 10%; the next round begins when all of one are through",
     max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
     workers="so many processes of this machine share the hosts, see docs/scale.md",
@@ -158,9 +158,12 @@ def _sentence(result: SetupResult, *, check: bool) -> str:
     touched = [name for name, host in result.hosts.items() if host.changed or host.unknown]
     if not touched:
         return f"nothing {'would change' if check else 'had to change'} on {_hosts(len(result.hosts))}"
-    word = "would change" if check else "changed"
     where = ", ".join(touched) if len(touched) <= MOST_NAMES else _hosts(len(touched))
-    return f"{counted(result.changed, 'operation')} {word} on {where}; {_hosts(len(result.hosts))} in all"
+    in_all = "" if len(touched) == len(result.hosts) else f"; {_hosts(len(result.hosts))} in all"
+    unknown = sum(host.unknown for host in result.hosts.values()) if check else 0
+    said = [f"{counted(result.changed - unknown, 'operation')} {'would change' if check else 'changed'}"]
+    said += [f"{unknown} {'is' if unknown == 1 else 'are'} unknown until run"] if unknown else []
+    return f"{' and '.join(said)} on {where}{in_all}"
 
 
 def _hosts(count: int) -> str:
