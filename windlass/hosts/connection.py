@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 class _AcceptNew(paramiko.MissingHostKeyPolicy):
     """Write the key of a host never seen before into the known_hosts file, as `ssh -o StrictHostKeyChecking=accept-new` does."""
 
-    def __init__(self, known_hosts: Path) -> None:
-        self._known_hosts = known_hosts
+    def __init__(self, target: Target) -> None:
+        self._target = target
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         client.get_host_keys().add(hostname, key.get_name(), key)
-        known_hosts.remember(self._known_hosts, hostname, KnownKey(key.get_name(), key.get_base64()))
+        refusals.note_key(self._target, hostname, KnownKey(key.get_name(), key.get_base64()))
 
 
 class _NotRevoked(paramiko.MissingHostKeyPolicy):
@@ -97,7 +97,7 @@ def _check_host_keys(connection: Connection, target: Target) -> None:
     client, place = connection.client, (connection.host, int(connection.port))
     for key in host_keys(known_hosts.keys_of(target, *place)):
         client.get_host_keys().add(known_hosts.named(*place), key.get_name(), key)
-    otherwise = _AcceptNew(known_hosts.known_hosts_of(target)) if target.accept_new else paramiko.RejectPolicy()
+    otherwise = _AcceptNew(target) if target.accept_new else paramiko.RejectPolicy()
     client.set_missing_host_key_policy(_NotRevoked(target, place, otherwise))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts.known_hosts import known_hosts_of
+from windlass.hosts import known_hosts
+from windlass.hosts.known_hosts import KnownKey, known_hosts_of
 from windlass.hosts.session import NotLetIn
 from windlass.hosts.target import Target
 
@@ -35,6 +36,19 @@ def revoked_key(target: Target, towards: str = "") -> NotLetIn:
 def unknown_key(target: Target) -> NotLetIn:
     """Nobody knows its host key yet."""
     return NotLetIn(f"{place(target)} has a host key that nobody knows yet", host=target.name, hint=how_to_know(target))
+
+
+def note_key(target: Target, name: str, key: KnownKey) -> None:
+    """Write down the key of a host never seen before. Raises NotLetIn where that cannot be done: nobody could compare it later."""
+    path = known_hosts_of(target)
+    try:
+        known_hosts.remember(path, name, key)
+    except OSError as error:
+        raise NotLetIn(
+            f"{place(target)} shows a host key that cannot be written into {path}: {error.strerror or error}",
+            host=target.name,
+            hint=f"see that you may write to {path}, or name another file: `known_hosts` of the environment in the inventory",
+        ) from error
 
 
 def how_to_know(target: Target) -> str:
