@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from windlass.hosts.openssh import tries
+from windlass.hosts.openssh import command_line
+from windlass.hosts.openssh_words import tries
+from windlass.hosts.target import Target
 
 CLOSED = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n"
 
@@ -24,3 +29,16 @@ CLOSED = "kex_exchange_identification: Connection closed by remote host\r\nConne
 )
 def test_a_door_that_was_too_full_is_tried_often_and_a_closed_one_a_little(complaint: str, often: int) -> None:
     assert tries(complaint) == often
+
+
+@pytest.mark.parametrize("level", ["QUIET", "DEBUG3"])
+def test_what_ssh_says_is_heard_whatever_its_configuration_makes_of_it(level: str, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(f"Host *\n LogLevel {level}\n")
+    target = Target(name="web1", address="192.0.2.1", user="ada", transport="openssh", warm_seconds=0)
+
+    program, *words = command_line(target)
+    said = subprocess.run(
+        [program, "-F", str(tmp_path / "config"), *words, "-G", "192.0.2.1"], capture_output=True, text=True, check=True
+    )
+
+    assert "loglevel INFO" in said.stdout

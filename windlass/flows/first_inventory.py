@@ -36,6 +36,7 @@ class Wanted:
     host    user@address:port, of those that run the application, joined by commas
     data    the same of the one that holds its database and Redis; empty: the first of them
     needs   of SERVICES, joined by commas
+    program is how that person types our commands
     """
 
     environment: str
@@ -47,6 +48,7 @@ class Wanted:
     kind: str = ""
     domain: str = ""
     needs: str = ""
+    program: str = "invoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
     app = _name(wanted.app or PurePosixPath(wanted.folder).name or called(project, git), told=bool(wanted.app))
     values = {
         "env": wanted.environment,
+        "program": wanted.program,
         "servers": found_servers,
         "app": app,
         "database": app.replace("-", "_"),
@@ -114,8 +117,8 @@ def _first_stack(project: Path, folder: Path, wanted: Wanted, found: Servers) ->
         raise UsageError(f"there is no compose.yml in {place}", hint="say --folder where it is")
     stack = _read_stack(place, file)
     app = _name(wanted.app or place.name, told=bool(wanted.app))
-    values = {"env": wanted.environment, "servers": found, "app": app, "file": file, "stack": stack, "today": _today()}
-    values["folder"] = str(place.relative_to(project.resolve()))
+    values = {"env": wanted.environment, "program": wanted.program, "servers": found, "app": app, "file": file, "stack": stack}
+    values |= {"folder": str(place.relative_to(project.resolve())), "today": _today()}
     files = _write(project, folder, values, {"hosts.yml": "stack.yml"})
     return Written(files=files, app=app, guess=Guess(kind="compose", because=(file,)), needs=(), notes=stack.doubts)
 

@@ -169,7 +169,7 @@ class Nothing:
         return ()
 
     def listing(self) -> Operation:
-        raise UsageError(f"{self.application} is only files: it has no processes", hint="see `status`")
+        raise UsageError(f"{self.application} is only files: it has no processes", hint="invoke status shows what it serves")
 
 
 def supervisor_of(application: Application, kind: str = "") -> Supervisor:

@@ -103,7 +103,7 @@ def run_inside(host: LabHost, command: Command, given: bytes = b"", limit: float
     """Run a command as root inside, without ssh. Raises LabError when the host is off or the time (seconds) is over."""
     pid = groups.init(host.machine)
     if not pid:
-        raise LabError(f"{host.name} is not running", host=host.name, hint="boot it, or `lab.up`")
+        raise LabError(f"{host.name} is not running", host=host.name, hint="boot it; `invoke lab.up` boots all that are down")
     words = ["nsenter", "--target", str(pid), "--all", "--wdns=/", "env", "-i", "LANG=C.UTF-8", "HOME=/root", "TERM=dumb"]
     words += ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *command.arguments]
     try:

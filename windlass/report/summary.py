@@ -9,13 +9,13 @@ from windlass.report.progress import HostProgress
 MOST = 40  # operations of a kind that are named
 MOST_NAMES = 8  # hosts of an operation that are named
 
-_DONE = {"failed": "failed", "changed": "changed", "unknown": "changed"}
-_FORESEEN = {"failed": "failed", "changed": "would change", "unknown": "unknown until run"}
+DONE = {"failed": "failed", "changed": "changed", "unknown": "changed"}
+FORESEEN = {"failed": "failed", "changed": "would change", "unknown": "unknown until run"}
 
 
 def summary(hosts: Iterable[HostProgress], *, check: bool = False) -> str:
     """Lines for standard output; nothing where nothing failed and nothing changed."""
-    words = _FORESEEN if check else _DONE
+    words = FORESEEN if check else DONE
     grouped: dict[str, dict[str, list[str]]] = {word: {} for word in dict.fromkeys(words.values())}
     for host in sorted(hosts, key=lambda host: host.name):
         for change in host.changes:

@@ -123,7 +123,9 @@ def _too_old(found: Sequence[Holding], now: datetime, limit: float) -> WindlassE
             lines.append(f"{label(each.name, each.store)}: the newest good backup is {human_seconds(age.total_seconds())} old")
     if not limit or not lines:
         return None
-    return BackupError(lines[0], last_lines=lines, hint="does the schedule still run? see backup.schedule --check and its log")
+    return BackupError(
+        lines[0], last_lines=lines, hint="does the schedule still run? invoke backup.schedule --check says, and its log"
+    )
 
 
 def _unread(found: Sequence[Holding]) -> WindlassError | None:

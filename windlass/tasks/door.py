@@ -31,7 +31,7 @@ from windlass.report.screen import wants_colour
 from windlass.report.summary import summary
 from windlass.report.tables import terminal_width
 from windlass.tasks.reader import stop_telling
-from windlass.tasks.typed import as_typed
+from windlass.tasks.typed import as_typed, notes_as_typed
 from windlass.terminal import harmless
 from windlass.values import new_run_id
 
@@ -275,7 +275,7 @@ def watched(run: Run, *, title: str, check: bool) -> Iterator[Callable[[Any], No
     from windlass.report.screen import masked, open_view
 
     with open_view(sys.stderr, run.progress, title=title, check=check, verbose=run.wishes.verbose) as view:
-        yield masked(_recorded(run, view), run.mask)
+        yield notes_as_typed(masked(_recorded(run, view), run.mask))
 
 
 def _recorded(run: Run, view: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from windlass.history.database import HostRow, OperationRow, RunRow
 from windlass.report.errors import last_words, wrapped
+from windlass.report.summary import DONE, FORESEEN
 from windlass.report.tables import table, terminal_width
 from windlass.values import human_bytes, human_seconds
 
@@ -88,12 +89,18 @@ def _host(host: HostRow) -> tuple[str, ...]:
 
 
 def _changes(run: RunRow, operations: Sequence[OperationRow]) -> str:
-    grouped: dict[str, list[str]] = {}
+    words = FORESEEN if run.checked else DONE
+    grouped: dict[str, dict[str, list[str]]] = {words["changed"]: {}, words["unknown"]: {}}
     for each in operations:
         if each.status in ("changed", "unknown"):
-            grouped.setdefault(each.title, []).append(each.host)
-    lines = [_fit(f"  {title}: {', '.join(dict.fromkeys(names))}") for title, names in grouped.items()]
-    return "\n".join(["would change:" if run.checked else "changed:", *lines]) if lines else ""
+            grouped[words[each.status]].setdefault(each.title, []).append(each.host)
+    lines = [
+        line
+        for word, titles in grouped.items()
+        for line in ([f"{word}:"] if titles else [])
+        + [_fit(f"  {title}: {', '.join(dict.fromkeys(on))}") for title, on in titles.items()]
+    ]
+    return "\n".join(lines)
 
 
 def _slow(operations: Sequence[OperationRow]) -> str:

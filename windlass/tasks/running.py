@@ -27,7 +27,7 @@ from windlass.tasks import remembered
 from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, wishes
 from windlass.tasks.door import Outcome, Run, leave, watched
 from windlass.tasks.place import project_folder
-from windlass.tasks.typed import program
+from windlass.tasks.typed import program, work_on
 
 if TYPE_CHECKING:
     from windlass.flows.alarm import Alarm
@@ -78,6 +78,7 @@ def run_flow(
 def run_alone(task: str, options: Options, work: Callable[[], Answer]) -> None:
     """The same for tasks that need no environment, such as those of the lab."""
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project_folder())
+    work_on(options.env, lab=options.lab)
     leave(run, lambda: _outcome(work()))
 
 
@@ -111,6 +112,7 @@ def _open(run: Run, options: Options, unopened: Alarm | None, opening: Opening |
     from windlass.flows.workspace import open_workspace
 
     run.environment = chosen_environment(options, run.folder)
+    work_on(run.environment, lab=options.lab)
     try:
         opened = (opening or open_workspace)(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
     except Exception as error:

@@ -26,7 +26,7 @@ MOST_NAMES = 8  # hosts that a sentence names
 
 
 @command(
-    on_failure="continue (the other hosts go on; so it is by default) or stop (one host after another, the first failure ends it)",
+    on_failure="stop: one host after another, the first failure ends it (else continue: the other hosts go on)",
     serial="hosts of one round: a number or a percentage, as in 10%; the next round begins when all of one are through",
     max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
     workers="so many processes of this machine share the hosts, see docs/scale.md",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from windlass.tasks.typed import program
+from windlass.tasks.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def _remarks(each: ApplicationStatus) -> list[str]:
     said = []
     if each.back:
         first = each.back[0]
-        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): {program()} rollback")
+        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): {typed('rollback')}")
     if each.busy:
         said.append(f"{each.application}: {each.busy}")
     elif not each.agree:
@@ -98,5 +98,5 @@ def _unsteady(row: Row) -> str:
 
     often = (f"{seen.name} {'once' if seen.restarts == 1 else f'{seen.restarts} times'}" for seen in _restarted(row))
     return (
-        f"restarted since {row.release} went live {human_seconds(row.age)} ago: {', '.join(often)} ({program()} app.logs says why)"
+        f"restarted since {row.release} went live {human_seconds(row.age)} ago: {', '.join(often)} ({typed('app.logs')} says why)"
     )

@@ -1,0 +1,31 @@
+"""How one run of the history is told."""
+
+from __future__ import annotations
+
+from windlass.history.database import OperationRow, RunRow
+from windlass.tasks.history_words import shown
+
+
+def operation(title: str, status: str, host: str) -> OperationRow:
+    return OperationRow(host=host, number=1, title=title, status=status, seconds=0.0, summary="", last_lines=())
+
+
+def test_a_check_tells_what_would_change_from_what_only_a_run_can_tell() -> None:
+    run = RunRow(run="20260101T000000-aaaaaa", task="setup", environment="staging", checked=True)
+    operations = [
+        operation("file /etc/x", "changed", "web1"),
+        operation("run make", "unknown", "web1"),
+        operation("file /etc/x", "changed", "web2"),
+    ]
+
+    rows = shown(run, [], operations, "done").splitlines()
+
+    assert rows[-4:] == ["would change:", "  file /etc/x: web1, web2", "unknown until run:", "  run make: web1"]
+
+
+def test_of_a_run_all_that_was_done_is_a_change() -> None:
+    run = RunRow(run="20260101T000000-aaaaaa", task="setup", environment="staging")
+
+    rows = shown(run, [], [operation("run make", "unknown", "web1")], "done").splitlines()
+
+    assert rows[-2:] == ["changed:", "  run make: web1"]
