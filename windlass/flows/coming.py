@@ -42,7 +42,7 @@ def record(cutover: Cutover, artefact: Artefact, settings: str) -> dict[str, Any
     unnamed = Deployment(cutover.workspace, cutover.application, cutover.hosts[0], "{release}")
     return {
         "state": "prepared",
-        "artefact": artefact.content.sha256,
+        "artefact": artefact.content.checksum,
         "size": artefact.content.size,
         "configuration": settings,
         "reference": source.reference,

@@ -19,7 +19,8 @@ import getpass
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener, RunStarted
@@ -63,7 +64,8 @@ def run_flow(
         workspace = _open(run, options, unopened, opening)
         run.record = _record(run, options)
         if changes and workspace.asks and not options.check:
-            confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
+            with _off_the_clock(run):
+                confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
         with watched(run, title=_title(run, options), check=options.check) as listener:
             listener(RunStarted(run.id, task, run.environment, options.check))
             outcome = _outcome(work(workspace, listener))
@@ -121,9 +123,18 @@ def _open(run: Run, options: Options, unopened: Alarm | None, opening: Opening |
         raise
     workspace = dataclasses.replace(opened, run=run.id)
     if options.ask_sudo_password:
-        workspace = dataclasses.replace(workspace, sudo_password=ask_sudo_password())
+        with _off_the_clock(run):
+            workspace = dataclasses.replace(workspace, sudo_password=ask_sudo_password())
     run.mask.known = workspace.known_secrets
     return workspace
+
+
+@contextmanager
+def _off_the_clock(run: Run) -> Iterator[None]:
+    """A person thinks and types as long as they like: that is no time that the run took."""
+    asked = run.progress.clock()
+    yield
+    run.progress.began += run.progress.clock() - asked
 
 
 def _outcome(answer: Answer) -> Outcome:

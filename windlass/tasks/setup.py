@@ -194,9 +194,12 @@ def _sentence(result: SetupResult, *, check: bool) -> str:
     touched = [name for name, host in result.hosts.items() if host.changed or host.unknown]
     if not touched:
         return f"nothing {'would change' if check else 'had to change'} on {_hosts(len(result.hosts))}"
-    word = "would change" if check else "changed"
     where = ", ".join(touched) if len(touched) <= MOST_NAMES else _hosts(len(touched))
-    return f"{counted(result.changed, 'operation')} {word} on {where}; {_hosts(len(result.hosts))} in all"
+    in_all = "" if len(touched) == len(result.hosts) else f"; {_hosts(len(result.hosts))} in all"
+    unknown = sum(host.unknown for host in result.hosts.values()) if check else 0
+    said = [f"{counted(result.changed - unknown, 'operation')} {'would change' if check else 'changed'}"]
+    said += [f"{unknown} {'is' if unknown == 1 else 'are'} unknown until run"] if unknown else []
+    return f"{' and '.join(said)} on {where}{in_all}"
 
 
 def _hosts(count: int) -> str:
