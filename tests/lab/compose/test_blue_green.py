@@ -17,6 +17,13 @@ from windlass.flows.reload import reload
 
 pytestmark = pytest.mark.lab
 
+VOLUME = """\
+version: "3.7"
+services:
+  web: {build: ., volumes: ["data:/data"]}
+  worker: {build: .}
+volumes: {data: }
+"""
 BROKEN = "#!/bin/busybox sh\necho there is no such module >&2\nexit 3\n"
 
 
@@ -71,8 +78,9 @@ def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
         ({"serve_sh": BROKEN}, "there is no such module"),
         ({"migrate_sh": BROKEN}, "there is no such module"),
         ({"compose_yml": "services: {web: {build: ., prots: []}}\n"}, "prots"),
+        ({"compose_yml": VOLUME}, "volumes that each release would begin anew, and empty: shop-"),
     ],
-    ids=["does not start", "its migration fails", "its compose.yml is wrong"],
+    ids=["does not start", "its migration fails", "its compose.yml is wrong", "it has a volume of its own"],
 )
 def test_a_broken_release_is_refused_and_what_served_goes_on(shop: Dock, files: dict[str, str], said: str) -> None:
     before, live = shop.live(), shop.slot()
@@ -87,6 +95,7 @@ def test_a_broken_release_is_refused_and_what_served_goes_on(shop: Dock, files: 
     assert load.figures["lost"] == 0, load.figures
     assert set(load.figures["releases"]) == {before}
     assert shop.live() == before
+    assert shop.shell("docker volume ls -q") == ""
     until(lambda: {name for name in shop.projects() if "-worker-" in name} == {f"{live}-{before}-worker-0"})
 
 
