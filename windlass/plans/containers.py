@@ -47,6 +47,8 @@ exit 1
 """
 # $1: seconds to stop; $2: what the projects in this place are called; the rest: services.
 SUPERVISE = f"""\
+#!/bin/sh
+# Written by Windlass. What a process is that is containers: the launchers beside it become this.
 seconds=$1 place=$2
 shift 2
 {COMPOSE}
@@ -99,14 +101,20 @@ def place(application: str, slot: str, instance: str) -> str:
     return project(application, slot or f"({'|'.join(SLOTS)})", RELEASE, instance)
 
 
-def supervised(where: str, services: Sequence[str], seconds: float) -> str:
+def supervisor(application: str, slot: str) -> str:
+    """Where the program SUPERVISE is on a host. A launcher holds secrets, and what it says itself is masked in what is shown."""
+    return f"{Layout(application).slot(slot)}/compose"
+
+
+def supervised(program: str, where: str, services: Sequence[str], seconds: float) -> str:
     """The command that a process is: it starts these services, lives as long as they do, and takes them along when it is told to
     end.
 
+    program  where SUPERVISE is
     where    a pattern of the projects in whose place it comes: what a launcher that was killed has left of them goes first
     seconds  how long they may take to stop
     """
-    return shlex.join(["/bin/sh", "-uc", SUPERVISE, "compose", str(round(seconds)), where, *services])
+    return shlex.join([program, str(round(seconds)), where, *services])
 
 
 def created(services: Sequence[str], variables: Mapping[str, str]) -> str:
