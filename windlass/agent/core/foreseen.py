@@ -85,6 +85,7 @@ class Foresights:
         self._known: Dict[str, Foreseen] = {}
         self.people = People(context)
         self.units: Dict[str, Dict[str, str]] = {}  # what systemd will say of units
+        self.packages: Any = None  # foreseen_packages.Packages, once an operation changes any
 
     nothing = Foreseen(GONE)
 

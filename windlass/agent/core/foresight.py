@@ -24,6 +24,7 @@ SUBJECTS = {
     "postgres_role.postgres_role": ("name", "port"), "postgresql.postgres_database": ("name", "port"),
     "postgresql.postgres_schema": ("name", "database", "port"), "postgresql.postgres_setting": ("name", "port"),
     "sysctl.sysctl": ("name",), "kernel_module.kernel_module": ("name",), "hostname.hostname": (), "time_zone.time_zone": (),
+    "apt.apt_upgrade": (),
 }  # fmt: skip
 FROM_NOTHING = ("archive.archive", "git.git_checkout")  # whether there is an empty folder or none is the same to them
 
