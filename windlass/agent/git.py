@@ -90,7 +90,8 @@ class _Git:
         """Run it and return what it says. Raises OperationError if it fails."""
         completed = self._run(*words)
         if completed.status != 0:
-            raise OperationError("git %s ended with status %d" % (words[0], completed.status), last_lines=completed.last_lines())
+            lines = [shown(line) for line in completed.last_lines()]
+            raise OperationError("git %s ended with status %d" % (words[0], completed.status), last_lines=lines)
         return completed.text.strip()
 
     def _run(self, *words: str) -> process.Completed:

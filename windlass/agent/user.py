@@ -25,6 +25,7 @@ def user(arguments: Dict[str, Any], context: Context) -> Outcome:
         _need(changes, has, arguments, context)
         _change(changes, has, arguments, context) if has else _make(changes, arguments, context)
         if changes and context.foresights:
+            changes.unknown = context.foresights.people.is_in_the_way(has, arguments) or changes.unknown
             context.foresights.people.user(has, arguments)
     return changes.outcome(context.check)
 

@@ -16,7 +16,7 @@ EXACT = (
     "user.user", "group.group", "authorized_key.authorized_key", "authorized_key.authorized_keys", "cron.cron", "sudoers.sudoers",
     "logrotate.logrotate", "tmpfiles.tmpfiles",
     "file.file", "template.template", "directory.directory", "link.link", "line.line", "block.block", "ini.ini_value",
-    "document.json_value", "document.yaml_value", "tree.tree",
+    "document.json_value", "document.yaml_value", "tree.tree", "download.download",
 )  # fmt: skip
 WHOLE = ("archive.archive", "git.git_checkout", "tree.tree")  # what says much of all that is in its path
 # What is spoken of by these fields, and looked at as it is now: of a second operation on the same, only a run can tell.
