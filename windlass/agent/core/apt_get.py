@@ -36,18 +36,22 @@ def must(completed: process.Completed, complaint: List[str]) -> None:
 
 def call(verb: str, names: List[str], arguments: Dict[str, Any], context: Context) -> process.Completed:
     wait_for_locks(arguments, context)
-    recommends = "--install-recommends" if arguments["recommends"] else "--no-install-recommends"
-    pinned = ["--allow-downgrades"] if any("=" in name for name in names) or arguments.get("downgrade") else []
     wait = ["-o", "DPkg::Lock::Timeout=%d" % arguments["lock_seconds"]]
-    command = ["apt-get", "--yes", "--quiet=2", recommends] + pinned + OPTIONS + wait + [verb, "--"] + names
+    command = ["apt-get", "--yes", "--quiet=2", *_choices(names, arguments), *OPTIONS, *wait, verb, "--", *names]
     return process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
 
 
 def simulated(words: List[str], arguments: Mapping[str, Any], verb: str = "install") -> process.Completed:
     """What apt would do, and what would come and go with it, by the list of packages that is there."""
-    recommends = "--install-recommends" if arguments["recommends"] else "--no-install-recommends"
-    command = ["apt-get", "--simulate", "--quiet=2", recommends, "--allow-downgrades", verb, "--", *words]
+    command = ["apt-get", "--simulate", "--quiet=2", *_choices(words, arguments), verb, "--", *words]
     return process.run(command, extra=QUIET, limit=float(arguments["limit_seconds"]))
+
+
+def _choices(names: List[str], arguments: Mapping[str, Any]) -> List[str]:
+    """An older version comes only where one is asked for."""
+    older = any("=" in name for name in names) or arguments.get("downgrade")
+    recommends = "--install-recommends" if arguments["recommends"] else "--no-install-recommends"
+    return [recommends, "--allow-downgrades"] if older else [recommends]
 
 
 def configure(arguments: Dict[str, Any], context: Context) -> None:
