@@ -155,7 +155,9 @@ def _want_revision(changes: Changes, git: _Git, arguments: Dict[str, Any], conte
 
 
 def _move(git: _Git, commit: str, force: bool) -> None:
-    git.ask("fetch", "--quiet", "--tags", "--force", "--prune", "origin")
+    """All branches, also where somebody cloned one of them, or its last commits, only."""
+    whole = ["--unshallow"] if os.path.exists(os.path.join(git.path, ".git", "shallow")) else []
+    git.ask("fetch", "--quiet", "--tags", "--force", "--prune", *whole, "origin", "+refs/heads/*:refs/remotes/origin/*")
     git.check_out(commit, force)
 
 
