@@ -93,6 +93,7 @@ class Foresights:
         self._known: Dict[str, Foreseen] = {}
         self.people = People(context)
         self.units: Dict[str, Dict[str, str]] = {}  # what systemd will say of units
+        self.npm: Dict[str, str] = {}  # versions of packages by their folders, as they were asked for; empty for those that go
         self.packages: Any = None  # foreseen_packages.Packages, once an operation changes any
 
     nothing = Foreseen(GONE)

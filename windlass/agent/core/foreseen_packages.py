@@ -13,7 +13,7 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.installed import Installed, besides
 
 INFO = "/var/lib/dpkg/info"
-UNSURE = "what else comes or goes: unknown until run"
+UNSURE = "whether anything else comes or goes: unknown until run"
 STEP = re.compile(r"^(Inst|Remv|Purg) (\S+)(?: \[[^\]]*\])?(?: \((\S+))?", re.MULTILINE)
 
 
@@ -53,8 +53,9 @@ class Packages:
             self._sure = False
             after = _after(before, [("Remv" if sign else "Inst", name, "?") for name in wanted])
         self._settle(after, verb, wanted)
-        told = besides(before.packages(), after.packages(), wanted) if self._sure else ("", UNSURE)
-        return Foretold(alone if alone.status != 0 else None, *told)
+        text, diff = besides(before.packages(), after.packages(), wanted)
+        lines = [each for each in (diff, "" if self._sure else UNSURE) if each]
+        return Foretold(alone if alone.status != 0 else None, text, "\n".join(lines))
 
     def _settle(self, after: Installed, verb: str, wanted: Mapping[str, str]) -> None:
         """What came with others is there for their sake; what was asked for is not."""

@@ -18,13 +18,14 @@ EXACT = (
     "file.file", "template.template", "directory.directory", "link.link", "line.line", "block.block", "ini.ini_value",
     "document.json_value", "document.yaml_value", "tree.tree", "download.download",
 )  # fmt: skip
+NEVER_CHANGING = ("wait.wait_for",)  # whatever its path is
 WHOLE = ("archive.archive", "git.git_checkout", "tree.tree")  # what says much of all that is in its path
 # What is spoken of by these fields, and looked at as it is now: of a second operation on the same, only a run can tell.
 SUBJECTS = {
     "postgres_role.postgres_role": ("name", "port"), "postgresql.postgres_database": ("name", "port"),
     "postgresql.postgres_schema": ("name", "database", "port"), "postgresql.postgres_setting": ("name", "port"),
     "sysctl.sysctl": ("name",), "kernel_module.kernel_module": ("name",), "hostname.hostname": (), "time_zone.time_zone": (),
-    "apt.apt_upgrade": (),
+    "apt.apt_upgrade": (), "pip.pip_package": ("environment",),
 }  # fmt: skip
 FROM_NOTHING = ("archive.archive", "git.git_checkout")  # whether there is an empty folder or none is the same to them
 
@@ -52,6 +53,8 @@ class Foresight:
         )
         certain = operation["kind"] in FROM_NOTHING and _is_empty(path, context)
         outcome = self._settled(operation, context, _looked(path, context, look))
+        if not outcome.changed and operation["kind"] not in NEVER_CHANGING and _is_made_before(path, context):
+            outcome = Outcome(True, "hangs on what comes before", unknown=True)
         if outcome.changed and operation["kind"] not in REPEATED:
             self._changing.add(key)
             self._subjects.add(_subject(operation))
@@ -89,6 +92,12 @@ def _subject(operation: Dict[str, Any]) -> str:
 
 def _path(operation: Dict[str, Any]) -> str:
     return os.path.normpath(str(operation["arguments"].get("path") or "/"))
+
+
+def _is_made_before(path: str, context: Context) -> bool:
+    """Whether another kind of operation makes it, or makes it anew: what is there now says nothing."""
+    foreseen = context.foreseen(path) if path != "/" else None
+    return bool(foreseen) and not foreseen.is_folder()
 
 
 def _is_empty(path: str, context: Context) -> bool:
