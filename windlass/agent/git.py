@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Dict
 
-from windlass.agent.core import atomic, leftovers, modules, process
+from windlass.agent.core import atomic, leftovers, modules, process, safe_paths
 from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -176,9 +176,8 @@ def _clone(arguments: Dict[str, Any]) -> None:
 def _cloned(arguments: Dict[str, Any], partial: str) -> None:
     path, user = arguments["path"], arguments["user"]
     try:
-        os.chmod(partial, 0o755)  # noqa: S103 - what Git itself would make
-        if user:
-            _give(partial, user)
+        account = pwd.getpwnam(user) if user else None
+        safe_paths.dress(partial, (account.pw_uid, account.pw_gid) if account else (-1, -1), 0o755)  # as Git itself would make it
         git = _Git(arguments, partial)
         commit = git.resolve()
         git.ask("clone", "--quiet", "--no-checkout", "--", arguments["repository"], ".")
@@ -189,8 +188,3 @@ def _cloned(arguments: Dict[str, Any], partial: str) -> None:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def _give(path: str, user: str) -> None:
-    account = pwd.getpwnam(user)
-    os.chown(path, account.pw_uid, account.pw_gid)

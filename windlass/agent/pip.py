@@ -129,7 +129,7 @@ def _make(path: str, arguments: Dict[str, Any]) -> None:
         os.mkdir(path, 0o755)
     try:
         account = pwd.getpwnam(user)
-        os.chown(path, account.pw_uid, account.pw_gid)
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=was_there)
         options = ["--clear"] + (["--system-site-packages"] if arguments["system_packages"] else [])
         process.must([arguments["interpreter"], "-m", "venv", *options, path], user, limit=float(arguments["limit_seconds"]))
     except OperationError as error:

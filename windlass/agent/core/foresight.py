@@ -96,8 +96,8 @@ def _path(operation: Dict[str, Any]) -> str:
 
 def _is_made_before(path: str, context: Context) -> bool:
     """Whether another kind of operation makes it, or makes it anew: what is there now says nothing."""
-    foreseen = context.foreseen(path) if path != "/" else None
-    return bool(foreseen) and not foreseen.is_folder()
+    foreseen = context.foreseen(path)
+    return path != "/" and bool(foreseen) and not foreseen.is_folder()
 
 
 def _is_empty(path: str, context: Context) -> bool:
