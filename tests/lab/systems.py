@@ -24,7 +24,6 @@ from windlass.operations.sysctl import Sysctl
 from windlass.operations.time_zone import TimeZone
 from windlass.operations.tmpfiles import Tmpfiles
 from windlass.operations.unit import SystemdTimer, SystemdUnit
-from windlass.values import Command
 
 HERE: Final = "/srv/windlass-system"
 PACKAGES: Final = ("windlass-lot-a", "windlass-lot-b", "windlass-lot-c")
@@ -37,7 +36,8 @@ form='Architecture: all\nMaintainer: A <a@example.org>\nDescription: x'; source=
 for each in 'a' 'b\nDepends: windlass-lot-a' 'c\nConflicts: windlass-lot-a'; do
     printf "Package: windlass-lot-$each\nVersion: 1.0\n$form\n" > p/DEBIAN/control
     deb=$(printf "$each" | head -1).deb
-    dpkg-deb --build p $deb >/dev/null
+    printf '#!/bin/sh\n' > p/DEBIAN/postrm; chmod 755 p/DEBIAN/postrm
+    dpkg-deb --build p $deb >/dev/null; rm p/DEBIAN/postrm
     sum=$(sha256sum $deb | cut -d' ' -f1)
     {{ cat p/DEBIAN/control; printf "Filename: ./$deb\nSize: $(stat -c %s $deb)\nSHA256: $sum\n\n"; }} >> Packages
 done
@@ -78,7 +78,7 @@ MAKERS: Final[tuple[Callable[[random.Random], Operation], ...]] = (
     _unit,
     lambda _lot: SystemdUnit(name=UNIT, absent=True),
     lambda lot: Service(name=UNIT, running=lot.choice((True, False, None)), enabled=lot.choice((True, False, None))),
-    lambda lot: SystemdTimer(name="windlass-lot", command=Command.of("true"), calendar=lot.choice(("daily", "weekly"))),
+    lambda lot: SystemdTimer(name="windlass-lot", command="/bin/true", calendar=lot.choice(("daily", "weekly"))),
     lambda lot: Mount(path=f"{HERE}/m", source="tmpfs", filesystem="tmpfs", options=(lot.choice(("size=1m", "size=2m")),)),
     lambda _lot: Mount(path=f"{HERE}/m", absent=True),
     lambda lot: File(path=f"{HERE}/m/f", content=lot.choice("xy")),

@@ -50,7 +50,7 @@ def _installed(context: Context) -> Installed:
 def package_file(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A package from a file on the host."""
     path, changes = arguments["path"], Changes()
-    if not os.path.isfile(path):
+    if context.foreseen(path) or not os.path.isfile(path):
         if not (context.check and (context.expects_path(path) or context.expects_surprises())):
             raise OperationError("there is no file %s" % path, hint="add a Download for it before this operation")
         context.expect("package", path)
