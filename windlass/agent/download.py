@@ -51,7 +51,7 @@ def _foresee(path: str, arguments: Dict[str, Any], context: Context) -> None:
     before = context.foreseen(path)
     context.expect("path", path)
     if context.foresights and arguments["algorithm"] == "sha256":
-        context.foresights.file(path, arguments, before, {"sha256": arguments["digest"]})
+        context.foresights.file(path, arguments, before, {"checksum": arguments["digest"]})
 
 
 def _holds(path: str, arguments: Dict[str, Any]) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from windlass.history.database import HostRow, OperationRow, RunRow
-from windlass.report.errors import last_words
+from windlass.report.errors import last_words, wrapped
 from windlass.report.summary import DONE, FORESEEN
-from windlass.report.tables import table
+from windlass.report.tables import table, terminal_width
 from windlass.values import human_bytes, human_seconds
 
 LONG = 5  # operations that are shown for having taken long
@@ -66,14 +66,14 @@ def _headline(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
 
 
 def _failures(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow]) -> str:
-    lines = [f"error: {run.message}"] if run.message else []
+    lines = [_fit(f"error: {run.message}", "  ")] if run.message else []
     for host in hosts:
         mine = [each for each in operations if each.host == host.host and each.status == "failed"]
         if host.status == "failed" and not mine and host.message != run.message:
-            lines.append(f"  {host.host}: {host.message}")
+            lines.append(_fit(f"  {host.host}: {host.message}"))
         for each in mine:
             told = f"{each.title} failed on {host.host}: {each.summary}" in run.message
-            lines += [] if told else [f"  {host.host}: {each.title}: {each.summary}"]
+            lines += [] if told else [_fit(f"  {host.host}: {each.title}: {each.summary}")]
             lines += [f"    | {line}" for line in last_words(each.last_lines)]
     return "\n".join(lines)
 
@@ -98,13 +98,14 @@ def _changes(run: RunRow, operations: Sequence[OperationRow], *, alone: bool) ->
     lines = []
     for word, titles in grouped.items():
         lines += [f"{word}:"] if titles else []
-        lines += [f"  {title}" if alone else f"  {title}: {', '.join(dict.fromkeys(on))}" for title, on in titles.items()]
+        lines += [_fit(f"  {title}" if alone else f"  {title}: {', '.join(dict.fromkeys(on))}") for title, on in titles.items()]
     return "\n".join(lines)
 
 
 def _slow(operations: Sequence[OperationRow]) -> str:
     longest = sorted(operations, key=lambda each: -each.seconds)[:LONG]
-    lines = [f"  {human_seconds(each.seconds):>10}  {each.host}  {each.title}" for each in longest if each.seconds >= 0.001]
+    slow = [each for each in longest if each.seconds >= 0.001]
+    lines = [_fit(f"  {human_seconds(each.seconds):>10}  {each.host}  {each.title}", " " * 14) for each in slow]
     return "\n".join(["took longest:", *lines]) if lines else ""
 
 
@@ -117,8 +118,19 @@ def _next(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
     if run.task == "setup" and failed and len(failed) < len(hosts) and not any(word.startswith("--limit") for word in words):
         words += ["--limit", ",".join(failed)]
     lines = [f"hint: {run.hint}"] if run.hint else []
-    return "\n".join([*lines, f"next: {shlex.join(words)}"])
+    lines.append(f"next: {shlex.join(words)}")
+    if run.task == "setup" and state == "broke off" and not run.checked and "--resume" not in run.command:
+        lab = ["--lab"] if "--lab" in words else []
+        as_begun = [*words[:1], "setup", "--env", run.environment.removesuffix(" (lab)"), *lab, "--resume", run.run]
+        lines.append(f"or, with the values that it was begun with: {shlex.join(as_begun)}")
+    return "\n".join(lines)
+
+
+def _fit(line: str, indent: str = "    ") -> str:
+    """Cut between words on a terminal that is too narrow."""
+    return wrapped(line, terminal_width(sys.stdout), indent)
 
 
 def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    """In UTC, as the runs' ids have it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
