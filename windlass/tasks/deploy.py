@@ -67,8 +67,8 @@ def deploy(
 def _deployed(done: Deployed) -> Outcome:
     from dataclasses import asdict
 
-    from windlass.tasks.door import Outcome
     from windlass.report.prose import prose
+    from windlass.tasks.door import Outcome
     from windlass.tasks.typed import typed
     from windlass.values import counted, human_seconds
 
