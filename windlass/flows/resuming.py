@@ -7,6 +7,7 @@ kept is worked out anew, and a host refuses what is not what the run wanted of i
 from __future__ import annotations
 
 import json
+import os
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,11 +88,11 @@ def remember(project: Path, started: Started) -> None:
     """Write down a run and what its values come from, before the first host is touched. Raises OSError."""
     values, is_new = kept_values.keep(project, started.environment)
     own_file.write(_path(project, started.run), _encoded(replace(started, values=values)), firm=True)
-    records = sorted(kept_values.folder_of(project).glob("*.json"))
+    records = sorted(name for name in os.listdir(_folder(project)) if name.endswith(".json"))  # noqa: PTH208 - paths cost more
     for old in records[:-MOST]:
-        old.unlink(missing_ok=True)
+        (_folder(project) / old).unlink(missing_ok=True)
     if is_new:
-        kept_values.sweep(project, map(_values_of, records[-MOST:]))
+        kept_values.sweep(project, [_values_of(_folder(project) / name) for name in records[-MOST:]])
 
 
 def recall(project: Path, run: str, environment: str, *, lab: bool = False) -> Started:
