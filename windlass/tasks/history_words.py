@@ -42,7 +42,7 @@ def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
         run.run,
         f"{run.task} {run.environment}{' --check' if run.checked else ''}",
         state.replace("_", " "),
-        str(len(hosts)),
+        str(len(hosts) or ""),  # of a run that is under way nobody has written it down yet
         str(failed or ""),
         str(sum(host.changed for host in hosts) or ""),
         human_seconds(run.seconds) if state not in ("running", "broke off") else "",
@@ -52,7 +52,7 @@ def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
 def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:
     """A whole run: failures first, then changes, then what took long, then what to type next."""
     parts = [_headline(run, hosts, state), _failures(run, hosts, operations), _hosts(hosts)]
-    parts += [_changes(run, operations), _slow(operations), _next(run, hosts, state)]
+    parts += [_changes(run, operations, alone=len(hosts) == 1), _slow(operations), _next(run, hosts, state)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -60,7 +60,8 @@ def _headline(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
     took = f" in {human_seconds(run.seconds)}" if run.seconds else ""
     sent, received = (human_bytes(sum(getattr(host, name) for host in hosts)) for name in ("bytes_sent", "bytes_received"))
     lines = [f"{run.run}  {state.replace('_', ' ')}{took}", f"  {run.command}"]
-    lines.append(f"  began {_moment(run.began)} by {run.operator}; {sent} sent, {received} received")
+    travelled = f"; {sent} sent, {received} received" if hosts else ""
+    lines.append(f"  began {_moment(run.began)} by {run.operator}{travelled}")
     return "\n".join(lines)
 
 
@@ -88,18 +89,16 @@ def _host(host: HostRow) -> tuple[str, ...]:
     return (host.host, host.status, *counts, *times, str(host.round_trips))
 
 
-def _changes(run: RunRow, operations: Sequence[OperationRow]) -> str:
+def _changes(run: RunRow, operations: Sequence[OperationRow], *, alone: bool) -> str:
     words = FORESEEN if run.checked else DONE
     grouped: dict[str, dict[str, list[str]]] = {words["changed"]: {}, words["unknown"]: {}}
     for each in operations:
         if each.status in ("changed", "unknown"):
             grouped[words[each.status]].setdefault(each.title, []).append(each.host)
-    lines = [
-        line
-        for word, titles in grouped.items()
-        for line in ([f"{word}:"] if titles else [])
-        + [_fit(f"  {title}: {', '.join(dict.fromkeys(on))}") for title, on in titles.items()]
-    ]
+    lines = []
+    for word, titles in grouped.items():
+        lines += [f"{word}:"] if titles else []
+        lines += [_fit(f"  {title}" if alone else f"  {title}: {', '.join(dict.fromkeys(on))}") for title, on in titles.items()]
     return "\n".join(lines)
 
 
