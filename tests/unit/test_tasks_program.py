@@ -306,6 +306,13 @@ def test_every_task_has_a_first_line_an_example_and_exit_codes_in_80_columns() -
         assert "Exit codes:" in text, name
 
 
+@pytest.mark.parametrize(("words", "task"), [("history.show", "history.show"), ("run", "run")])
+def test_an_error_before_the_task_has_begun_names_it_as_it_is_typed(project: Path, words: str, task: str) -> None:
+    document = json.loads(run_tasks(project, words, "--jsn", "--json").stdout)
+
+    assert (document["task"], document["status"]) == (task, "wrong_usage")
+
+
 def test_listed_as_json_each_family_has_its_name() -> None:
     listed = namespace().serialized()
 
