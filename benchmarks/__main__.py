@@ -1,4 +1,4 @@
-"""Measures what the README claims, on the lab's three hosts, and writes docs/benchmarks.json.
+"""Measures what the README claims, on the lab's five hosts, and writes docs/benchmarks.json.
 
     make bench                        all of it, about five minutes
     python -m benchmarks --rounds 2   fewer rounds, for trying it out

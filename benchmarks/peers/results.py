@@ -13,6 +13,15 @@ from typing import Any
 from benchmarks.peers.meter import Cost
 
 OURS = "windlass"
+COLUMNS = (
+    "wall",
+    "ratio",
+    "controller CPU",
+    "CPU of a host",
+    "peak memory",
+    "sent to / received from a host",
+    "round trips",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +111,39 @@ def merged(path: Path, found: Found, machine: str) -> dict[str, Any]:
 
 
 def table(workload: str, document: Mapping[str, Any]) -> str:
-    """A table for each case of a document, ours first."""
+    """A table for each case of a document, ours first; a column that would be empty is left out."""
     parts = []
     for case in dict.fromkeys([*document["cases"], *document["failed"]]):
         contenders = document["cases"].get(case, {})
-        lines = [
-            "| | wall | ratio | controller CPU | CPU of a host | peak memory | sent to / received from a host | round trips |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        lines += [_row(case, who, contenders) for who in contenders]
-        lines += [f"| {who} | failed | | | | | | |" for who in document["failed"].get(case, ()) if who not in contenders]
+        rows = {who: _row(case, who, contenders) for who in contenders}
+        columns = [name for name in COLUMNS if any(name in row for row in rows.values())] or [*COLUMNS[:1]]
+        lines = [_line("what", columns), "|" + "---|" * (len(columns) + 1)]
+        lines += [_line(who, [row.get(name, "") for name in columns]) for who, row in rows.items()]
+        failed = [who for who in document["failed"].get(case, ()) if who not in contenders]
+        lines += [_line(who, ["failed", *[""] * (len(columns) - 1)]) for who in failed]
         parts.append(f"**{workload}, {_spoken(case)}**\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
 
 
-def _row(case: str, who: str, contenders: Mapping[str, Mapping[str, Any]]) -> str:
+def _line(who: str, cells: Sequence[str]) -> str:
+    return "| " + " | ".join([who, *cells]) + " |"
+
+
+def _row(case: str, who: str, contenders: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What is known of a contender, by column."""
     own, ours, hosts = contenders[who], contenders.get(OURS), _hosts(case)
-    ratio = f"{own['seconds'] / ours['seconds']:.1f}" if ours else ""
-    memory = f"{own['mebibytes']:.0f} MiB" if "mebibytes" in own else ""
-    carried = f"{own['up'] / hosts / 1000:.0f} / {own['down'] / hosts / 1000:.0f} kB" if own["up"] else ""
-    trips = f"{own['round_trips']:.0f}" if "round_trips" in own else ""
-    others = f"{own['others'] / hosts:.2f} s" if own["others"] else ""
-    cost = f"{own['seconds']:.2f} s | {ratio} | {own['processor']:.2f} s | {others}"
-    return f"| {who} | {cost} | {memory} | {carried} | {trips} |"
+    known = {
+        "wall": f"{own['seconds']:.2f} s",
+        "ratio": f"{own['seconds'] / ours['seconds']:.1f}" if ours else "",
+        "controller CPU": f"{own['processor']:.2f} s",
+        "CPU of a host": f"{own['others'] / hosts:.2f} s" if own["others"] else "",
+        "peak memory": f"{own['mebibytes']:.0f} MiB" if "mebibytes" in own else "",
+        "sent to / received from a host": f"{own['up'] / hosts / 1000:.0f} / {own['down'] / hosts / 1000:.0f} kB"
+        if own["up"]
+        else "",
+        "round trips": f"{own['round_trips']:.0f}" if "round_trips" in own else "",
+    }
+    return {name: cell for name, cell in known.items() if cell}
 
 
 def _hosts(case: str) -> int:

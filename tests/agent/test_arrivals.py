@@ -39,10 +39,10 @@ class Wire:
 
     def __init__(self, source: Path, breaks_at: float = float("inf")) -> None:
         self.sent = 0
-        self.sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+        self.checksum = hashlib.sha256(source.read_bytes()).hexdigest()
         self._taken = 0
         self._breaks_at = breaks_at
-        self._uploads = Uploads({self.sha256: source}, self._to_host)
+        self._uploads = Uploads({self.checksum: source}, self._to_host)
         self.context = Context(self._to_controller)
 
     def _to_controller(self, frame: bytes) -> None:
@@ -61,7 +61,7 @@ class Wire:
 def send(source: Path, place: Path, breaks_at: float = float("inf"), validate: list[str] | None = None) -> int:
     """How many bytes travelled."""
     wire = Wire(source, breaks_at)
-    content = {"sha256": wire.sha256, "size": source.stat().st_size}
+    content = {"checksum": wire.checksum, "size": source.stat().st_size}
     arguments = {"path": str(place), "content": content, "owner": "", "group": "", "mode": "", "absent": False}
     file(dict(arguments, validate=validate, sensitive=False), wire.context)
     return wire.sent
@@ -98,7 +98,7 @@ def killed(source: Path, place: Path, at: int = 7 * MIB) -> list[Path]:
         try:
             wire = Wire(source, at)
             setattr(wire.context.cancelled, "set", lambda: os.kill(os.getpid(), signal.SIGKILL))  # noqa: B010 - where it breaks
-            content = {"sha256": wire.sha256, "size": len(CONTENT)}
+            content = {"checksum": wire.checksum, "size": len(CONTENT)}
             atomic.write(str(place), received(content, wire.context, home=str(place.parent)), 0o600)
         finally:
             os._exit(1)
@@ -142,7 +142,7 @@ def test_the_larger_of_two_parts_stays(source: Path, place: Path, notes: Path) -
 def test_what_somebody_still_writes_is_left_alone(source: Path, place: Path, notes: Path) -> None:
     wire, writing = Wire(source), place.parent / ".target.abc"
     writing.write_bytes(CONTENT[:MIB])
-    arriving = received({"sha256": wire.sha256, "size": len(CONTENT)}, wire.context, home=str(place.parent))
+    arriving = received({"checksum": wire.checksum, "size": len(CONTENT)}, wire.context, home=str(place.parent))
     arriving.begins(str(writing))
 
     arrivals.sweep()
@@ -165,7 +165,7 @@ def test_breaking_off_again_early_keeps_the_larger_part(source: Path, place: Pat
     size = kept.stat().st_size
     wire = Wire(source)
     wire.context.cancelled.set()
-    arriving = received({"sha256": wire.sha256, "size": len(CONTENT)}, wire.context, home=str(place.parent))
+    arriving = received({"checksum": wire.checksum, "size": len(CONTENT)}, wire.context, home=str(place.parent))
     less = place.parent / "less"
     less.write_bytes(CONTENT[:MIB])
 
@@ -217,7 +217,9 @@ def changed_meanwhile(source: Path, place: Path) -> None:
     """What comes has another checksum than was said."""
     wire = Wire(source)
     source.write_bytes(CONTENT[:-1] + b"?")
-    atomic.write(str(place), received({"sha256": wire.sha256, "size": len(CONTENT)}, wire.context, home=str(place.parent)), 0o600)
+    atomic.write(
+        str(place), received({"checksum": wire.checksum, "size": len(CONTENT)}, wire.context, home=str(place.parent)), 0o600
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_only_what_broke_off_is_kept(source: Path, place: Path, deed: Callable[[
 def test_a_part_that_another_run_removes_meanwhile_is_read_to_its_end(source: Path, place: Path) -> None:
     (kept,) = broken_off(source, place)
     wire = Wire(source)
-    chunks = iter(received({"sha256": wire.sha256, "size": len(CONTENT)}, wire.context, home=str(place.parent)))
+    chunks = iter(received({"checksum": wire.checksum, "size": len(CONTENT)}, wire.context, home=str(place.parent)))
     first = bytes(next(chunks))
     kept.unlink()
 

@@ -36,7 +36,7 @@ some_json = st.recursive(
     max_leaves=10,
 )
 names = st.sampled_from(
-    ["index", "status", "stream", "sha256", "window", "bytes", "number", "answer", "text", "operations", "data"]
+    ["index", "status", "stream", "checksum", "window", "bytes", "number", "answer", "text", "operations", "data"]
 )
 bodies = st.dictionaries(names | st.text(max_size=5), some_json | st.sampled_from(["ok", "changed", 0, 1, -1]), max_size=6)
 kinds = st.binary(min_size=1, max_size=1) | st.sampled_from([bytes([letter]) for letter in b"HCSREFKDNPZQXAUVLWM"])

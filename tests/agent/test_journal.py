@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
 import resource
+import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from windlass.agent.core import holding, paper
+from windlass.agent.core import heirs, holding, paper
 from windlass.agent.core import journal as journals
 from windlass.agent.core.context import Context
 from windlass.agent.core.journal import Journal
@@ -225,6 +229,20 @@ def test_what_a_power_cut_or_another_version_has_left_in_it_is_passed_over(folde
     again.begin(1)
 
 
+def test_a_command_of_which_another_version_says_what_nobody_here_knows_is_not_run_again(folder: Path) -> None:
+    first = journal(LOOKING, BLIND)
+    first.begin(1)
+    first.close()
+    with (folder / f"{RUN}.jsonl").open("a") as file:
+        file.write('{"index": 1, "result": {"status": "half", "since": "Tuesday"}}\n{"paused": 1, "agent": "one"}\n')
+
+    again = journal(LOOKING, BLIND)
+
+    again.begin(0)
+    with pytest.raises(OperationError, match="nobody knows how it ended"):
+        again.begin(1)
+
+
 ALONE = {"name": "setup", "holder": "ada@desk", "purpose": "setup --env staging"}
 
 
@@ -257,3 +275,51 @@ def test_a_lock_that_cannot_be_signed_is_held_all_the_same() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     with held, pytest.raises(OperationError, match="app-shop is locked by another run"):
         holding.hold("app-shop", ALONE, 0.0, Context(lambda _frame: None))
+
+
+@pytest.mark.parametrize(
+    ("signed", "message"),
+    [
+        (
+            '{"holder": "ada@desk", "purpose": "deploy shop", "since": "Tuesday", "agent": "one", "controller": "x"}',
+            "is locked by ada@desk: deploy shop",
+        ),
+        ('{"who": {"name": "ada"}, "format": 2}', "is locked by another run"),
+        ("\x00\x00", "is locked by another run"),
+        ('["ada"]', "is locked by another run"),
+    ],
+)
+def test_a_lock_that_another_version_has_signed_keeps_out_all_the_same(signed: str, message: str, tmp_path: Path) -> None:
+    """Who reads a name passes over others, and misses none."""
+    path = tmp_path / "run/lock/app-shop"
+    path.parent.mkdir(parents=True)
+    path.write_text(signed)
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(OperationError) as caught:
+            holding.hold("app-shop", ALONE, 0.0, knowing_that_it_is_dead())
+        holder = holding.holder_of("app-shop", knowing_that_it_is_dead())
+
+    assert str(caught.value) == f"app-shop {message}"
+    assert isinstance(holder, dict)
+
+
+def knowing_that_it_is_dead() -> Context:
+    """The controller that a holder has signed for is no more, says ours."""
+    numbers = itertools.count(1)
+    context = Context(lambda _frame: context.answered(next(numbers), {"dead": True}))
+    return context
+
+
+def test_who_took_the_number_of_a_dead_agent_is_left_alone(tmp_path: Path) -> None:
+    """The holder could not sign, so the name of one before it stands there, whose number is another program's by now."""
+    path = tmp_path / "run/lock/app-shop"
+    path.parent.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as somebody, path.open("w") as held:
+        held.write(f'{{"holder": "ada@desk", "agent": {somebody.pid}, "controller": "dead"}}')
+        held.flush()
+        told = heirs.told_to_end(holding._holder(str(path)), knowing_that_it_is_dead())
+        somebody.terminate()
+
+    assert not told
+    assert somebody.returncode == -signal.SIGTERM

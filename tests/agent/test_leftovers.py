@@ -135,7 +135,7 @@ def test_without_a_place_for_notes_it_is_written_all_the_same(there: Path, notes
 
 def test_content_too_small_to_be_kept_is_removed_as_well(there: Path, notes: Path) -> None:
     (there / ".file.abc").write_text("half")
-    content = {"sha256": "0" * 64, "size": 1000}
+    content = {"checksum": "0" * 64, "size": 1000}
     killed(lambda: (received(content, Context(lambda _frame: None)).begins(str(there / ".file.abc")), kill()))
 
     leftovers.sweep()

@@ -200,7 +200,7 @@ def test_a_torn_file_is_no_half_file(hosts: dict[str, TestHost], impatient: None
 
     assert errors_of(outcomes) == {}
     assert deeds == []
-    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == LocalFile.whole(content.path).sha256
+    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == LocalFile.whole(content.path).checksum
     assert broken.shell("ls -A /root/chaos").split() == ["file", "ran"]
     assert lines(broken, "ran") == ["last"]
     assert "attached again after" in "".join(heard.notes("broken"))
@@ -236,7 +236,7 @@ def test_what_an_agent_had_received_when_it_was_killed_does_not_travel_again(
     assert errors_of(outcomes) == {}
     assert deeds == []
     assert sum(session.sent for session in sessions) < 36 << 20
-    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == LocalFile.whole(content.path).sha256
+    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == LocalFile.whole(content.path).checksum
     assert broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals").split() == [
         "/root/chaos:", "file", "ran", "/var/lib/windlass/arrivals:",
     ]  # fmt: skip

@@ -25,9 +25,12 @@ from windlass.values import Secret
 
 pytestmark = pytest.mark.lab
 
+SSHD_ASKS = "ClientAliveInterval 1\\nClientAliveCountMax 2\\n"
 PASSWORD = Secret("the cyclamen sleeps")
+SHELLS = {"fishy": "/usr/bin/fish", "tcshy": "/usr/bin/tcsh", "homeless": "/bin/sh"}
 USERS = f"""
-for user in noisy endless guest leaving careful barred; do
+test -x /usr/bin/tcsh || {{ apt-get update -qq; apt-get install -y -qq --no-install-recommends fish tcsh >/dev/null; }}
+for user in noisy endless guest leaving careful barred {" ".join(SHELLS)}; do
     id $user >/dev/null 2>&1 || useradd --create-home --shell /bin/bash $user
     install -d -m 700 -o $user -g $user /home/$user/.ssh
     install -m 600 -o $user -g $user /home/deploy/.ssh/authorized_keys /home/$user/.ssh/
@@ -36,6 +39,12 @@ echo 'careful:{PASSWORD.reveal()}' | chpasswd
 printf 'echo welcome\nhead -c 20000 /dev/zero\necho oops >&2\n' > /home/noisy/.bashrc
 echo 'yes welcome' > /home/endless/.bashrc
 usermod --shell /usr/sbin/nologin barred
+{"".join(f"usermod --shell {shell} {user};" for user, shell in SHELLS.items())}
+test ! -e /home/homeless || mv /home/homeless/.ssh/authorized_keys /etc/ssh/homeless; rm -rf /home/homeless
+chown root:root /etc/ssh/homeless; chmod 644 /etc/ssh/homeless
+printf 'Match User homeless\n AuthorizedKeysFile /etc/ssh/homeless\n' > /etc/ssh/sshd_config.d/zz-homeless.conf
+systemctl reload ssh
+printf '{",".join(SHELLS)} ALL=(ALL) NOPASSWD: ALL\n' > /etc/sudoers.d/shells
 printf 'noisy,leaving ALL=(ALL) NOPASSWD: ALL\nendless ALL=(ALL) NOPASSWD: ALL\ncareful ALL=(ALL) ALL\n' > /etc/sudoers.d/habits
 """
 NARROW = "/etc/ssh/sshd_config.d/narrow.conf"
@@ -76,7 +85,7 @@ def entries(broken: Target, other: Target, known_hosts: Path) -> list[Target]:
         "rebuilt": dataclasses.replace(broken, known_hosts=known_hosts),
         "locked": dataclasses.replace(broken, user="nobody"),
         "shut": dataclasses.replace(broken, port=9),
-        **{user: dataclasses.replace(broken, user=user) for user in ("guest", "barred", "endless", "noisy")},
+        **{user: dataclasses.replace(broken, user=user) for user in ("guest", "barred", "endless", "noisy", *SHELLS)},
         "other": other,
     }
     return [dataclasses.replace(target, name=name) for name, target in of.items()]
@@ -96,13 +105,80 @@ def test_who_cannot_be_entered_says_why_and_what_to_do_and_the_others_are_done(
     assert set(failed) == set(WORDS), failed
     for name, (message, hint) in WORDS.items():
         assert (failed[name].host, message in failed[name].message, hint in failed[name].hint) == (name, True, True), failed[name]
-    assert [lines(host, "ran") for host in hosts.values()] == [["done"]] * 2  # on the broken one it was `noisy`
+    assert [len(lines(host, "ran")) for host in hosts.values()] == [
+        1 + len(SHELLS),
+        1,
+    ]  # on the broken one `noisy`, and of any shell
     until(lambda: agents(broken) == [])
 
 
 def run(targets: list[Target], batch: Batch, heard: Heard) -> dict[str, object]:
     with Fleet(targets, heard) as fleet:
         return dict(fleet.run({target.name: batch for target in targets}))
+
+
+@pytest.fixture
+def strict(narrow: None, broken: TestHost) -> None:
+    """And sshd asks each second whether somebody is there, and cuts who says nothing twice."""
+    broken.shell(f"printf '{SSHD_ASKS}' >> {NARROW}; systemctl restart ssh")
+
+
+def test_an_sshd_that_cuts_who_is_silent_is_answered_and_a_line_that_it_cut_is_taken_up_again(
+    broken: TestHost, hosts: dict[str, TestHost], impatient: None, strict: None
+) -> None:
+    """By every way at once, while an operation says nothing; then packets vanish until it has cut all of them."""
+    ways = [
+        dataclasses.replace(waiting(broken, 60.0), name=transport, transport=transport, warm_seconds=0)  # type: ignore[arg-type]
+        for transport in ("paramiko", "openssh", "libssh2")
+    ]
+    sessions = "pgrep -fc '^sshd: .*@notty' || true"
+    heard, counted = Heard(), list[str]()
+
+    def silence_the_link() -> None:
+        until(lambda: lines(broken, "ran") == ["one"] * 3 and broken.shell(sessions).strip() == "3")
+        time.sleep(4.0)  # sshd has asked, and would have cut by now who does not answer
+        counted.append(broken.shell(sessions).strip())
+        lab.cut_link(broken.machine)
+        until(lambda: broken.shell(sessions).strip() == "0")
+        lab.mend_link(broken.machine)
+        broken.shell("touch /root/chaos/go")
+
+    silencing = threading.Thread(target=silence_the_link)
+    silencing.start()
+    outcomes = run(ways, Batch((Run(command=f"echo one >> /root/chaos/ran; {FOREVER}"), DONE)), heard)
+    silencing.join()
+
+    assert errors_of(outcomes) == {}
+    assert counted == ["3"]
+    assert [len(heard.notes(way.name)) for way in ways] == [1, 1, 1]
+    assert all("attached again after" in heard.notes(way.name)[0] for way in ways)
+    assert lines(broken, "ran") == ["one"] * 3 + ["done"] * 3
+
+
+LOGIND = "/etc/systemd/logind.conf.d/strict.conf"
+
+
+@pytest.fixture
+def tidy(broken: TestHost) -> Iterator[None]:
+    """Who logs out leaves nothing running."""
+    broken.shell(f"mkdir -p $(dirname {LOGIND}); printf '[Login]\\nKillUserProcesses=yes\\n' > {LOGIND}")
+    broken.shell("systemctl restart systemd-logind")
+    yield
+    broken.shell(f"rm {LOGIND}; systemctl restart systemd-logind")
+
+
+@pytest.mark.parametrize("user", ["deploy", "careful"])
+def test_a_host_that_ends_what_a_login_leaves_running_does_not_end_an_operation(broken: TestHost, tidy: None, user: str) -> None:
+    heard = Heard()
+    way = dataclasses.replace(waiting(broken, 20.0), user=user, sudo_password=PASSWORD if user == "careful" else None)
+    cut = f"echo one >> /root/chaos/ran; {SESSION}; until ! loginctl list-sessions --no-legend | grep -q {user}; do sleep 0.1; done"
+
+    outcomes = run([way], Batch((Run(command=f"{cut}; sleep 1; echo two >> /root/chaos/ran"), DONE)), heard)
+
+    assert errors_of(outcomes) == {}
+    assert "attached again after" in "".join(heard.notes("broken"))
+    assert lines(broken, "ran") == ["one", "two", "done"]
+    until(lambda: broken.shell("systemctl list-units --no-legend 'windlass-*.scope'") == "")
 
 
 def test_rights_that_are_lost_half_way_matter_to_who_comes_in_anew(broken: TestHost, hosts: dict[str, TestHost]) -> None:

@@ -161,7 +161,7 @@ def test_a_transfer_that_broke_off_for_good_is_gone_on_with_by_the_next_run(host
 
     assert ".part" in left
     assert sent < SIZE / 2
-    assert broken.shell("sha256sum < /root/chaos/large").split()[0] == LocalFile.whole(tmp_path / "large").sha256
+    assert broken.shell("sha256sum < /root/chaos/large").split()[0] == LocalFile.whole(tmp_path / "large").checksum
     assert broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals").split() == [
         "/root/chaos:", "large", "/var/lib/windlass/arrivals:",
     ]  # fmt: skip

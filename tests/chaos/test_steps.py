@@ -154,7 +154,7 @@ def test_a_host_that_loses_its_power_while_content_goes_up_has_the_rest_sent(
 
     assert errors_of(outcomes) == {}
     assert sum(session.sent for session in sent) < SIZE * 3 // 2
-    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == LocalFile.whole(content.path).sha256
+    assert broken.shell("sha256sum < /root/chaos/file").split()[0] == LocalFile.whole(content.path).checksum
     assert broken.shell("ls -A /root/chaos /var/lib/windlass/arrivals").split() == [
         "/root/chaos:", "file", "ran", "/var/lib/windlass/arrivals:",
     ]  # fmt: skip

@@ -74,7 +74,7 @@ def agent(data: bytes) -> None:
 SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "controller": (
         frames.encode(frames.START, {"index": 0}) + frames.encode(frames.RESULT, {"index": 0, "status": "ok"}),
-        frames.encode(frames.FETCH, {"stream": 1, "sha256": "ab", "window": 100}) + frames.encode_data(1, b"xx"),
+        frames.encode(frames.FETCH, {"stream": 1, "checksum": "ab", "window": 100}) + frames.encode_data(1, b"xx"),
         frames.encode(frames.ASK, {"number": 1, "question": {"want": "modules", "name": "windlass.agent.file"}}),
         frames.encode(frames.LIVE, {"lines": ["a"], "missed": 0}) + frames.encode(frames.PING, {"heard": 3}),
         frames.encode(frames.ARMED, {"guard": "a", "token": "b", "seconds": 3, "active": True}),

@@ -114,9 +114,13 @@ def test_a_key_that_is_marked_as_revoked_is_refused_whoever_else_knows_it(one: T
 
 
 def test_an_unknown_key_is_refused_and_the_hint_says_how_to_go_on(one: Target, tmp_path: Path) -> None:
-    with pytest.raises(ConnectionFailed, match="not found in known_hosts") as caught:
+    with pytest.raises(ConnectionFailed, match="shows a host key that nobody knows yet") as caught:
         said(dataclasses.replace(one, known_hosts=tmp_path / "none"))
 
+    (line,) = (line for line in lines_for(one) if " ssh-ed25519 " in line)
+    told = subprocess.run(["ssh-keygen", "-lf", "-"], input=line, capture_output=True, text=True, check=True).stdout
+    assert told.split()[1] in caught.value.message
+    assert caught.value.hint.startswith("`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host")
     assert "--accept-new" in caught.value.hint
     assert not (tmp_path / "none").exists()
 
@@ -135,6 +139,16 @@ def test_a_new_key_is_written_as_openssh_reads_it(two: Target, port: int, tmp_pa
     assert name in found
     assert len(known.read_text().splitlines()) == 2
     assert said(dataclasses.replace(new, accept_new=False)) == "root"
+
+
+def test_a_new_key_that_cannot_be_written_down_is_not_believed(one: Target, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = tmp_path / "file" / "known_hosts"
+
+    with pytest.raises(ConnectionFailed, match=f"shows a host key that cannot be written into {nowhere}: ") as caught:
+        said(dataclasses.replace(one, known_hosts=nowhere, accept_new=True))
+
+    assert "`known_hosts` of the environment" in caught.value.hint
 
 
 def test_hashed_known_hosts_are_read(one: Target, tmp_path: Path) -> None:
@@ -262,6 +276,24 @@ def test_a_jump_host_that_cannot_be_reached_is_named(one: Target, two: Target, t
     assert (caught.value.host, changed.value.host) == ("two", "two")
 
 
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_a_jump_host_that_lets_nobody_through_and_one_that_finds_nobody_say_so(
+    transport: str, one: Target, two: Target, hosts: dict[str, TestHost]
+) -> None:
+    behind = dataclasses.replace(two, transport=transport, warm_seconds=0, jump=dataclasses.replace(one, warm_seconds=0))
+    with pytest.raises(ConnectionFailed, match=r"two \(.*:9\) cannot be reached: its jump host .*finds nobody there") as nobody:
+        said(dataclasses.replace(behind, port=9))
+    hosts["one"].shell("echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+    try:
+        with pytest.raises(ConnectionFailed, match=r"two \(.*:22\) cannot be reached: its jump host .*lets nobody through") as shut:
+            said(behind)
+    finally:
+        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+
+    assert "check that the host is up" in nobody.value.hint
+    assert "AllowTcpForwarding local" in shut.value.hint
+
+
 def test_many_hosts_behind_one_jump_host_do_not_trip_its_limit_of_logins(one: Target, two: Target) -> None:
     many = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(24)]
 
@@ -337,7 +369,7 @@ def test_the_user_s_ssh_config_is_honoured_and_its_jump_hosts_keys_are_checked(
     inner = Target(name="inner", address="inner", known_hosts=known)
 
     known.write_text(theirs)
-    with pytest.raises(ConnectionFailed, match=f"the way to inner,.*'{one.address}' not found in known_hosts"):
+    with pytest.raises(ConnectionFailed, match=f"@{one.address}:22.*the way to inner, shows a host key that nobody knows"):
         said(inner)
     known.write_text(theirs + "".join(f"{line}\n" for line in lines_for(one)))
 

@@ -94,7 +94,7 @@ def test_files_travel_both_ways_and_what_is_right_costs_one_round_trip(
 
     assert statuses == ["changed", "ok"]
     assert channel.round_trips == 3
-    assert hosts["one"].shell("sha256sum /srv/large").split()[0] == LocalFile.whole(tmp_path / "large").sha256
+    assert hosts["one"].shell("sha256sum /srv/large").split()[0] == LocalFile.whole(tmp_path / "large").checksum
 
 
 def test_sudo_gets_its_password_and_a_wrong_one_is_tried_once(hosts: dict[str, TestHost], folder: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_terminal_that_sudo_insists_on_is_given_to_it(host: TestHost, careful:
 
     assert "must have a tty" in refused
     assert said == [["root", "changed"], ["root", "ok"]]
-    assert host.shell("sha256sum < /root/bytes").split()[0] == LocalFile.of(odd_bytes(tmp_path)).sha256
+    assert host.shell("sha256sum < /root/bytes").split()[0] == LocalFile.of(odd_bytes(tmp_path)).checksum
     host.shell("rm /root/bytes; for n in $(seq 600); do pgrep -f 'open[p]ty' >/dev/null || exit 0; sleep 0.1; done; exit 1")
 
 

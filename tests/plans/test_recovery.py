@@ -45,6 +45,18 @@ def test_all_hosts_end_on_one_release(a_live: str, b_live: str, expected: dict[s
     assert verdict.hosts == expected
 
 
+@pytest.mark.parametrize("live", ["blue", "green"])
+def test_a_step_that_only_another_version_knows_is_judged_by_what_serves(live: str) -> None:
+    """Members that are missing or new change nothing of it."""
+    theirs = {"action": "deploy", "release": "r2", "slot": "green", "before": "blue", "step": "canary", "format": 7}
+    ours, other = (recovery({name: host(name, live, noted) for name in ("a", "b")}) for noted in (PROGRESS, theirs))
+
+    assert ours is not None
+    assert other is not None
+    assert other.hosts == ours.hosts
+    assert "a deploy of r2 by somebody was broken off at the step 'canary'" in other.story
+
+
 def test_a_host_that_finished_is_left_alone_and_one_that_did_not_start_too() -> None:
     verdict = recovery({"a": host("a", "blue", PROGRESS), "b": host("b", "blue", None)})
 

@@ -9,16 +9,25 @@ from typing import Any
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
+from windlass.tasks.common import HELP
 from windlass.tasks.program import namespace
 
 PAGE = Path(__file__).parents[2] / "docs/commands.md"
 MARK = "<!-- From here on:"
+SHARED = "[As most tasks](#options-that-most-tasks-take)"
 
 
 def reference() -> str:
-    """One section per task: its docstring, then its options."""
+    """A list of all tasks; then a section for each: its docstring, its own options, the names of those that most tasks take."""
     tasks = namespace()
-    return "\n## Reference\n" + "".join(_section(name, tasks[name]) for name in sorted(tasks.task_names, key=_order))
+    names = sorted(tasks.task_names, key=_order)
+    rows = [f"| [`{name}`](#{name.replace('.', '')}) | {_summary(tasks[name])} |" for name in names]
+    listed = "\n".join(["| task | what it does |", "|---|---|", *rows])
+    return f"\n## Reference\n\n{listed}\n" + "".join(_section(name, tasks[name]) for name in names)
+
+
+def _summary(task: Task[Any]) -> str:
+    return inspect.cleandoc(task.__doc__ or "").partition("\n")[0]
 
 
 def _order(name: str) -> tuple[bool, str]:
@@ -27,13 +36,17 @@ def _order(name: str) -> tuple[bool, str]:
 
 def _section(name: str, task: Task[Any]) -> str:
     text = inspect.cleandoc(task.__doc__ or "")
-    rows = [f"| `{_written(option)}` | {option.help} |" for option in task.get_arguments()]
-    table = "\n".join(["", "| option | meaning |", "|---|---|", *rows]) if rows else ""
-    return f"\n### `{name}`\n\n{text}\n{table}\n"
+    own, shared = [], []
+    for option in task.get_arguments():
+        (shared if HELP.get(option.name.replace("_", "-")) == option.help else own).append(option)
+    rows = [f"| `{_written(option)}` | {option.help} |" for option in own]
+    table = "\n".join(["", "| option | meaning |", "|---|---|", *rows, ""]) if rows else ""
+    also = f"\n{SHARED}: {', '.join(f'`{_written(each)}`' for each in shared)}.\n" if shared else ""
+    return f"\n### `{name}`\n\n{text}\n{table}{also}"
 
 
 def _written(option: Argument) -> str:
-    name = f"--{option.name}".replace("_", "-")
+    name = f"--{option.name.strip('_')}".replace("_", "-")
     return name if option.kind is bool else f"{name} …"
 
 

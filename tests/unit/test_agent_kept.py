@@ -20,6 +20,44 @@ frame = agent_modules.frame(agent_modules.for_operations(frozenset(["file.file",
 print(agent_modules.source.cache_info().misses, hashlib.sha256(payload.payload() + frame).hexdigest())
 """
 
+CHANGED = """
+import shutil, sys
+from pathlib import Path
+from windlass import kept
+from windlass.errors import WindlassError
+from windlass.hosts import agent_kept, agent_modules, payload
+kept.start()
+agent_kept.FOLDER = Path(shutil.copytree(agent_kept.FOLDER, sys.argv[1]))
+payload.payload(), agent_modules.frame(agent_modules.for_operations(frozenset(["file.file"])))
+with (agent_kept.FOLDER / "service.py").open("a") as module:
+    module.write("# another version\\n")
+agent_modules.frame(agent_modules.for_operations(frozenset(["file.file"])))
+for make in (
+    lambda: agent_modules.frame(agent_modules.for_operations(frozenset(["service.service"]))),
+    lambda: agent_modules.asked_for("windlass.agent.file"),
+):
+    try:
+        make()
+    except WindlassError as error:
+        print(error.message, error.hint, sep="\\n")
+"""
+
+
+def test_an_agent_is_never_of_two_versions(tmp_path: Path) -> None:
+    """Somebody pulls in the midst of a run: what was made goes on its way, what was not is refused."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", CHANGED, str(tmp_path / "agent")]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert (
+        said
+        == [
+            f"Windlass was changed in the midst of this run ({tmp_path}): its hosts would get parts of two versions",
+            "run the same again: what is done is done, and nothing is done twice",
+        ]
+        * 2
+    )
+
 
 def start(home: Path, state: str = "") -> tuple[bool, str]:
     """A process that makes what hosts get: whether it read the agent's text, and what that is."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from windlass.agent.core import blocks
+from windlass.agent.core import blocks, sums
 from windlass.agent.core.frames import BrokenFrame
 from windlass.history import block_prints, checksums
 from windlass.hosts import shared_blocks
@@ -65,7 +65,7 @@ def test_prints_are_kept_and_prove_themselves(tmp_path: Path) -> None:
     digest = by_blocks(CONTENT)
     path = str(tmp_path / "prints")
     assert blocks.kept(path, digest.hexdigest()) is None
-    blocks.keep(path, digest.prints)
+    sums.write_down(path, digest.prints)
 
     assert blocks.kept(path, digest.hexdigest()) == digest.prints
     assert blocks.kept(path, by_blocks(b"other").hexdigest()) is None
@@ -130,6 +130,6 @@ def test_an_archive_is_still_known_by_the_checksum_of_the_whole(tmp_path: Path) 
         checksums.checksums.remember_with()
 
     assert isinstance(archive.content, LocalFile)
-    assert blocks.length_of(archive.content.sha256)
+    assert blocks.length_of(archive.content.checksum)
     assert isinstance(sent, LocalFile)
-    assert sent.sha256 == hashlib.sha256((tmp_path / "archive.tar").read_bytes()).hexdigest()
+    assert sent.checksum == hashlib.sha256((tmp_path / "archive.tar").read_bytes()).hexdigest()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from windlass.agent.core import atomic, frames, host_sums, sums
+from windlass.agent.core import atomic, frames, host_memory, host_sums, sums
 from windlass.agent.core.host_sums import HostSums
 from windlass.agent.core.sums import Sums
 from windlass.history.checksums import remember_in
@@ -180,7 +180,7 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of root's as the agent has just written it."""
     if os.geteuid():
         pytest.skip("only root's files count")
-    monkeypatch.setattr(host_sums, "FOLDER", str(tmp_path / "sums"))
+    monkeypatch.setattr(host_memory, "FOLDER", str(tmp_path / "sums"))
     path = tmp_path / "roots"
     path.write_text("content")
     return path
@@ -214,7 +214,7 @@ def written(path: Path) -> os.stat_result:
 def test_what_the_host_has_just_written_it_knows(roots: Path) -> None:
     host_sums.wrote(str(roots), written(roots), "as it was written")
 
-    assert host_sums.sha256_of(str(roots), keep=False) == "as it was written"
+    assert host_sums.checksum_of(str(roots), keep=False) == "as it was written"
 
 
 @pytest.mark.parametrize("change", [change_and_set_back, replace])
@@ -222,7 +222,7 @@ def test_and_what_came_after_that_is_read(roots: Path, change: object) -> None:
     host_sums.wrote(str(roots), written(roots), "as it was written")
     change(roots)  # type: ignore[operator]
 
-    assert host_sums.sha256_of(str(roots), keep=False) == hashlib.sha256(b"CONTENT").hexdigest()
+    assert host_sums.checksum_of(str(roots), keep=False) == hashlib.sha256(b"CONTENT").hexdigest()
 
 
 def test_what_changed_between_its_name_and_its_note_is_not_noted(roots: Path) -> None:
@@ -230,24 +230,24 @@ def test_what_changed_between_its_name_and_its_note_is_not_noted(roots: Path) ->
     roots.write_text("CONTENT")
     host_sums.wrote(str(roots), installed, "as it was written")
 
-    assert host_sums.sha256_of(str(roots), keep=False) == hashlib.sha256(b"CONTENT").hexdigest()
+    assert host_sums.checksum_of(str(roots), keep=False) == hashlib.sha256(b"CONTENT").hexdigest()
 
 
 def test_a_large_file_is_known_at_once_however_soon_it_gets_its_name_after_the_last_byte(roots: Path) -> None:
     installed = atomic.write(str(roots), [bytes(frames.REMEMBERED_FROM)], 0o644)
     host_sums.wrote(str(roots), installed, "as it was written")
 
-    assert host_sums.sha256_of(str(roots), keep=False) == "as it was written"
+    assert host_sums.checksum_of(str(roots), keep=False) == "as it was written"
 
     with roots.open("r+b") as handle:
         handle.write(b"changed at once")
 
-    assert host_sums.sha256_of(str(roots), keep=False) == hashlib.sha256(roots.read_bytes()).hexdigest()
+    assert host_sums.checksum_of(str(roots), keep=False) == hashlib.sha256(roots.read_bytes()).hexdigest()
 
 
 def test_a_folder_that_others_may_look_into_is_not_used(roots: Path) -> None:
-    Path(host_sums.FOLDER).mkdir(mode=0o755)
+    Path(host_memory.FOLDER).mkdir(mode=0o755)
     host_sums.wrote(str(roots), written(roots), "as it was written")
 
-    assert list(Path(host_sums.FOLDER).iterdir()) == []
-    assert host_sums.sha256_of(str(roots), keep=True) == hashlib.sha256(b"content").hexdigest()
+    assert list(Path(host_memory.FOLDER).iterdir()) == []
+    assert host_sums.checksum_of(str(roots), keep=True) == hashlib.sha256(b"content").hexdigest()

@@ -57,7 +57,7 @@ def test_what_needs_no_building_is_the_same_bytes_for_all_and_is_kept(tmp_path: 
     assert first is not None
     assert second is not None
     assert again is not None
-    assert first.content.sha256 == second.content.sha256 == again.content.sha256
+    assert first.content.checksum == second.content.checksum == again.content.checksum
     assert (first.built, again.built, first.builder) == (True, False, "")
     channel = local_channel()
     channel.run(
@@ -82,7 +82,7 @@ def test_a_note_that_is_torn_counts_as_none_and_what_a_killed_run_was_fetching_g
 
     assert first is not None
     assert again is not None
-    assert (again.built, again.content.sha256) == (True, first.content.sha256)
+    assert (again.built, again.content.checksum) == (True, first.content.checksum)
     assert [path.name for path in ours.folder.glob("*.partial")] == ["new.1.partial"]
 
 

@@ -62,10 +62,13 @@ def application(environment: Environment) -> Application:
 
 
 def test_an_express_application_with_its_database(tmp_path: Path) -> None:
-    done, environment = written(tmp_path, {"package.json": EXPRESS, "package-lock.json": "{}", "src/server.js": ""})
+    code = {"src/server.js": "app.get('/health', well)\n", "src/server.test.js": "get('/healthz')\n"}
+    done, environment = written(tmp_path, {"package.json": EXPRESS, "package-lock.json": "{}", **code})
 
     found = application(environment)
     assert (done.guess.kind, done.needs, done.notes) == ("node", ("postgresql", "redis"), ())
+    assert found.web.health
+    assert found.web.health.path == "/health"
     assert (found.web.command, found.build.commands, found.migrate) == (
         "node src/server.js",
         ("npm run build",),
@@ -77,10 +80,11 @@ def test_an_express_application_with_its_database(tmp_path: Path) -> None:
 
 
 def test_a_fastapi_service_is_supervised_by_systemd(tmp_path: Path) -> None:
-    done, environment = written(tmp_path, {"requirements.txt": FASTAPI, "app/main.py": "", "alembic.ini": ""})
+    code = {"app/main.py": '@app.get("/api/health")\n', "app/other.py": '@app.get("/ping")\n'}
+    done, environment = written(tmp_path, {"requirements.txt": FASTAPI, "alembic.ini": "", **code})
 
     found = application(environment)
-    assert (done.needs, done.notes) == (("postgresql",), ())
+    assert (done.needs, done.notes, done.guess.health) == (("postgresql",), (), "/api/health")
     assert (found.runtime, found.supervisor, found.web.command) == ("python", "systemd", "uvicorn app.main:app --uds {{ listen }}")
     assert found.migrate == "alembic upgrade head"
     assert found.environment["DATABASE_URL"].startswith("postgresql+psycopg://my_shop:")
@@ -128,6 +132,24 @@ def test_the_kind_is_seen(tmp_path: Path, files: Mapping[str, str], kind: str) -
     assert done.guess.kind == kind
 
 
+def test_the_files_speak_of_the_program_that_is_typed(tmp_path: Path) -> None:
+    done, _ = written(tmp_path, {"package.json": EXPRESS}, domain="shop.example.org", program="windlass")
+
+    text = "".join((tmp_path / "project" / name).read_text() for name in done.files)
+    assert "windlass secrets.set" in text
+    assert "invoke" not in text
+
+
+def test_a_health_path_that_is_only_a_guess_is_said_to_be_one(tmp_path: Path) -> None:
+    files = {"package.json": EXPRESS, "package-lock.json": "{}", "src/server.js": "", "README.md": "'/health'"}
+    done, environment = written(tmp_path, files)
+
+    web = application(environment).web
+    assert web.health
+    assert web.health.path == "/"
+    assert done.notes == ("`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?",)
+
+
 def test_two_servers_share_the_application_and_a_third_has_its_data(tmp_path: Path) -> None:
     files = {"package.json": EXPRESS, "package-lock.json": "{}"}
     done, environment = written(tmp_path, files, host=f"{HOST},root@203.0.113.11:2222", data="deploy@203.0.113.20")
@@ -145,7 +167,7 @@ def test_two_servers_share_the_application_and_a_third_has_its_data(tmp_path: Pa
     assert found.hosts == "app"
     assert found.environment["DATABASE_URL"].endswith("}}@{{ hosts.data1.private_address }}/my_shop")
     assert environment.backups["my-shop"].host == "data1"
-    assert done.notes == ("2 servers answer the public: lead your domain to all of their addresses, or a balancer to them",)
+    assert done.notes[1:] == ("2 servers answer the public: lead your domain to all of their addresses, or a balancer to them",)
 
 
 def test_of_two_servers_the_first_has_the_data_unless_another_is_said(tmp_path: Path) -> None:
@@ -153,7 +175,7 @@ def test_of_two_servers_the_first_has_the_data_unless_another_is_said(tmp_path: 
 
     assert set(environment.roles_of("server1")) == {"base", "firewall", "postgresql", "redis", "nginx", "nodejs", "app"}
     assert set(environment.roles_of("server2")) == {"base", "firewall", "nginx", "nodejs", "app"}
-    assert done.notes[0].startswith("hosts.server1: give it `private_address`")
+    assert done.notes[1].startswith("hosts.server1: give it `private_address`")
 
 
 def test_a_domain_brings_https(tmp_path: Path) -> None:
@@ -233,6 +255,35 @@ def test_a_compose_stack_gets_its_doors_and_secrets(tmp_path: Path) -> None:
     ]
 
 
+CONTAINERS = """\
+services:
+  db: {image: "postgres:16", environment: [POSTGRES_PASSWORD]}
+  web: {build: ., ports: ["8080:3000"], depends_on: [cache, db], environment: {TOKEN: $API_TOKEN, ZONE: $ZONE, RELEASE: $RELEASE}}
+  cache: {build: cache}
+  mail: {build: ., command: mail}
+"""
+
+
+def test_an_application_in_containers_gets_its_processes_and_is_told_what_its_compose_file_lacks(tmp_path: Path) -> None:
+    code = repository(tmp_path / "shop", {"compose.yml": CONTAINERS, "package.json": "{}"})
+    done = first_inventory(tmp_path, Wanted(environment="mine", host=HOST, git=str(code), kind="containers"))
+    environment = load_environment(tmp_path, "mine")
+    shop = environment.application("shop")
+
+    assert faults_of(tmp_path, environment) == []
+    assert environment.roles_of("server1") == ("base", "firewall", "nginx", "docker", "app")
+    assert (shop.runtime, list(shop.processes), shop.web.name) == ("compose", ["web", "mail"], "web")
+    assert dict(shop.environment) == {"RELEASE": "{{ release }}", "ZONE": "", "API_TOKEN": "{{ secrets.api_token }}"}
+    assert done.notes == (
+        'web of compose.yml should have ports: ["127.0.0.1:${PORT}:3000"]: each slot has a port, and only nginx asks it',
+        "db holds data, and a slot is no place for them: take it out of compose.yml, for a role or a stack",
+        "environment: what is ZONE to be?",
+        "`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?",
+    )
+    with pytest.raises(UsageError, match="do not reach the host's own services"):
+        first_inventory(tmp_path, Wanted(environment="more", host=HOST, git=str(code), kind="containers", needs="postgresql"))
+
+
 def test_a_stack_is_seen_where_nothing_else_is_there_and_told_of_where_it_is(tmp_path: Path) -> None:
     alone = repository(tmp_path / "alone", {"compose.yml": "services: {web: {ports: [80:80]}}\n"})
     done = run_tasks(alone, "init", "--host", HOST)
@@ -240,7 +291,9 @@ def test_a_stack_is_seen_where_nothing_else_is_there_and_told_of_where_it_is(tmp
 
     assert done.stdout.splitlines()[1] == "alone: compose, seen by compose.yml"
     assert "deploy" not in done.stdout.partition("next:")[2]
-    assert beside.notes == ("there is a compose.yml, too: with --kind compose that stack is set up instead",)
+    assert beside.notes == (
+        "there is a compose.yml, too: with --kind containers it is what is deployed, with --kind compose a stack that is set up",
+    )
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_a_file_that_changed_has_another_checksum(tmp_path: Path) -> None:
     first, again = LocalFile.of(path), LocalFile.of(path)
     path.write_bytes(b"two, longer")
     assert first == again
-    assert LocalFile.of(path).sha256 != first.sha256
+    assert LocalFile.of(path).checksum != first.checksum
     assert LocalFile.of(path).size == 11
 
 

@@ -109,7 +109,7 @@ def test_a_project_takes_what_was_read_ahead_and_names_its_large_files(large: Pa
 
     described = LocalFile.of(large)
 
-    assert (described.size, described.sha256) == truth(large)
+    assert (described.size, described.checksum) == truth(large)
     assert not reading_ahead._reading, "it was read once more"
     assert checksums.large_files() == [str(large)]
 

@@ -56,7 +56,7 @@ def test_failures_come_first_and_each_operation_is_named_once_with_its_hosts() -
     assert summary(progress().hosts.values()).splitlines() == [
         "failed:",
         "  service nginx: web2",
-        "  web3 cannot be reached: web3",
+        "  web3 cannot be reached",
         "changed:",
         "  package nginx: web1, web2",
         "  file /etc/x: web1",
@@ -69,8 +69,16 @@ def test_a_check_says_what_would_change_and_what_only_a_run_can_tell() -> None:
     made(events.OperationEnded("web1", "run make", "unknown"))
 
     assert summary(made.hosts.values(), check=True).splitlines() == [
-        "would change:", "  file /etc/x: web1", "unknown until run:", "  run make: web1",
+        "would change:", "  file /etc/x", "unknown until run:", "  run make",
     ]  # fmt: skip
+
+
+def test_a_host_that_does_the_same_twice_is_named_once() -> None:
+    made = Progress()
+    for host in ("web1", "web1", "web2"):
+        made(events.OperationEnded(host, "run make", "changed"))
+
+    assert summary(made.hosts.values()).splitlines() == ["changed:", "  run make: web1, web2"]
 
 
 def test_many_hosts_and_many_operations_are_counted() -> None:
@@ -118,6 +126,14 @@ def test_github_is_told_of_failures_alone() -> None:
         "::error title=web3::web3 cannot be reached",
     ]
     assert error_lines([], UsageError("no such host")) == ["::error title=windlass::no such host"]
+
+
+def test_github_shows_ten_of_a_step_and_is_told_no_more() -> None:
+    made = Ledger()
+    for number in range(12):
+        made(events.HostEnded(f"web{number:02}", failed="gone"))
+
+    assert error_lines(made.in_order(), None) == [f"::error title=web{number:02}::gone" for number in range(10)]
 
 
 def test_a_profile_says_where_the_time_went() -> None:

@@ -156,6 +156,19 @@ def test_a_long_title_is_cut_at_the_end_of_the_row() -> None:
     assert drawn(report)[1] == "⠋ web1          0 ms  1/1  archive " + "x" * 36 + "…"
 
 
+def test_what_is_longer_than_a_line_goes_on_below_its_beginning() -> None:
+    report = live_report()
+    with report.console.capture() as captured:
+        report(
+            events.OperationEnded("web1", "file /etc/systemd/system/web.service from template web.j2", "changed", 0.1, "content")
+        )
+
+    assert [row.rstrip() for row in captured.get().splitlines()] == [
+        "  web1  changed: file /etc/systemd/system/web.service from",
+        "      template web.j2 (content)",
+    ]
+
+
 def test_a_small_window_shows_failed_and_working_hosts_first() -> None:
     report = live_report(height=6)
     for number in range(1, 9):
@@ -196,7 +209,7 @@ def test_columns_that_a_terminal_has_no_room_for_go_below_their_row() -> None:
         (("web1", "r1", "live", "9 MiB", "", "0 %"), ("b", "", "", "", "", "1 %")),
     )
 
-    assert table(head, rows, width=40).splitlines() == [
+    assert table(head, rows, width=len("host  release        memory  cpu")).splitlines() == [
         "host  release        memory  cpu",
         "web1  r1       live  9 MiB   0 %",
         "b                            1 %",

@@ -25,7 +25,7 @@ applications:
     site: {{port: 8088, local_port: 8089}}
 groups:
   edge: {{hosts: [web1, web2], roles: [certificates]}}
-  snakes: {{hosts: [app1], roles: [python]}}
+  snakes: {{hosts: [app1], roles: [python, docker]}}
 """
 HOST = {"certificates": "web1", "nginx": "web1", "postgresql": "data1", "redis": "data1"}  # others: app1
 # Another value than the one in defaults.yml, which the sample shows.
@@ -40,6 +40,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "contact": "a@example.org", "directory": "https://else.example.org/dir", "staging": True, "profile": "shortlived",
         "renew_at": "*-*-* 03:00:00", "deploy_hooks": ["/usr/local/bin/hook"],
     },
+    "docker": {"packages": ["docker-ce"]},
     "firewall": {
         "ssh_ports": [22, 2022], "ssh_sources": ["192.0.2.0/24"], "ssh_per_minute": 9, "confirm_seconds": 20,
         "openings": [{"port": 9100, "sources": ["192.0.2.40"], "reason": "x"}],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import pty
@@ -19,6 +20,8 @@ import pytest
 from tests.unit.commands_reference import PAGE, rewritten
 from tests.unit.sample_project import HOSTS, REPOSITORY, run_tasks, surroundings, write_project
 from windlass.tasks.program import namespace, namespace_of
+
+WIDTH_OF_HELP = 78  # Invoke indents it by two
 
 
 @pytest.fixture
@@ -292,15 +295,22 @@ def read_all(terminal: int) -> str:
     return b"".join(pieces).decode()
 
 
-def test_every_task_has_a_first_line_an_example_and_exit_codes() -> None:
-    tasks = namespace().task_names
-    assert {"setup", "inventory.check", "lab.up"} <= set(tasks)
-    for name in tasks:
-        text = namespace()[name].__doc__ or ""
-        first = next(line for line in text.splitlines() if line.strip())
-        assert first.strip().endswith("."), name
+def test_every_task_has_a_first_line_an_example_and_exit_codes_in_80_columns() -> None:
+    tasks = namespace()
+    assert {"setup", "inventory.check", "lab.up"} <= set(tasks.task_names)
+    for name in tasks.task_names:
+        text = inspect.cleandoc(tasks[name].__doc__ or "")
+        assert text.splitlines()[0].endswith("."), name
+        assert [line for line in text.splitlines() if len(line) > WIDTH_OF_HELP] == [], name
         assert f"invoke {name}" in text, name
         assert "Exit codes:" in text, name
+
+
+@pytest.mark.parametrize(("words", "task"), [("history.show", "history.show"), ("run", "run")])
+def test_an_error_before_the_task_has_begun_names_it_as_it_is_typed(project: Path, words: str, task: str) -> None:
+    document = json.loads(run_tasks(project, words, "--jsn", "--json").stdout)
+
+    assert (document["task"], document["status"]) == (task, "wrong_usage")
 
 
 def test_listed_as_json_each_family_has_its_name() -> None:

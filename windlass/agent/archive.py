@@ -67,10 +67,10 @@ def _how(arguments: Dict[str, Any]) -> List[Any]:
 def _wanted(content: Any, context: Context) -> Optional[str]:
     """The archive's checksum; None in a check of one that an earlier operation would bring."""
     if isinstance(content, dict):
-        return str(content["sha256"])
+        return str(content["checksum"])
     foreseen = context.foreseen(content)
-    if foreseen and foreseen.sha256:
-        return str(foreseen.sha256)
+    if foreseen and foreseen.checksum and "-" not in foreseen.checksum:  # of the whole, as notes are
+        return str(foreseen.checksum)
     if os.path.isfile(content) and not foreseen:
         return sha256_of(content)
     if context.check and context.expects_path(content):

@@ -57,7 +57,7 @@ def _foresee(path: str, arguments: Dict[str, Any], context: Context) -> None:
     before = context.foreseen(path)
     context.expect("path", path)
     if context.foresights and arguments["algorithm"] == "sha256":
-        context.foresights.file(path, arguments, before, {"sha256": arguments["digest"]})
+        context.foresights.file(path, arguments, before, {"checksum": arguments["digest"]})
     elif context.foresights:
         context.foresights.whole(path)
 

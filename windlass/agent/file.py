@@ -100,19 +100,20 @@ def need_folder(changes: Changes, path: str, context: Context) -> None:
 
 def _is_offered(content: Any) -> bool:
     """Whether it is with the controller; otherwise it came with the operation."""
-    return isinstance(content, dict) and "sha256" in content
+    return isinstance(content, dict) and "checksum" in content
 
 
 def _holds(path: str, content: Any, context: Context) -> bool:
     """Whether the regular file already has this content; big files are compared by checksum."""
     wanted, foreseen = b"" if _is_offered(content) else text_of(content).encode(), context.foreseen(path)
     if foreseen:
-        return bool(foreseen.sha256 == (content["sha256"] if _is_offered(content) else sha256(wanted).hexdigest()))
+        return bool(foreseen.checksum == (content["checksum"] if _is_offered(content) else sha256(wanted).hexdigest()))
     if not os.path.isfile(path) or os.path.islink(path):
         return False
     if _is_offered(content):
         return (
-            os.path.getsize(path) == int(content["size"]) and _checksum(path, str(content["sha256"]), context) == content["sha256"]
+            os.path.getsize(path) == int(content["size"])
+            and _checksum(path, str(content["checksum"]), context) == content["checksum"]
         )
     return os.path.getsize(path) == len(wanted) and atomic.read_or_none(path) == wanted
 
@@ -121,7 +122,7 @@ def _checksum(path: str, like: str, context: Context) -> str:
     """A file's own, of the same kind: of the whole, or by blocks."""
     sums = _sums(os.path.getsize(path), context)
     if sums:
-        return str(sums.sha256_of(path, keep=not context.check, like=like))
+        return str(sums.checksum_of(path, keep=not context.check, like=like))
     blocks = modules.get(BLOCKS, context) if "-" in like else None
     return str(blocks.measured(path, blocks.length_of(like))[1].hexdigest()) if blocks else sha256_of(path)
 
@@ -169,7 +170,7 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
         installed = atomic.write(path, chunks, mode, arguments["owner"], arguments["group"], check)
         sums = _sums(int(content["size"]), context) if offered else None
         if sums:
-            sums.wrote(path, installed, content["sha256"], getattr(chunks, "prints", b""))
+            sums.wrote(path, installed, content["checksum"], getattr(chunks, "prints", b""))
 
     def write() -> None:
         if not offered:
@@ -221,8 +222,8 @@ def _diff(arguments: Dict[str, Any], content: Any, context: Context) -> str:
     if arguments["sensitive"] or (isinstance(content, dict) and "secret" in content):
         return "%s: content is not shown" % path
     if isinstance(content, dict):
-        kind = "checksum by blocks" if "-" in content["sha256"] else "sha256"
-        return "%s: %d bytes, %s %s" % (path, content["size"], kind, content["sha256"][:12])
+        kind = "checksum by blocks" if "-" in content["checksum"] else "sha256"
+        return "%s: %d bytes, %s %s" % (path, content["size"], kind, content["checksum"][:12])
     foreseen = context.foreseen(path)
     before = foreseen.content if foreseen else None if os.path.islink(path) else atomic.read_or_none(path)
     diff = atomic.text_diff(before, text_of(content).encode(), path)

@@ -152,7 +152,9 @@ def pages_served(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 def _taken_back(why: str, before: str) -> OperationError:
     now = "the host switched back to %s by itself" % before if before else "there was nothing to switch back to, so nothing serves"
-    return OperationError("nginx does not serve the release: %s; %s" % (why, now), hint="see nginx.check, then deploy again")
+    return OperationError(
+        "nginx does not serve the release: %s; %s" % (why, now), hint="invoke nginx.check says why; then deploy again"
+    )
 
 
 def prune_assets(arguments: Dict[str, Any], context: Context) -> Outcome:

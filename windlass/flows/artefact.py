@@ -118,7 +118,7 @@ class Wanted:
         return Artefact(self.source, content, built=True, cached_dependencies=True, seconds={})
 
     def _keep(self, content: LocalFile, record: Path) -> None:
-        known = {"sha256": content.sha256, "size": content.size, "commit": self.source.commit}
+        known = {"sha256": content.checksum, "size": content.size, "commit": self.source.commit}
         partial = record.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(known), encoding="utf-8")
         partial.replace(record)

@@ -100,7 +100,7 @@ def deploy(
             states = cutover.look()
         artefact = made or _artefact(cutover, wanted)
         settings = {host: preparation.configuration(Deployment(workspace, application, host, "")) for host in cutover.hosts}
-        if not force and unchanged(states, artefact.content.sha256, settings) and _is_well(cutover, states):
+        if not force and unchanged(states, artefact.content.checksum, settings) and _is_well(cutover, states):
             (release,) = live_releases(states)
             return _nothing_to_do(cutover, source, artefact, release, story)
         return _deploy(cutover, states, artefact, settings, story)
@@ -175,7 +175,7 @@ def _nothing_to_do(cutover: Cutover, source: Source, artefact: Artefact, release
         changed=False,
         reference=source.reference,
         commit=source.commit,
-        artefact=artefact.content.sha256,
+        artefact=artefact.content.checksum,
         seconds=cutover.timer.seconds,
         round_trips=cutover.fleet.round_trips,
         story=story,
@@ -206,7 +206,7 @@ def _deploy(cutover: Cutover, states: States, artefact: Artefact, settings: Mapp
         warm=bool(before) and cutover.application.keep_warm,
         reference=source.reference,
         commit=source.commit,
-        artefact=artefact.content.sha256,
+        artefact=artefact.content.checksum,
         built=artefact.built,
         seconds=cutover.timer.seconds,
         switch_milliseconds=switched.milliseconds,

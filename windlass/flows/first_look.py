@@ -6,11 +6,14 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path, PurePosixPath
+from typing import Final
 from urllib.parse import urlsplit
 
 from windlass.errors import UsageError
 from windlass.flows.catalogue import shipped
-from windlass.plans.first_guess import KINDS, TELLING, Seen
+from windlass.plans.first_guess import HEALTH, KINDS, TELLING, Seen
+
+CODE: Final = (*(f"*.{kind}" for kind in ("js", "mjs", "cjs", "ts", "jsx", "tsx", "py")), ":(exclude)*test*", ":(exclude)*spec*")
 
 
 def own_repository(project: Path) -> str:
@@ -54,7 +57,14 @@ def _contents(repository: Path, git: str, folder: str) -> tuple[Seen, str]:
         raise UsageError(f"{git} {what}", hint="correct --folder" if inside else "git init, git add and git commit make one")
     prefix = f"{inside}/" if inside else ""
     texts = {name: git_says(repository, "show", f"HEAD:{prefix}{name}") for name in TELLING if name in paths}
-    return Seen(paths=tuple(paths), texts=texts), git_says(repository, "symbolic-ref", "--short", "HEAD") or "main"
+    seen = Seen(paths=tuple(paths), texts=texts, health=_health(repository, inside))
+    return seen, git_says(repository, "symbolic-ref", "--short", "HEAD") or "main"
+
+
+def _health(repository: Path, inside: str) -> tuple[str, ...]:
+    """Which of the usual paths its code names, tests aside."""
+    named = git_says(repository, "grep", "-hoIE", f"[\"'`]({'|'.join(HEALTH)})[\"'`]", f"HEAD:{inside}", "--", *CODE)
+    return tuple({line[1:-1] for line in named.splitlines()})
 
 
 def git_says(folder: Path, *words: str) -> str:

@@ -113,7 +113,7 @@ def pin(workspace: Workspace, entry: Backup, backup: str, *, reason: str = "", o
     Raises UsageError when none or several fit, RefusedError for one that is to stay and is not good, BackupError.
     """
     if not backup:
-        raise UsageError("which backup?", hint="say --backup with the beginning of its id, see backup.list")
+        raise UsageError("which backup?", hint="say --backup with the beginning of its id: invoke backup.list")
     store = open_store(workspace, entry)
     stored = pick(store, entry, backup, damaged=off)
     wish = None if off else Pin(at=datetime.now(UTC), operator=workspace.operator, reason=reason)

@@ -124,7 +124,7 @@ def _refuse(strangers: set[str]) -> None:
     if strangers:
         raise RefusedError(
             f"the file has a recipient that nobody named: {', '.join(sorted(strangers))}",
-            hint="if it is meant to be there: secrets.people --add NAME --recipient …; else take it out of `sops:`",
+            hint="if it is meant to be there: invoke secrets.people --add NAME --recipient …; else take it out of `sops:`",
         )
 
 

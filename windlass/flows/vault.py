@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
-from windlass.errors import BackupError, HostError, OperationFailed, RefusedError, UsageError
+from windlass.errors import AgentFailed, BackupError, ConnectionFailed, HostError, OperationFailed, RefusedError, UsageError
 from windlass.flows.steps import LOCK_WAIT, Timer, all_of
 from windlass.flows.store_opening import open_store
 from windlass.hosts.channel import no_answer
@@ -66,12 +66,28 @@ class Vault:
         return self.run(operation, answer=answer)[0].data
 
     def hold(self, purpose: str) -> None:
-        """Keep others from these backups until the vault is closed. Raises RefusedError if somebody is at them already."""
+        """Keep others from these backups until the vault is closed. Raises RefusedError if somebody is at them already.
+
+        Of one that comes back on another host its own is held as well: who makes backups there, or lets old ones go, asks that.
+        """
         lease = Lease(name=f"backup-{self.entry.name}", holder=self.workspace.operator, purpose=purpose, wait_seconds=LOCK_WAIT)
+        home = own_host(self.workspace.environment, self.entry)
+        elsewhere = home != self.entry.host
+        self.fleet.call([home] if elsewhere else [])
         try:
             self.run(lease)
+            if elsewhere:
+                self._hold_at_home(home, lease)
         except OperationFailed as error:
             raise RefusedError(error.message, host=error.host, hint=error.hint) from error
+
+    def _hold_at_home(self, home: str, lease: Lease) -> None:
+        """It may be lost, which is why one comes back elsewhere: that is told, and holds up nothing. Raises OperationFailed."""
+        try:
+            self.fleet.channel(home).run(Batch((lease,)))
+        except (ConnectionFailed, AgentFailed) as error:
+            what = f"nobody can say whether backups of {self.entry.name} are made or let go meanwhile: {error.message}"
+            self.listener(events.Note(what, home, warning=True))
 
     def pick(self, wanted: str, *, damaged: bool = False) -> Stored:
         """The same as `pick`; what is passed over is told, and one that is older than signatures are."""
@@ -125,12 +141,18 @@ class Vault:
 @contextmanager
 def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener, identity: str = "") -> Iterator[Vault]:
     """The vault, with its line to the host, for as long as the block lasts."""
-    with workspace.fleet([entry.host], listener) as fleet:
+    hosts = dict.fromkeys((entry.host, own_host(workspace.environment, entry)))
+    with workspace.fleet(hosts, listener) as fleet:
         yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener), identity)
 
 
+def own_host(environment: Environment, entry: Backup) -> str:
+    """The host that these backups are of, though one may be coming back on another; see `entry_on`."""
+    return environment.backups.get(entry.name, entry).host
+
+
 def entry_on(environment: Environment, entry: Backup, host: str) -> Backup:
-    """The same backup, to come back on another host (its own if empty). The lock is that host's, too: its own may be lost.
+    """The same backup, to come back on another host (its own if empty).
 
     Raises UsageError for a host that the inventory does not have.
     """

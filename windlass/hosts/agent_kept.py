@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import windlass.agent
+from windlass.errors import WindlassError
 from windlass.kept import Kept
 
 Value = TypeVar("Value", bytes, tuple[str, ...])
@@ -20,20 +21,32 @@ KEPT: Final = Kept("agent")
 
 
 def made(what: tuple[str, ...], make: Callable[[], Value]) -> Value:
-    """What goes by this name, made by `make` where it is not known of this very text."""
-    state = _state_of_ours()
+    """What goes by this name, made by `make` where it is not known of this very text. Raises as `refuse_changes`."""
+    state = _state_at_first()
     known = KEPT.get(what)
     if known and known[0] == state:
         found: Value = known[1]
         return found
     value = make()
+    refuse_changes()
     KEPT.put(what, (state, value))
     return value
 
 
-@functools.cache
-def _state_of_ours() -> str:
+def refuse_changes() -> None:
+    """Raises WindlassError where the text is not what it was when this process first looked."""
+    if _state_now() != _state_at_first():
+        raise WindlassError(
+            f"Windlass was changed in the midst of this run ({FOLDER.parent}): its hosts would get parts of two versions",
+            hint="run the same again: what is done is done, and nothing is done twice",
+        )
+
+
+def _state_now() -> str:
     return state(FOLDER, [Path(__file__).with_name(name) for name in MAKERS])
+
+
+_state_at_first = functools.cache(_state_now)
 
 
 def state(folder: Path, makers: Sequence[Path] = ()) -> str:

@@ -85,6 +85,13 @@ def frame(names: frozenset[str]) -> bytes:
     return agent_kept.made(("frame", *sorted(names)), lambda: frames.encode(frames.MODULES, texts(names)))
 
 
+def asked_for(name: str) -> dict[str, Any]:
+    """A module that a host asks for in the midst of an operation, with all that it needs. Raises WindlassError."""
+    found = texts(beyond_the_loop(name))
+    agent_kept.refuse_changes()
+    return found
+
+
 def texts(names: Iterable[str]) -> dict[str, Any]:
     """Modules by name."""
     return {name: (source(name) or b"").decode() for name in sorted(names)}

@@ -265,5 +265,5 @@ def _of_us(question: Mapping[str, Any]) -> dict[str, Any]:
 
         return yaml_text.answer(question)
     if question.get("want") == "modules":
-        return {"modules": agent_modules.texts(agent_modules.beyond_the_loop(str(question.get("name"))))}
+        return {"modules": agent_modules.asked_for(str(question.get("name")))}
     return {"dead": is_dead(str(question["controller"]))} if "controller" in question else {}

@@ -32,30 +32,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-
-class _AcceptNew(paramiko.MissingHostKeyPolicy):
-    """Write the key of a host never seen before into the known_hosts file, as `ssh -o StrictHostKeyChecking=accept-new` does."""
-
-    def __init__(self, known_hosts: Path) -> None:
-        self._known_hosts = known_hosts
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        client.get_host_keys().add(hostname, key.get_name(), key)
-        known_hosts.remember(self._known_hosts, hostname, KnownKey(key.get_name(), key.get_base64()))
+FORBIDDEN = 1  # RFC 4254, 5.1: of a channel that is not opened
 
 
-class _NotRevoked(paramiko.MissingHostKeyPolicy):
-    """A key that is marked as not to be trusted any more is none that is merely unknown."""
+class _Unknown(paramiko.MissingHostKeyPolicy):
+    """What becomes of a key that nobody knows yet: written down, if that was wanted; one that is marked as @revoked never."""
 
-    def __init__(self, target: Target, place: tuple[str, int], otherwise: paramiko.MissingHostKeyPolicy) -> None:
+    def __init__(self, target: Target, place: tuple[str, int], towards: str) -> None:
         self._target = target
         self._place = place
-        self._otherwise = otherwise
+        self._towards = towards
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        if known_hosts.is_revoked(self._target, *self._place, key.asbytes()):
-            raise refusals.revoked_key(self._target)
-        self._otherwise.missing_host_key(client, hostname, key)
+        shown = KnownKey(key.get_name(), key.get_base64())
+        if known_hosts.is_revoked(self._target, *self._place, shown.blob):
+            raise refusals.revoked_key(self._target, self._towards)
+        if not self._target.accept_new:
+            raise refusals.unknown_key(self._target, shown, self._towards)
+        client.get_host_keys().add(hostname, key.get_name(), key)
+        refusals.note_key(self._target, hostname, shown, self._towards)
 
 
 def _readable_key(target: Target, path: Path) -> paramiko.PKey:
@@ -84,7 +79,7 @@ def _fabric_connection(target: Target, towards: str = "") -> _Connection:
     )
     only_these = str(connection.ssh_config.get("identitiesonly", "")).lower() == "yes"
     connection.connect_kwargs = tuning.ready_keys(connection.connect_kwargs, only_these=only_these)
-    _check_host_keys(connection, target)
+    _check_host_keys(connection, target, towards)
     jump = target.jump or _configured_jump(target, connection.ssh_config.get("proxyjump", ""))
     connection.explained = _Way(target, towards, jump)
     if jump or isinstance(connection.gateway, Connection):
@@ -92,13 +87,12 @@ def _fabric_connection(target: Target, towards: str = "") -> _Connection:
     return connection
 
 
-def _check_host_keys(connection: Connection, target: Target) -> None:
+def _check_host_keys(connection: Connection, target: Target, towards: str) -> None:
     """Give the client the keys of this one host, and say what happens to a host without any."""
     client, place = connection.client, (connection.host, int(connection.port))
     for key in host_keys(known_hosts.keys_of(target, *place)):
         client.get_host_keys().add(known_hosts.named(*place), key.get_name(), key)
-    otherwise = _AcceptNew(known_hosts.known_hosts_of(target)) if target.accept_new else paramiko.RejectPolicy()
-    client.set_missing_host_key_policy(_NotRevoked(target, place, otherwise))
+    client.set_missing_host_key_policy(_Unknown(target, place, towards))
 
 
 def host_keys(known: Iterable[KnownKey]) -> list[paramiko.PKey]:
@@ -165,10 +159,12 @@ class _Connection(Connection):  # type: ignore[misc]  # Fabric has no types
         with turnstile(self.gateway.host, int(self.gateway.port)), explained(way.target, way.towards):
             self.gateway.let_in()
         tuning.rest(self.gateway.transport)
-        tunnel = self.gateway.transport.open_channel(
-            kind="direct-tcpip", dest_addr=(self.host, int(self.port)), src_addr=("", 0), timeout=self.connect_timeout
-        )
-        return Tunnel(tunnel)
+        place = (self.host, int(self.port))
+        try:
+            return Tunnel(self.gateway.transport.open_channel("direct-tcpip", place, ("", 0), timeout=self.connect_timeout))
+        except paramiko.ChannelException as error:
+            ours = self.explained or way
+            raise refusals.not_forwarded(ours.target, way.target, ours.towards, forbidden=error.code == FORBIDDEN) from error
 
     def let_in(self) -> None:
         """Open it, and come again where sshd has too many at its door."""

@@ -23,11 +23,19 @@ def explained(target: Target, towards: str = "") -> Iterator[None]:
     except paramiko.AuthenticationException as error:
         raise refusals.not_let_in(target, error, towards) from error
     except paramiko.SSHException as error:
-        said = re.sub(r"^Error reading SSH protocol banner", "no SSH server answers there ", str(error)).rstrip()
+        if _is_silence(error):
+            raise refusals.silent(target, towards) from error
+        said = re.sub(r"^Error reading SSH protocol banner", "no SSH server answers there, it hangs up ", str(error)).rstrip()
         host, hint = towards or target.name, _ssh_hint(target, str(error))
         raise ConnectionFailed(f"{refusals.place(target, towards)}: {said}", host=host, hint=hint) from error
     except (OSError, EOFError) as error:
         raise refusals.unreachable(target, _reason(error), towards) from error
+
+
+def _is_silence(error: paramiko.SSHException) -> bool:
+    """Whether the greeting was waited for in vain; where Paramiko has waited for that no longer than for all of the handshake, it
+    goes on without one."""
+    return str(error) == "No existing session" or ("banner" in str(error) and isinstance(error.__context__, TimeoutError))
 
 
 def _reason(error: OSError | EOFError) -> str:
@@ -38,10 +46,9 @@ def _reason(error: OSError | EOFError) -> str:
 
 
 def _ssh_hint(target: Target, message: str) -> str:
-    if "not found in known_hosts" in message:
-        return refusals.how_to_know(target)
     if "No authentication methods" in message:
-        return "there is no key to log in with: load one into your SSH agent (ssh-add), or name it in ~/.ssh/config (IdentityFile)"
+        make = f"`ssh-keygen -t ed25519` makes one, and `{refusals.by_hand(target, 'ssh-copy-id')}` puts it onto the host"
+        return f"there is no key to log in with: load yours into your SSH agent (ssh-add); or, where you have none, {make}"
     if "banner" in message:
         return refusals.no_banner(target)
-    return "run `ssh -v` to the host to see more"
+    return f"to see more: {refusals.by_hand(target, 'ssh -v')}"

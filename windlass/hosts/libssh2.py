@@ -103,9 +103,9 @@ def _shake_hands(connection: Any, sock: socket.socket, target: Target) -> None:
     try:
         connection.handshake(sock)
     except exceptions.Timeout:
-        raise refusals.unreachable(target, "no SSH server answers there in time") from None
+        raise refusals.silent(target) from None
     except DROPPED as error:
-        message = f"{refusals.place(target)}: no SSH server answers there"
+        message = f"{refusals.place(target)}: no SSH server answers there, it hangs up"
         raise _Dropped(message, host=target.name, hint=refusals.no_banner(target)) from error
     _check_host_key(KnownKey(*_shown(connection)), known, target)
 
@@ -125,8 +125,8 @@ def _check_host_key(shown: KnownKey, known: list[KnownKey], target: Target) -> N
     if known:
         raise refusals.other_key(target)
     if not target.accept_new:
-        raise refusals.unknown_key(target)
-    known_hosts.remember(known_hosts.known_hosts_of(target), known_hosts.named(target.address, target.port), shown)
+        raise refusals.unknown_key(target, shown)
+    refusals.note_key(target, known_hosts.named(target.address, target.port), shown)
 
 
 def _log_in(connection: Any, target: Target) -> None:
@@ -200,7 +200,9 @@ def _begun(connection: Any, target: Target, command: str) -> Any:
 
 def _broken(connection: Any, target: Target, error: Exception) -> ConnectionFailed:
     said = connection.last_error() or type(error).__name__
-    return ConnectionFailed(f"{refusals.place(target)}: {said}", host=target.name, hint="run `ssh -v` to the host to see more")
+    return ConnectionFailed(
+        f"{refusals.place(target)}: {said}", host=target.name, hint=f"to see more: {refusals.by_hand(target, 'ssh -v')}"
+    )
 
 
 def _milliseconds(seconds: float) -> int:

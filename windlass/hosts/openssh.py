@@ -9,21 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import shlex
 import subprocess
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts import programs, ssh_pipes
 from windlass.hosts.descriptors import READABLE, WRITABLE, ready
-from windlass.hosts.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED, pause, turnstile
-from windlass.hosts.session import SILENCE_LIMIT, NotLetIn
+from windlass.hosts.retrying import pause, turnstile
+from windlass.hosts.session import SILENCE_LIMIT
 from windlass.hosts.ssh_jumps import jumps
 from windlass.hosts.target import Target
-from windlass.terminal import harmless
 
 FAILED: Final = 255  # what ssh itself ends with when it could not connect, or lost the line
 LONGEST_SOCKET: Final = 90  # characters: a unix socket's path may have 107, and ssh adds some while it makes it
@@ -33,23 +31,6 @@ KEY_EXCHANGE: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
 # What ssh has first is chacha20-poly1305 in plain C of its own: content then costs both ends twice the processor time.
 CIPHERS: Final = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 ALIVE: Final = {"ServerAliveInterval": "5", "ServerAliveCountMax": str(int(SILENCE_LIMIT // 5))}
-WORDS: Final = (  # what ssh writes, and what is to be done about it
-    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "shows another host key than before", "changed"),
-    ("key is known for", "has a host key that nobody knows yet", "unknown"),
-    ("Host key verification failed", "has a host key that nobody knows yet", "unknown"),
-    ("Permission denied", "does not let us in", "login"),
-    ("Too many authentication failures", "does not let us in: too many keys were tried", "login"),
-    ("mux_client", "cannot be reached over the connection that an earlier run left", "again"),
-)
-REFUSED: Final = r"ssh: connect to host \S+ port \d+: Connection refused"
-NOT_DROPPED: Final = r"forwarding failed|[Cc]onnection refused|timed out|Could not resolve|No route to host"
-HINTS: Final = {
-    "unknown": "compare the host's key and add it to the known hosts, or run once with --accept-new",
-    "changed": "if the host was rebuilt, remove its line from the known hosts; if not, somebody is in between",
-    "login": "check the user and key in the inventory, that the key is in the host's authorized_keys, and `ssh-add -l`",
-    "again": "run the same again",
-    "": "check that the host is up, and its address and port in the inventory",
-}
 
 
 def command_line(target: Target) -> list[str]:
@@ -61,6 +42,9 @@ def command_line(target: Target) -> list[str]:
         "Ciphers": CIPHERS,
         "StrictHostKeyChecking": "accept-new" if target.accept_new else "yes",
         "ForwardAgent": "no",
+        "ClearAllForwardings": "yes",  # what else a person's configuration has for this host is meant for him
+        "RemoteCommand": "none",
+        "LogLevel": "INFO",  # less would leave us without a reason, and more fill a pipe that nobody reads meanwhile
         **ALIVE,
         **_keys(target),
         **_sharing(target),
@@ -233,7 +217,7 @@ class Session:
         """Where sshd had too many at its door, start ssh anew after a pause, with what it was sent. Whether it was."""
         self._collect()
         wait = pause(self._tries)
-        if self._process.returncode != FAILED or self._tries >= tries(self._said.decode("utf-8", "replace")):
+        if self._process.returncode != FAILED or self._tries >= _words().tries(self._said.decode("utf-8", "replace")):
             return False
         if time.monotonic() + wait > self._deadline or (self._target.sudo_password and self._waiting):
             return False
@@ -249,7 +233,7 @@ class Session:
     def _explain(self) -> None:
         """Nothing ever came: say why, if it was ssh that failed and not the command."""
         if self._process.returncode == FAILED:
-            raise failure(self._target, self._said.decode("utf-8", "replace"))
+            raise _words().failure(self._target, self._said.decode("utf-8", "replace"))
 
     def _collect(self) -> None:
         """Wait for the end of ssh, and read standard error to its end, which a master left behind may never close."""
@@ -261,27 +245,11 @@ class Session:
                 break
 
 
-def tries(complaint: str) -> int:
-    """Often if sshd hung up before it let us say who we are, and a little if nobody is there.
+def _words() -> Any:
+    """What is known of what ssh says, which only matters where it fails."""
+    from windlass.hosts import openssh_words  # noqa: PLC0415 - few logins fail
 
-    Of a way through a jump host ssh says that it was hung up on, whatever stood in that way.
-    """
-    if re.fullmatch(REFUSED, complaint.strip()):
-        return TRIES_REFUSED
-    known = any(words in complaint for words, _meaning, _hint in WORDS) or re.search(NOT_DROPPED, complaint)
-    return TRIES_DROPPED if not known and re.search(DROPPED, complaint, re.MULTILINE) else ONCE
-
-
-def failure(target: Target, complaint: str) -> ConnectionFailed:
-    """ssh's own words as the error that every other way in gives, too."""
-    where = f"{target.name} ({_host(target)}:{target.port})"
-    lines = [harmless(line) for line in complaint.strip().splitlines() if line.strip(" @")]
-    for words, meaning, hint in WORDS:
-        if words in complaint:
-            kind = ConnectionFailed if hint == "again" else NotLetIn
-            return kind(f"{where} {meaning}", host=target.name, hint=HINTS[hint], last_lines=lines[-6:])
-    reason = lines[-1] if lines else "ssh gave no reason"
-    return ConnectionFailed(f"{where} cannot be reached: {reason}", host=target.name, hint=HINTS[""], last_lines=lines[-6:-1])
+    return openssh_words
 
 
 def open_session(target: Target, command: str) -> Session:

@@ -11,6 +11,11 @@ from windlass.hosts.target import Target
 START_LIMIT: Final = 30.0  # seconds until the agent must have said hello
 SILENCE_LIMIT: Final = 30.0  # seconds without a frame (pings are answered while operations run) until a host counts as gone
 
+SILENT: Final = "takes the connection, but no SSH server answers"  # of a host whose kernel alone is awake
+UP: Final = "check that the host is up, and its address and port in the inventory"
+FORWARD: Final = "the jump host's sshd_config needs `AllowTcpForwarding local`, and no PermitOpen that leaves the host out"
+LOOK: Final = "the host may be frozen, or far too busy: look at its console; or it is something else than sshd that has this port"
+
 
 class NotLetIn(ConnectionFailed):
     """There is somebody, who does not let us in, or is somebody else than before: the hint says what to mend."""

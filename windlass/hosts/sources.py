@@ -1,4 +1,4 @@
-"""What a host may ask for, as streams of bytes: a file, what a file has beyond an old one, the contents of a tree."""
+"""What a host may ask for, as streams of bytes: a file, what a file has beyond an old one, a tree's description and contents."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _nothing() -> None:
 def source(content: Path | LocalTree, wish: Mapping[str, Any]) -> Source:
     """The stream that a host wishes. Raises OperationFailed for what is gone."""
     if isinstance(content, LocalTree):
-        return _of_tree(content, wish)
+        return Gathered(iter([content.packed()])) if wish.get("describe") else _of_tree(content, wish)
     if "blocks" in wish:
         return Gathered(_shared(content, wish))
     if "delta" in wish:
@@ -98,7 +98,7 @@ def _changed(path: Path, described: Mapping[str, Any]) -> Iterator[bytes]:
 
 def _shared(path: Path, wish: Mapping[str, Any]) -> Iterator[bytes]:
     with _readable(path):
-        yield from shared_blocks.instructions(path, wish["sha256"], wish["blocks"])
+        yield from shared_blocks.instructions(path, wish["checksum"], wish["blocks"])
 
 
 def _of_tree(tree: LocalTree, wish: Mapping[str, Any]) -> Source:

@@ -182,7 +182,8 @@ class Starting:
         elif "sudo" in complaint:
             message, hint = f"{name} does not let {user} become root", f"let {user} use sudo there"
             if self._target.sudo_password is None:
-                hint += " without a password, or give the password with --ask-sudo-password"
+                hint += " without a password, or give the password with --ask-sudo-password; the first is, as root there:"
+                hint += f" echo '{user} ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/{user}"
         elif not lines or any(words in "".join(lines) for words in NO_SHELL):
             message, hint = f"{user} gets no shell on {name}", f"give {user} a login shell there: usermod -s /bin/sh {user}"
         else:

@@ -22,9 +22,9 @@ def along(contents: Iterable[LocalFile], streams: Iterator[int]) -> dict[str, in
     """The streams of those that go along, by checksum; the others are asked for."""
     left, found = MOST_ALONG, {}
     for each in contents:
-        if each.size <= left and each.sha256 not in found:
+        if each.size <= left and each.checksum not in found:
             left -= each.size
-            found[each.sha256] = next(streams)
+            found[each.checksum] = next(streams)
     return found
 
 
@@ -50,8 +50,8 @@ class Uploads:
 
     def give(self, streams: Mapping[str, int]) -> None:
         """Send these, whole and unasked. Raises OperationFailed for a file that is gone."""
-        for sha256, stream in streams.items():
-            self._open[stream] = source(self._files[sha256], {})
+        for checksum, stream in streams.items():
+            self._open[stream] = source(self._files[checksum], {})
             self._credit[stream] = MOST_ALONG + 1  # one more than all of it: then its end is seen
             self._pump(stream)
             if stream in self._open:  # it has grown: the host will see that it is not what was described
@@ -66,9 +66,9 @@ class Uploads:
         """
         stream = body["stream"]
         if kind == frames.FETCH:
-            if stream in self._open or body["sha256"] not in self._files:
-                raise frames.BrokenFrame(f"it asks for {body['sha256']:.80}, which was not offered")
-            self._open[stream] = source(self._files[body["sha256"]], body)
+            if stream in self._open or body["checksum"] not in self._files:
+                raise frames.BrokenFrame(f"it asks for {body['checksum']:.80}, which was not offered")
+            self._open[stream] = source(self._files[body["checksum"]], body)
             self._credit[stream] = body["window"]
         elif stream in self._open:
             self._credit[stream] += body["bytes"]

@@ -167,7 +167,7 @@ def _subnet(name: str, saved: Snapshot | None) -> IPv4Network:
 def _existing(name: str, owner: Path) -> Record:
     record = records.read(name, owner)
     if not record:
-        raise LabError(f"there is no lab {name} of {owner}", hint="`lab.up` boots it")
+        raise LabError(f"there is no lab {name} of {owner}", hint="`invoke lab.up` boots it")
     return record
 
 

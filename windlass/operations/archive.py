@@ -51,7 +51,7 @@ class Archive(Operation):
 
     def arguments(self) -> Mapping[str, object]:
         content = self.content
-        if isinstance(content, LocalFile) and "-" in content.sha256:  # the marker on hosts holds that of the whole
+        if isinstance(content, LocalFile) and "-" in content.checksum:  # the marker on hosts holds that of the whole
             content = LocalFile.whole(content.path)
         patterns = {"include": self.include, "exclude": self.exclude}
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import functools
 import hashlib
 import json
 import os
@@ -17,6 +17,7 @@ from windlass.errors import InventoryError
 from windlass.operations import checksums
 
 NOTHING = "(?!)"  # the regular expression that matches nowhere
+MANY = 200  # entries whose description travels only to hosts that ask for it
 _PARTS = re.compile(r"\*\*/?|\*|\?|\[!?[^]]+\]|.", re.DOTALL)
 
 
@@ -41,15 +42,16 @@ class TreeEntry:
 class LocalTree:
     """What a local folder holds now. Only this description travels, and then the content that a host lacks.
 
-    digest     identifies it; `manifest` is the description as the host reads it
-    skipped    a regular expression for what is no part of it, on the host neither
+    digest       identifies it
+    skipped      a regular expression for what is no part of it, on the host neither
+    description  the entries in JSON, as the host reads them
     """
 
     root: Path
     digest: str
     skipped: str = NOTHING
     entries: tuple[TreeEntry, ...] = field(default=(), repr=False, compare=False)
-    manifest: str = field(default="", repr=False, compare=False)
+    description: bytes = field(default=b"", repr=False, compare=False)
 
     @classmethod
     def of(cls, root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> LocalTree:
@@ -68,10 +70,20 @@ class LocalTree:
             raise InventoryError(f"{error.filename or root} cannot be read: {error.strerror}", hint="check its path") from error
         if include:
             skipped = f"(?:{skipped})|^(?!.*(?:{taken.pattern}))"
-        described = [[entry.path, entry.kind, entry.mode, entry.size, entry.value] for entry in found]
-        plain = json.dumps(described, separators=(",", ":")).encode()
-        digest = hashlib.sha256(plain + skipped.encode()).hexdigest()
-        return cls(root, digest, skipped, tuple(found), base64.b64encode(zlib.compress(plain, 1)).decode())
+        listed = [[entry.path, entry.kind, entry.mode, entry.size, entry.value] for entry in found]
+        description = json.dumps(listed, separators=(",", ":")).encode()
+        digest = hashlib.sha256(description + skipped.encode()).hexdigest()
+        return cls(root, digest, skipped, tuple(found), description)
+
+    def packed(self) -> bytes:
+        """The description as it travels."""
+        return _packed(self.description)
+
+
+@functools.lru_cache(maxsize=4)
+def _packed(description: bytes) -> bytes:
+    """Once for all hosts."""
+    return zlib.compress(description, 1)
 
 
 def regular_expression(patterns: Sequence[str]) -> str:
@@ -121,7 +133,8 @@ def _entry(found: os.DirEntry[str], path: str, measure: checksums.Measure) -> Tr
 
 def _text(name: str | Path) -> str:
     """A name as it travels, whatever the locale here is."""
-    return os.fsencode(name).decode("utf-8", "surrogateescape")
+    text = str(name)
+    return text if text.isascii() else os.fsencode(text).decode("utf-8", "surrogateescape")
 
 
 def _only(measure: checksums.Measure, taken: re.Pattern[str]) -> checksums.Measure:

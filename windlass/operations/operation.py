@@ -20,11 +20,11 @@ REMEMBERED_FROM = 4 * 1024 * 1024  # bytes of a file
 class LocalFile:
     """A file of the controller's that is content of an operation; only its checksum travels unless the host lacks it.
 
-    sha256   of all of it; of a large one that is remembered it may be that by blocks, which says so
+    checksum   SHA-256 of all of it; of a large one it may be that of its blocks, which says so (`agent/core/blocks.py`)
     """
 
     path: Path
-    sha256: str
+    checksum: str
     size: int
 
     @classmethod
@@ -48,11 +48,11 @@ def _measured(path: Path, version: tuple[int, ...], *, by_blocks: bool) -> tuple
     """Of a large file the checksum may be known from an earlier run; a small one is read sooner than looked up."""
     status = path.stat()
     if version[1] < REMEMBERED_FROM:
-        size, sha256 = checksums.measured(str(path), status.st_size)
+        size, checksum = checksums.measured(str(path), status.st_size)
     else:
         with checksums.measuring(str(path) if by_blocks else f"{path} whole", by_blocks=by_blocks) as measure:
-            size, sha256 = measure("", str(path), status)
-    return sha256, size
+            size, checksum = measure("", str(path), status)
+    return checksum, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from windlass.errors import UsageError
-from windlass.operations.local_tree import LocalTree
+from windlass.operations.local_tree import MANY, LocalTree
 from windlass.operations.operation import LocalFile, Operation
 from windlass.values import Command, Secret
 
@@ -122,14 +123,15 @@ def _indexes(wanted: Iterable[Operation], operations: Sequence[Operation], index
 def _offered(content: LocalFile | LocalTree, files: dict[str, Path | LocalTree]) -> dict[str, Any]:
     """Content by its checksum, and noted as what the host may ask for."""
     if isinstance(content, LocalFile):
-        files[content.sha256] = content.path
-        return {"sha256": content.sha256, "size": content.size}
+        files[content.checksum] = content.path
+        return {"checksum": content.checksum, "size": content.size}
     files[content.digest] = content
-    return {"sha256": content.digest, "manifest": content.manifest, "skipped": content.skipped}
+    own = {"digest": content.digest, "skipped": content.skipped}
+    return own if len(content.entries) >= MANY else {**own, "description": base64.b64encode(content.packed()).decode()}
 
 
 def _plain(value: object, secrets: set[str], files: dict[str, Path | LocalTree]) -> Any:
-    """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"sha256": …, "size": …}`."""
+    """JSON for a field's value. A secret travels inside `{"secret": …}`, a local file as `{"checksum": …, "size": …}`."""
     if value is None or isinstance(value, (str, int, float)):  # nearly all are
         return value
     if isinstance(value, Secret):

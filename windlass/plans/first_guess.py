@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, get_args
 
-Kind = Literal["node", "python", "static", "compose"]
+from windlass.plans.first_containers import Contained
+
+Kind = Literal["node", "python", "static", "compose", "containers"]
 KINDS: Final = get_args(Kind)
+COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 # The files whose text says something.
 TELLING: Final[tuple[str, ...]] = (
     "package.json",
@@ -19,8 +22,10 @@ TELLING: Final[tuple[str, ...]] = (
     "next.config.js",
     "next.config.mjs",
     "next.config.ts",
+    *COMPOSE,
 )
-COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+# Where programs usually say that they are well, the likeliest first.
+HEALTH: Final = ("/healthz", "/health", "/api/healthz", "/api/health", "/readyz", "/livez", "/ping")
 
 # What builds pages that need no program: the folder of the result, and the folder in it whose names carry a hash.
 _PAGES: Mapping[str, tuple[str, str]] = {
@@ -47,10 +52,11 @@ _NODE_MIGRATIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a repository holds: the paths of its files, and the texts of those in TELLING."""
+    """What a repository holds: the paths of its files, the texts of those in TELLING, and which of HEALTH its code names."""
 
     paths: tuple[str, ...] = ()
     texts: Mapping[str, str]
+    health: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +70,13 @@ class Guess:
     prune: str | None = None
     command: str = ""
     migrate: str = ""
+    health: str = "/"
     folder: str = ""
     assets: str = ""
     fallback: str = ""
     needs: tuple[str, ...] = ()
     database_scheme: str = "postgresql"
+    contained: Contained | None = None
     because: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -96,7 +104,15 @@ def compose_file(paths: Iterable[str]) -> str:
 
 def guess(kind: Kind, seen: Seen) -> Guess:
     """What to write down for an application of this kind, which is no stack."""
-    return {"node": _node, "python": _python, "static": _static}[kind](seen)
+    found = {"node": _node, "python": _python, "static": _static}[kind](seen)
+    return found if kind == "static" else with_health(found, seen)
+
+
+def with_health(found: Guess, seen: Seen) -> Guess:
+    """With the path that its code has for it."""
+    path = next((path for path in HEALTH if path in seen.health), "")
+    doubt = "`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?"
+    return replace(found, health=path) if path else replace(found, doubts=(*found.doubts, doubt))
 
 
 def _package(seen: Seen) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from windlass.values import human_seconds
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 PER_SECOND = 8
+HANGING = " " * 6
 MOST_BESIDE = 28  # characters of an operation's title beside which a program's last line is still worth showing
 _STYLES = {"step": "bold", "note": "", "warning": "yellow", "changed": "yellow", "unknown": "magenta", "failed": "bold red"}
 _MARKS = {"ok": ("✓", "green"), "changed": ("✓", "yellow"), "failed": ("✗", "bold red"), "note": ("·", "dim")}
@@ -63,11 +64,18 @@ class LiveReport:
         line = line_of(event, self._progress, check=self._check)
         if line is not None and not isinstance(event, events.StepStarted):
             with self._drawing:
-                self.console.print(_styled(line))
+                self.console.print(self._hanging(_styled(line)))
         elif self._verbose and isinstance(event, events.OperationOutput):
             with self._drawing:
                 for written in output_lines(event):
                     self.console.print(Text.assemble("  ", (f"{event.host}  ", "bold"), (f"| {written.text}", "dim")))
+
+    def _hanging(self, text: Text) -> RenderableType:
+        """What is longer than a line goes on below its beginning, not at the edge."""
+        if text.cell_len <= self.console.width or "\n" in text.plain:
+            return text
+        first, *rest = text.wrap(self.console, self.console.width - len(HANGING))
+        return Group(first, *(Text(HANGING) + line for line in rest))
 
     def view(self) -> RenderableType:
         """What is drawn now: as many hosts as the window has room for, those that need eyes first."""

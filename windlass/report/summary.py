@@ -9,28 +9,35 @@ from windlass.report.progress import HostProgress
 MOST = 40  # operations of a kind that are named
 MOST_NAMES = 8  # hosts of an operation that are named
 
-_DONE = {"failed": "failed", "changed": "changed", "unknown": "changed"}
-_FORESEEN = {"failed": "failed", "changed": "would change", "unknown": "unknown until run"}
+DONE = {"failed": "failed", "changed": "changed", "unknown": "changed"}
+FORESEEN = {"failed": "failed", "changed": "would change", "unknown": "unknown until run"}
 
 
 def summary(hosts: Iterable[HostProgress], *, check: bool = False) -> str:
     """Lines for standard output; nothing where nothing failed and nothing changed."""
-    words = _FORESEEN if check else _DONE
+    hosts, words = sorted(hosts, key=lambda host: host.name), FORESEEN if check else DONE
     grouped: dict[str, dict[str, list[str]]] = {word: {} for word in dict.fromkeys(words.values())}
-    for host in sorted(hosts, key=lambda host: host.name):
+    for host in hosts:
         for change in host.changes:
             grouped[words[change.status]].setdefault(change.title, []).append(host.name)
         if host.failed and not host.counts["failed"]:
             grouped["failed"].setdefault(host.failed.splitlines()[0], []).append(host.name)
-    return "\n".join(row for word, operations in grouped.items() for row in _rows(word, operations))
+    return "\n".join(row for word, operations in grouped.items() for row in _rows(word, operations, alone=len(hosts) == 1))
 
 
-def _rows(word: str, operations: dict[str, list[str]]) -> list[str]:
+def _rows(word: str, operations: dict[str, list[str]], *, alone: bool) -> list[str]:
+    """Under the word; where there is one host alone, nobody asks on which."""
     if not operations:
         return []
-    rows = [f"  {title}: {_named(list(dict.fromkeys(names)))}" for title, names in list(operations.items())[:MOST]]
+    shown = list(operations.items())[:MOST]
+    rows = [f"  {title}" if alone else _row(title, list(dict.fromkeys(names))) for title, names in shown]
     rest = len(operations) - MOST
     return [f"{word}:", *rows, *([f"  … and {rest} more: invoke history.show last"] if rest > 0 else [])]
+
+
+def _row(title: str, hosts: list[str]) -> str:
+    """What failed before any operation begins with the host that it is about."""
+    return f"  {title}" if title.startswith(f"{hosts[0]} ") else f"  {title}: {_named(hosts)}"
 
 
 def _named(hosts: list[str]) -> str:

@@ -151,7 +151,7 @@ class DirectoryStore:
     def source(self, name: str, backup_id: str, part: str) -> Path:
         path = self.folder / name / backup_id / part
         if not path.is_file():
-            raise BackupError(f"{path} is not there", hint="the backup is not whole: choose another one, see backup.list")
+            raise BackupError(f"{path} is not there", hint="the backup is not whole: choose another one, of invoke backup.list")
         return path
 
     def digest(self, name: str, backup_id: str, part: str, _size: int, _run: Runner) -> str:

@@ -21,7 +21,9 @@ def processes(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Show what PM2 or systemd runs for an application: status, restarts, memory, CPU.
+    Show what PM2 or systemd runs for an application.
+
+    Status, restarts, memory and CPU of each process.
 
     Example:
 
@@ -50,10 +52,11 @@ def restart(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Restart the live processes of an application, one after the other, host after host; each must be fit before the next one goes.
+    Restart the live processes of an application, one after the other.
 
-    Requests that reach a host while its only process restarts are answered by
-    the other hosts.
+    Host after host; each process must be fit before the next one goes. Requests
+    that reach a host while its only process restarts are answered by the other
+    hosts.
 
     Example:
 
@@ -81,9 +84,10 @@ def reload(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Start the release that serves anew in the other slot, and switch to it when it has passed the gate; no request is lost.
+    Start the release that serves anew, without losing a request.
 
-    If it no longer starts, what serves goes on. The release that was kept warm
+    It starts in the other slot, and takes over when it has passed the gate. If
+    it no longer starts, what serves goes on. The release that was kept warm
     makes way; a rollback to it then takes a start.
 
     Example:
@@ -99,7 +103,7 @@ def reload(
     run_flow("app.reload", Options.of(locals()), reloading(app))
 
 
-@command(app=APP, process=PROCESS, lines="how many lines of each log")
+@command(app=APP, process=PROCESS, lines="how many lines of each log (else 20)")
 def logs(
     _context: Context,
     *,

@@ -40,13 +40,13 @@ def run(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Back databases up: dump, read back and decode, publish, then let old ones go. What cron runs; plain `backup` is the same.
+    Back databases up; plain `backup` is the same.
 
-    The dump is streamed through zstd into the store on this machine. It appears
-    there only once its bytes were read back and decoded to the end. Old backups
-    are removed only after that, as the inventory's `keep` says. One that is
-    suspiciously small (`shrink`) fails: it is kept, does not count, and nothing
-    is removed until a better one or --accept-shrunk.
+    The dump is streamed through zstd into the store. It appears there only once
+    its bytes were read back and decoded to the end. Old backups are removed
+    only after that, as the inventory's `keep` says. One that is suspiciously
+    small (`shrink`) fails: it is kept, does not count, and nothing is removed
+    until a better one or --accept-shrunk. This is what cron runs every night.
 
     Example:
 
@@ -113,9 +113,10 @@ def verify(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Check the bytes of a stored backup again: checksum here, decoded to the end on the database's host.
+    Check the bytes of a stored backup again, to the end.
 
-    A backup whose bytes have changed is marked as bad; it is never restored and
+    Its checksum is compared here, and it is decoded on the database's host. A
+    backup whose bytes have changed is marked as bad; it is never restored and
     fills no slot of retention. Of an encrypted one only the checksum is looked
     at, unless --identity gives the private key.
 
@@ -153,11 +154,12 @@ def drill(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Prove a backup: restore it into a scratch server, compare every table's rows, ask the smoke questions, measure.
+    Prove a backup: restore it into a scratch server and compare all rows.
 
     The scratch server is a new PostgreSQL on the database's host, which no
-    network reaches; nothing of it stays. The live database is not touched. The
-    minutes are those that you would need, and the age of the data is what you
+    network reaches; nothing of it stays, and the live database is not touched.
+    The smoke questions of the inventory are asked there, too. The minutes it
+    takes are those that you would need, and the age of the data is what you
     would lose.
 
     Example:

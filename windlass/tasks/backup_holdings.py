@@ -35,10 +35,11 @@ def list_(
     lab: bool = False,
 ) -> None:
     """
-    List the backups: when, how big, whether their bytes were verified, and whether a drill has proven them.
+    List the backups: how old, how big, verified, proven.
 
-    With --max-age it is a dead man's switch: let another machine's monitoring
-    call it. No database's host is asked.
+    Verified: the stored bytes were decoded to the end. Proven: a drill has
+    restored it and compared its rows. With --max-age it is a dead man's switch:
+    let another machine's monitoring call it. No database's host is called.
 
     Example:
 
@@ -80,10 +81,11 @@ def prune(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Let old backups go, as the inventory's `keep` says. Every backup does this by itself when it was successful.
+    Remove old backups, as the inventory's `keep` says.
 
-    The newest good backup and the newest proven one always stay; backup.list
-    --check gives the reason for each.
+    Every backup that was successful does this by itself. The newest good backup
+    and the newest proven one always stay; backup.list --check gives the reason
+    for each.
 
     Example:
 
@@ -125,11 +127,14 @@ def pin(
     lab: bool = False,
 ) -> None:
     """
-    Have a backup stay whatever the policy says, until it is unpinned. No database's host is asked.
+    Keep a backup until it is unpinned, whatever the policy says.
+
+    No database's host is called.
 
     Example:
 
-        invoke backup.pin --env production --name tickets --backup 20261120T0230 --reason "before the migration"
+        invoke backup.pin --env production --name tickets \\
+            --backup 20261120T0230 --reason "before the migration"
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: it is
     not a good one.
@@ -142,11 +147,14 @@ def unpin(
     _context: Context, *, env: str = "", name: str = "", store: str = "", backup: str = "", json: bool = False, lab: bool = False
 ) -> None:
     """
-    Let the policy decide about a pinned backup again. Nothing is deleted before the next backup or backup.prune.
+    Let the policy decide about a pinned backup again.
+
+    Nothing is removed before the next backup or backup.prune.
 
     Example:
 
-        invoke backup.unpin --env production --name tickets --backup 20261120T0230
+        invoke backup.unpin --env production --name tickets \\
+            --backup 20261120T0230
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 refused: its
     manifest is doubted.

@@ -57,11 +57,12 @@ def restore(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Bring a backup back: beside the live database, in its place (--swap), one table (--table), or another part (--part).
+    Bring a backup back: beside what is live, or in its place (--swap).
 
-    Nothing that exists is ever overwritten. The restored rows are counted and
-    compared with those of the backup's snapshot first. A swap is two renames in
-    one transaction; the database that was live stays, under another name.
+    Also one table (--table), or another part (--part: a folder, Redis). Nothing
+    that exists is ever overwritten. The restored rows are counted and compared
+    with those of the backup's snapshot first. A swap is two renames in one
+    transaction; the database that was live stays, under another name.
 
     Example:
 
@@ -70,7 +71,8 @@ def restore(
         invoke backup.restore --env production --name tickets --swap
         invoke backup.restore --env production --name tickets --table invoices
         invoke backup.restore --env production --name tickets --to db2 --explain
-        invoke backup.restore --env production --name tickets --part uploads --into /srv/tickets/shared/uploads_restored
+        invoke backup.restore --env production --name tickets --part uploads \\
+            --into /srv/tickets/shared/uploads_restored
 
     Exit codes: 0 done, 1 failed (the live database is as it was), 2 wrong usage
     or inventory, 4 refused: a name is taken, there is no room, another run

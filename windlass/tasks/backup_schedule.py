@@ -32,15 +32,15 @@ def schedule(
     lab: bool = False,
 ) -> None:
     """
-    Have the backups of an environment run by themselves at the times of the inventory, from this machine and as you.
+    Have backups run by themselves, from this machine and as you.
 
-    With cron your crontab gets a marked block, and everything else in it stays
-    as it is; times are those of this machine's clock. With systemd there is a
-    service and a timer for each backup; times are in UTC, output is in the
-    journal. With either, what was missed while the machine was off is made up
-    for once. Your SSH key must work without a person: an agent of your desktop
-    is not there at night. Who is told of a failure is in the inventory: `ping`,
-    `notify`.
+    The times are those of the inventory. With cron your crontab gets a marked
+    block, and everything else in it stays as it is; times are those of this
+    machine's clock. With systemd there is a service and a timer for each
+    backup; times are in UTC, output is in the journal. With either, what was
+    missed while the machine was off is made up for once. Your SSH key must work
+    without a person: an agent of your desktop is not there at night. Who is
+    told of a failure is in the inventory: `ping`, `notify`.
 
     Example:
 

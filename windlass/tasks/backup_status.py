@@ -22,16 +22,19 @@ def status(
     _context: Context, *, env: str = "", name: str = "", store: str = "", metrics: str = "", json: bool = False, lab: bool = False
 ) -> None:
     """
-    Say how the backups stand, databases by stores: age against the RPO, size and its trend, last proof, next run, what is wrong.
+    Say how the backups stand, and what is wrong with them.
 
-    Limits are those of the inventory: `rpo`, `proven_within`. No database's
-    host is asked, so another machine can ask for all of them; a store that does
-    not answer is one of the things that are wrong, and the others are shown.
+    A line for each database and store: age, size and its trend, last proof,
+    next run. Limits are those of the inventory: `rpo`, `proven_within`. No
+    database's host is called, so another machine can ask for all of them; a
+    store that does not answer is one of the things that are wrong, and the
+    others are shown.
 
     Example:
 
         invoke backup.status --env production
-        invoke backup.status --env production --metrics /var/lib/prometheus/node-exporter/windlass.prom
+        invoke backup.status --env production \\
+            --metrics /var/lib/prometheus/node-exporter/windlass.prom
 
     Exit codes: 0 all is well, 1 something is beyond its limits (it says what),
     2 wrong usage or inventory.

@@ -28,7 +28,10 @@ def bootstrap(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Install python3 with apt-get on hosts that have no Python, over plain SSH. Hosts that have one are left alone.
+    Install Python on hosts that have none, over plain SSH.
+
+    python3 comes from the host's own sources, by apt-get. Hosts that have one
+    are left alone.
 
     Example:
 

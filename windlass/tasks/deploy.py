@@ -40,11 +40,11 @@ def deploy(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Bring a version of an application to all its hosts, blue-green, without losing a request.
+    Bring a version of an application to all its hosts, blue-green.
 
-    The old release serves until the new one has answered on every host. If
-    anything fails before that, or you press Ctrl-C, all goes back by itself,
-    and the error shows the application's own last lines.
+    No request is lost: the old release serves until the new one has answered on
+    every host. If anything fails before that, or you press Ctrl-C, all goes
+    back by itself, and the error shows the application's own last lines.
 
     Example:
 
@@ -67,15 +67,16 @@ def deploy(
 def _deployed(done: Deployed) -> Outcome:
     from dataclasses import asdict
 
+    from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
-    from windlass.tasks.typed import program
+    from windlass.tasks.typed import typed
     from windlass.values import counted, human_seconds
 
     if not done.changed:
         return Outcome(result=asdict(done), text=f"{done.application} {done.release} serves already: nothing to do")
     lines = [f"{done.application} {done.release} ({done.reference}) serves on {counted(len(done.switch_milliseconds), 'host')}"]
     if done.before:
-        lines.append(f"before it: {done.before}, {'kept warm' if done.warm else 'stopped'}: {program()} rollback brings it back")
+        lines.append(f"before it: {done.before}, {'kept warm' if done.warm else 'stopped'}: {typed('rollback')} brings it back")
     slowest = max(done.switch_milliseconds.values(), default=0.0)
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
     lines.append(f"took {human_seconds(sum(done.seconds.values()))} ({steps}); the switch itself {slowest:.1f} ms a host at most")
@@ -85,7 +86,7 @@ def _deployed(done: Deployed) -> Outcome:
         lines.append(
             f"{counted(left, 'connection')} to the old release {were} still open after the drain's limit and {were} closed"
         )
-    return Outcome(result=asdict(done), text="\n".join(lines))
+    return Outcome(result=asdict(done), text=prose(lines))
 
 
 @command(app=APP, to="the release to go back to (else the one that served before): its id, its tag, or its commit")
@@ -102,11 +103,12 @@ def rollback(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Go back to the release that served before, at once; no version to look up.
+    Go back to the release that served before, at once.
 
-    The release before is kept warm, so this is the switch alone. Older ones are
-    started and checked like a deploy. A deploy that broke off is taken back, and
-    without --to that is all: once more would be a release too far.
+    There is no version to look up. The release before is kept warm, so this is
+    the switch alone; older ones are started and checked as in a deploy. A
+    deploy that broke off is taken back, and without --to that is all: once more
+    would be a release too far.
 
     Example:
 
@@ -161,7 +163,9 @@ def releases(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    List the releases of an application: which serves, which one can go back to, which failed and why.
+    List the releases of an application, and which one can go back to.
+
+    Each with its state, its age and, where it failed, the reason.
 
     Example:
 
@@ -218,7 +222,9 @@ def status(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Show what runs where: host, slot, release, age, health, and what one can go back to.
+    Show what runs where, how healthy it is, and what one can go back to.
+
+    Host by host: the slot that serves, its release and that one's age.
 
     Example:
 

@@ -27,11 +27,12 @@ from windlass.report.errors import error_object, render_error
 from windlass.report.json_output import INTERRUPTED, STATUS, hosts_object, write_document
 from windlass.report.masking import Mask
 from windlass.report.progress import Progress
+from windlass.report.prose import prose
 from windlass.report.screen import wants_colour
 from windlass.report.summary import summary
 from windlass.report.tables import terminal_width
 from windlass.tasks.reader import stop_telling
-from windlass.tasks.typed import as_typed
+from windlass.tasks.typed import as_typed, notes_as_typed
 from windlass.terminal import harmless
 from windlass.values import new_run_id
 
@@ -229,7 +230,7 @@ def _show(run: Run, outcome: Outcome, error: WindlassError | None, code: int) ->
         return
     with run.progress.lock:
         diffs = shared_diffs(run.progress.hosts.values()) if run.diffs else []
-        told = as_typed(summary(run.progress.hosts.values(), check=run.check)) if outcome.summary else ""
+        told = prose([as_typed(summary(run.progress.hosts.values(), check=run.check))]) if outcome.summary else ""
     for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), told, harmless(outcome.text), _profile_text(run)):
         if text:
             sys.stdout.write(run.mask.text(text.rstrip("\n")) + "\n")
@@ -275,7 +276,7 @@ def watched(run: Run, *, title: str, check: bool) -> Iterator[Callable[[Any], No
     from windlass.report.screen import masked, open_view
 
     with open_view(sys.stderr, run.progress, title=title, check=check, verbose=run.wishes.verbose) as view:
-        yield masked(_recorded(run, view), run.mask)
+        yield notes_as_typed(masked(_recorded(run, view), run.mask))
 
 
 def _recorded(run: Run, view: Callable[[Event], None]) -> Callable[[Event], None]:

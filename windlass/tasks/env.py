@@ -27,7 +27,9 @@ def diff(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Say which environment variables of an application differ from those of the release that serves: names and fingerprints only.
+    Compare an application's environment variables with those that serve.
+
+    Names and fingerprints only, never a value.
 
     Example:
 

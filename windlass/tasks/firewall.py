@@ -28,7 +28,9 @@ def plan(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Show what would change in the hosts' rules: what was compiled against what is there.
+    Show what would change in the hosts' firewall rules.
+
+    What was compiled from the inventory is compared with what is there.
 
     Example:
 
@@ -41,7 +43,7 @@ def plan(
     _set_up("firewall.plan", options, "continue")
 
 
-@command(on_failure="stop (one host after another, the first failure ends it) or continue (all at once)")
+@command(on_failure="continue: all at once (else stop: one host after another, the first failure ends it)")
 def apply(
     _context: Context,
     *,
@@ -56,7 +58,10 @@ def apply(
     on_failure: str = "stop",
 ) -> None:
     """
-    Give hosts the rules that were compiled, one host after another. Each takes its own back if nobody can log in anew.
+    Give hosts the firewall rules that were compiled.
+
+    One host after another. Each takes its rules back by itself if nobody can
+    log in anew.
 
     Example:
 
@@ -90,7 +95,9 @@ def _set_up(task: str, options: Options, on_failure: str) -> None:
 @command()
 def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = False, lab: bool = False) -> None:
     """
-    Show every opening that was compiled: on which host, from whom, and why. Asks no host.
+    Show every opening that was compiled: where, for whom, and why.
+
+    No host is called.
 
     Example:
 
@@ -120,7 +127,7 @@ def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = F
 
 
 @command(
-    ports="which TCP ports, FIRST-LAST; all 65,535 unless said otherwise",
+    ports="which TCP ports, FIRST-LAST (else all 65,535)",
     from_="who looks: outside (this machine alone), or hosts, such as app1,app2; without it this machine and all of them",
 )
 def check(
@@ -136,11 +143,12 @@ def check(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Try every TCP port of every host, from here and from each other host, and compare with what was compiled.
+    Try every TCP port of every host, and compare with what was compiled.
 
-    IPv6 too where a host has it. A port that is open and was not compiled is an
-    error, and so is one that was compiled and is closed, be it that nothing
-    listens. Takes about 25 s for each address.
+    From here and from each other host, over IPv6 too where a host has it. A
+    port that is open and was not compiled is an error, and so is one that was
+    compiled and is closed, if only because nothing listens. Takes about 25 s
+    for each address.
 
     Example:
 

@@ -22,15 +22,15 @@ Value = TypeVar("Value")
     env="only runs on this environment or its twin in the lab",
     host="only runs that this host took part in",
     task="only runs of this task, such as setup or deploy",
-    last="how many, the newest first",
+    last="how many (else 20)",
 )
 def list_(_context: Context, *, env: str = "", host: str = "", task: str = "", last: int = 20, json: bool = False) -> None:
     """
-    Show the runs that concerned hosts, the newest first; plain `invoke history` does the same.
+    Show the runs that concerned hosts, the newest first.
 
-    For the releases of an application, see `releases`. The history is
-    `.windlass/history.sqlite` of this project; it holds the last 200 runs, for
-    at most 90 days.
+    Plain `history` is the same. For the releases of an application, see
+    `releases`. The history is `.windlass/history.sqlite` of this project; it
+    holds the last 200 runs, for at most 90 days.
 
     Example:
 
@@ -60,7 +60,9 @@ list_.is_default = True  # so that plain `invoke history` is it
 @command(run="the run's id or how it begins; `last` is the newest")
 def show(_context: Context, run: str, *, json: bool = False) -> None:
     """
-    Show one run: failures first, then what changed on which hosts, what took long, and the command to type next.
+    Show one run: what failed, what changed where, what to type next.
+
+    Also what took long, and on which host.
 
     Example:
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 @command(
-    env="what the environment is called: a new folder of inventories/",
+    env="what the environment is called, a new folder of inventories/ (else production)",
     host="the server: user@address, and :port where it is not 22; several with commas",
     data="the server of its database and Redis, said in the same way (else the first of --host)",
     git="the application's repository, or a path here (else the repository that this folder is)",
     folder="the folder of the repository that holds the application",
     app="what the application is called (else as its repository)",
-    kind="node, python, static, or compose for a stack of Docker Compose (else seen from the repository)",
+    kind="node, python, static, containers (deployed), or compose for a stack that is set up (else seen from the repository)",
     domain="the name that people ask for; then https, too",
     needs="what it needs beside: postgresql, redis (else seen from its dependencies)",
 )
@@ -39,26 +39,29 @@ def init(
     json: bool = False,
 ) -> None:
     """
-    Write a first inventory for one application or Compose stack: small, commented, and good for inventory.check as it is.
+    Write a first inventory: small, commented, and valid as it is.
 
-    The repository is looked at for what need not be said. Nothing that is there
-    is ever overwritten, and no host is called.
+    For one application, or one stack of Docker Compose. The repository is
+    looked at for what need not be said; what was only guessed is listed at the
+    end. Nothing that is there is ever overwritten, and no host is called.
 
     Example:
 
-        invoke init --env mine --host deploy@203.0.113.10 --git git@git.example.org:us/shop.git --domain shop.example.org
-        invoke init --host deploy@203.0.113.10,deploy@203.0.113.11 --data deploy@203.0.113.20
+        invoke init --env mine --host deploy@203.0.113.10 \\
+            --git git@git.example.org:us/shop.git --domain shop.example.org
+        invoke init --host deploy@203.0.113.10,deploy@203.0.113.11 \\
+            --data deploy@203.0.113.20
 
     Exit codes: 0 done, 2 wrong usage, 4 there is such an environment already.
     """
     from windlass.flows.first_inventory import Wanted, first_inventory
     from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
+    from windlass.tasks.typed import program
 
-    wanted = Wanted(environment=env, host=host, data=data, app=app, git=git, folder=folder, kind=kind, domain=domain, needs=needs)
-    run_alone(
-        "init", Options(env=env, json=json), lambda: _outcome(first_inventory(project_folder(), wanted), wanted.environment, domain)
-    )
+    said = {"host": host, "data": data, "app": app, "git": git, "folder": folder, "kind": kind, "domain": domain, "needs": needs}
+    wanted = Wanted(environment=env, program=program(), **said)
+    run_alone("init", Options(env=env, json=json), lambda: _outcome(first_inventory(project_folder(), wanted), env, domain))
 
 
 def _outcome(done: Written, environment: str, domain: str) -> Outcome:
@@ -72,11 +75,11 @@ def _outcome(done: Written, environment: str, domain: str) -> Outcome:
     lines = [f"wrote {' and '.join(done.files)}", f"{done.app}: {done.guess.kind}{by}{needs}"]
     lines += [f"to look at: {note}" for note in done.notes]
     steps = [
-        (f"inventory.check --env {environment}", "all faults at once, with file and line; no host is called"),
-        (f"setup --env {environment} --check --accept-new", "what would change on each host"),
+        (f"inventory.check --env {environment}", "all faults at once"),
+        (f"setup --env {environment} --check --accept-new", "what would change"),
         (f"setup --env {environment}", ""),
         *([(f"deploy --env {environment}", "")] if done.guess.kind != "compose" else []),
-        *([(f"tls.issue --env {environment}", "when the domain leads to the host")] if domain else []),
+        *([(f"tls.issue --env {environment}", "when DNS leads to the host")] if domain else []),
     ]
     width = max(len(words) for words, _ in steps)
     lines += [

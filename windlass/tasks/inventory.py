@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @command(host="the host to explain")
 def explain(_context: Context, host: str, *, env: str = "", json: bool = False) -> None:
     """
-    Say for each setting of a host what it is, and the file and line that it comes from.
+    Say for each setting of a host what it is and where it stands.
+
+    Where is the file and the line; what it overrides is shown below it.
 
     Example:
 
@@ -41,7 +43,7 @@ def explain(_context: Context, host: str, *, env: str = "", json: bool = False) 
 @command()
 def check(_context: Context, *, env: str = "", json: bool = False) -> None:
     """
-    Check an environment, or all of them without --env, and say all that is wrong at once.
+    Check an environment, or all of them, and say all faults at once.
 
     All templates are filled and all roles are asked what they want, for every
     host, with secrets made up. No host is called.
@@ -92,7 +94,9 @@ def hosts(_context: Context, *, env: str = "", limit: str = "", json: bool = Fal
 @command()
 def schema(_context: Context) -> None:
     """
-    Print the JSON Schema of the inventory's files, so that an editor completes and checks them.
+    Print the JSON Schema of the inventory's files, for your editor.
+
+    With it an editor completes keys and underlines what is wrong.
 
     Example:
 

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 @command(from_="start from this snapshot, see lab.save")
 def up(_context: Context, *, env: str = "", from_: str = "", json: bool = False) -> None:
     """
-    Boot a twin of an environment's hosts on this machine: same names, users and ports, own addresses.
+    Boot a twin of an environment's hosts on this machine.
 
-    Up again on a running lab changes nothing; after a crash or a reboot it
-    heals. Needs root: asks sudo where one is not. Tasks then reach the twin
-    with --lab (the environment called lab needs no --lab: it lives nowhere
-    else).
+    Same names, users and ports, addresses of their own. On a lab that is up it
+    changes nothing; after a crash or a reboot it heals. Needs root: it asks
+    sudo if you are not. Tasks then reach the twin with --lab (the environment
+    called lab needs no --lab: it lives nowhere else).
 
     Example:
 
@@ -55,7 +55,9 @@ def up(_context: Context, *, env: str = "", from_: str = "", json: bool = False)
 @command(purge="delete the lab's snapshots, too")
 def down(_context: Context, *, env: str = "", purge: bool = False, json: bool = False) -> None:
     """
-    Take an environment's lab away: no process, mount, bridge or rule of it is left. Its snapshots stay, unless --purge.
+    Take an environment's lab away; its snapshots stay.
+
+    No process, mount, bridge or rule of it is left.
 
     Example:
 
@@ -141,7 +143,9 @@ def shell(_context: Context, *, env: str = "", host: str = "") -> None:
 @command(as_="the snapshot's name")
 def save(_context: Context, as_: str, *, env: str = "", json: bool = False) -> None:
     """
-    Keep the state of a lab's hosts as a snapshot; lab.up --from starts from it in seconds. The hosts restart once.
+    Keep the state of a lab's hosts as a snapshot.
+
+    `lab.up --from` starts from it in seconds. The hosts restart once.
 
     Example:
 

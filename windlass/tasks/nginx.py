@@ -31,7 +31,9 @@ def check(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Say for each host and site what would change, and what nginx would refuse: it tests a copy, nothing is touched.
+    Say what would change in nginx's sites, and what nginx would refuse.
+
+    Host by host and site by site. nginx tests a copy; nothing is touched.
 
     Example:
 
@@ -65,9 +67,10 @@ def apply(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Write the sites, have nginx load them, and ask each; one that nginx or its first probe refuses is put back.
+    Write the sites, have nginx load them, and ask each of them.
 
-    The other sites of the host never notice, and become what they should be.
+    A site that nginx or its first probe refuses is put back. The other sites of
+    the host never notice, and become what they should be.
 
     Example:
 
@@ -99,7 +102,9 @@ def reload(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Have nginx test and load what is on its hosts' disks, and make sure that it did.
+    Have nginx test and load what is on its hosts' disks.
+
+    That it really loaded it is made sure of.
 
     Example:
 

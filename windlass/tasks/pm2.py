@@ -21,7 +21,10 @@ def status(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Show what PM2 runs for an application: status, restarts, memory, CPU.
+    Show what PM2 runs for an application.
+
+    Status, restarts, memory and CPU of each process. The same as app.processes,
+    for an application under PM2.
 
     Example:
 
@@ -50,10 +53,10 @@ def restart(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Restart the live processes of an application, one after the other, host after host; each must be fit before the next one goes.
+    Restart the live processes of an application under PM2.
 
-    Requests that reach a host while its only process restarts are answered by
-    the other hosts.
+    The same as app.restart: one after the other, host after host; each process
+    must be fit before the next one goes.
 
     Example:
 
@@ -68,7 +71,7 @@ def restart(
     run_flow("pm2.restart", Options.of(locals()), restarting(app, process, limit, only="pm2"))
 
 
-@command(app=APP, process=PROCESS, lines="how many lines of each log")
+@command(app=APP, process=PROCESS, lines="how many lines of each log (else 20)")
 def logs(
     _context: Context,
     *,
@@ -83,7 +86,9 @@ def logs(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Show the last lines that an application's processes wrote, of both slots.
+    Show the last lines of an application's processes under PM2.
+
+    The same as app.logs: of both slots.
 
     Example:
 

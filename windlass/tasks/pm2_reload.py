@@ -28,10 +28,11 @@ def reload(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Start the release that serves anew in the other slot, and switch to it when it has passed the gate; no request is lost.
+    Start the release that serves anew under PM2, without losing a request.
 
-    If it no longer starts, what serves goes on. The release that was kept warm
-    makes way; a rollback to it then takes a start.
+    The same as app.reload: it starts in the other slot, and takes over when it
+    has passed the gate. If it no longer starts, what serves goes on. The
+    release that was kept warm makes way; a rollback to it then takes a start.
 
     Example:
 
@@ -60,10 +61,10 @@ def save(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Write down what PM2 runs, for the next boot. Deploys, rollbacks and restarts do it by themselves.
+    Write down what PM2 runs, for the next boot.
 
-    Refuses while a process that should serve is not up, because less would then
-    come back.
+    Deploys, rollbacks and restarts do it by themselves. Refuses while a process
+    that should serve is not up, because less would then come back.
 
     Example:
 

@@ -27,8 +27,6 @@ from windlass.tasks.typed import as_typed  # noqa: E402
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
-HELP_WIDTH = 76  # beside Invoke's indentation, in 80 columns
-
 
 def namespace() -> Collection:
     """All tasks: what `tasks.py` at the top of the repository (a copy of it in the package) lists.
@@ -79,13 +77,9 @@ class _Windlass(Program):
         return Parser(initial=self.initial_context, contexts=known)
 
     def print_task_help(self, name: str) -> None:
-        """With its examples as they are typed here, and its first line, which is also that of the list, cut between words."""
-        import inspect
-        import textwrap
-
+        """With its examples as they are typed here."""
         task = self.collection[name]
-        first, _, rest = inspect.cleandoc(as_typed(task.__doc__ or "")).partition("\n")
-        task.__doc__ = "\n".join([*textwrap.wrap(first, HELP_WIDTH), rest])
+        task.__doc__ = as_typed(task.__doc__ or "")
         super().print_task_help(name)
 
     def parse_tasks(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @command(
     when_required="only those whose system asks for it (/run/reboot-required)",
-    wait="how long a host may stay away, such as 90s or 10m",
+    wait="how long a host may stay away, such as 90s (else 10m)",
 )
 def reboot(
     _context: Context,
@@ -34,7 +34,7 @@ def reboot(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Reboot hosts, one after the other: the next one goes down when the one before is back.
+    Reboot hosts, one after the other, each once the last one is back.
 
     That a host is back is proved by its boot id. One that does not come back
     leaves the rest untouched.

@@ -21,9 +21,9 @@ MOST_NAMES = 12  # hosts that a heading names
 
 @task(
     command="what /bin/sh runs there; quote it",
-    as_user="as whom it runs; root if empty",
-    limit_seconds="how long it may take on a host",
-    serial="hosts of one round: a number or a percentage",
+    as_user="as whom it runs (else root)",
+    limit_seconds="how many seconds it may take on a host (else 600)",
+    serial="hosts of one round: a number or a percentage, as in 10%; the next round begins when all of one are through",
     max_failed="how many hosts (a number or a percentage) may fail before no further round begins",
     workers="so many processes of this machine share the hosts, see docs/scale.md",
     executor="dask://scheduler:8786: the workers of a Dask cluster share the hosts",
@@ -53,7 +53,7 @@ def run(
     Example:
 
         invoke run uptime --env staging
-        invoke run 'systemctl is-active nginx' --env production --limit 'web*' --yes
+        invoke run 'systemctl is-active nginx' --env staging --limit 'web*'
 
     Exit codes: 0 it succeeded everywhere, 1 nowhere, 2 wrong usage or
     inventory, 3 not on all hosts, 4 not confirmed.

@@ -19,7 +19,8 @@ import getpass
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from windlass.events import Finished, Listener, RunStarted
@@ -27,7 +28,7 @@ from windlass.tasks import remembered
 from windlass.tasks.common import Options, ask_sudo_password, chosen_environment, confirm, wishes
 from windlass.tasks.door import Outcome, Run, leave, watched
 from windlass.tasks.place import project_folder
-from windlass.tasks.typed import program
+from windlass.tasks.typed import program, work_on
 
 if TYPE_CHECKING:
     from windlass.flows.alarm import Alarm
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from windlass.history.record import Record
 
 Answer = Mapping[str, Any] | Outcome
+Opening = Callable[..., "Workspace"]
 
 
 def run_flow(
@@ -44,23 +46,26 @@ def run_flow(
     *,
     changes: bool = True,
     unopened: Alarm | None = None,
+    opening: Opening | None = None,
 ) -> None:
     """Do the work of a task on an environment and show what came of it.
 
     `work` gets the opened workspace and the listener for events, and gives what `--json` shows as `result`; an Outcome
     where it has more to say (text for a person, facts per host, an error beside a result). Raising a WindlassError is
     enough to fail. With `changes`, an environment that wants confirmation asks for it, unless `--check` or `--yes`.
-    `unopened` tells those who are not watching that the environment cannot be opened.
+    `unopened` tells those who are not watching that the environment cannot be opened; `opening` opens it in another way than
+    `open_workspace` does.
     """
     project = project_folder()
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())
     run.diffs, run.check = options.diff, options.check
 
     def whole() -> Outcome:
-        workspace = _open(run, options, unopened)
+        workspace = _open(run, options, unopened, opening)
         run.record = _record(run, options)
         if changes and workspace.asks and not options.check:
-            confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
+            with _off_the_clock(run):
+                confirm(f"{task} changes {run.environment}", run.environment, yes=options.yes)
         with watched(run, title=_title(run, options), check=options.check) as listener:
             listener(RunStarted(run.id, task, run.environment, options.check))
             outcome = _outcome(work(workspace, listener))
@@ -75,6 +80,7 @@ def run_flow(
 def run_alone(task: str, options: Options, work: Callable[[], Answer]) -> None:
     """The same for tasks that need no environment, such as those of the lab."""
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project_folder())
+    work_on(options.env, lab=options.lab)
     leave(run, lambda: _outcome(work()))
 
 
@@ -104,21 +110,31 @@ def _title(run: Run, options: Options) -> str:
     return " · ".join(words)
 
 
-def _open(run: Run, options: Options, unopened: Alarm | None) -> Workspace:
+def _open(run: Run, options: Options, unopened: Alarm | None, opening: Opening | None) -> Workspace:
     from windlass.flows.workspace import open_workspace
 
     run.environment = chosen_environment(options, run.folder)
+    work_on(run.environment, lab=options.lab)
     try:
-        opened = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+        opened = (opening or open_workspace)(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
     except Exception as error:
         for warning in unopened(run.folder, run.environment, error) if unopened and not options.lab else ():
             sys.stderr.write(f"warning: {warning}\n")
         raise
     workspace = dataclasses.replace(opened, run=run.id)
     if options.ask_sudo_password:
-        workspace = dataclasses.replace(workspace, sudo_password=ask_sudo_password())
+        with _off_the_clock(run):
+            workspace = dataclasses.replace(workspace, sudo_password=ask_sudo_password())
     run.mask.known = workspace.known_secrets
     return workspace
+
+
+@contextmanager
+def _off_the_clock(run: Run) -> Iterator[None]:
+    """A person thinks and types as long as they like: that is no time that the run took."""
+    asked = run.progress.clock()
+    yield
+    run.progress.began += run.progress.clock() - asked
 
 
 def _outcome(answer: Answer) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
-from windlass.tasks.typed import program
+from windlass.tasks.typed import typed
 
 if TYPE_CHECKING:
     from windlass.flows.secret_file import People
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @command(name="the secret, as the inventory declares it")
 def set_(_context: Context, name: str, *, env: str = "", json: bool = False) -> None:
     """
-    Set a secret in the environment's encrypted file. The value is asked for, or read from standard input; never an argument.
+    Set a secret in the environment's encrypted file.
+
+    The value is asked for, or read from standard input; it is never an
+    argument.
 
     Example:
 
@@ -78,7 +81,9 @@ def get(_context: Context, name: str, *, env: str = "", yes: bool = False) -> No
 @command()
 def list_(_context: Context, *, env: str = "", json: bool = False) -> None:
     """
-    List the secrets: which have a value and where from, which lack one, which nobody needs. No key is needed.
+    List the secrets: which have a value, which lack one, which are unused.
+
+    With where each value comes from. No key is needed.
 
     Example:
 
@@ -101,7 +106,9 @@ def list_(_context: Context, *, env: str = "", json: bool = False) -> None:
 @command()
 def edit(_context: Context, *, env: str = "") -> None:
     """
-    Open all values in $EDITOR, in a private file in memory. Only what was changed is encrypted anew.
+    Open all secrets in $EDITOR, in a private file in memory.
+
+    Only what was changed is encrypted anew.
 
     Example:
 
@@ -125,7 +132,9 @@ def edit(_context: Context, *, env: str = "") -> None:
 @command()
 def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
     """
-    Make a new data key and encrypt every value anew, for the same people. The values themselves stay.
+    Encrypt every secret anew with a new data key, for the same people.
+
+    The values themselves stay. To change one, see secrets.set.
 
     Example:
 
@@ -152,7 +161,10 @@ def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
 )
 def people(_context: Context, *, env: str = "", add: str = "", recipient: str = "", remove: str = "", json: bool = False) -> None:
     """
-    Say who can read the encrypted secrets; let somebody in (--add), or take somebody out (--remove).
+    Say who can read the secrets; let somebody in, or take somebody out.
+
+    Whoever is taken out still knows what they have read: change those values,
+    too.
 
     Example:
 
@@ -183,7 +195,9 @@ def people(_context: Context, *, env: str = "", add: str = "", recipient: str = 
 @command()
 def scan(_context: Context, *, env: str = "", json: bool = False) -> None:
     """
-    Look for known secret values in the repository's files and in all that was ever committed; never prints one.
+    Look for secret values in the repository and all that was committed.
+
+    Where one was found is told; a value is never printed.
 
     Example:
 
@@ -256,11 +270,9 @@ def _again(fault: str) -> bool:
 def _listed(rows: Sequence[Listed]) -> str:
     if not rows:
         return "the inventory declares no secrets"
-    cells = [("secret", "state", "changed", "from"), *((row.name, row.state, row.changed, row.source) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(3)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]).rstrip() for line in cells
-    )
+    from windlass.report.tables import table
+
+    return table(("secret", "state", "changed", "from"), [(row.name, row.state, row.changed, row.source) for row in rows])
 
 
 def _people(found: People, removed: str) -> str:
@@ -270,7 +282,7 @@ def _people(found: People, removed: str) -> str:
         lines.append(
             f"the file has a new key; what {removed} could read before {removed} may know still: change it where it comes from"
         )
-    return "\n".join(lines) or f"nobody yet: {program()} secrets.people --add YOUR-NAME"
+    return "\n".join(lines) or f"nobody yet: {typed('secrets.people')} --add YOUR-NAME"
 
 
 def _scanned(scanned: Scanned) -> dict[str, Any]:

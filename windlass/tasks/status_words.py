@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from windlass.tasks.typed import program
+from windlass.tasks.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,7 @@ def shown(found: Sequence[ApplicationStatus], *, processes: bool = False) -> Out
     from dataclasses import asdict
 
     from windlass.errors import FlowFailed
+    from windlass.report.prose import prose
     from windlass.report.tables import table
     from windlass.tasks.door import Outcome
     from windlass.values import counted, human_bytes, human_seconds
@@ -41,7 +42,8 @@ def shown(found: Sequence[ApplicationStatus], *, processes: bool = False) -> Out
         for each in found
         for row in each.rows
     ]
-    lines = [table(head, rows) if rows else "nothing is deployed yet", *(line for each in found for line in _remarks(each))]
+    said = [prose([line]) for each in found for line in _remarks(each)]
+    lines = [table(head, rows) if rows else "nothing is deployed yet", *said]
     if processes and rows:
         lines[1:1] = ["", _processes(found), ""]
     sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
@@ -78,7 +80,7 @@ def _remarks(each: ApplicationStatus) -> list[str]:
     said = []
     if each.back:
         first = each.back[0]
-        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): {program()} rollback")
+        said.append(f"{each.application} can go back to {first.release} ({'warm' if first.warm else 'cold'}): {typed('rollback')}")
     if each.busy:
         said.append(f"{each.application}: {each.busy}")
     elif not each.agree:
@@ -98,5 +100,5 @@ def _unsteady(row: Row) -> str:
 
     often = (f"{seen.name} {'once' if seen.restarts == 1 else f'{seen.restarts} times'}" for seen in _restarted(row))
     return (
-        f"restarted since {row.release} went live {human_seconds(row.age)} ago: {', '.join(often)} ({program()} app.logs says why)"
+        f"restarted since {row.release} went live {human_seconds(row.age)} ago: {', '.join(often)} ({typed('app.logs')} says why)"
     )

@@ -33,8 +33,9 @@ def issue(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Bring sites with `tls` from whatever is there to a served certificate: set up, look, ask the authority, install, prove.
+    Get certificates for the sites that want one, and prove each of them.
 
+    From whatever is there: set up, look, ask the authority, install, prove.
     Whatever the authority would refuse is said within seconds, and it is not
     asked. A certificate that is not yet to be renewed stays.
 
@@ -69,10 +70,11 @@ def renew(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Renew what is to be renewed, as the host's own timer does, and bring it to the other hosts of the site.
+    Renew certificates that are due, and bring them to all their hosts.
 
-    Where several balancers share a certificate, this belongs into the crontab
-    of the machine you work from, once a day.
+    The host's own timer does the same. Where several balancers share a
+    certificate, this belongs into the crontab of the machine you work from,
+    once a day.
 
     Example:
 
@@ -103,7 +105,10 @@ def status(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Ask every listener for its certificate, by every name, and compare with what is on the host's disk; show when it ends.
+    Show the certificate that each https listener serves, and when it ends.
+
+    Every listener is asked, by every name, and compared with what is on the
+    host's disk.
 
     Example:
 
@@ -141,6 +146,7 @@ def _grouped(found: Sequence[State]) -> dict[str, list[dict[str, object]]]:
 
 def _table(found: Sequence[State]) -> str:
     from windlass.report.tables import table
+    from windlass.tasks.typed import as_typed
 
     rows = [
         [
@@ -149,7 +155,7 @@ def _table(found: Sequence[State]) -> str:
             ", ".join(state.served),
             state.installed.fingerprint[:16] if state.installed else "",
             f"{state.installed.ends:%Y-%m-%d %H:%M}" if state.installed else "",
-            state.problem or "served as on disk",
+            as_typed(state.problem) or "served as on disk",
         ]
         for state in found
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from windlass.tasks.door import Outcome
 
 
-@command(app="only the site of this application", at_least="fail below this letter: A+, A, A-, B …; A+ unless said otherwise")
+@command(app="only the site of this application", at_least="fail below this letter: A+, A, A-, B … (else A+)")
 def grade(
     _context: Context,
     *,
@@ -30,11 +30,12 @@ def grade(
     ask_sudo_password: bool = False,
 ) -> None:
     """
-    Grade every https listener, each address of each host by each name, as SSL Labs does, and say why it is no better.
+    Grade every https listener as SSL Labs does, and say why not better.
 
-    An A+ here needs HSTS of half a year on every answer that could be got,
-    errors too, and not on one alone. What kinds of answers could not be got is
-    said. At its first use sslyze is installed for this user, beside Windlass.
+    Each address of each host is asked, by each name. An A+ here needs HSTS of
+    half a year on every answer that could be got, errors too, and not on one
+    alone. What kinds of answers could not be got is said. At its first use
+    sslyze is installed for this user, beside Windlass.
 
     Example:
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from tests.lab.backups.place import Place, state
+from windlass import events, lab
 from windlass.errors import OperationFailed, RefusedError, UsageError
+from windlass.flows import vault
+from windlass.flows.holdings import prune
 from windlass.flows.restore import explain, restore
-from windlass.flows.vault import entry_on
+from windlass.flows.vault import entry_on, open_vault
 from windlass.plans.restoration import Wish
 
 pytestmark = pytest.mark.lab
@@ -50,3 +54,32 @@ def test_a_lost_host_s_database_comes_back_on_another_one(place: Place) -> None:
     assert (again.roles, again.before.startswith("tickets_before_")) == ((), True)
     assert left == ""
     assert state(place) == before
+
+
+def test_what_comes_back_elsewhere_is_held_on_its_own_host_too_where_that_answers(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the night's run there could let go what is being restored. One that is lost is not waited for."""
+    monkeypatch.setattr(vault, "LOCK_WAIT", 0.0)
+    here, told = place.entry(), list[str]()
+    there = entry_on(place.workspace.environment, here, "spare")
+    hurried = replace(place.workspace, environment=replace(place.workspace.environment, connect_seconds=1.0))
+    lab.cut_link(place.machine)
+    try:
+        with open_vault(hurried, there, lambda event: told.append(getattr(event, "text", ""))) as alone:
+            alone.hold("restore tickets")
+    finally:
+        lab.mend_link(place.machine)
+
+    with open_vault(place.workspace, there, events.nobody) as first:
+        first.hold("restore tickets")
+        with pytest.raises(RefusedError, match=r"backup-tickets is locked by .*: restore tickets") as pruning:
+            prune(place.workspace, here)
+    with open_vault(place.workspace, here, events.nobody) as night:
+        night.hold("back tickets up")
+        with pytest.raises(RefusedError, match=r"backup-tickets is locked by .*: back tickets up") as restoring:
+            restore(place.workspace, there, Wish())
+
+    assert (pruning.value.host, restoring.value.host) == ("backup", "backup")
+    (warning,) = filter(None, told)
+    assert "nobody can say whether backups of tickets are made or let go meanwhile: backup (deploy@" in warning

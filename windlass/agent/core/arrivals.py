@@ -34,12 +34,12 @@ class Received(atomic.Arriving):
     """
 
     def __init__(self, content: Dict[str, Any], context: Context, old: str, home: str) -> None:
-        self._sha256 = str(content["sha256"])
+        self._checksum = str(content["checksum"])
         self._size = int(content["size"])
         self._context = context
         self._old = old
         self._home = home if self._size >= delta.WORTHWHILE else ""
-        self._is_by_blocks = "-" in self._sha256
+        self._is_by_blocks = "-" in self._checksum
         self._whole = self._joined = False
         self.prints = b""
         self._note = self._claim = ""
@@ -51,7 +51,7 @@ class Received(atomic.Arriving):
             self._note = leftovers.begin(temporary)
             return
         sweep()
-        self._claim = os.path.join(FOLDER, "%s.%d" % (self._sha256, os.getpid()))
+        self._claim = os.path.join(FOLDER, "%s.%d" % (self._checksum, os.getpid()))
         try:
             self._lock = _locked(temporary)
             _make_folder()
@@ -76,7 +76,7 @@ class Received(atomic.Arriving):
             if shared.done:
                 self._whole, self.prints = True, bytes(shared.digest.prints)
                 return
-        digest = self._blocks().like(self._sha256) if self._is_by_blocks else None
+        digest = self._blocks().like(self._checksum) if self._is_by_blocks else None
         with Checksum(digest) as checksum:
             for chunk in self._resumed() if self._home else self._arriving():
                 checksum.take(chunk)
@@ -84,15 +84,15 @@ class Received(atomic.Arriving):
             self._whole = True
             arrived = checksum.hexdigest()
         self.prints = bytes(digest.prints) if digest else b""
-        if arrived != self._sha256:
+        if arrived != self._checksum:
             kind = atomic.OtherContent if self._joined else OperationError
             raise kind("the content arrived damaged (its checksum differs)", hint=atomic.AGAIN)
 
     def _shared(self) -> Any:
         """What makes it of an old version whose blocks are known; nothing else of it has arrived before."""
-        if not (self._is_by_blocks and self._old) or os.geteuid() or (self._home and is_kept(self._sha256)):
+        if not (self._is_by_blocks and self._old) or os.geteuid() or (self._home and is_kept(self._checksum)):
             return None
-        return modules.get(SHARED, self._context).Shared(self._old, self._sha256, self._context)
+        return modules.get(SHARED, self._context).Shared(self._old, self._checksum, self._context)
 
     def _blocks(self) -> Any:
         return modules.get(BLOCKS, self._context)
@@ -100,10 +100,10 @@ class Received(atomic.Arriving):
     def keeps(self, temporary: str) -> bool:
         """Only where the run broke off: what is damaged, not valid or too much for the disk goes."""
         broken = self._context.cancelled.is_set() and not self._whole
-        return broken and bool(self._home) and keep(self._sha256, temporary, self._home)
+        return broken and bool(self._home) and keep(self._checksum, temporary, self._home)
 
     def _resumed(self) -> Iterator[Bytes]:
-        left = find(self._sha256, self._size, self._home)
+        left = find(self._checksum, self._size, self._home)
         if left is None:
             yield from self._arriving()
             return
@@ -111,36 +111,36 @@ class Received(atomic.Arriving):
             yield from self._beyond("/proc/self/fd/%d" % left)  # this very file, whatever happens to its name
         finally:
             os.close(left)
-        drop(self._sha256)
+        drop(self._checksum)
 
     def _arriving(self) -> Iterator[Bytes]:
         worthwhile = self._size >= delta.WORTHWHILE and delta.is_worthwhile(self._old)
-        return self._beyond(self._old) if worthwhile else self._context.fetch(self._sha256)
+        return self._beyond(self._old) if worthwhile else self._context.fetch(self._checksum)
 
     def _beyond(self, old: str) -> Iterator[Bytes]:
         self._joined = True
-        return delta.put_together(old, self._context.fetch(self._sha256, delta=delta.signature(old)))
+        return delta.put_together(old, self._context.fetch(self._checksum, delta=delta.signature(old)))
 
 
-def keep(sha256: str, temporary: str, home: str) -> bool:
+def keep(checksum: str, temporary: str, home: str) -> bool:
     """Leave what has arrived in the folder `home`, unless more of it is there already. Whether it has gone there."""
-    path = os.path.join(home, ".%s.part" % sha256[:32])
+    path = os.path.join(home, ".%s.part" % checksum[:32])
     try:
         there = os.path.getsize(path) if os.path.exists(path) else delta.WORTHWHILE
         if os.path.getsize(temporary) <= there:
             return False
         _make_folder()
-        atomic.replace_link(os.path.join(FOLDER, sha256), path)  # first: nothing is kept that nobody knows of
+        atomic.replace_link(os.path.join(FOLDER, checksum), path)  # first: nothing is kept that nobody knows of
         os.rename(temporary, path)
     except OSError:  # not root; another file system; somebody's folder has this name
         return False
     return True
 
 
-def find(sha256: str, size: int, home: str) -> Optional[int]:
+def find(checksum: str, size: int, home: str) -> Optional[int]:
     """What an earlier run has left of this content, open for reading. It goes where both together have no room on the disk."""
     try:
-        descriptor = os.open(os.readlink(os.path.join(FOLDER, sha256)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(os.readlink(os.path.join(FOLDER, checksum)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     status, disk = os.fstat(descriptor), os.statvfs(home)
@@ -148,18 +148,18 @@ def find(sha256: str, size: int, home: str) -> Optional[int]:
     if fits and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
         return descriptor
     os.close(descriptor)
-    drop(sha256)
+    drop(checksum)
     return None
 
 
-def is_kept(sha256: str) -> bool:
+def is_kept(checksum: str) -> bool:
     """Whether some of it may have arrived before."""
-    return os.path.islink(os.path.join(FOLDER, sha256))
+    return os.path.islink(os.path.join(FOLDER, checksum))
 
 
-def drop(sha256: str) -> None:
+def drop(checksum: str) -> None:
     """It is not needed any more."""
-    note = os.path.join(FOLDER, sha256)
+    note = os.path.join(FOLDER, checksum)
     for path in (_named(note), note):
         _remove(path)
 

@@ -126,17 +126,6 @@ def told(description: Any) -> Tuple[int, List[bytes]]:
     return length, [short[at : at + SHORT] for at in range(0, len(short), SHORT)]
 
 
-def keep(path: str, prints: Bytes) -> None:
-    """Write prints down there. Where that cannot be, the file is read again when they are wanted."""
-    made = "%s.%d" % (path, os.getpid())
-    try:
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as handle:
-            handle.write(prints)
-        os.rename(made, path)
-    except OSError:
-        pass
-
-
 def kept(path: str, checksum: str) -> Optional[bytes]:
     """The prints of the file of this checksum, if they were written down there: they prove it themselves."""
     length = length_of(checksum)

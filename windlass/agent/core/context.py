@@ -164,13 +164,14 @@ class Context:
         if self.cancelled.is_set():
             raise OperationError("the controller went away" if self.gone.is_set() else "interrupted")
 
-    def fetch(self, sha256: str, **wish: Any) -> Iterator[memoryview]:
+    def fetch(self, checksum: str, **wish: Any) -> Iterator[memoryview]:
         """The content the controller offered under this checksum, piece by piece. Raises OperationError if it is cut off.
 
-        A wish narrows it: `want` which files of a tree, from and to, `squeeze` them with zlib; or `delta`, what an old file has.
+        A wish narrows it: `want` which files of a tree, from and to, `squeeze` them with zlib, or only `describe` it; `delta`, what
+        an old file has.
         """
-        given = None if wish else self._given.pop(sha256, None)
-        stream = self._asked_for(sha256, wish) if given is None else given
+        given = None if wish else self._given.pop(checksum, None)
+        stream = self._asked_for(checksum, wish) if given is None else given
         incoming = self.streams[stream]
         taken = 0
         try:
@@ -187,11 +188,11 @@ class Context:
         finally:
             del self.streams[stream]
 
-    def _asked_for(self, sha256: str, wish: Dict[str, Any]) -> int:
+    def _asked_for(self, checksum: str, wish: Dict[str, Any]) -> int:
         """The number of the stream in which it will come."""
         stream, self._next_stream = self._next_stream, self._next_stream + 1
         self.streams[stream] = SimpleQueue()
-        self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, sha256=sha256, window=frames.WINDOW)))
+        self.send(frames.encode(frames.FETCH, dict(wish, stream=stream, checksum=checksum, window=frames.WINDOW)))
         return stream
 
     def take_along(self, given: Dict[str, int]) -> None:

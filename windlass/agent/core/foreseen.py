@@ -39,7 +39,7 @@ class Foreseen(NamedTuple):
 
     kind: str
     content: Optional[bytes] = None
-    sha256: str = ""
+    checksum: str = ""
     target: str = ""
     owner: str = ""
     group: str = ""
@@ -69,7 +69,7 @@ class Foreseen(NamedTuple):
         if self.kind != FILE:
             return False
         if algorithm == "sha256":
-            return self.sha256 == digest
+            return self.checksum == digest
         return self.content is not None and hashlib.new(algorithm, self.content).hexdigest() == digest
 
     def status(self) -> Optional[os.stat_result]:
@@ -183,15 +183,15 @@ class Foresights:
                 self._keep(target, Foreseen(NEW if text is None else FILE, text, _sum(text), "", user, group or user, mode))
 
     def file(self, path: str, arguments: Dict[str, Any], before: Optional[Foreseen], content: Any) -> None:
-        """A regular file: with new content (bytes, or what has its `sha256`), or with None as it was."""
+        """A regular file: with new content (bytes, or what has its `checksum`), or with None as it was."""
         if isinstance(content, dict):
-            text, sha256 = None, str(content["sha256"])
+            text, checksum = None, str(content["checksum"])
         elif content is None and before is not None:
-            text, sha256 = before.content, before.sha256
+            text, checksum = before.content, before.checksum
         else:
             text = atomic.read_or_none(path) if content is None else content
-            sha256 = _sum(text)
-        self._keep(path, Foreseen(FILE, text, sha256, "", *_dress(path, arguments, before, 0o644)))
+            checksum = _sum(text)
+        self._keep(path, Foreseen(FILE, text, checksum, "", *_dress(path, arguments, before, 0o644)))
 
     def unit(self, name: str, content: str) -> None:
         """A unit file that was not there; systemd has read it."""

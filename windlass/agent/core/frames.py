@@ -50,7 +50,7 @@ REQUIRED: Dict[bytes, Dict[str, Any]] = {
     ANSWER: {"number": int, "answer": dict},
     START: {"index": int},
     RESULT: {"index": int, "status": str},
-    FETCH: {"stream": int, "sha256": str, "window": int},
+    FETCH: {"stream": int, "checksum": str, "window": int},
     CREDIT: {"stream": int, "bytes": int},
     ASK: {"number": int, "question": dict},
     NOTE: {"text": str},

@@ -90,10 +90,11 @@ def _holder(path: str) -> Dict[str, Any]:
 
 
 def _held(name: str, holder: Dict[str, Any]) -> OperationError:
-    if not holder:
-        return OperationError("%s is locked by another run" % name, hint=HINT)
-    since, seconds = float(holder["since"]), max(0.0, time.time() - float(holder["since"]))
-    clock = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since))
-    spent = "%.0f s" % seconds if seconds < 120 else "%.0f min" % (seconds / 60)
-    words = (name, holder["holder"], spent, clock, holder["purpose"])
-    return OperationError("%s is locked by %s for %s (since %s): %s" % words, hint=HINT, data=holder)
+    said = "%s is locked by %s" % (name, holder.get("holder") or "another run")
+    since = holder.get("since")  # what another version signed may lack it
+    if isinstance(since, (int, float)):
+        seconds, clock = max(0.0, time.time() - since), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since))
+        said += " for %s (since %s)" % ("%.0f s" % seconds if seconds < 120 else "%.0f min" % (seconds / 60), clock)
+    if holder.get("purpose"):
+        said += ": %s" % holder["purpose"]
+    return OperationError(said, hint=HINT, data=holder)

@@ -1,21 +1,16 @@
-"""What root's agent remembers of the checksums of this host's files until the next boot, in a folder that root alone may look into.
-
-Only files that root alone may write count: whoever else has mapped one into memory can change it for some seconds without a sign.
-"""
+"""What root's agent remembers of the checksums of this host's files until the next boot (`host_memory`)."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from typing import Callable, Optional, Tuple
 
 from windlass.agent.core import blocks
 from windlass.agent.core.frames import Bytes
-from windlass.agent.core.private import alone
-from windlass.agent.core.sums import SECOND, TICK, Measured, Sums, named
+from windlass.agent.core.host_memory import is_roots, place
+from windlass.agent.core.sums import SECOND, TICK, Measured, Sums, write_down
 
-FOLDER = "/run/windlass/sums"
 PRINTS = ".prints"  # ends the name of a file that holds those of a large file's blocks
 PIECE = 1 << 18  # bytes that are read at once
 
@@ -36,12 +31,12 @@ def measured(path: str, _size: int) -> Measured:
 class HostSums(Sums):
     """Those `of` one tree, or of one large file; of nothing they are not kept. Who is not root remembers nothing."""
 
-    def __init__(self, of: str, reader: Callable[[str, int], Measured] = measured) -> None:
-        super().__init__(_place(of), reader)
+    def __init__(self, of: str, reader: Callable[[str, int], Measured] = measured, since: int = 0) -> None:
+        super().__init__(place(of), reader, since)
 
     def is_settled(self, status: os.stat_result, now: int) -> bool:
         """Whether every change after now will be seen."""
-        return _is_roots(status) and super().is_settled(status, now)
+        return is_roots(status) and super().is_settled(status, now)
 
 
 class _ByBlocks:
@@ -57,7 +52,7 @@ class _ByBlocks:
         return size, checksum
 
 
-def sha256_of(path: str, keep: bool, like: str = "") -> str:
+def checksum_of(path: str, keep: bool, like: str = "") -> str:
     """Of a large file; by blocks where that is how this one was made."""
     by_blocks = _ByBlocks(blocks.length_of(like)) if blocks.length_of(like) else None
     sums, status = HostSums(path, by_blocks or measured), os.stat(path)
@@ -76,44 +71,31 @@ def known_blocks(path: str, like: str) -> Optional[Tuple[os.stat_result, bytes]]
         status = os.lstat(path)
     except OSError:
         return None
-    found, place = HostSums(path).known("", status), _place(path)
-    if not (place and blocks.length_of(found) == blocks.length_of(like) and _is_roots(status)):
+    found, kept = HostSums(path).known("", status), place(path)
+    if not (kept and blocks.length_of(found) == blocks.length_of(like) and is_roots(status)):
         return None
-    prints = blocks.kept(place + PRINTS, found)
+    prints = blocks.kept(kept + PRINTS, found)
     return None if prints is None else (status, prints)
 
 
 def _keep_prints(path: str, prints: Bytes) -> None:
-    place = _place(path)
-    if place and prints:
-        blocks.keep(place + PRINTS, prints)
+    kept = place(path)
+    if kept and prints:
+        write_down(kept + PRINTS, prints)
 
 
-def wrote(path: str, installed: os.stat_result, sha256: str, prints: Bytes = b"") -> None:
+def wrote(path: str, installed: os.stat_result, checksum: str, prints: Bytes = b"") -> None:
     """This content, which has blocks of these prints, was written, and had this status when it got its name.
 
     The rename set the inode's time. A change since then would show in the time of change, which is older than the last tick.
     """
     status = os.lstat(path)
     same = _unmoved(status) == _unmoved(installed) and status.st_mtime_ns % SECOND
-    if same and _is_roots(status) and status.st_mtime_ns < status.st_ctime_ns - TICK:
+    if same and is_roots(status) and status.st_mtime_ns < status.st_ctime_ns - TICK:
         sums = HostSums(path)
-        sums.note("", status, sha256)
+        sums.note("", status, checksum)
         sums.keep()
         _keep_prints(path, prints)
-
-
-def _place(of: str) -> str:
-    if not of or os.geteuid():
-        return ""
-    try:
-        return os.path.join(alone(FOLDER), named(of))
-    except OSError:  # somebody else's, or there is no room
-        return ""
-
-
-def _is_roots(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022
 
 
 def _unmoved(status: os.stat_result) -> object:

@@ -28,6 +28,7 @@ LOCK_WAIT = 2.0  # seconds: enough for a holder that has just been killed
 HOLDING = "windlass.agent.core.holding"  # which only who is to be alone needs
 REBOOT = "reboot.reboot"
 DONE = ("ok", "changed", "skipped")
+ENDS = (*DONE, "failed")
 CONDITIONS = ("creates", "removes", "unless", "only_if")
 
 
@@ -153,9 +154,9 @@ class Journal:
         if isinstance(record.get("begun"), int):
             self._begun.add(record["begun"])
         index, result = record.get("index"), record.get("result")
-        if isinstance(index, int) and isinstance(result, dict):
+        if isinstance(index, int) and isinstance(result, dict) and result.get("status") in ENDS:
             self._begun.discard(index)
-            if result.get("status") in DONE:
+            if result["status"] in DONE:
                 self._finished[index] = result
 
 

@@ -15,7 +15,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
-from windlass.agent.core import frames, parts, pipes, private
+from windlass.agent.core import frames, parts, pipes
+from windlass.agent.core.door import Door
 from windlass.agent.core.unheard import Unheard
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ class Lifeline:
         self.grace = grace
         self.ended = threading.Event()
         self._on_trial = on_trial
-        self._token = os.urandom(16).hex()
-        self._path = ""
+        self._door = Door()
         self._source = source
         self._own, self._at_once = pipes.impatient(sink)
         self._sink = sink if self._own is None else self._own
@@ -63,7 +63,7 @@ class Lifeline:
         self._begin(self._watch)
         if self.grace:
             self._open_door()
-        return {"path": self._path, "token": self._token} if self._path else {}
+        return {"path": self._door.path, "token": self._door.token} if self._door.path else {}
 
     def listen(self) -> None:
         """Read what comes; call it when the hello is out."""
@@ -154,8 +154,7 @@ class Lifeline:
             self._turn.notify_all()
             self._waits.set()
         if first:
-            if self._path:
-                private.remove(self._path)
+            self._door.close()
             self._on_end()
 
     def end_soon(self) -> None:
@@ -201,8 +200,9 @@ class Lifeline:
     def _is_written(self) -> bool:
         return self._kept.written == self._kept.said
 
-    def _read(self, generation: int, source: int) -> None:
-        """Read one connection to its end. A frame counts when it is whole: one torn by the end is sent again."""
+    def _read(self, generation: int, source: int, _open: Any = None) -> None:
+        """Read one connection to its end, until when it stays open: else its number might be another file's by then.
+        A frame counts when it is whole: one torn by the end is sent again."""
         exactly = pipes.reader(source)
         try:
             while True:
@@ -250,40 +250,25 @@ class Lifeline:
     def _open_door(self) -> None:
         """Where no door can be made, the line lives as long as its connection."""
         try:
-            self._path = os.path.join(private.for_doors(), str(os.getpid()))
-            private.remove(self._path)
-            door = parts.socket.socket(parts.socket.AF_UNIX, parts.socket.SOCK_STREAM)
-            door.bind(self._path)
-            os.chmod(self._path, 0o600)
-            door.listen(4)
+            self._door.open()
         except OSError:
-            self._path, self.grace, self._kept.keeps = "", 0.0, False
+            self.grace, self._kept.keeps = 0.0, False
             return
-        self._begin(self._welcome, door)
+        self._begin(self._welcome)
 
-    def _welcome(self, door: Any) -> None:
-        select.select([door], [], [])
-        import socket  # noqa: PLC0415 - few lines break
-
-        door = socket.socket(fileno=door.detach())
-        while not self.ended.is_set():
-            connection = door.accept()[0]
+    def _welcome(self) -> None:
+        for connection, heard in self._door.knocks():
+            if self.ended.is_set():
+                return
             try:
-                connection.settimeout(10.0)
-                self._attach(connection)
-            except (EOFError, OSError, KeyError, TypeError, ValueError, frames.BrokenFrame):
+                self._attach(connection, heard)
+            except (OSError, ValueError):
                 connection.close()
 
-    def _attach(self, connection: socket.socket) -> None:
-        """Somebody knocks: who knows the token takes the line over, and hears what it has not heard yet."""
-        kind, body = frames.read(lambda length: pipes.received(connection, length))
-        said = frames.decode(body, kind)
-        import hmac  # noqa: PLC0415 - few lines break
-
-        if kind != frames.LINE or not hmac.compare_digest(str(said["token"]), self._token):
-            raise ValueError("not the line's token")
+    def _attach(self, connection: socket.socket, heard: int) -> None:
+        """Somebody has come back: he takes the line over, and hears what he has not heard yet."""
         with self._turn:
-            if self.ended.is_set() or not self._kept.start <= said["heard"] <= self._kept.written:
+            if self.ended.is_set() or not self._kept.start <= heard <= self._kept.written:
                 raise ValueError("too late")
             connection.sendall(frames.encode(frames.LINE, {"heard": self._heard}))
             connection.settimeout(None)
@@ -291,10 +276,10 @@ class Lifeline:
                 self._connection.shutdown(SHUT_RDWR)
             self._connection, self._sink, self._at_once = connection, connection.fileno(), select.PIPE_BUF
             self._generation += 1
-            self._kept.rewind(said["heard"])
+            self._kept.rewind(heard)
             self._told = self._heard
             self._last_heard, self._away = time.monotonic(), False
             self._turn.notify_all()
-            self._begin(self._read, self._generation, connection.fileno())
+            self._begin(self._read, self._generation, connection.fileno(), connection)
         with self._writing:
             self._pump()

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from windlass.agent.core import calls, frames, listening, modules, owed, trouble
+from windlass.agent.core import calls, frames, listening, login, modules, owed, trouble
 from windlass.agent.core.context import Context
 from windlass.agent.core.facts import facts
 from windlass.agent.core.journal import Journal
@@ -241,3 +241,4 @@ def _outlive_the_connection() -> None:
         os.setsid()
     except PermissionError:
         pass
+    login.leave()

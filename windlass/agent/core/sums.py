@@ -9,11 +9,13 @@ Both sides use it: the controller for its own files, the agent for those of the 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 from typing import Callable, Dict, List, Tuple, Union
+
+from windlass.agent.core import quick_json
+from windlass.agent.core.frames import Bytes
+from windlass.agent.core.parts import sha256
 
 SECOND = 10**9  # nanoseconds
 SETTLED = 2 * SECOND  # after which a clock has ticked, whatever file system it is
@@ -54,8 +56,7 @@ class Sums:
 
     def is_settled(self, status: os.stat_result, now: int) -> bool:
         """Whether every change after now will be seen."""
-        fine = status.st_mtime_ns % SECOND and status.st_ctime_ns % SECOND
-        return max(status.st_mtime_ns, status.st_ctime_ns) < now - (TICK if fine else SETTLED)
+        return is_settled(status, now)
 
     def known(self, name: str, status: os.stat_result) -> str:
         """The checksum of a file that was seen before; empty if it was not, or is another by now."""
@@ -70,27 +71,38 @@ class Sums:
         for entries in (self._now, self._before):
             entries.pop(name, None)
 
-    def note(self, name: str, status: os.stat_result, sha256: str) -> None:
+    def note(self, name: str, status: os.stat_result, checksum: str) -> None:
         """A file of this status has this content, and nobody can have changed it since without another status to show for it."""
-        self._now[name] = [*_version(status), sha256]
+        self._now[name] = [*_version(status), checksum]
 
     def keep(self) -> None:
-        """Write down what is known now. Where that cannot be, files are read again the next time."""
+        """Write down what is known now."""
         if not self._path or self._now == self._before or len(self._now) > MOST_FILES:
             return
-        made = "%s.%d" % (self._path, os.getpid())
-        try:
-            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as handle:
-                handle.write(json.dumps(self._now, separators=(",", ":")))
-            os.rename(made, self._path)
-            _bound(os.path.dirname(self._path))
-        except OSError:
-            pass
+        write_down(self._path, quick_json.short(self._now).encode())
+
+
+def write_down(path: str, content: Bytes) -> None:
+    """Keep this there, and few others beside it. Where that cannot be, files are read again the next time."""
+    made = "%s.%d" % (path, os.getpid())
+    try:
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as handle:
+            handle.write(content)
+        os.rename(made, path)
+        _bound(os.path.dirname(path))
+    except OSError:
+        pass
 
 
 def named(what: str) -> str:
     """A collection's file name."""
-    return hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def is_settled(status: os.stat_result, now: int) -> bool:
+    """Whether every change after now, in nanoseconds, gives the file another time."""
+    fine = status.st_mtime_ns % SECOND and status.st_ctime_ns % SECOND
+    return max(status.st_mtime_ns, status.st_ctime_ns) < now - (TICK if fine else SETTLED)
 
 
 def same(one: os.stat_result, other: os.stat_result) -> bool:
@@ -106,7 +118,7 @@ def _read(path: str) -> Dict[str, Entry]:
     """What was kept; nothing of what is not just as it is written here."""
     try:
         with open(path, "rb") as handle:
-            found = json.loads(handle.read())
+            found = quick_json.read(handle.read().decode())
         return {name: entry for name, entry in found.items() if len(entry) == 6 and isinstance(entry[5], str)}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, List, Set, Tuple
 
 from windlass.agent.core.host_sums import HostSums
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.tree_manifest import Entry, Wanted
+from windlass.agent.core.tree_memory import Found
 
-STAGING = ".windlass-tree-"  # names of directories in which files wait; none of them is part of a tree
-MANY = 200  # things in a tree: the checksums of fewer are found sooner by reading them
+FEW = 8  # changes
 KINDS = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l"}
 
 
 class Difference:
-    """What has to happen in `root`.
+    """What has to happen in the directory `root`.
 
     made      entries that are not there
     replaced  entries that are there with other content, or as something else
@@ -25,31 +25,35 @@ class Difference:
     has       what is there, by path
     """
 
-    def __init__(self, root: str, empty: Optional[os.stat_result] = None) -> None:
-        self.root = root
-        self._before = root.rstrip("/") + "/"
+    def __init__(self, found: Found) -> None:
+        self.root = found.root
+        self.has = found.has
+        self._before = found.root.rstrip("/") + "/"
         self.made: List[Entry] = []
         self.replaced: List[Entry] = []
         self.marked: List[Entry] = []
         self.surplus: List[str] = []
-        self._sums = HostSums(root)
-        self.has: Dict[str, os.stat_result] = {}
-        if empty:
-            self.has[""] = empty
-        elif os.path.isdir(root):
-            self.has.update(_below(root, ""))
+        self._sums = HostSums(found.root, since=found.since)
         self._read: Dict[str, str] = {}
 
     def __bool__(self) -> bool:
         return bool(self.made or self.replaced or self.marked or self.surplus)
 
+    def is_small(self) -> bool:
+        """Whether a few changes of content are all of it."""
+        return not self.marked and len(self.made) + len(self.replaced) + len(self.surplus) <= FEW
+
     def place(self, path: str) -> str:
         return self._before + path if path else self.root
 
     def remember(self) -> None:
-        """Keep the checksums of what was read and is as it should be."""
-        if len(self.has) >= MANY:
-            self._sums.keep()
+        """Keep the checksums of what was read, and of what was noted."""
+        self._sums.keep()
+
+    def note(self, entry: Entry, status: os.stat_result, now: int) -> None:
+        """A file was made like this, and nobody but us could change it up to now."""
+        if self._sums.is_settled(status, now):
+            self._sums.note(entry.path, status, entry.value)
 
     def kind(self, path: str) -> str:
         """`f`, `d`, `l`, or nothing for what is none of these or not there."""
@@ -63,36 +67,21 @@ class Difference:
         return self._read[path]
 
 
-def between(root: str, wanted: Wanted, empty: Optional[os.stat_result] = None) -> Difference:
-    """Look at everything once, or take the directory for an `empty` one of this status.
-
-    Raises OperationError where a file and a directory would have to change places without `delete`.
-    """
-    found = Difference(root, empty)
+def between(wanted: Wanted, found: Found) -> Difference:
+    """What is wanted beside what is there. Raises OperationError where a file and a directory would have to change places without
+    `delete`."""
+    difference = Difference(found)
     for entry in wanted.entries.values():
         if entry.path not in found.has:
-            found.made.append(entry)
-        elif not _is_same(entry, found):
-            _check_place(entry, found, wanted)
-            found.replaced.append(entry)
+            difference.made.append(entry)
+        elif not _is_same(entry, difference):
+            _check_place(entry, difference, wanted)
+            difference.replaced.append(entry)
         elif _is_marked(entry, found.has[entry.path], wanted.ids):
-            found.marked.append(entry)
+            difference.marked.append(entry)
     if wanted.delete:
-        found.surplus = _surplus(found, wanted)
-    return found
-
-
-def _below(folder: str, prefix: str) -> Iterator[Tuple[str, os.stat_result]]:
-    if not prefix:
-        yield "", os.stat(folder)
-    with os.scandir(folder) as found:
-        for each in found:
-            if each.name.startswith(STAGING):
-                continue
-            yield prefix + each.name, each.stat(follow_symlinks=False)
-            if each.is_dir(follow_symlinks=False):
-                for below in _below(each.path, prefix + each.name + "/"):
-                    yield below
+        difference.surplus = _surplus(difference, wanted)
+    return difference
 
 
 def _is_same(entry: Entry, found: Difference) -> bool:

@@ -3,7 +3,8 @@
 A new tree is made beside its place, and gets its name when it is whole. In one that is there, files are written into a directory of
 their own, made durable together by one syncfs(2), and then renamed into their places; one more makes the names durable.
 Thousands of fsync(2) would cost a write barrier each, and would keep nothing that this does not: before the first rename all
-content is on the disk, so no name can ever lead to half a file.
+content is on the disk, so no name can ever lead to half a file. A few files are made durable one by one: syncfs would write all
+that others have left to be written on that file system.
 """
 
 from __future__ import annotations
@@ -11,44 +12,48 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import tempfile
-import zlib
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+import time
+from typing import Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, delta, leftovers, process, safe_paths, tree_left
+from windlass.agent.core import atomic, leftovers, process, safe_paths, tree_left
 from windlass.agent.core.context import Context
-from windlass.agent.core.delta import Incoming
-from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import OperationError
-from windlass.agent.core.tree_difference import STAGING, Difference
+from windlass.agent.core.tree_difference import Difference
 from windlass.agent.core.tree_manifest import Entry, Wanted
+from windlass.agent.core.tree_memory import STAGING, Found, TreeMemory
+from windlass.agent.core.tree_stage import Stage, pieces
 
 
-def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], context: Context) -> None:
-    """Do all of it. What fails before the first rename leaves everything as it was."""
+def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], memory: Optional[TreeMemory], context: Context) -> None:
+    """Do all of it. What fails before the first rename leaves everything as it was. A new tree is remembered if it is to be."""
     ids = atomic.owner_ids(wanted.owner, wanted.group)
     if "" not in difference.has:
-        _make_new(difference, wanted, ids, context)
+        made = _make_new(difference, wanted, ids, context)
+        if memory is not None:
+            memory.keep(made)
+            difference.remember()
         return
     held = _hold(difference.root)
     try:
         left = tree_left.waiting(difference.root, STAGING)
         with _staging(difference.root, STAGING, left, context) as staging:
             contents = [entry for entry in difference.made + difference.replaced if entry.kind != "d"]
-            stage = _Stage(lambda entry: _waiting(staging, entry), difference, wanted, ids, left)
+            stage = Stage(lambda entry: _waiting(staging, entry), difference, wanted, ids, left)
             stage.fill(contents, known, context)
-            _sync(staging)
+            if not difference.is_small():
+                _sync(staging)
             _rename(difference, staging, contents)
         _mark(difference.marked + _directories(difference), difference.root, ids)
-        _sync(difference.root)
+        _sync_names(difference, difference.root)
     finally:
         os.close(held)
 
 
-def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], context: Context) -> None:
-    """A tree that is not there is made beside its place, and gets its name when it is whole."""
+def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], context: Context) -> Found:
+    """A tree that is not there is made beside its place, and gets its name when it is whole. What is in it, and since when others
+    than we can change it."""
     folder, name = os.path.split(difference.root)
     left = tree_left.waiting(folder, STAGING + name + ".")
     with _staging(folder, STAGING + name + ".", left, context, hold=True) as staging:
@@ -56,12 +61,18 @@ def _make_new(difference: Difference, wanted: Wanted, ids: Tuple[int, int], cont
             if entry.kind == "d" and entry.path:
                 os.mkdir(os.path.join(staging, entry.path), 0o700)
         contents = [entry for entry in difference.made if entry.kind != "d"]
-        stage = _Stage(lambda entry: staging + "/" + entry.path, difference, wanted, ids, left)
+        stage = Stage(lambda entry: staging + "/" + entry.path, difference, wanted, ids, left)
         stage.fill(contents, {}, context)
         _mark(_directories(difference), staging, ids)
-        _sync(staging)
+        _sync_names(difference, staging)
+        has = {entry.path: os.lstat(os.path.join(staging, entry.path)) for entry in difference.made if entry.kind != "f"}
+        made = Found(difference.root, has, time.time_ns())
         os.rename(staging, difference.root)
     atomic.sync_folder(folder)
+    for entry, status in stage.written:
+        difference.note(entry, status, made.since)
+        has[entry.path] = status
+    return made
 
 
 @contextlib.contextmanager
@@ -93,133 +104,20 @@ def _sync(path: str) -> None:
     process.must(["sync", "--file-system", path])
 
 
-class _Stage:
-    """Files and links as they will be, where `place` wants them for now. `left` are directories with what arrived earlier."""
-
-    def __init__(
-        self, place: Callable[[Entry], str], difference: Difference, wanted: Wanted, ids: Tuple[int, int], left: List[str]
-    ) -> None:
-        self._place = place
-        self._difference = difference
-        self._wanted = wanted
-        self._ids = ids
-        self._left = left
-        self._own_ids = (os.geteuid(), os.getegid())
-
-    def fill(self, contents: List[Entry], known: Dict[str, bytes], context: Context) -> None:
-        """Everything that is needed is here afterwards; it travels only where the host has it nowhere."""
-        here = self._here(contents)
-        travelling: Dict[str, Entry] = {}
-        copies: List[Entry] = []
-        for entry in contents:
-            if entry.kind == "l":
-                self._link(entry)
-            elif entry.value in known:
-                self._write(entry, [known[entry.value]])
-            elif entry.value in here:
-                self._write(entry, _pieces(here[entry.value]))
-            elif entry.size == 0:
-                self._write(entry, [])
-            elif entry.value in travelling:
-                copies.append(entry)
-            else:
-                travelling[entry.value] = entry
-        self._receive(list(travelling.values()), context)
-        for entry in copies:
-            self._write(entry, _pieces(self._place(travelling[entry.value])))
-
-    def _here(self, contents: List[Entry]) -> Dict[str, str]:
-        """Files that hold what one of the tree should hold: another that was renamed, or copied; what a broken run has left."""
-        sizes = {entry.size for entry in contents if entry.kind == "f" and entry.size}
-        paths = [
-            path for path, status in self._difference.has.items() if status.st_size in sizes and self._difference.kind(path) == "f"
-        ]
-        here = {self._difference.sha256(path): self._difference.place(path) for path in paths}
-        return {**tree_left.useful(self._left, sizes), **here}
-
-    def _receive(self, entries: List[Entry], context: Context) -> None:
-        whole: List[Entry] = []
-        for entry in entries:
-            old = self._difference.place(entry.path)
-            worthwhile = entry.size >= delta.WORTHWHILE and delta.is_worthwhile(old)
-            if not (worthwhile and self._joined(entry, old, context)):
-                whole.append(entry)
-        if whole:
-            whole.sort(key=lambda entry: entry.index)
-            stream = context.fetch(self._wanted.sha256, want=_ranges(whole), squeeze=self._wanted.squeeze)
-            incoming = Incoming(_unsqueezed(stream) if self._wanted.squeeze else stream)
-            for entry in whole:
-                self._write(entry, incoming.pieces(entry.size))
-            incoming.take(1, may_end=True)
-
-    def _joined(self, entry: Entry, old: str, context: Context) -> bool:
-        """Put a file together of an old one and what differs; whether it came out right."""
-        wish = {"want": [[entry.index, entry.index + 1]], "delta": delta.signature(old)}
-        try:
-            self._write(entry, delta.put_together(old, context.fetch(self._wanted.sha256, **wish)))
-        except atomic.OtherContent:
-            os.unlink(self._place(entry))
-            return False
-        return True
-
-    def _write(self, entry: Entry, pieces: Iterable[Bytes]) -> None:
-        digest = hashlib.sha256()
-        ids = self._kept_ids(entry)
-        descriptor = os.open(self._place(entry), os.O_WRONLY | os.O_CREAT | os.O_EXCL, entry.mode)
-        try:
-            for piece in pieces:
-                digest.update(piece)
-                written = os.write(descriptor, piece)
-                while written < len(piece):
-                    written += os.write(descriptor, memoryview(piece)[written:])
-            if ids != self._own_ids:  # a system call for each of thousands of files is worth leaving out
-                os.fchown(descriptor, *ids)
-            if entry.mode & 0o022:  # the rest is given already when the file is made
-                os.fchmod(descriptor, entry.mode)
-        finally:
-            os.close(descriptor)
-        if digest.hexdigest() != entry.value:
-            raise atomic.OtherContent("%s changed while it was sent" % entry.path, hint=atomic.AGAIN)
-
-    def _link(self, entry: Entry) -> None:
-        os.symlink(entry.value, self._place(entry))
-        os.chown(self._place(entry), *self._kept_ids(entry), follow_symlinks=False)
-
-    def _kept_ids(self, entry: Entry) -> Tuple[int, int]:
-        """An owner that nobody asked for stays that of what is replaced."""
-        status = self._difference.has.get(entry.path)
-        if status is None:
-            return self._ids
-        return status.st_uid if self._ids[0] == -1 else self._ids[0], status.st_gid if self._ids[1] == -1 else self._ids[1]
+def _sync_names(difference: Difference, root: str) -> None:
+    """Make durable what has changed there, the content of a few files excepted, which is so already."""
+    if not difference.is_small():
+        _sync(root)
+        return
+    changed = [entry.path for entry in difference.made + difference.replaced] + difference.surplus
+    folders = {path.rpartition("/")[0] for path in changed if path} | {entry.path for entry in _directories(difference)}
+    for folder in (os.path.join(root, each) for each in folders):
+        if os.path.isdir(folder):  # else it has gone with what was in it
+            atomic.sync_folder(folder)
 
 
 def _waiting(folder: str, entry: Entry) -> str:
     return "%s/%d" % (folder, entry.index)
-
-
-def _pieces(path: str) -> Iterator[bytes]:
-    with open(path, "rb", buffering=0) as handle:
-        for piece in iter(lambda: handle.read(1 << 20), b""):
-            yield piece
-
-
-def _ranges(entries: List[Entry]) -> List[List[int]]:
-    """Neighbours in the description are asked for together."""
-    ranges: List[List[int]] = []
-    for entry in entries:
-        if ranges and ranges[-1][1] == entry.index:
-            ranges[-1][1] += 1
-        else:
-            ranges.append([entry.index, entry.index + 1])
-    return ranges
-
-
-def _unsqueezed(chunks: Iterator[Bytes]) -> Iterator[bytes]:
-    loosener = zlib.decompressobj()
-    for chunk in chunks:
-        piece = loosener.decompress(chunk)
-        if piece:
-            yield piece
 
 
 def _rename(difference: Difference, staging: str, contents: List[Entry]) -> None:
@@ -268,7 +166,7 @@ def _install_across(staged: str, place: str) -> None:
         atomic.replace_link(place, os.readlink(staged))
         os.chown(place, status.st_uid, status.st_gid, follow_symlinks=False)
     else:
-        atomic.write(place, _pieces(staged), status.st_mode & 0o7777, str(status.st_uid), str(status.st_gid))
+        atomic.write(place, pieces(staged), status.st_mode & 0o7777, str(status.st_uid), str(status.st_gid))
 
 
 def _directories(difference: Difference) -> List[Entry]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import re
+import binascii
 import zlib
 from typing import Any, Dict, List
 
-from windlass.agent.core import atomic
+from windlass.agent.core import atomic, quick_json
+from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.tree_memory import skipping
 
 NOBODY_YET = -2  # in a check the user may be about to be made; in a run it is an error
 
@@ -31,16 +31,15 @@ class Entry:
 class Wanted:
     """The whole of it. The tree's own directory is an entry, too: its path is empty."""
 
-    def __init__(self, arguments: Dict[str, Any]) -> None:
+    def __init__(self, arguments: Dict[str, Any], context: Context) -> None:
         source = arguments["source"]
-        described = json.loads(zlib.decompress(base64.b64decode(source["manifest"])))
-        self.sha256 = str(source["sha256"])
+        self.digest = str(source["digest"])
         self.delete = bool(arguments["delete"])
         self.squeeze = bool(arguments["compress"])
         self.sensitive = bool(arguments["sensitive"])
         self.entries: Dict[str, Entry] = {"": Entry(-1, ["", "d", 0o755, 0, ""])}
-        self.entries.update((each[0], Entry(index, each)) for index, each in enumerate(described))
-        self._skipped = re.compile(source["skipped"])
+        self.entries.update((each[0], Entry(index, each)) for index, each in enumerate(_described(source, context)))
+        self._skipped = skipping(source["skipped"])
         self._add_parents()
         self._set_modes(arguments["file_mode"], arguments["directory_mode"])
         self.owner, self.group = arguments["owner"], arguments["group"]
@@ -51,7 +50,7 @@ class Wanted:
 
     def is_skipped(self, path: str) -> bool:
         """Whether the patterns leave it out, so that it is nobody's business here."""
-        return self._skipped.search(path) is not None
+        return bool(self._skipped(path))
 
     def _add_parents(self) -> None:
         """With patterns to include, directories are there for the files in them alone."""
@@ -67,3 +66,10 @@ class Wanted:
                 entry.mode = int(directory_mode or "0755", 8)
             elif entry.kind == "f" and file_mode != "keep":
                 entry.mode = int(file_mode, 8) if file_mode else 0o755 if entry.mode & 0o100 else 0o644
+
+
+def _described(source: Dict[str, Any], context: Context) -> Any:
+    """All entries; the description of a large tree did not come along."""
+    along = source.get("description")
+    packed = b"".join(context.fetch(source["digest"], describe=True)) if along is None else binascii.a2b_base64(along)
+    return quick_json.read(zlib.decompress(packed).decode())

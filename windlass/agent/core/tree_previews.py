@@ -28,7 +28,7 @@ def fetch(difference: Difference, wanted: Wanted, context: Context) -> Dict[str,
     chosen = chosen[:MOST_FILES]
     if not chosen:
         return {}
-    incoming = Incoming(context.fetch(wanted.sha256, want=[[entry.index, entry.index + 1] for entry in chosen]))
+    incoming = Incoming(context.fetch(wanted.digest, want=[[entry.index, entry.index + 1] for entry in chosen]))
     contents = [incoming.take(entry.size) for entry in chosen]
     return {hashlib.sha256(content).hexdigest(): content for content in contents}
 
