@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +16,8 @@ from tests.unit.sample_project import run_tasks, write_project
 from windlass.errors import UsageError
 from windlass.flows.resuming import MOST, Remembering, Started, recall, remember, reopen, told
 from windlass.flows.setup import batch_for
+from windlass.history.database import History, RunRow
+from windlass.history.ledger import Entry, HostBooks
 from windlass.hosts.crew import Hands
 from windlass.operations.file import File
 from windlass.plans.rounds import FailurePolicy, Share
@@ -29,6 +35,11 @@ def begun(project: Path, *hosts: str) -> Started:
     """A run on these hosts that has been remembered."""
     remember(project, Started(RUN, "staging", hosts or ("web1", "web2"), lab=False))
     return recall(project, RUN, "staging")
+
+
+def begun_on(project: Path, *hosts: str) -> Started:
+    """The run as if it had been on these hosts only."""
+    return replace(recall(project, RUN, "staging"), hosts=hosts)
 
 
 def change(project: Path, name: str, old: str, new: str) -> None:
@@ -108,6 +119,39 @@ def test_a_host_that_is_not_where_it_was_is_left_alone(project: Path, old: str, 
     change(project, HOSTS, old, new)
 
     with pytest.raises(UsageError, match=said):
+        reopen(started, project)
+
+
+def later(project: Path, run: str, environment: str = "staging", command: str = "invoke setup", **more: Any) -> None:
+    """A run in the history that has changed web2."""
+    books = HostBooks("web2", entries=[Entry("file /etc/motd", "changed", 0.1)])
+    row = RunRow(run=run, task="setup", environment=environment, command=command, began=time.time(), **more)
+    History(project / ".windlass").write(row, [books])
+
+
+def test_what_a_later_run_has_done_is_not_taken_back(project: Path) -> None:
+    started = begun(project)
+    later(project, "20260101T000000-000000")  # an earlier one
+    later(project, "20260103T000000-000001", "staging (lab)")
+    later(project, "20260103T000000-000002", "production")
+    later(project, "20260103T000000-000003", checked=True)
+    later(project, "20260103T000000-000004", command=f"invoke setup --env staging --resume {RUN}")
+    assert reopen(started, project).environment.name == "staging"
+    assert reopen(begun_on(project, "web1"), project).environment.name == "staging"
+
+    later(project, "20260103T000000-000005")
+
+    with pytest.raises(UsageError, match=f"web2 was set up by run 20260103T000000-000005 since: going on with {RUN}"):
+        reopen(started, project)
+    assert reopen(begun_on(project, "web1"), project).environment.name == "staging"
+
+
+def test_a_run_that_hosts_have_forgotten_is_not_begun_from_its_beginning(project: Path) -> None:
+    started = begun(project)
+    week = time.time() - 8 * 86400
+    os.utime(project / ".windlass/resume" / f"{RUN}.json", (week, week))
+
+    with pytest.raises(UsageError, match="began more than a week ago"):
         reopen(started, project)
 
 

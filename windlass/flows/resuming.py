@@ -7,6 +7,7 @@ kept is worked out anew, and a host refuses what is not what the run wanted of i
 from __future__ import annotations
 
 import json
+import os
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Self
 import windlass
 from windlass import own_file
 from windlass.errors import UsageError, WindlassError
-from windlass.flows import kept_values
+from windlass.flows import kept_values, overdue
 from windlass.flows.workspace import ONLY_IN_LAB, Workspace, load_environment, open_workspace
 from windlass.hosts.crew import Hands
 from windlass.inventory import Environment
@@ -87,11 +88,11 @@ def remember(project: Path, started: Started) -> None:
     """Write down a run and what its values come from, before the first host is touched. Raises OSError."""
     values, is_new = kept_values.keep(project, started.environment)
     own_file.write(_path(project, started.run), _encoded(replace(started, values=values)), firm=True)
-    records = sorted(kept_values.folder_of(project).glob("*.json"))
+    records = sorted(name for name in os.listdir(_folder(project)) if name.endswith(".json"))  # noqa: PTH208 - paths cost more
     for old in records[:-MOST]:
-        old.unlink(missing_ok=True)
+        (_folder(project) / old).unlink(missing_ok=True)
     if is_new:
-        kept_values.sweep(project, map(_values_of, records[-MOST:]))
+        kept_values.sweep(project, [_values_of(_folder(project) / name) for name in records[-MOST:]])
 
 
 def recall(project: Path, run: str, environment: str, *, lab: bool = False) -> Started:
@@ -112,17 +113,19 @@ def recall(project: Path, run: str, environment: str, *, lab: bool = False) -> S
 def reopen(started: Started, project: Path, *, lab: bool = False, accept_new: bool = False) -> Workspace:
     """The environment as it was when the run began; as it is now if its values were not kept.
 
-    Raises what `open_workspace` raises, and UsageError if the values are gone, or if a host is not where it was.
+    Raises what `open_workspace` raises, and UsageError if the values are gone, or if it is too late to go on with them.
     """
     name = started.environment
+    overdue.refuse_overdue(project, started, _path(project, started.run).stat().st_mtime)
     if not started.values:
         return open_workspace(project, name, lab=lab, accept_new=accept_new)
     from windlass.flows.kept_archive import unfold  # noqa: PLC0415 - slow to import
 
     kept = unfold(project, started.values, started.run)
     workspace = open_workspace(project, name, lab=lab, accept_new=accept_new, source=kept)
-    if workspace.lab is None:
-        _refuse_moved(started, workspace.environment, _as_it_is(project, name))
+    now = _as_it_is(project, name)
+    if workspace.lab is None and now:
+        overdue.refuse_moved(started, workspace.environment, now)
     return workspace
 
 
@@ -139,18 +142,6 @@ def told(started: Started, workspace: Workspace) -> str:
     return (
         f"goes on with the values of run {started.run}; changed since: {names}; for what is wanted now, run setup anew afterwards"
     )
-
-
-def _refuse_moved(started: Started, then: Environment, now: Environment | None) -> None:
-    """At a host's address of then may be another one by now. Raises UsageError."""
-    for name in started.hosts if now else ():
-        was, is_now = then.host(name), now.hosts.get(name) if now else None
-        if is_now is None or (is_now.address, is_now.port) != (was.address, was.port):
-            where = f"it is at {is_now.address} port {is_now.port} by now" if is_now else "it is gone from the inventory"
-            raise UsageError(
-                f"{name} was at {was.address} port {was.port} in run {started.run}; {where}",
-                hint="run setup anew, without --resume: what is done is left alone",
-            )
 
 
 def _as_it_is(project: Path, name: str) -> Environment | None:

@@ -30,29 +30,35 @@ def operation_object(operation: OperationRow) -> dict[str, Any]:
 
 
 def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[str, str]) -> str:
-    """A line for each run; who ran it only where there were several. The id tells when, in UTC."""
+    """A line for each run. The id tells when, in UTC. Environment, hosts and who ran it are there where they tell runs apart."""
+    where = len({run.environment for run, _hosts in found}) > 1
     several = len({run.operator for run, _hosts in found}) > 1
-    head = ("run", "what", "came to", "hosts", "failed", "changed", "took", "by")
-    return table(head, [(*_line(run, hosts, states[run.run]), run.operator if several else "") for run, hosts in found])
+    many = any(len(hosts) > 1 for _run, hosts in found)
+    rows = [
+        (
+            run.run,
+            " ".join(filter(None, (run.task, run.environment if where else "", "--check" if run.checked else ""))),
+            states[run.run].replace("_", " "),
+            str(sum(host.changed for host in hosts) or ""),
+            human_seconds(run.seconds) if states[run.run] not in ("running", "broke off") else "",
+            _how_many(hosts) if many else "",
+            run.operator if several else "",
+        )
+        for run, hosts in found
+    ]
+    return table(("run", "what", "came to", "changed", "took", "hosts", "by"), rows)
 
 
-def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
+def _how_many(hosts: Sequence[HostRow]) -> str:
+    """Nothing of a run that is under way: nobody has written it down yet."""
     failed = sum(host.status == "failed" for host in hosts)
-    return (
-        run.run,
-        f"{run.task} {run.environment}{' --check' if run.checked else ''}",
-        state.replace("_", " "),
-        str(len(hosts)),
-        str(failed or ""),
-        str(sum(host.changed for host in hosts) or ""),
-        human_seconds(run.seconds) if state not in ("running", "broke off") else "",
-    )
+    return f"{failed} of {len(hosts)} failed" if failed else str(len(hosts) or "")
 
 
 def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:
     """A whole run: failures first, then changes, then what took long, then what to type next."""
     parts = [_headline(run, hosts, state), _failures(run, hosts, operations), _hosts(hosts)]
-    parts += [_changes(run, operations), _slow(operations), _next(run, hosts, state)]
+    parts += [_changes(run, operations, alone=len(hosts) == 1), _slow(operations), _next(run, hosts, state)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -60,7 +66,8 @@ def _headline(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
     took = f" in {human_seconds(run.seconds)}" if run.seconds else ""
     sent, received = (human_bytes(sum(getattr(host, name) for host in hosts)) for name in ("bytes_sent", "bytes_received"))
     lines = [f"{run.run}  {state.replace('_', ' ')}{took}", f"  {run.command}"]
-    lines.append(f"  began {_moment(run.began)} by {run.operator}; {sent} sent, {received} received")
+    travelled = f"; {sent} sent, {received} received" if hosts else ""
+    lines.append(f"  began {_moment(run.began)} by {run.operator}{travelled}")
     return "\n".join(lines)
 
 
@@ -88,18 +95,16 @@ def _host(host: HostRow) -> tuple[str, ...]:
     return (host.host, host.status, *counts, *times, str(host.round_trips))
 
 
-def _changes(run: RunRow, operations: Sequence[OperationRow]) -> str:
+def _changes(run: RunRow, operations: Sequence[OperationRow], *, alone: bool) -> str:
     words = FORESEEN if run.checked else DONE
     grouped: dict[str, dict[str, list[str]]] = {words["changed"]: {}, words["unknown"]: {}}
     for each in operations:
         if each.status in ("changed", "unknown"):
             grouped[words[each.status]].setdefault(each.title, []).append(each.host)
-    lines = [
-        line
-        for word, titles in grouped.items()
-        for line in ([f"{word}:"] if titles else [])
-        + [_fit(f"  {title}: {', '.join(dict.fromkeys(on))}") for title, on in titles.items()]
-    ]
+    lines = []
+    for word, titles in grouped.items():
+        lines += [f"{word}:"] if titles else []
+        lines += [_fit(f"  {title}" if alone else f"  {title}: {', '.join(dict.fromkeys(on))}") for title, on in titles.items()]
     return "\n".join(lines)
 
 

@@ -19,6 +19,7 @@ def shown(found: Sequence[ApplicationStatus], *, processes: bool = False) -> Out
     from dataclasses import asdict
 
     from windlass.errors import FlowFailed
+    from windlass.report.prose import prose
     from windlass.report.tables import table
     from windlass.tasks.door import Outcome
     from windlass.values import counted, human_bytes, human_seconds
@@ -41,7 +42,8 @@ def shown(found: Sequence[ApplicationStatus], *, processes: bool = False) -> Out
         for each in found
         for row in each.rows
     ]
-    lines = [table(head, rows) if rows else "nothing is deployed yet", *(line for each in found for line in _remarks(each))]
+    said = [prose([line]) for each in found for line in _remarks(each)]
+    lines = [table(head, rows) if rows else "nothing is deployed yet", *said]
     if processes and rows:
         lines[1:1] = ["", _processes(found), ""]
     sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
