@@ -21,8 +21,8 @@ pytestmark = pytest.mark.lab
 VOLUME = """\
 version: "3.7"
 services:
-  web: {build: ., volumes: ["data:/data"]}
-  worker: {build: .}
+  web: {build: ., command: /serve.sh, volumes: ["data:/data"]}
+  worker: {build: ., command: /work.sh}
 volumes: {data: }
 """
 BROKEN = "#!/bin/busybox sh\necho there is no such module >&2\nexit 3\n"
