@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from windlass.history.database import HostRow, OperationRow, RunRow
-from windlass.tasks.history_words import shown
+from windlass.tasks.history_words import runs_table, shown
 
 
 def operation(title: str, status: str, host: str) -> OperationRow:
@@ -26,6 +28,21 @@ def test_a_check_tells_what_would_change_from_what_only_a_run_can_tell() -> None
     rows = shown(run, [], operations, "done").splitlines()
 
     assert rows[-4:] == ["would change:", "  file /etc/x: web1, web2", "unknown until run:", "  run make: web1"]
+
+
+def test_runs_are_listed_with_what_tells_them_apart() -> None:
+    first = RunRow(run="20260101T000000-aaaaaa", task="setup", environment="staging", seconds=2.0, operator="ada@here")
+    second = RunRow(run="20260101T000100-bbbbbb", task="deploy", environment="staging", checked=True, operator="ada@here")
+    states = {first.run: "done", second.run: "running"}
+    alone = runs_table([(second, []), (first, [host("web1")])], states).splitlines()
+    several = runs_table([(first, [host("web1"), dataclasses.replace(host("web2"), status="failed")])], states).splitlines()
+
+    assert alone == [
+        "run                     what            came to  changed  took",
+        "20260101T000100-bbbbbb  deploy --check  running",
+        "20260101T000000-aaaaaa  setup           done     1        2.0 s",
+    ]
+    assert several[1].split("  ")[-1] == "1 of 2 failed"
 
 
 def test_where_there_is_one_host_alone_it_is_not_named_again() -> None:

@@ -151,6 +151,11 @@ def test_a_profile_says_where_the_time_went() -> None:
         "host      connecting  waiting  working  elsewhere",
         "web1      250 ms      250 ms   4.8 s    750 ms",
     ]
+    assert render_profile(profile).splitlines()[-5:-2] == [
+        "took longest, on all hosts together:",
+        "     7.0 s  package nginx (2 times, 4.0 s of it on web1)",
+        "    500 ms  file /etc/x",
+    ]
     assert [each.hosts for each in profile.operations if each.operation == "file /etc/x"] == [1]  # on web2 it was skipped
 
 

@@ -30,23 +30,29 @@ def operation_object(operation: OperationRow) -> dict[str, Any]:
 
 
 def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[str, str]) -> str:
-    """A line for each run; who ran it only where there were several. The id tells when, in UTC."""
+    """A line for each run. The id tells when, in UTC. Environment, hosts and who ran it are there where they tell runs apart."""
+    where = len({run.environment for run, _hosts in found}) > 1
     several = len({run.operator for run, _hosts in found}) > 1
-    head = ("run", "what", "came to", "hosts", "failed", "changed", "took", "by")
-    return table(head, [(*_line(run, hosts, states[run.run]), run.operator if several else "") for run, hosts in found])
+    many = any(len(hosts) > 1 for _run, hosts in found)
+    rows = [
+        (
+            run.run,
+            " ".join(filter(None, (run.task, run.environment if where else "", "--check" if run.checked else ""))),
+            states[run.run].replace("_", " "),
+            str(sum(host.changed for host in hosts) or ""),
+            human_seconds(run.seconds) if states[run.run] not in ("running", "broke off") else "",
+            _how_many(hosts) if many else "",
+            run.operator if several else "",
+        )
+        for run, hosts in found
+    ]
+    return table(("run", "what", "came to", "changed", "took", "hosts", "by"), rows)
 
 
-def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
+def _how_many(hosts: Sequence[HostRow]) -> str:
+    """Nothing of a run that is under way: nobody has written it down yet."""
     failed = sum(host.status == "failed" for host in hosts)
-    return (
-        run.run,
-        f"{run.task} {run.environment}{' --check' if run.checked else ''}",
-        state.replace("_", " "),
-        str(len(hosts) or ""),  # of a run that is under way nobody has written it down yet
-        str(failed or ""),
-        str(sum(host.changed for host in hosts) or ""),
-        human_seconds(run.seconds) if state not in ("running", "broke off") else "",
-    )
+    return f"{failed} of {len(hosts)} failed" if failed else str(len(hosts) or "")
 
 
 def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:
