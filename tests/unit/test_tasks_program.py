@@ -106,7 +106,7 @@ def test_outside_of_a_project_nothing_is_made_and_the_way_is_told(tmp_path: Path
 
     assert (unknown.returncode, history.returncode) == (2, 0)
     assert unknown.stderr.splitlines()[1] == (
-        "hint: run this inside a folder that has inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one"
+        "hint: run this inside a folder with inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one"
     )
     assert history.stdout == "no run is known here yet\n"
     assert list(tmp_path.iterdir()) == []
