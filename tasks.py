@@ -14,6 +14,7 @@ from windlass.tasks import (  # noqa: E402
     backup_schedule,
     backup_status,
     bootstrap,
+    common,
     deploy,
     env,
     firewall,
@@ -66,5 +67,4 @@ namespace = Collection(
     lab=Collection(lab.up, lab.down, lab.status, lab.shell, lab.save),
 )
 
-for _name, _collection in namespace.collections.items():
-    _collection.name = _name  # by which `--list --list-format json` calls it
+common.name_families(namespace)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # To boot and set up hosts costs more than such a folder's tests, or those of short files that need the suite's hosts.
 TOGETHER = {
     "tests/lab/roles": ("tests/lab/roles/",),
+    "tests/lab/compose": ("tests/lab/compose/",),
     "tests/lab/tls": ("tests/lab/tls/",),
     "tests/lab/test_broken_runs.py": tuple(f"tests/lab/test_broken_{name}.py" for name in ("runs", "hosts", "rollbacks")),
     "tests/lab/test_workers.py": tuple(

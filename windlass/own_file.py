@@ -18,15 +18,28 @@ def read(path: Path) -> bytes:
         return handle.read() if is_ours else b""
 
 
-def write(path: Path, content: bytes) -> None:
-    """Whole or not at all, for this user alone. Raises OSError."""
+def write(path: Path, content: bytes, *, firm: bool = False) -> None:
+    """Whole or not at all, for this user alone; with `firm` no loss of power takes it back. Raises OSError."""
     made = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
             handle.write(content)
+            if firm:
+                handle.flush()
+                os.fsync(handle.fileno())
         made.replace(path)
     finally:
         made.unlink(missing_ok=True)
+    if firm:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def keep_out_of_git(folder: Path) -> None:

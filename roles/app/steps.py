@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from windlass.inventory import Application
 
 SHELL = "/bin/sh"
+DOCKER_GROUP = "docker"  # it may tell Docker what to run, which is as much as root may
 WEB_GROUP = "www-data"  # nginx's: it may use the sockets and nothing else
 
 
@@ -38,11 +39,12 @@ def _application(host: HostView, application: Application, settings: Settings) -
     # Its folder is root's, though it is the account's home: the application cannot change which release is live, nor what a slot
     # starts. An account of another name may be there for other things, too, so its home is left as it is.
     home = layout.root if application.user == application.name else ""
-    yield User(name=application.user, system=True, home=home, shell=SHELL, create_home=False)
+    groups = (DOCKER_GROUP,) if application.runtime == "compose" else None
+    yield User(name=application.user, system=True, home=home, shell=SHELL, create_home=False, groups=groups)
     if application.static:
         yield from _of_files(layout, application.user)
         return
-    yield from _folders(layout, application.user)
+    yield from _folders(layout, application)
     yield from _run_folders(host, layout, application.user)
     yield from _logs(host, layout, application.user, settings)
     yield from (_pm2 if application.supervisor == "pm2" else _systemd)(host, layout, application, settings)
@@ -57,12 +59,14 @@ def _of_files(layout: Layout, user: str) -> Iterator[Operation]:
         yield Directory(path=f"{layout.root}/{name}", owner=user, group=user, mode="0700")
 
 
-def _folders(layout: Layout, user: str) -> Iterator[Operation]:
+def _folders(layout: Layout, application: Application) -> Iterator[Operation]:
+    user = application.user
     for name in ("", "/releases", "/records", "/slots", *(f"/slots/{slot}" for slot in SLOTS)):
         yield Directory(path=layout.root + name)
     yield Directory(path=layout.shared, owner=user, group=user, mode="0750")
-    # PM2's home is the application's alone, because PM2 obeys whoever can open the sockets in it; the caches are npm's and others'.
-    for name in (".pm2", ".npm", ".cache"):
+    # PM2's home is the application's alone, because PM2 obeys whoever can open the sockets in it; the caches are npm's and others',
+    # and Docker's programs keep there who they are to a registry.
+    for name in (".docker",) if application.runtime == "compose" else (".pm2", ".npm", ".cache"):
         yield Directory(path=f"{layout.root}/{name}", owner=user, group=user, mode="0700")
 
 
@@ -105,6 +109,7 @@ def _systemd(host: HostView, layout: Layout, application: Application, settings:
         "user": application.user,
         "root": layout.root,
         "open_files": settings.open_files,
+        "after": "docker.service" if application.runtime == "compose" else "",
     }
     unit = _template(host, f"/etc/systemd/system/{layout.unit}@.service", "app/process.service.j2", values)
     yield unit

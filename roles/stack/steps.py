@@ -19,6 +19,7 @@ from windlass.values import Secret
 from .settings import Settings
 
 FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+VALUES: Final = "/.env"  # is made from the settings: the folder neither brings one nor takes it away
 UP: Final = "up --detach --remove-orphans --build"
 
 
@@ -48,7 +49,7 @@ def _source(host: HostView, settings: Settings) -> LocalTree:
             f"host {host.name}: there is no compose.yml in {settings.folder}",
             hint="stack.folder is the folder of the project that has it at its top",
         )
-    return LocalTree.of(folder, exclude=settings.exclude)
+    return LocalTree.of(folder, exclude=(*settings.exclude, VALUES))
 
 
 def _values(host: HostView, settings: Settings) -> Secret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import subprocess
@@ -19,22 +20,32 @@ from windlass.operations.archive import Archive
 from windlass.operations.block import Block
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
+from windlass.operations.document import JsonValue, YamlValue
+from windlass.operations.download import Download
 from windlass.operations.file import File
+from windlass.operations.git import GitCheckout
 from windlass.operations.ini import IniValue
 from windlass.operations.line import Line
 from windlass.operations.link import Link
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile, Operation
+from windlass.operations.template import Template
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
 
 PLACES: Final = ("a", "b", "d", "d/a", "d/e", "d/e/a", "l", "l/a")
-TEXTS: Final = ("", "x\n", "a\nb\n", "[s]\nk = 1\n")
+TEXTS: Final = ("", "x\n", "a\nb\n", "[s]\nk = 1\n", '{"k": 1}\n')
 TARGETS: Final = ("a", "d", "b", "../a", "nowhere")
 EACH: Final = 40  # batches of a lot
 UNKNOWN: Final = "unknown until run"
 Maker = Callable[[random.Random, str, Path], Operation]
 MINE: Final = {"owner": "", "group": ""}
+LOCAL: Final = "a\n"
+SUMS: Final = tuple(f"{kind}:{hashlib.new(kind, LOCAL.encode()).hexdigest()}" for kind in ("sha256", "sha512"))
+REPOSITORY: Final = """
+export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@example.org
+git init -q -b main r; cd r; echo one > f; git add f; git commit -q -m one; git branch old; echo two > f; git commit -q -a -m two
+"""
 
 MAKERS: Final[tuple[Maker, ...]] = (
     lambda lot, path, _here: File(path=path, content=lot.choice(TEXTS), mode=lot.choice(("0644", "0600")), **MINE),
@@ -51,6 +62,11 @@ MAKERS: Final[tuple[Maker, ...]] = (
         path=path, name="n", block=lot.choice("uv"), create=lot.random() < 0.6, absent=lot.random() < 0.2
     ),
     lambda lot, path, _here: IniValue(path=path, section="s", key="k", value=lot.choice("12"), create=lot.random() < 0.6),
+    lambda lot, path, _here: JsonValue(path=path, keys=("k",), value=lot.choice((1, 2)), create=lot.random() < 0.6),
+    lambda lot, path, _here: YamlValue(path=path, keys=("k",), value=lot.choice((1, 2)), absent=lot.random() < 0.2),
+    lambda lot, path, _here: Template(path=path, source="{{ word }}\n", values={"word": lot.choice("xy")}, **MINE),
+    lambda lot, path, here: Download(path=path, url=f"file://{here}/local", checksum=lot.choice(SUMS), **MINE),
+    lambda lot, path, here: GitCheckout(path=path, repository=f"{here}/r", revision=lot.choice(("main", "old"))),
     lambda _lot, path, _here: Run(command=f"test -e {path} || echo m > {path}", creates=path),
     lambda lot, path, here: Archive(path=path, content=LocalFile.of(here / "x.tar"), strip=1, replace=lot.random() < 0.3, **MINE),
     lambda lot, path, here: Tree(path=path, source=LocalTree.of(here / "x"), delete=lot.random() < 0.4, **MINE),
@@ -69,7 +85,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("here")
     (folder / "x" / "d").mkdir(parents=True)
     for name in ("x/f", "x/d/g", "local"):
-        (folder / name).write_text("a\n")
+        (folder / name).write_text(LOCAL)
+    subprocess.run(["/bin/sh", "-ec", REPOSITORY], cwd=folder, check=True)
     subprocess.run(["tar", "-C", folder, "-cf", folder / "x.tar", "x"], check=True)
     return folder
 

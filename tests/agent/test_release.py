@@ -13,7 +13,7 @@ import pytest
 from windlass.agent.core import process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
-from windlass.agent.release import progress, prune, record, switch
+from windlass.agent.release import MOST_OF_JOURNAL, progress, prune, record, switch
 from windlass.agent.watch import watch
 
 
@@ -129,3 +129,14 @@ def test_only_root_reads_what_is_remembered(root: Path, context: Context) -> Non
     record({"root": str(root), "release": "r1", "values": {"environment": {"PIN": "ab12"}}, "went_live": 0.0}, context)
 
     assert (root / "records/r1.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_journal_of_deploys_has_two_files_at_most(root: Path, context: Context) -> None:
+    """It is for people who look back; the entry of today is always the last line."""
+    for number in range(3):
+        (root / "journal").write_text(f"{number}" * (MOST_OF_JOURNAL + 1))
+        progress({"root": str(root), "entry": {"step": "gate", "release": f"r{number}"}}, context)
+
+    assert {path.name for path in root.glob("journal*")} == {"journal", "journal.1"}
+    assert json.loads((root / "journal").read_text())["release"] == "r2"
+    assert (root / "journal.1").read_text() == "2" * (MOST_OF_JOURNAL + 1)

@@ -12,16 +12,21 @@ from tests.unit.sample_project import REPOSITORY, surroundings, write_project
 
 STEPS = """\
 from windlass.operations.command import Run
+from windlass.operations.file import File
 
 
 def steps(host, settings):
+    text = host.template("greeting/motd").replace("@", settings.text)
+    last = (host.environment.project / "last").read_text()
     return [
+        File(path="/root/chaos/before", content=text),
         Run(command="echo one >> /root/chaos/ran"),
         Run(
             command="echo two >> /root/chaos/ran; while ! test -e /root/chaos/go; do sleep 0.1; done",
             creates="/root/chaos/go",
         ),
-        Run(command="echo three >> /root/chaos/ran"),
+        Run(command=f"echo {last} >> /root/chaos/ran"),
+        File(path="/root/chaos/after", content=text),
     ]
 """
 Invoke = Callable[..., "subprocess.Popen[str]"]
@@ -33,9 +38,10 @@ def controller(hosts: dict[str, TestHost], folder: Path) -> Invoke:
     target = hosts["broken"].target
     entries = "".join(f"  {name}: {{address: {host.target.address}}}\n" for name, host in hosts.items())
     environment = f"environment: {{user: {target.user}, confirm: false, known_hosts: {target.known_hosts}}}\n"
-    groups = "groups:\n  all: {roles: [greeting]}\n"
+    groups = "groups:\n  all: {roles: [greeting], variables: {greeting: {text: old}}}\n"
     (project / "inventories/staging/hosts.yml").write_text(f"{environment}hosts:\n{entries}{groups}")
     (project / "roles/greeting/steps.py").write_text(STEPS)
+    (project / "last").write_text("three")
     (project / ".ssh").mkdir()
     (project / ".ssh/config").write_text(f"Host *\n IdentityFile {target.private_key}\n")
 
@@ -50,5 +56,5 @@ def controller(hosts: dict[str, TestHost], folder: Path) -> Invoke:
 
 def run_of(tmp_path: Path) -> str:
     """The one run that was begun there."""
-    (path,) = (tmp_path / ".windlass/resume").iterdir()
+    (path,) = (tmp_path / ".windlass/resume").glob("*.json")
     return path.stem

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.conftest import agents, let_go, lines, until, until_they_wait
-from tests.chaos.controllers import STEPS, Invoke, run_of
+from tests.chaos.controllers import Invoke, run_of
 from tests.lab.conftest import TestHost
 from tests.unit.sample_project import REPOSITORY
 from windlass.hosts.channel import Channel
@@ -54,6 +54,8 @@ def test_a_killed_controller_s_run_is_gone_on_with(
 ) -> None:
     """The hosts finish the operation under way and begin no other; the run is gone on with at once, and nothing runs twice.
 
+    What was changed meanwhile is not for this run: its values and its template are those that it was begun with.
+
     Only the command itself is killed: its workers notice, and go.
     """
     process = invoke(*words)
@@ -62,14 +64,23 @@ def test_a_killed_controller_s_run_is_gone_on_with(
     process.communicate()
     until(lambda: left_of(process) == [])
     let_go(hosts)
+    inventory, template = tmp_path / "inventories/staging/hosts.yml", tmp_path / "templates/greeting/motd"
+    inventory.write_text(inventory.read_text().replace("text: old", "text: new"))
+    template.write_text("They say @")
 
-    resumed = invoke(*words, "--resume", run_of(tmp_path))
+    resumed = invoke("--resume", run_of(tmp_path))
     output, errors = resumed.communicate(timeout=300)
 
     assert resumed.returncode == 0, errors
+    assert re.search(r"changed since: inventories/staging/hosts.yml:\d+, templates/greeting/motd:1; ", errors)
+    assert all(host.shell("cat /root/chaos/before /root/chaos/after") == "We say oldWe say old" for host in hosts.values())
     assert [lines(host, "ran") for host in hosts.values()] == [["one", "two", "three"]] * 2
     assert "operations changed on broken, other" in output
     until(lambda: not any(agents(host) for host in hosts.values()))
+    anew = invoke(*words)
+    anew.communicate(timeout=300)
+    assert anew.returncode == 0
+    assert all(host.shell("cat /root/chaos/before /root/chaos/after") == "They say newThey say new" for host in hosts.values())
 
 
 @ways
@@ -123,13 +134,13 @@ def test_ctrl_c_twice_leaves_at_once_and_leaves_no_agent(
 
 
 def test_a_plan_that_changed_is_not_gone_on_with(hosts: dict[str, TestHost], invoke: Invoke, tmp_path: Path) -> None:
-    """It is refused before anything is done, with the operation that is another one and what to type instead."""
+    """What comes from elsewhere in the project is not kept: the host refuses it before anything is done, with the operation that is
+    another one and what to type instead."""
     let_go(hosts)
     whole = invoke()
     whole.communicate(timeout=300)
     assert whole.returncode == 0
-    steps = tmp_path / "roles/greeting/steps.py"
-    steps.write_text(STEPS.replace("echo three", "echo four"))
+    (tmp_path / "last").write_text("four")
 
     resumed = invoke("--resume", run_of(tmp_path))
     _output, errors = resumed.communicate(timeout=300)

@@ -23,6 +23,8 @@ LONGEST = (
     "test_demo",
     "test_python",
     "test_deploy",
+    "test_stack",
+    "test_blue_green",
     "test_broken_runs",
     "test_operations",
     "test_workers",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from windlass import events
+from windlass.hosts.results import Result
 
 UNKNOWN = "unknown until run"
+Told = events.OperationEnded | Result
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,25 @@ def lies(check: Witness, run: Witness) -> list[Lie]:
     ]
 
 
+def untrue(foreseen: Sequence[Result], done: Sequence[Result]) -> list[tuple[str, str, str]]:
+    """The same of the results of a batch."""
+    return [
+        (said.operation.title(), f"{said.status} {said.diff}", f"{did.status} {did.diff}")
+        for said, did in zip(foreseen, done, strict=True)
+        if not _kept(said, did)
+    ]
+
+
 def surprises(check: Witness) -> Mapping[str, int]:
     """How often each host's check said that only a run can tell."""
     return {host: sum(event.status == "unknown" for event in seen) for host, seen in check.seen.items()}
 
 
-def _kept(said: events.OperationEnded, did: events.OperationEnded) -> bool:
+def _kept(said: Told, did: Told) -> bool:
     if said.status == "unknown" or UNKNOWN in said.diff:
         return said.status in ("unknown", did.status)
     return _told(said) == _told(did)
 
 
-def _told(event: events.OperationEnded) -> str:
+def _told(event: Told) -> str:
     return f"{event.status} {event.diff}".strip()

@@ -167,10 +167,14 @@ class Lone:
         """The migration under way, and every later one."""
         self.shell("rm -f /srv/lone/shared/hold; touch /srv/lone/shared/go")
 
+    def outcome(self) -> object:
+        """Of the run that was begun: what it gave, or its error."""
+        self._under_way.join()
+        return self._outcome.pop()
+
     def failure(self) -> FlowFailed:
         """Of the run that was begun."""
-        self._under_way.join()
-        error = self._outcome.pop()
+        error = self.outcome()
         assert isinstance(error, FlowFailed), error
         return error
 

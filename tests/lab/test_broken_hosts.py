@@ -10,6 +10,8 @@ import pytest
 from tests.lab.lone import FULL, Lone, freeze, held, lose_power, refuse_sudo, until
 from tests.lab.suite.project import NAME, Suite
 from windlass.errors import FlowFailed
+from windlass.flows.deploy import Deployed
+from windlass.flows.setup import setup
 
 pytestmark = pytest.mark.lab
 
@@ -175,3 +177,27 @@ def test_a_controller_that_is_killed_while_one_batch_carries_the_deploy(lone: Lo
     assert "before any host had switched: clearing it away" in deployed.story
     assert deployed.before == before["release"]
     assert lone.serves(deployed.release)
+
+
+SPOILT = "rm /etc/logrotate.d/windlass-lone; echo '# spoilt' >>/etc/nginx/nginx.conf"
+
+
+def test_a_setup_by_another_controller_in_the_midst_of_a_deploy(lone: Lone, suite: Suite) -> None:
+    """They do not keep each other out: a setup leaves alone what a deploy has in its hands, so both end well."""
+    before = lone.answer()
+    held(lone)
+    lone.shell(SPOILT)
+
+    done = setup(suite.workspace, suite.workspace.hosts("app1"))
+    meanwhile = (lone.answer(), lone.step())
+    lone.let_go()
+    deployed = lone.outcome()
+
+    assert done.error() is None
+    assert done.changed >= 2, "the file that is missing, and nginx's own"
+    assert lone.shell("ls /etc/logrotate.d/windlass-lone; grep -c spoilt /etc/nginx/nginx.conf || true").split()[1] == "0"
+    assert meanwhile == (before, "migrate")
+    assert isinstance(deployed, Deployed), deployed
+    assert (deployed.before, lone.live()) == (before["release"], deployed.release)
+    assert lone.serves(deployed.release)
+    assert lone.is_at_rest()

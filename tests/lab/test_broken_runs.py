@@ -18,10 +18,10 @@ from tests.lab.lone import is_free, until
 from tests.lab.suite.project import NAME, Suite
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, RefusedError, UsageError
-from windlass.flows import preparation
+from windlass.flows import preparation, steps
 from windlass.flows.coming import start_in
 from windlass.flows.cutover import Cutover
-from windlass.flows.overview import status
+from windlass.flows.overview import restart, status
 from windlass.flows.preparation import Deployment
 from windlass.flows.rollback import target
 from windlass.flows.steps import Timer
@@ -152,7 +152,12 @@ def test_a_cut_link_fails_the_deploy_and_the_next_one_clears_up(served: Suite) -
     assert set(served.live().values()) == {deployed.release}
 
 
-def switched_on(suite: Suite, hosts: list[str], while_watching: Callable[[Fleet], None] | None = None) -> str:
+def switched_on(
+    suite: Suite,
+    hosts: list[str],
+    while_watching: Callable[[Fleet], None] | None = None,
+    before_it_dies: Callable[[], object] = lambda: None,
+) -> str:
     """A deploy that gets as far as the switch on these hosts and then dies. Gives the release."""
     application = suite.workspace.environment.application("tiny")
     if while_watching:
@@ -175,16 +180,34 @@ def switched_on(suite: Suite, hosts: list[str], while_watching: Callable[[Fleet]
                 until(lambda: suite.live()[hosts[0]] == release)
                 while_watching(fleet)
             assert isinstance(switching.exception(), ConnectionFailed if while_watching else type(None))
+        before_it_dies()
         for host in slots:
             fleet.drop(host)
     return release
 
 
-def test_death_between_two_switches_goes_back_to_the_release_before(served: Suite) -> None:
+def test_between_two_switches_another_controller_is_kept_out_and_after_a_death_goes_back_to_the_release_before(
+    served: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the host that has switched as on the one that has not."""
     before = served.live()
+    application = served.workspace.environment.application("tiny")
 
+    def restarted() -> None:
+        with served.workspace.fleet(["app1", "app2"]) as fleet:
+            restart(application, fleet, "", gate_seconds=60.0, operator="bob@desk")
+
+    def others_try() -> None:
+        half = served.live()
+        for work in (served.deploy, served.rollback, restarted):
+            with pytest.raises(RefusedError, match=r"app-tiny is locked by ada@desk for .* \(since .* UTC\): deploy"):
+                work()
+        assert (served.live(), step(served, "app1")) == (half, "switch")
+
+    monkeypatch.setattr(steps, "LOCK_WAIT", 0.0)
     with Load(served.url(), connections=6) as load:
-        half = switched_on(served, ["app1"])
+        half = switched_on(served, ["app1"], before_it_dies=others_try)
+        monkeypatch.undo()
         assert set(served.live().values()) == {before["app2"], half}
         back = served.deploy(force=True)
 

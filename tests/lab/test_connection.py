@@ -141,6 +141,16 @@ def test_a_new_key_is_written_as_openssh_reads_it(two: Target, port: int, tmp_pa
     assert said(dataclasses.replace(new, accept_new=False)) == "root"
 
 
+def test_a_new_key_that_cannot_be_written_down_is_not_believed(one: Target, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = tmp_path / "file" / "known_hosts"
+
+    with pytest.raises(ConnectionFailed, match=f"shows a host key that cannot be written into {nowhere}: ") as caught:
+        said(dataclasses.replace(one, known_hosts=nowhere, accept_new=True))
+
+    assert "`known_hosts` of the environment" in caught.value.hint
+
+
 def test_hashed_known_hosts_are_read(one: Target, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text("".join(f"{line}\n" for line in lines_for(one)))

@@ -134,6 +134,8 @@ def test_host_keys_are_checked(one: Target, keys: Path) -> None:
 
     with pytest.raises(ConnectionFailed, match="nobody knows yet") as unknown:
         said(strict)
+    with pytest.raises(ConnectionFailed, match="shows a host key that cannot be written into"):
+        said(dataclasses.replace(strict, known_hosts=known / "below a file", accept_new=True))
     accepted = said(dataclasses.replace(strict, accept_new=True))
     stored = known.read_text().splitlines()
     again = said(strict)

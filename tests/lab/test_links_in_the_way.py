@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
 from windlass.agent import directory
-from windlass.agent.core import atomic
-from windlass.agent.core.outcome import Changes
+from windlass.agent.core import atomic, safe_paths
+from windlass.agent.core.outcome import Changes, OperationError
 
 pytestmark = pytest.mark.lab
 
@@ -47,3 +48,24 @@ def test_a_mode_is_that_of_the_very_file(tree: Path) -> None:
 
     assert (tree / "ours/file").stat().st_mode & 0o777 == 0o644
     assert (tree / "theirs/inner/file").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_in_the_place_of_what_was_made_is_given_away_and_nothing_behind_it(tree: Path) -> None:
+    mode = (tree / "ours").stat().st_mode
+    (tree / "theirs/made").symlink_to(tree / "ours")
+
+    safe_paths.dress(str(tree / "theirs/made"), (NOBODY, NOBODY), 0o777)
+
+    assert ((tree / "ours").stat().st_mode, (tree / "ours").stat().st_uid) == (mode, os.geteuid())
+    assert (tree / "theirs/made").lstat().st_uid == NOBODY
+
+
+def test_no_name_below_a_folder_leads_through_a_link(tree: Path) -> None:
+    (tree / "theirs/linked").symlink_to(tree / "ours")
+    with contextlib.closing(safe_paths.Below(str(tree / "theirs"))) as below:
+        assert Path(below.at("inner/file")).read_text() == "x"
+        (tree / "theirs/inner").rename(tree / "theirs/moved")
+        assert Path(below.at("inner/other")).parent.samefile(tree / "theirs/moved")
+        assert Path(below.at("moved")).samefile(tree / "theirs/moved")
+        with pytest.raises(OperationError, match="linked is a link now"):
+            below.at("linked/file")

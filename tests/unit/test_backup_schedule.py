@@ -67,7 +67,7 @@ def test_each_backup_gets_a_line_at_its_time_and_nothing_else_is_touched(table: 
 
     assert lines[:2] == ["MAILTO=ops@example.com", "* * * * * mine"]
     assert [line.startswith("#") for line in lines[2:]] == [True, False, False, False, False, True]
-    assert [line.partition(" cd ")[0] for line in lines[3:7]] == ["15 3 * * *", "30 2 * * *", "17 * * * *", "@reboot sleep 120;"]
+    assert [line.partition(" log=")[0] for line in lines[3:7]] == ["15 3 * * *", "30 2 * * *", "17 * * * *", "@reboot sleep 120;"]
     assert (done.lines, done.changed, done.by) == (tuple(lines[3:7]), True, "cron")
 
 
@@ -109,9 +109,14 @@ def test_the_line_runs_as_cron_runs_it_and_a_failure_is_told(table: Path, worksp
     line = next(line for line in table.read_text().splitlines() if "--name shop" in line)
     command = line.split(maxsplit=5)[5].replace(r"\%", "%")  # what cron gives to /bin/sh
 
-    done = subprocess.run(["/bin/sh", "-c", command], env={"HOME": "/"}, cwd="/", capture_output=True, text=True, check=False)
-    log = (workspace.project / ".windlass" / "backups" / "staging-shop.log").read_text()
+    path = workspace.project / ".windlass" / "backups" / "staging-shop.log"
+    path.write_text("of many nights\n" * 100_000)
 
+    done = subprocess.run(["/bin/sh", "-c", command], env={"HOME": "/"}, cwd="/", capture_output=True, text=True, check=False)
+    log = path.read_text()
+
+    assert "of many nights" not in log
+    assert path.with_name("staging-shop.log.1").read_text().endswith("of many nights\n")
     assert "web1 (deploy@127.0.0.1:1) cannot be reached" in log
     assert done.stdout.splitlines()[0].startswith("the backup shop of staging failed")
     assert log.splitlines()[-1] in done.stdout

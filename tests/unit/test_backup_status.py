@@ -90,6 +90,18 @@ def test_databases_by_stores_with_what_is_wrong_below(found: tuple[Standing, ...
     assert first["size_change"] == pytest.approx(0.5)
 
 
+def test_what_is_wrong_says_what_to_type(workspace: Workspace) -> None:
+    shop = place(workspace, "shop")
+    none = stood(standings(workspace, [shop], NOW)).error
+    put(workspace, shop, timedelta(hours=1), 2000)
+    unproven = stood(standings(workspace, [shop], NOW)).error
+
+    assert none is not None
+    assert (none.message, none.hint) == ("1 of 1 backups is not as it should be", "invoke backup makes one now")
+    assert unproven is not None
+    assert unproven.hint == "invoke backup.drill proves the newest"
+
+
 def test_figures_for_prometheus_are_written_whole_and_for_everybody(found: tuple[Standing, ...], tmp_path: Path) -> None:
     path = tmp_path / "windlass.prom"
     metrics(found, "staging", path, NOW)

@@ -211,7 +211,7 @@ def test_a_run_that_was_killed_broke_off(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from windlass import events; from windlass.history.record import Record\n"
         "from windlass.history.database import Forgetting, RunRow\n"
-        f"record = Record(Path('.windlass'), RunRow(run='{name}', task='setup', environment='staging'))\n"
+        f"record = Record(Path('.windlass'), RunRow(run='{name}', task='setup', environment='staging', command='w setup'))\n"
         "record(events.HostEnded('web1')); print('at work', flush=True); time.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code], cwd=project, env=surroundings(REPOSITORY), stdout=subprocess.PIPE)
@@ -222,9 +222,11 @@ def test_a_run_that_was_killed_broke_off(tmp_path: Path) -> None:
     child.wait()
     child.stdout.close()
     after = json.loads(run_tasks(project, "history", "--json").stdout)
+    shown = run_tasks(project, "history.show", "last").stdout
 
     assert [run["status"] for run in during["result"]["runs"]] == ["running"]
     assert [run["status"] for run in after["result"]["runs"]] == ["broke_off"]
+    assert shown.endswith(f"\nor, with the values that it was begun with: w setup --env staging --resume {name}\n")
 
 
 def test_the_run_of_a_real_command_is_shown_with_what_to_type_next(tmp_path: Path) -> None:
@@ -239,6 +241,8 @@ def test_the_run_of_a_real_command_is_shown_with_what_to_type_next(tmp_path: Pat
     assert rows[0].startswith(f"{done['run']}  failed in ")
     assert "error: setup failed on 2 of 2 hosts" in rows
     assert rows[-1].endswith("setup --env staging --json")
+    assert f"began {done['run'][:4]}-" in shown.stdout
+    assert " UTC by " in shown.stdout
 
 
 def test_a_run_that_is_not_known_is_wrong_usage(tmp_path: Path) -> None:

@@ -255,6 +255,35 @@ def test_a_compose_stack_gets_its_doors_and_secrets(tmp_path: Path) -> None:
     ]
 
 
+CONTAINERS = """\
+services:
+  db: {image: "postgres:16", environment: [POSTGRES_PASSWORD]}
+  web: {build: ., ports: ["8080:3000"], depends_on: [cache, db], environment: {TOKEN: $API_TOKEN, ZONE: $ZONE, RELEASE: $RELEASE}}
+  cache: {build: cache}
+  mail: {build: ., command: mail}
+"""
+
+
+def test_an_application_in_containers_gets_its_processes_and_is_told_what_its_compose_file_lacks(tmp_path: Path) -> None:
+    code = repository(tmp_path / "shop", {"compose.yml": CONTAINERS, "package.json": "{}"})
+    done = first_inventory(tmp_path, Wanted(environment="mine", host=HOST, git=str(code), kind="containers"))
+    environment = load_environment(tmp_path, "mine")
+    shop = environment.application("shop")
+
+    assert faults_of(tmp_path, environment) == []
+    assert environment.roles_of("server1") == ("base", "firewall", "nginx", "docker", "app")
+    assert (shop.runtime, list(shop.processes), shop.web.name) == ("compose", ["web", "mail"], "web")
+    assert dict(shop.environment) == {"RELEASE": "{{ release }}", "ZONE": "", "API_TOKEN": "{{ secrets.api_token }}"}
+    assert done.notes == (
+        'web of compose.yml should have ports: ["127.0.0.1:${PORT}:3000"]: each slot has a port, and only nginx asks it',
+        "db holds data, and a slot is no place for them: take it out of compose.yml, for a role or a stack",
+        "environment: what is ZONE to be?",
+        "`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?",
+    )
+    with pytest.raises(UsageError, match="do not reach the host's own services"):
+        first_inventory(tmp_path, Wanted(environment="more", host=HOST, git=str(code), kind="containers", needs="postgresql"))
+
+
 def test_a_stack_is_seen_where_nothing_else_is_there_and_told_of_where_it_is(tmp_path: Path) -> None:
     alone = repository(tmp_path / "alone", {"compose.yml": "services: {web: {ports: [80:80]}}\n"})
     done = run_tasks(alone, "init", "--host", HOST)
@@ -262,7 +291,9 @@ def test_a_stack_is_seen_where_nothing_else_is_there_and_told_of_where_it_is(tmp
 
     assert done.stdout.splitlines()[1] == "alone: compose, seen by compose.yml"
     assert "deploy" not in done.stdout.partition("next:")[2]
-    assert beside.notes == ("there is a compose.yml, too: with --kind compose that stack is set up instead",)
+    assert beside.notes == (
+        "there is a compose.yml, too: with --kind containers it is what is deployed, with --kind compose a stack that is set up",
+    )
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,16 @@ def test_root_gets_in_only_where_the_specification_says_root(tree: Path, host: L
     assert "Port 2222\nPermitRootLogin prohibit-password\n" in (tree / "etc/ssh/sshd_config.d/50-lab.conf").read_text()
     assert (tree / "root/.ssh/authorized_keys").stat().st_mode & 0o777 == 0o600
     assert (tree / "etc/ssh/ssh_host_ed25519_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_only_a_host_for_docker_is_equipped_for_it_and_a_second_time_does_no_harm(tree: Path, host: LabHost) -> None:
+    link = tree / "etc/systemd/system/multi-user.target.wants/lab-docker.service"
+    dress(tree, host, HostSpec(host.name, user="root"), worn("ssh-ed25519 AAAA"))
+    before = link.is_symlink()
+    for _ in range(2):
+        dress(tree, replace(host, docker=True), HostSpec(host.name, user="root", docker=True), worn("ssh-ed25519 AAAA"))
+
+    assert (before, link.is_symlink(), "mount -t cgroup" in link.read_text()) == (False, True, True)
 
 
 def test_openssh_reads_the_generated_key(tmp_path: Path) -> None:

@@ -24,6 +24,13 @@ def greeting(**values: object) -> Template:
     return Template(path="/etc/motd", source="{{ word }}", values=values)
 
 
+def test_the_longest_secret_is_looked_for_first_lest_a_shorter_one_cut_it() -> None:
+    asked = Batch((File(path="/etc/a", content=Secret("iris-root")),), secrets=(Secret("iris"), Secret("iris-root-rot")))
+
+    told = encode(asked).body["secrets"]
+    assert [each for each in told if each.startswith("iris")] == ["iris-root-rot", "iris-root", "iris"]
+
+
 def test_hosts_that_want_the_same_share_a_batch_and_others_keep_their_own() -> None:
     given = {
         "web1": batch(greeting(word="iris"), File(path="/etc/a", content=Secret("one"))),

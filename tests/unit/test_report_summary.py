@@ -128,6 +128,14 @@ def test_github_is_told_of_failures_alone() -> None:
     assert error_lines([], UsageError("no such host")) == ["::error title=windlass::no such host"]
 
 
+def test_github_shows_ten_of_a_step_and_is_told_no_more() -> None:
+    made = Ledger()
+    for number in range(12):
+        made(events.HostEnded(f"web{number:02}", failed="gone"))
+
+    assert error_lines(made.in_order(), None) == [f"::error title=web{number:02}::gone" for number in range(10)]
+
+
 def test_a_profile_says_where_the_time_went() -> None:
     profile = profile_of(ledger().in_order(), 6.0, processor=0.5)
     web1 = profile.hosts[0]
@@ -142,6 +150,11 @@ def test_a_profile_says_where_the_time_went() -> None:
         "",
         "host      connecting  waiting  working  elsewhere",
         "web1      250 ms      250 ms   4.8 s    750 ms",
+    ]
+    assert render_profile(profile).splitlines()[-5:-2] == [
+        "took longest, on all hosts together:",
+        "     7.0 s  package nginx (2 times, 4.0 s of it on web1)",
+        "    500 ms  file /etc/x",
     ]
     assert [each.hosts for each in profile.operations if each.operation == "file /etc/x"] == [1]  # on web2 it was skipped
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.role_turns import NOT_ON_A_HOST, ROLES, TLS
 from tests.unit.roles_sample import APPLICATION, CATALOGUE, environment, view
 from windlass.inventory import Environment
 from windlass.operations.wire import Batch, encode
@@ -24,7 +25,7 @@ applications:
     site: {{port: 8088, local_port: 8089}}
 groups:
   edge: {{hosts: [web1, web2], roles: [certificates]}}
-  snakes: {{hosts: [app1], roles: [python]}}
+  snakes: {{hosts: [app1], roles: [python, docker]}}
 """
 HOST = {"certificates": "web1", "nginx": "web1", "postgresql": "data1", "redis": "data1"}  # others: app1
 # Another value than the one in defaults.yml, which the sample shows.
@@ -39,6 +40,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "contact": "a@example.org", "directory": "https://else.example.org/dir", "staging": True, "profile": "shortlived",
         "renew_at": "*-*-* 03:00:00", "deploy_hooks": ["/usr/local/bin/hook"],
     },
+    "docker": {"packages": ["docker-ce"]},
     "firewall": {
         "ssh_ports": [22, 2022], "ssh_sources": ["192.0.2.0/24"], "ssh_per_minute": 9, "confirm_seconds": 20,
         "openings": [{"port": 9100, "sources": ["192.0.2.40"], "reason": "x"}],
@@ -77,6 +79,15 @@ def test_every_setting_of_every_role_is_one_of_these() -> None:
     known = {role: set(OTHER.get(role, ())) | ELSEWHERE.get(role, set()) for role in CATALOGUE.schemas()}
 
     assert {role: set(schema.model.model_fields) for role, schema in CATALOGUE.schemas().items()} == known
+
+
+def test_every_setting_of_every_role_is_compared_on_a_host_or_it_is_said_why_not() -> None:
+    """That a check says what the run does; the role stack has tests of its own."""
+    compared = {(turn.role, name) for turn in (*ROLES, *TLS) for name in turn.settings}
+    every = {(role, name) for role, schema in CATALOGUE.schemas().items() for name in schema.model.model_fields}
+
+    assert compared | set(NOT_ON_A_HOST) == {(role, name) for role, name in every if role != "stack"}
+    assert compared & set(NOT_ON_A_HOST) == set()
 
 
 @pytest.mark.parametrize(("role", "name"), PAIRS)

@@ -23,7 +23,19 @@ def environment(name: str) -> Environment:
 
 
 def test_the_roles_that_there_are() -> None:
-    assert ROLES == ["app", "base", "certificates", "firewall", "nginx", "nodejs", "postgresql", "python", "redis", "stack"]
+    assert ROLES == [
+        "app",
+        "base",
+        "certificates",
+        "docker",
+        "firewall",
+        "nginx",
+        "nodejs",
+        "postgresql",
+        "python",
+        "redis",
+        "stack",
+    ]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from windlass.flows.known_secrets import real_secrets, twin_secrets
 from windlass.flows.secret_listing import listing
 from windlass.flows.secret_scan import HERE, Finding, scan
 from windlass.inventory import Environment, local_secrets
-from windlass.inventory.committed_secrets import committed_file
+from windlass.inventory.committed_secrets import CommittedSecrets, committed_file
 from windlass.inventory.sops.keys import key_ring
 
 TEXT = """\
@@ -305,3 +306,68 @@ def test_a_secret_in_the_open_is_found_in_files_history_and_messages(environment
         Finding("private age key 1", HERE, "new.txt"),
     }
     assert "planted" not in repr(found)
+
+
+def test_two_writers_at_once_lose_nothing(environment: Environment) -> None:
+    """Who comes second is told to look again; what the first has written stays, and nothing is left over."""
+    files = [committed_file(environment) for _writer in range(8)]
+    for file in files:
+        file.document()
+
+    def write(file: CommittedSecrets, value: str) -> str:
+        try:
+            file.change(lambda document, now: document.changed({"api_token": value}, now))
+        except InventoryError as error:
+            return error.message
+        return value
+
+    with ThreadPoolExecutor(len(files)) as threads:
+        said = list(threads.map(write, files, map(str, range(len(files)))))
+
+    assert sorted(each for each in said if each.isdigit()) == [real_secrets(environment).get("api_token").reveal()]
+    assert {each for each in said if not each.isdigit()} == {f"{files[0].shown_as} was changed by somebody else meanwhile"}
+    assert [path.name for path in environment.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_files_are_opened_once_however_many_secrets_there_are(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret_file.put(environment, "api_token", "encrypted")
+    local = environment.project / ".windlass/secrets/staging.yml"
+    local.parent.mkdir(exist_ok=True)
+    local.touch(mode=0o600)
+    local.write_text("mail_password: stored\nsession_key: kept\n")
+    opened: list[str] = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read(path))
+
+    known = {value.reveal() for value in real_secrets(environment).known()}
+
+    assert known == {"encrypted", "stored", "kept"}
+    assert opened.count("staging.yml") == 1
+
+
+def test_one_file_that_cannot_be_read_keeps_nobody_from_the_others(environment: Environment) -> None:
+    secret_file.put(environment, "api_token", "encrypted")
+    local = environment.project / ".windlass/secrets/staging.yml"
+    local.parent.mkdir(exist_ok=True)
+    local.touch(mode=0o600)
+    local.write_text("mail_password: stored\napi_token: of old\n")
+    (environment.project / ".windlass" / "age-key.txt").unlink()
+
+    secrets = real_secrets(environment)
+
+    assert [value.reveal() for value in secrets.known()] == ["stored"]
+    with pytest.raises(InventoryError, match="needs a private age key"):
+        secrets.get("api_token")
+
+
+@pytest.mark.parametrize("name", ["secrets.sops.yml", "staging.yml"])
+def test_a_file_that_is_no_text_is_named_with_its_line(environment: Environment, name: str) -> None:
+    file = environment.folder / name if "sops" in name else environment.project / ".windlass/secrets" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_bytes(b"a: b\nc: \xff\n")
+
+    with pytest.raises(InventoryError, match=rf"{name}:2 is not UTF-8 text"):
+        local_secrets(environment, {}).existing()

@@ -105,7 +105,9 @@ def test_outside_of_a_project_nothing_is_made_and_the_way_is_told(tmp_path: Path
     history = run_tasks(tmp_path, "history")
 
     assert (unknown.returncode, history.returncode) == (2, 0)
-    assert unknown.stderr.splitlines()[1] == "hint: run this in a folder that has inventories/<name>/hosts.yml, or inside of it"
+    assert unknown.stderr.splitlines()[1] == (
+        "hint: run this inside a folder with inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one"
+    )
     assert history.stdout == "no run is known here yet\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -304,6 +306,13 @@ def test_every_task_has_a_first_line_an_example_and_exit_codes_in_80_columns() -
         assert [line for line in text.splitlines() if len(line) > WIDTH_OF_HELP] == [], name
         assert f"invoke {name}" in text, name
         assert "Exit codes:" in text, name
+
+
+@pytest.mark.parametrize(("words", "task"), [("history.show", "history.show"), ("run", "run")])
+def test_an_error_before_the_task_has_begun_names_it_as_it_is_typed(project: Path, words: str, task: str) -> None:
+    document = json.loads(run_tasks(project, words, "--jsn", "--json").stdout)
+
+    assert (document["task"], document["status"]) == (task, "wrong_usage")
 
 
 def test_listed_as_json_each_family_has_its_name() -> None:

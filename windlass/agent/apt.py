@@ -8,11 +8,11 @@ import re
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from windlass.agent import package
-from windlass.agent.core import atomic, locks, process, temporary
+from windlass.agent.core import apt_get, atomic, locks, process, temporary
+from windlass.agent.core.apt_get import LOCKS, OPTIONS, QUIET
 from windlass.agent.core.context import Context
+from windlass.agent.core.installed import Installed, besides
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
-from windlass.agent.package import LOCKS, QUIET
 
 KEYRINGS = "/etc/apt/keyrings"
 LOCK_LIMIT = 300.0  # seconds; another apt may be installing
@@ -122,38 +122,64 @@ def _is_held(name: str, held: Set[str], context: Context) -> bool:
 
 def _has_all(names: List[str], context: Context) -> bool:
     """Whether they are there, or will be: apt holds none of which it has never heard."""
-    installed = context.known.ask("dpkg", package.Installed).versions
+    installed = context.known.ask("dpkg", Installed).versions
     return all(name in installed or context.expected("package", name) for name in names)
 
 
 def apt_upgrade(arguments: Dict[str, Any], context: Context) -> Outcome:
     """What apt says that it would do is what it is then told to do."""
-    changes = Changes()
-    if package.list_is_old(float(arguments["update_after_hours"]), time.time()):
+    changes, unsure = Changes(), ""
+    if apt_get.list_is_old(float(arguments["update_after_hours"]), time.time()):
         if context.check:
-            changes.unknown = True
+            unsure = "the list of packages is old"
         else:
-            package.fetch_list(float(arguments["limit_seconds"]), LOCK_LIMIT, context)
+            apt_get.fetch_list(float(arguments["limit_seconds"]), LOCK_LIMIT, context)
+    if context.foresights and context.foresights.packages:
+        unsure = "hangs on what comes before"
     words = ["install", "--only-upgrade", "--", *arguments["names"]] if arguments["names"] else ["upgrade"]
-    newer = re.findall(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+)", _simulated(words), re.MULTILINE)
+    newer, replaced = _steps(words)
     if newer:
-        diff = "\n".join("+%s %s (now %s)" % (name, new, old or "none") for name, old, new in newer)
-        names = ", ".join(name for name, _old, _new in newer)
-        changes.add("upgrade %s" % names, lambda: _do(words, arguments, context), diff)
-    gone = re.findall(r"^(?:Remv|Purg) (\S+)", _simulated(["autoremove"]), re.MULTILINE) if arguments["autoremove"] else []
-    if gone:
-        diff = "\n".join("-%s" % name for name in gone)
-        changes.add("remove %s" % ", ".join(gone), lambda: _do(["autoremove"], arguments, context), diff)
-    if changes.unknown and not newer and not gone:
-        return Outcome(True, "the list of packages is old", unknown=True)
+        diff = "\n".join(["+%s %s (now %s)" % (name, new, old or "none") for name, old, new in newer] + _gone(replaced))
+        text = "upgrade %s" % ", ".join(name for name, _old, _new in newer)
+        text += ", with it goes %s" % ", ".join(replaced) if replaced else ""
+        changes.add(text, lambda: _do(words, arguments, context), diff)
+    if arguments["autoremove"]:
+        _want_no_more_than_needed(changes, arguments, context)
+    if unsure and not changes:
+        return Outcome(True, unsure, unknown=True)
+    if changes:
+        context.expect("upgrade", "")
+    changes.unknown = bool(unsure)
     return changes.outcome(context.check)
 
 
-def _simulated(words: List[str]) -> str:
-    return process.must(["apt-get", "--simulate", "--quiet=2", *words], extra=QUIET, limit=120).text
+def _want_no_more_than_needed(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
+    """What nobody needs any more goes, also what nobody needs any more after an upgrade, of which a check knows nothing."""
+    _none, gone = _steps(["autoremove"])
+    if not gone and not changes:
+        return
+
+    def remove() -> None:
+        before = Installed().packages()
+        _do(["autoremove"], arguments, context)
+        changes.tell(*besides(before, Installed().packages(), gone))
+
+    unsure = ["what nobody needs after the upgrade: unknown until run"] if changes and context.check else []
+    changes.add("remove %s" % (", ".join(gone) or "what nobody needs then"), remove, "\n".join(_gone(gone) + unsure))
+
+
+def _steps(words: List[str]) -> Tuple[List[Any], List[str]]:
+    """What apt would install (name, version now and then) and take away."""
+    text = process.must(["apt-get", "--simulate", "--quiet=2", *words], extra=QUIET, limit=120).text
+    comes = re.findall(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+)", text, re.MULTILINE)
+    return comes, re.findall(r"^(?:Remv|Purg) (\S+)", text, re.MULTILINE)
+
+
+def _gone(names: List[str]) -> List[str]:
+    return ["-%s" % name for name in names]
 
 
 def _do(words: List[str], arguments: Dict[str, Any], context: Context) -> None:
     locks.wait_until_free(LOCKS, LOCK_LIMIT, context)
-    command = ["apt-get", "--yes", "--quiet=2", *package.OPTIONS, *words]
+    command = ["apt-get", "--yes", "--quiet=2", *OPTIONS, *words]
     process.must(command, extra=QUIET, limit=float(arguments["limit_seconds"]))

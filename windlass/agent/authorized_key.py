@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from windlass.agent.core import atomic, modules
+from windlass.agent.core import atomic, modules, safe_paths
 from windlass.agent.core.accounts import find, group_name, need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.editing import lines_of
@@ -158,4 +158,4 @@ def _need_home(changes: Changes, account: _Account, context: Context) -> None:
 
 def _make_folder(account: _Account, folder: str) -> None:
     os.mkdir(folder, 0o700)
-    os.chown(folder, *atomic.owner_ids(account.owner, account.group))
+    safe_paths.dress(folder, atomic.owner_ids(account.owner, account.group), 0o700)

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Any, Dict, Iterator, List
 
-from windlass.agent.core import atomic
+from windlass.agent.core import atomic, safe_paths
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import metadata
@@ -74,8 +74,7 @@ def _make(path: str, owner: str, group: str, mode: str) -> None:
     user_id, group_id = atomic.owner_ids(owner, group)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.mkdir(path, 0o700)
-    os.chown(path, user_id, group_id)
-    os.chmod(path, int(mode or "0755", 8))
+    safe_paths.dress(path, (user_id, group_id), int(mode or "0755", 8))
 
 
 def want_owner_below(changes: Changes, path: str, owner: str, group: str) -> None:

@@ -31,13 +31,19 @@ class _IncompleteError(Exception):
 
 def download(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A file from an address, by its checksum."""
-    path = arguments["path"]
-    atomic.need_file_or_nothing(path)
+    path, foreseen = arguments["path"], context.foreseen(arguments["path"])
+    if not foreseen:
+        atomic.need_file_or_nothing(path)
+    elif foreseen.is_folder():
+        raise atomic.no_file(path, "a directory")
     changes = Changes()
     need_folder(changes, path, context)
-    if _holds(path, arguments):
-        metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"])
+    if foreseen.has(arguments["algorithm"], arguments["digest"]) if foreseen else _holds(path, arguments):
+        metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"], foreseen)
+        if changes and context.foresights:
+            context.foresights.file(path, arguments, foreseen, None)
     else:
+        changes.unknown = bool(foreseen and foreseen.is_unread())
         diff = "+%s from %s, %s %s" % (path, _shown(arguments["url"]), arguments["algorithm"], arguments["digest"][:12])
         changes.add("fetch", lambda: _fetch(arguments, context), diff)
         if context.foresights:
@@ -52,6 +58,8 @@ def _foresee(path: str, arguments: Dict[str, Any], context: Context) -> None:
     context.expect("path", path)
     if context.foresights and arguments["algorithm"] == "sha256":
         context.foresights.file(path, arguments, before, {"checksum": arguments["digest"]})
+    elif context.foresights:
+        context.foresights.whole(path)
 
 
 def _holds(path: str, arguments: Dict[str, Any]) -> bool:

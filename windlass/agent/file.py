@@ -49,7 +49,7 @@ def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> 
         text = "content" + ("" if foreseen else attributes.other_names(path))
         changes.add(text, _writer(arguments, content, context), _diff(arguments, content, context))
         chunks = received(content, context) if _is_offered(content) else [text_of(content).encode()]
-        examine(changes, chunks, [path, arguments["mode"]], arguments["validate"], context)
+        examine(changes, chunks, arguments, arguments["validate"], context)
     elif context.is_there(path):
         metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"], foreseen)
     if changes:
@@ -195,9 +195,11 @@ def received(content: Dict[str, Any], context: Context, old: str = "", home: str
 
 
 def examine(
-    changes: Changes, chunks: Iterable[frames.Bytes], wanted: List[str], command: Optional[List[str]], context: Context
+    changes: Changes, chunks: Iterable[frames.Bytes], wanted: Dict[str, Any], command: Optional[List[str]], context: Context
 ) -> None:
-    """In a check, ask what the run would ask before it installs a file; `wanted` are its path and mode. Raises OperationError."""
+    """In a check, ask what the run would ask before it installs a file; `wanted` are its path, owner, group and mode.
+
+    Raises OperationError."""
     if command and context.foresights:
         modules.get(REHEARSAL, context).examine(chunks, wanted, command, changes, context)
 

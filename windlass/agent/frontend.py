@@ -36,7 +36,7 @@ def place_pages(arguments: Dict[str, Any], context: Context) -> Outcome:
         if pages["assets"] and inside.startswith(pages["assets"] + "/"):
             added += _unite(path, os.path.join(pages["union"], inside))
         else:
-            os.utime(path, (arguments["moment"], arguments["moment"]))
+            os.utime(path, (arguments["moment"], arguments["moment"]), follow_symlinks=False)
     _sync(pages["union"])
     atomic.replace_link(pages["site"], pages["folder"])
     return Outcome(True, "%d new assets" % added)
@@ -63,7 +63,7 @@ def _let_read(path: str) -> None:
     for each, more in ((path, 0o444), (os.path.dirname(path), 0o555)):
         mode = stat.S_IMODE(os.stat(each).st_mode)
         if mode | more != mode:
-            os.chmod(each, mode | more)
+            atomic.change_mode(each, mode | more)
 
 
 def _unite(path: str, place: str) -> int:

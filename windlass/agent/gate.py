@@ -8,7 +8,7 @@ import stat
 import time
 from typing import Any, BinaryIO, Dict, List, Optional, Set
 
-from windlass.agent.core import sockets, usage
+from windlass.agent.core import containers, sockets, usage
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 
@@ -90,7 +90,7 @@ def _refused(instance: Instance, what: str) -> OperationError:
 def _elsewhere(instance: Instance) -> str:
     """Where it listens that should listen at another place: most often it has not read which."""
     pid = _pid(instance)
-    if not pid or not instance["listen"] or sockets.listening_inodes(instance["listen"]):
+    if not pid or not instance["listen"] or instance.get("containers") or sockets.listening_inodes(instance["listen"]):
         return ""
     places = sorted(sockets.listened_at(_family(pid)))
     return "; it listens on %s instead: has it been told where?" % ", ".join(places) if places else ""
@@ -131,6 +131,12 @@ def unfit(instance: Instance) -> str:
         return "it is not running"
     if _folder(pid) != os.path.realpath(instance["folder"]):
         return "process %d does not run in %s" % (pid, instance["folder"])
+    astray = containers.unfit(instance) if instance.get("containers") else _deaf(instance, pid)
+    return astray or (_sick(instance) if instance["listen"] else "")
+
+
+def _deaf(instance: Instance, pid: int) -> str:
+    """Why it does not listen where it should; empty if it does, or if it need not."""
     if not instance["listen"]:
         return ""
     inodes = sockets.listening_inodes(instance["listen"])
@@ -138,7 +144,7 @@ def unfit(instance: Instance) -> str:
         return "nothing listens on %s yet" % instance["listen"]
     if not any(sockets.holds_socket(each, inodes) for each in _family(pid)):
         return "%s belongs to another process" % instance["listen"]
-    return _sick(instance)
+    return ""
 
 
 def _sick(instance: Instance) -> str:
@@ -206,10 +212,18 @@ def _family(pid: int) -> Set[int]:
 
 
 def _starts(instance: Instance) -> int:
+    """How often it was started: by its launcher, and by Docker if it is containers."""
+    again = containers.restarts(instance) if instance.get("containers") else 0
     try:
-        return os.path.getsize(instance["run"] + ".starts")
+        return os.path.getsize(instance["run"] + ".starts") + again
     except OSError:
-        return 0
+        return again
+
+
+def _members(instance: Instance, pid: int) -> Set[int]:
+    """All of its processes: the launcher's, and those in its containers, whose parent is Docker."""
+    pids = containers.pids(instance) if instance.get("containers") else []
+    return _family(pid).union(*(_family(each) for each in pids))
 
 
 def inspect(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -225,7 +239,8 @@ def _busy(instances: List[Instance], seconds: float, context: Context) -> Dict[s
     """What part of one core each instance uses with its children, in percent, over so many seconds."""
     if not seconds:
         return {}
-    families = {instance["name"]: _family(pid) for instance, pid in ((each, _pid(each)) for each in instances) if pid}
+    running = ((each, _pid(each)) for each in instances)
+    families = {instance["name"]: _members(instance, pid) for instance, pid in running if pid}
     before, began = {name: usage.cpu_seconds(pids) for name, pids in families.items()}, time.monotonic()
     context.wait(seconds)
     spent = time.monotonic() - began
@@ -242,7 +257,7 @@ def _seen(instance: Instance, counts: Dict[str, int]) -> Dict[str, Any]:
         "healthy": not why,
         "why": why,
         "uptime": _age(instance["run"] + ".pid") if pid else 0.0,
-        "memory": usage.memory(_family(pid)) if pid else 0,
+        "memory": usage.memory(_members(instance, pid)) if pid else 0,
         "starts": _starts(instance),
         "connections": counts.get(instance["listen"], 0),
     }

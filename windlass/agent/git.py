@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Dict
 
-from windlass.agent.core import atomic, leftovers, modules, process
+from windlass.agent.core import atomic, leftovers, modules, process, safe_paths
 from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -90,7 +90,8 @@ class _Git:
         """Run it and return what it says. Raises OperationError if it fails."""
         completed = self._run(*words)
         if completed.status != 0:
-            raise OperationError("git %s ended with status %d" % (words[0], completed.status), last_lines=completed.last_lines())
+            lines = [shown(line) for line in completed.last_lines()]
+            raise OperationError("git %s ended with status %d" % (words[0], completed.status), last_lines=lines)
         return completed.text.strip()
 
     def _run(self, *words: str) -> process.Completed:
@@ -154,7 +155,9 @@ def _want_revision(changes: Changes, git: _Git, arguments: Dict[str, Any], conte
 
 
 def _move(git: _Git, commit: str, force: bool) -> None:
-    git.ask("fetch", "--quiet", "--tags", "--force", "--prune", "origin")
+    """All branches, also where somebody cloned one of them, or its last commits, only."""
+    whole = ["--unshallow"] if os.path.exists(os.path.join(git.path, ".git", "shallow")) else []
+    git.ask("fetch", "--quiet", "--tags", "--force", "--prune", *whole, "origin", "+refs/heads/*:refs/remotes/origin/*")
     git.check_out(commit, force)
 
 
@@ -173,9 +176,8 @@ def _clone(arguments: Dict[str, Any]) -> None:
 def _cloned(arguments: Dict[str, Any], partial: str) -> None:
     path, user = arguments["path"], arguments["user"]
     try:
-        os.chmod(partial, 0o755)  # noqa: S103 - what Git itself would make
-        if user:
-            _give(partial, user)
+        account = pwd.getpwnam(user) if user else None
+        safe_paths.dress(partial, (account.pw_uid, account.pw_gid) if account else (-1, -1), 0o755)  # as Git itself would make it
         git = _Git(arguments, partial)
         commit = git.resolve()
         git.ask("clone", "--quiet", "--no-checkout", "--", arguments["repository"], ".")
@@ -186,8 +188,3 @@ def _cloned(arguments: Dict[str, Any], partial: str) -> None:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def _give(path: str, user: str) -> None:
-    account = pwd.getpwnam(user)
-    os.chown(path, account.pw_uid, account.pw_gid)

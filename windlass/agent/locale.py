@@ -20,12 +20,12 @@ LIMIT = 600.0  # seconds; a small machine needs half a minute for each
 def locale(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Locales that are there, and the default."""
     changes = Changes()
-    missing = [name for name in arguments["names"] if _plain(name) not in _generated()]
+    missing = [name for name in arguments["names"] if not _is_there(name, context)]
     if missing:
         _want_generated(changes, missing, context)
     default = arguments["default"]
     if default:
-        if default not in ALWAYS and default not in arguments["names"] and _plain(default) not in _generated():
+        if default not in ALWAYS and default not in arguments["names"] and not _is_there(default, context):
             raise OperationError("there is no locale %s to begin sessions with" % default, hint="give it among the names, too")
         want_text(changes, os.path.realpath(DEFAULT), lambda text: _beginning_with(text, default), context)
     return changes.outcome(context.check)
@@ -52,6 +52,8 @@ def _want_generated(changes: Changes, missing: List[str], context: Context) -> N
     if not changes.unknown:
         want_text(changes, WANTED, lambda text: _wanting(text, lines), context)
     changes.add("generate %s" % ", ".join(missing), lambda: process.must(["locale-gen"], limit=LIMIT))
+    for name in missing:
+        context.expect("locale", _plain(name))
 
 
 def _wanting(text: str, wanted: List[str]) -> Tuple[str, str]:
@@ -67,6 +69,11 @@ def _read(path: str) -> str:
         return ""
     with open(path, encoding="utf-8") as handle:
         return handle.read()
+
+
+def _is_there(name: str, context: Context) -> bool:
+    """Now, or in a check after what earlier operations generate."""
+    return (context.check and context.expected("locale", _plain(name))) or _plain(name) in _generated()
 
 
 def _generated() -> List[str]:

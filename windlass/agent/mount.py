@@ -14,6 +14,8 @@ from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
 FSTAB = "/etc/fstab"
 REHEARSAL = "windlass.agent.core.rehearsal"  # comes for a check
+FORESEEN = "windlass.agent.core.foreseen_mounts"  # the same
+IN_USE = "it is in use: see fuser -vm %s; nothing was changed"
 LIMIT = 120.0  # seconds; a network file system may be slow to answer
 # What mount takes and never shows, or shows in its own words.
 UNSEEN = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "bind", "rbind", "x-")
@@ -26,8 +28,10 @@ def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
     is_another = bool(found and arguments["mounted"] and not arguments["absent"] and _is_another(found, arguments))
     if found and is_another:
         changes.add("unmount %s" % found.source, lambda: _make_room(arguments), "-mounted %s: %s" % (path, found.source))
+        _foresee_unmount(changes, path, context)
     elif found and (arguments["absent"] or arguments["mounted"] is False):
         changes.add("unmount", lambda: _unmount(path), "-mounted %s" % path)
+        _foresee_unmount(changes, path, context)
     elif not arguments["absent"] and not context.is_folder(path):
         changes.add("make folder", lambda: os.makedirs(path, exist_ok=True), "+%s/" % path)
         context.expect("tree", path)
@@ -35,6 +39,7 @@ def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
     if arguments["mounted"] and not arguments["absent"]:
         if not found or is_another:
             changes.add("mount", lambda: _try(["mount", "--", path], "see dmesg", before), "+mounted %s" % path)
+            _foresee_mount(changes, arguments, is_another, context)
         elif differs or _lacks(found.options, arguments["options"]):
             remount = ["mount", "-o", "remount", "--", path]
             changes.add("remount", lambda: _try(remount, "unmount it, and run again", before), "remount %s" % path)
@@ -56,8 +61,7 @@ def _make_room(arguments: Dict[str, Any]) -> None:
         options = ",".join(arguments["options"])
         tried = process.run(["mount", "-t", arguments["filesystem"], "-o", options, "--", arguments["source"], place], limit=LIMIT)
         if tried.status != 0:
-            words = "%s cannot be mounted, so what is mounted on %s stays" % (arguments["source"], arguments["path"])
-            raise OperationError(words, hint="see dmesg", last_lines=tried.last_lines(6))
+            raise _stays(arguments, tried.last_lines(6))
         _do(["umount", "--", place], "see findmnt")
         _unmount(arguments["path"])
     finally:
@@ -65,8 +69,38 @@ def _make_room(arguments: Dict[str, Any]) -> None:
             os.rmdir(place)
 
 
+def _stays(arguments: Dict[str, Any], last_lines: List[str]) -> OperationError:
+    words = "%s cannot be mounted, so what is mounted on %s stays" % (arguments["source"], arguments["path"])
+    return OperationError(words, hint="see dmesg", last_lines=last_lines)
+
+
+def _foresee_mount(changes: Changes, arguments: Dict[str, Any], is_another: bool, context: Context) -> None:
+    """In a check, object to what cannot be mounted. Raises OperationError, as the run would."""
+    if not context.foresights or context.foreseen(arguments["source"]):
+        return
+
+    def look() -> None:
+        lines = modules.get(FORESEEN, context).obstacles(arguments)
+        if lines and is_another:
+            raise _stays(arguments, lines)
+        if lines:
+            raise OperationError("mount of %s failed" % arguments["path"], hint="see dmesg", last_lines=lines)
+
+    modules.get(REHEARSAL, context).rehearse(look, changes, context)
+
+
 def _unmount(path: str) -> None:
-    _do(["umount", "--", path], "it is in use: see fuser -vm %s; nothing was changed" % path)
+    _do(["umount", "--", path], IN_USE % path)
+
+
+def _foresee_unmount(changes: Changes, path: str, context: Context) -> None:
+    """In a check: what is in use stays mounted, unless earlier operations stop what uses it. Raises OperationError."""
+    held = modules.get(FORESEEN, context).holders(path) if context.foresights else []
+    stopped = context.foresights and (context.foresights.units or context.foresights.packages)
+    if held and (stopped or context.expects_surprises() or context.foresights.below(path)):
+        changes.unknown = True
+    elif held:
+        raise OperationError("umount of %s failed" % path, hint=IN_USE % path, last_lines=held)
 
 
 def _do(command: List[str], hint: str) -> None:

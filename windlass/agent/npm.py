@@ -24,15 +24,16 @@ def npm_package(arguments: Dict[str, Any], context: Context) -> Outcome:
             return Outcome(True, "install %s" % ", ".join(names), unknown=True)
         raise OperationError("there is no npm on this host", hint="install Node before this operation")
     folder = _folder(arguments)
-    has = {name: _version(folder, _bare(name)) for name in names}
+    foreseen: Dict[str, str] = context.foresights.npm if context.foresights else {}
+    has = {name: foreseen.get(folder + "/" + _bare(name), _version(folder, _bare(name))) for name in names}
     if arguments["absent"]:
         wrong = [_bare(name) for name in names if has[name]]
         words, sign = ["uninstall", "remove"], "-"
     else:
-        wrong = [name for name in names if not _fits(name, has[name]) and not (context.check and context.expected("npm", name))]
-        for name in wrong:
-            context.expect("npm", name)
+        wrong = [name for name in names if not _fits(name, has[name])]
         words, sign = ["install", "install"], "+"
+    for name in wrong:
+        foreseen[folder + "/" + _bare(name)] = "" if arguments["absent"] else name[1:].partition("@")[2] or "any"
     if wrong:
         changes.unknown = words[0] == "install"  # whether the registry has them
         now = {name: " (now %s)" % has[name] if has.get(name) and sign == "+" else "" for name in wrong}

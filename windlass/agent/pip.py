@@ -129,7 +129,7 @@ def _make(path: str, arguments: Dict[str, Any]) -> None:
         os.mkdir(path, 0o755)
     try:
         account = pwd.getpwnam(user)
-        os.chown(path, account.pw_uid, account.pw_gid)
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=was_there)
         options = ["--clear"] + (["--system-site-packages"] if arguments["system_packages"] else [])
         process.must([arguments["interpreter"], "-m", "venv", *options, path], user, limit=float(arguments["limit_seconds"]))
     except OperationError as error:
@@ -143,7 +143,8 @@ def _requirements(path: str, changes: Changes, context: Context) -> Tuple[List[s
     """The requirements in a file, its checksum, and whether it says more than can be looked up here (options, addresses)."""
     if not path:
         return [], "", False
-    content = atomic.read_or_none(path)
+    foreseen = context.foreseen(path)
+    content = foreseen.text(path) if foreseen else atomic.read_or_none(path)
     if content is None:
         if not (context.check and (context.expects_path(path) or context.expects_surprises())):
             raise OperationError("there is no file %s" % path, hint="add a File for it before this operation")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 from typing import Any, Dict, Tuple
 
-from windlass.agent.core import psql
+from windlass.agent.core import modules, psql
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
-NUMBER = r"-?\d+(\.\d+)?\s*(B|kB|MB|GB|TB|us|ms|s|min|h|d)?$"
-FORMS = {"bool": "(on|off|true|false|yes|no|1|0)$", "integer": NUMBER, "real": NUMBER, "string": ""}
+VALUES = "windlass.agent.core.postgres_values"  # comes for a check
 
 
 def postgres_database(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -108,24 +107,25 @@ def postgres_setting(arguments: Dict[str, Any], context: Context) -> Outcome:
     found = _setting(arguments)
     if found is None and "." not in name:
         raise OperationError("PostgreSQL has no setting %s" % name, hint="see SHOW ALL; settings come and go with its versions")
-    kept, shown, restarts, pending, wanted, kind = found or (None, "unset", False, False, wanted, ["", "string", []])
+    kept, shown, restarts, pending, wanted, kind = found or (None, "unset", False, False, wanted, ["", ""])
     if kept == wanted if not arguments["absent"] else kept is None:
         return Outcome(False, "a restart of PostgreSQL is still due" if pending else "")
     changes, text = Changes(), "as configured" if arguments["absent"] else "%s becomes %s" % (shown, wanted)
     changes.add(text, lambda: _alter(arguments), "%s: %s" % (name, text))
     changes.add("a restart is needed" if restarts else "configuration read again", lambda: None)
     if context.check and not arguments["absent"]:
-        changes.unknown = not _is_taken(kind, wanted, arguments)
+        changes.unknown = not _is_taken(kind, wanted, arguments, context)
     return changes.outcome(context.check)
 
 
-def _is_taken(kind: Any, wanted: str, arguments: Dict[str, Any]) -> bool:
-    """Whether PostgreSQL takes the value, or likely: what a session may set is tried out in one. Raises OperationError."""
-    scope, form, choices = kind
+def _is_taken(kind: Any, wanted: str, arguments: Dict[str, Any], context: Context) -> bool:
+    """Whether PostgreSQL surely takes the value: its program is asked, and what a session may set is tried out in one, too.
+    Raises OperationError."""
+    scope, programs = kind
+    known = bool(modules.get(VALUES, context).is_taken(os.path.join(programs, "postgres"), arguments["name"], wanted))
     if scope in ("user", "superuser"):
         psql.say(arguments, "BEGIN;\nSET LOCAL %s;\nROLLBACK" % _assigned(arguments), _named(arguments))
-        return True
-    return bool(wanted in choices or (form in FORMS and re.match(FORMS[form], wanted, re.IGNORECASE)))
+    return known or scope in ("user", "superuser")
 
 
 _SETTING = """
@@ -135,7 +135,7 @@ SELECT json_build_array(
     current_setting(s.name), s.context = 'postmaster', s.pending_restart,
     (SELECT string_agg(CASE WHEN s.name = ANY (string_to_array(:'lists', ',')) THEN quote_ident(each) ELSE each END, ', ')
      FROM json_array_elements_text(:'wanted') each),
-    json_build_array(s.context, s.vartype, coalesce(s.enumvals, '{}')))
+    json_build_array(s.context, (SELECT c.setting FROM pg_config c WHERE c.name = 'BINDIR')))
 FROM pg_settings s WHERE lower(s.name) = :'name'"""
 
 

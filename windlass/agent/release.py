@@ -15,6 +15,7 @@ from windlass.agent.core.outcome import OperationError, Outcome
 SLOTS = ("blue", "green")
 PROGRESS = "progress.json"
 PAST_THE_GATE = ("switch", "settle")  # the steps of a deploy that are not given up for want of a little room
+MOST_OF_JOURNAL = 512 * 1024  # bytes: some hundred deploys
 SWITCHED = "the last switch"  # by the monotonic clock
 
 
@@ -68,7 +69,11 @@ def _write(path: str, value: Dict[str, Any]) -> None:
 
 
 def _journal(root: str, entry: Dict[str, Any]) -> None:
-    with open(os.path.join(root, "journal"), "a", encoding="utf-8") as handle:
+    """For people who look back. What is older than the last two files of it goes."""
+    path = os.path.join(root, "journal")
+    if os.path.exists(path) and os.path.getsize(path) > MOST_OF_JOURNAL:
+        os.replace(path, path + ".1")
+    with open(path, "a", encoding="utf-8") as handle:
         handle.write(json.dumps(dict(entry, at=time.time()), sort_keys=True) + "\n")
         handle.flush()
         os.fsync(handle.fileno())

@@ -28,6 +28,8 @@ def service(arguments: Dict[str, Any], context: Context) -> Outcome:
     if state["LoadState"] == "not-found":
         if not arguments["running"] and not arguments["enabled"] and not arguments["masked"]:
             return changes.outcome(context.check)
+        if arguments["masked"] and not arguments["running"] and not arguments["enabled"]:
+            return _masked_beforehand(changes, unit, arguments, context)
         if context.check:
             return _predicted(unit, arguments, context)
         process.must(["systemctl", "daemon-reload"])
@@ -41,6 +43,14 @@ def service(arguments: Dict[str, Any], context: Context) -> Outcome:
     _want_running(changes, unit, state, arguments)
     if context.foresights:
         context.foresights.told(unit, changes.texts())
+    return changes.outcome(context.check)
+
+
+def _masked_beforehand(changes: Changes, unit: str, arguments: Dict[str, Any], context: Context) -> Outcome:
+    """What is not there yet can be masked, so that the package that brings it does not start it."""
+    _add(changes, unit, "mask", arguments)
+    if context.foresights:
+        context.foresights.units.setdefault(unit, {}).update(LoadState="masked", UnitFileState="masked")
     return changes.outcome(context.check)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
-from windlass.agent.core import process
+from windlass.agent.core import modules, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import file, want_file
 
+SYSTEM = "/proc/sys/"
+# Of these each namespace has its own.
+OWN = tuple(SYSTEM + each for each in ("net/", "fs/mqueue/", "kernel/sem", "kernel/msg", "kernel/shm"))
+RANGES = "windlass.agent.core.sysctl_ranges"  # comes for a check
 REFUSED = 8  # what TRY ends with; any other failure says nothing
 TRY = '[ -w "$1" ] || exit 1; printf "%%s\\n" "$2" 2>/dev/null >"$1" || exit %d' % REFUSED
 
@@ -40,39 +44,53 @@ def _want_live(changes: Changes, name: str, value: str, context: Context) -> Non
         raise OperationError("this kernel has no setting %s" % name, hint="load the module that brings it before") from None
     except OSError as error:
         raise OperationError("kernel setting %s cannot be read: %s" % (name, error.strerror)) from error
-    if has == value:
+    if has == value or (_numbers(has) and _numbers(has) == _numbers(value)):
         return
     if not os.access(path, os.W_OK):
         raise _read_only(name)
     if context.foresights:
-        changes.unknown = not _is_taken(path, name, has, value)
+        changes.unknown = not _is_taken(path, name, (has, value), context)
     changes.add("%s becomes %s" % (has, value), lambda: _set(path, name, value), "%s: %s becomes %s" % (name, has, value))
 
 
-def _is_taken(path: str, name: str, has: str, value: str) -> bool:
-    """Whether the kernel surely takes it, or likely: as many numbers as now. Those of the network are tried out in a network of
-    its own, which has each setting anew; a text might have the kernel load a module. Raises OperationError."""
-    has_numbers = [_is_number(each) for each in has.split()]
-    if not all(has_numbers):
-        return False
-    if path.startswith("/proc/sys/net/"):
-        tried = process.run(["unshare", "--net", "--", "/bin/sh", "-c", TRY, "sh", path, value], limit=60)
+def _is_taken(path: str, name: str, values: Tuple[str, str], context: Context) -> bool:
+    """Whether the kernel surely takes the second value in place of the first. Raises OperationError.
+
+    Settings of the network and of what processes share are tried out in a namespace, which has each anew. With a text the kernel
+    might load a module."""
+    numbers, wanted = map(_numbers, values)
+    if not numbers:
+        return path.endswith("/tcp_congestion_control") and values[1] in _words(path.replace("tcp_", "tcp_available_"))
+    if path.startswith(OWN):
+        tried = process.run(["unshare", "--net", "--ipc", "--", "/bin/sh", "-c", TRY, "sh", path, values[1]], limit=60)
         if tried.status == REFUSED:
-            raise _refused(name, value, "Invalid argument")
+            raise _refused(name, values[1], "Invalid argument")
         if tried.status == 0:
             return True
-    return has_numbers == [_is_number(each) for each in value.split()]
+    return bool(wanted) and bool(modules.get(RANGES, context).is_taken(path[len(SYSTEM) :], numbers, wanted))
 
 
-def _is_number(text: str) -> bool:
-    return text.lstrip("-").isdigit()
+def _words(path: str) -> List[str]:
+    try:
+        with open(path, encoding="ascii") as handle:
+            return handle.read().split()
+    except OSError:
+        return []
+
+
+def _numbers(text: str) -> List[int]:
+    """As the kernel reads them, 0x10 and 020 included; none if anything else is among them."""
+    try:
+        return [int(each, 8) if each.lstrip("-").startswith("0") and each.isdigit() else int(each, 0) for each in text.split()]
+    except ValueError:
+        return []
 
 
 def _path_of(name: str) -> str:
     """Dots are folders, and slashes dots, unless the first of either is a slash: the rule of sysctl(8)."""
     if "." in name.split("/", 1)[0]:
         name = name.translate(str.maketrans("./", "/."))
-    return "/proc/sys/" + name
+    return SYSTEM + name
 
 
 def _set(path: str, name: str, value: str) -> None:

@@ -8,6 +8,7 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Outcome
 from windlass.agent.file import file
 
+FOLDERS, MADE, CHANGED = "dDvqQ", "fFpLCcb", "wzZmaAtThH"  # the first letters of lines
 NOWHERE = "/nonexistent/windlass"  # lines are read, and those below it are done: none
 
 
@@ -19,9 +20,20 @@ def tmpfiles(arguments: Dict[str, Any], context: Context) -> Outcome:
     if outcome.changed and not arguments["absent"]:
         for line in arguments["content"].split("\n"):
             words = line.split()
-            if len(words) > 1 and words[0][0] in "dDvqQ":
+            if len(words) > 1 and words[0][0] in FOLDERS:
                 _foresee(words, outcome, context)
+            elif len(words) > 1:
+                _expect(words, context)
     return outcome
+
+
+def _expect(words: List[str], context: Context) -> None:
+    """What else lines make, write to or give to somebody: only a run can tell what is there then."""
+    kind, path = words[0], words[1]
+    if kind[0] in MADE and "+" not in kind and kind[0] != "F":
+        context.expect("path", path)
+    elif kind[0] in MADE + CHANGED and context.foresights:
+        context.foresights.whole(path)
 
 
 def _foresee(words: List[str], outcome: Outcome, context: Context) -> None:

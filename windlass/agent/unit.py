@@ -23,7 +23,7 @@ def systemd_unit(arguments: Dict[str, Any], context: Context) -> Outcome:
     """A unit file or a drop-in, and its unit."""
     changes = Changes()
     if arguments["absent"]:
-        _want_absent(changes, arguments)
+        _want_absent(changes, arguments, context)
         if changes and context.foresights:
             _foresee_absent(arguments, context)
         return changes.outcome(context.check)
@@ -178,28 +178,28 @@ def _want_enabled(changes: Changes, arguments: Dict[str, Any], state: Dict[str, 
         changes.add("disable", units.action(name, "disable", limit))
 
 
-def _want_absent(changes: Changes, arguments: Dict[str, Any]) -> None:
+def _want_absent(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
     name, limit = arguments["name"], float(arguments["limit_seconds"])
     paths = [os.path.join(FOLDER, each) for each in sorted(arguments["files"])]
-    there = [path for path in paths if os.path.lexists(path)]
-    if arguments["whole"] and os.path.isdir(os.path.join(FOLDER, name + ".d")):
+    there = [path for path in paths if context.is_there(path)]
+    if arguments["whole"] and context.is_folder(os.path.join(FOLDER, name + ".d")):
         there.append(os.path.join(FOLDER, name + ".d"))
     if not there:
         return
     if arguments["whole"] and not _is_template(arguments):
-        _want_stopped(changes, arguments, limit)
+        _want_stopped(changes, arguments, context)
     for path in there:
         changes.add("remove %s" % os.path.basename(path), _remover(path), "-%s" % path)
     changes.add("unit files read again", _reload)
     if arguments["whole"] or _is_template(arguments):
         return
-    if units.look(name)["ActiveState"] == "active" and arguments["on_change"] != "nothing":
+    if _look(arguments, context)["ActiveState"] == "active" and arguments["on_change"] != "nothing":
         changes.add("restart", units.action(name, "restart", limit))
 
 
-def _want_stopped(changes: Changes, arguments: Dict[str, Any], limit: float) -> None:
-    name = arguments["name"]
-    state = units.look(name)
+def _want_stopped(changes: Changes, arguments: Dict[str, Any], context: Context) -> None:
+    name, limit = arguments["name"], float(arguments["limit_seconds"])
+    state = _look(arguments, context)
     if state["UnitFileState"].startswith("enabled"):
         changes.add("disable", units.action(name, "disable", limit))
     if state["ActiveState"] not in ("inactive", "failed"):

@@ -25,6 +25,7 @@ def user(arguments: Dict[str, Any], context: Context) -> Outcome:
         _need(changes, has, arguments, context)
         _change(changes, has, arguments, context) if has else _make(changes, arguments, context)
         if changes and context.foresights:
+            changes.unknown = context.foresights.people.is_in_the_way(has, arguments) or changes.unknown
             context.foresights.people.user(has, arguments)
     return changes.outcome(context.check)
 
@@ -165,7 +166,8 @@ def _make_home(name: str, home: str) -> None:
     import shutil  # noqa: PLC0415 - for a user who is new
 
     shutil.copytree("/etc/skel", home, symlinks=True)
-    for folder, folders, files in os.walk(home):
-        for entry in [folder] + [os.path.join(folder, each) for each in folders + files]:
-            os.chown(entry, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    for folder, folders, files in os.walk(home, topdown=False):  # as long as a folder is root's, nobody else changes what is in it
+        for entry in folders + files:
+            os.chown(os.path.join(folder, entry), account.pw_uid, account.pw_gid, follow_symlinks=False)
     os.chmod(home, 0o700)
+    os.chown(home, account.pw_uid, account.pw_gid)

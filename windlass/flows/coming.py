@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass.errors import RefusedError
-from windlass.flows import handover, preparation
+from windlass.flows import containers, handover, preparation
 from windlass.flows.artefact import Artefact, packed
 from windlass.flows.migrations import migrations_in
 from windlass.flows.preparation import Deployment
@@ -72,15 +72,21 @@ def files_in(cutover: Cutover, states: States, slots: Mapping[str, str], coming:
             cutover.progress("prepare", states[host], release, slot=slots[host]),
             Record(root=root, release=release, values=coming.records[host]),
             *preparation.unpack(seen[host], packed(root) if host == coming.artefact.builder else coming.artefact.content),
+            *containers.images(seen[host], slots[host]),
         ]
         for host in slots
     }
     stations = [Station("prepare", prepared), handover.quiet(cutover, states, slots, release)]
     if application.migrate:
         first = cutover.hosts[0]
-        migrated = [cutover.progress("migrate", states[first], release, slot=slots[first]), _migration(seen[first])]
+        migrated = [cutover.progress("migrate", states[first], release, slot=slots[first]), _migration(seen[first], slots[first])]
         stations.append(Station("migrate", {first: migrated}, together=True))
     return stations
+
+
+def images_in(seen: Mapping[str, Deployment], slots: Mapping[str, str]) -> Station:
+    """For a release that is on every host and was in another slot, or in none: nothing to do where it has no images."""
+    return Station("images", {host: list(work) for host in slots if (work := containers.images(seen[host], slots[host]))})
 
 
 def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: Mapping[str, Deployment]) -> list[Station]:
@@ -105,10 +111,11 @@ def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: M
     ]
 
 
-def _migration(seen: Deployment) -> command.Run:
+def _migration(seen: Deployment, slot: str) -> command.Run:
+    exports = f"export {PROGRAMS}; {containers.exports(seen.application, slot, seen.release)}"
     return command.Run(
         name=f"migrate: {seen.application.migrate}",
-        command=f"set -a; . ./.env; set +a; export {PROGRAMS}; {seen.application.migrate}",
+        command=f"set -a; . ./.env; set +a; {exports}{seen.application.migrate}",
         user=seen.application.user,
         folder=seen.folder,
         limit_seconds=3600.0,

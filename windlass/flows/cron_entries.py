@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from windlass.flows import containers
 from windlass.operations.file import File
 from windlass.operations.operation import Operation
 from windlass.plans.cron import Entry, crontab, crontab_path, entry_program, program
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 def cron_entries(application: Application, release: str, slot: str) -> list[Operation]:
     """Fill a slot with the entries of what runs on a host; those of the release that was in it before go."""
     layout = Layout(application.name)
-    entries = [Entry(each.name, each.schedule, each.command) for each in application.cron.values()]
+    exports = containers.exports(application, slot, release)
+    entries = [Entry(each.name, each.schedule, exports + each.command) for each in application.cron.values()]
     if not entries:
         return [no_cron_entries(application.name, slot)]
     programs = [

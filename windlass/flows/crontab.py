@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from windlass.inventory import Backup
 
 LOG_LINES = 20  # of a failed run, which cron sends by mail
+ROTATED = 'find "$log" -size +2048 -exec mv -f "$log" "$log.1" \\; 2>/dev/null;'  # in half KiB: two files of a MiB at most stay
 HOURLY, BOOTED = "17 * * * *", "@reboot sleep 120;"
 KILLED_AFTER = 90  # seconds that a run has for clearing up when its time is over
 
@@ -75,12 +76,11 @@ def _command(workspace: Workspace, words: Sequence[str], name: str, limit: float
     """What one entry runs. Cron reads `%` as the end of the command unless it is escaped."""
     environment = workspace.environment.name
     path = home(workspace) / f"{environment}-{name}.log"
-    log = shlex.quote(str(path))
-    run = shlex.join([*_limited(limit), *run_command(workspace, *words)])
+    project, run = shlex.quote(str(workspace.project)), shlex.join([*_limited(limit), *run_command(workspace, *words)])
     told = shlex.quote(f"the backup {name} of {environment} failed; see {path}")
     command = (
-        f"cd {shlex.quote(str(workspace.project))} && PATH={PATH} {run} >>{log} 2>&1 "
-        f"|| {{ echo {told}; tail -n {LOG_LINES} {log}; }}"
+        f'log={shlex.quote(str(path))}; cd {project} && {{ {ROTATED} PATH={PATH} {run} >>"$log" 2>&1; }} '
+        f'|| {{ echo {told}; tail -n {LOG_LINES} "$log"; }}'
     )
     return command.replace("%", r"\%")
 

@@ -21,7 +21,8 @@ from windlass import own_file
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.first_look import called, git_says, look, own_repository
-from windlass.plans.first_guess import KINDS, Guess, Kind, Seen, compose_file, guess, kind_of
+from windlass.plans.first_containers import contained_of
+from windlass.plans.first_guess import KINDS, Guess, Kind, Seen, compose_file, guess, kind_of, with_health
 from windlass.plans.first_servers import Servers, doubts, servers
 from windlass.plans.first_stack import Stack, stack_of
 
@@ -74,7 +75,7 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
     kind = _kind(wanted.kind, seen, git)
     if kind == "compose":
         return _first_stack(project, folder, wanted, found_servers)
-    found = guess(kind, seen)
+    found = _containers(seen, wanted) if kind == "containers" else guess(kind, seen)
     needs = _services(wanted.needs) or found.needs
     if wanted.data and not needs:
         raise UsageError(
@@ -95,7 +96,12 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
         "needs": needs,
     }
     files = _write(project, folder, values | _of_roles(found, wanted.domain), {name: name for name in FILES})
-    notes = (*note, *found.doubts, *_or_stack(seen), *doubts(found_servers, needs=bool(needs), domain=bool(wanted.domain)))
+    notes = (
+        *note,
+        *found.doubts,
+        *(_or_stack(seen) if kind != "containers" else ()),
+        *doubts(found_servers, needs=bool(needs), domain=bool(wanted.domain)),
+    )
     return Written(files=files, app=app, guess=found, needs=needs, notes=notes)
 
 
@@ -123,19 +129,39 @@ def _first_stack(project: Path, folder: Path, wanted: Wanted, found: Servers) ->
     return Written(files=files, app=app, guess=Guess(kind="compose", because=(file,)), needs=(), notes=stack.doubts)
 
 
-def _read_stack(place: Path, file: str) -> Stack:
-    text = (place / file).read_text(encoding="utf-8", errors="replace")
+def _containers(seen: Seen, wanted: Wanted) -> Guess:
+    """An application whose processes are services of its compose.yml, which the repository has if it could be looked at."""
+    if wanted.needs or wanted.data:
+        raise UsageError(
+            "--needs and --data are nothing for containers, which do not reach the host's own services by themselves",
+            hint="docs/compose.md says how they do: give the host the role, and open it to Docker's networks",
+        )
+    file = compose_file(seen.paths)
+    if seen.paths and not file:
+        raise UsageError("there is no compose.yml in the repository", hint="say --folder where it is")
+    text = seen.texts.get(file, "")
+    found = contained_of(file or "compose.yml", text, _yaml_of(file, text))
+    return with_health(Guess(kind="containers", contained=found, because=(file,) if file else (), doubts=found.doubts), seen)
+
+
+def _yaml_of(file: str, text: str) -> object:
     try:
-        content = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"{file} cannot be read as YAML", last_lines=str(error).splitlines()[-4:], hint="correct it") from error
+
+
+def _read_stack(place: Path, file: str) -> Stack:
+    text = (place / file).read_text(encoding="utf-8", errors="replace")
+    content = _yaml_of(file, text)
     beside = tuple(str(each.relative_to(place)) for pattern in ("*", "*/*") for each in place.glob(pattern) if each.is_file())
     return stack_of(text, content, beside)
 
 
 def _or_stack(seen: Seen) -> tuple[str, ...]:
     file = compose_file(seen.paths)
-    return (f"there is a {file}, too: with --kind compose that stack is set up instead",) if file else ()
+    other = f"there is a {file}, too: with --kind containers it is what is deployed, with --kind compose a stack that is set up"
+    return (other,) if file else ()
 
 
 def _refuse_existing(folder: Path, name: str) -> None:
@@ -182,7 +208,7 @@ def _name(word: str, *, told: bool) -> str:
 def _of_roles(found: Guess, domain: str) -> dict[str, Any]:
     """The roles that the host gets, and what they want to know."""
     node = found.kind == "node" or (found.kind == "static" and found.install != "")
-    runtime = ["nodejs"] if node else ["python"] if found.kind == "python" else []
+    runtime = ["nodejs"] if node else {"python": ["python"], "containers": ["docker"]}.get(found.kind, [])
     web = ["nginx", *(["certificates"] if domain else [])]
     return {
         "base": ["base", "firewall"],

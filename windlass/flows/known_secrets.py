@@ -63,6 +63,14 @@ def twin_secrets(environment: Environment, file: Path, *, committed: bool = Fals
 
 def _existing(source: LocalSecrets) -> dict[str, Secret]:
     """Every declared secret that has a value; none is made up here, and faults wait until a secret is needed."""
+    try:
+        return source.available()
+    except InventoryError:  # of a file, which need not matter for all of them
+        return _readable(source)
+
+
+def _readable(source: LocalSecrets) -> dict[str, Secret]:
+    """Those that can be had although others cannot."""
     declared = {name: entry.model_copy(update={"generate": None}) for name, entry in source.declared.items()}
     asked = dataclasses.replace(source, declared=declared)
     values: dict[str, Secret] = {}

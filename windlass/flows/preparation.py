@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from windlass.flows import frontend, runtime
+from windlass.flows import containers, frontend, runtime
 from windlass.flows.cron_entries import cron_entries
 from windlass.flows.supervision import Program, supervisor_of
 from windlass.inventory.environment_file import environment_file
@@ -37,16 +37,6 @@ SHARE = """
 mkdir -p "$(dirname "$2")"
 [ -L "$2" ] || [ ! -d "$2" ] || { rm -f "$2/.gitkeep" "$2/.keep"; rmdir "$2"; }
 ln -sfn "$1" "$2"
-"""
-# Give a release the host's own interpreter. Compiled parts of the dependencies, and their folder, are for one version of Python.
-JOIN_PYTHON = """
-[ -f .venv/pyvenv.cfg ] || exit 0
-found=$(command -v "$1") || { echo "this host has no $1; the role python brings it" >&2; exit 1; }
-ln -sfn "$found" .venv/bin/python
-sed -i "s|^home *=.*|home = $(dirname "$found")|" .venv/pyvenv.cfg
-built=$(sed -n 's/^version\\(_info\\)\\{0,1\\} *= *\\([0-9]*\\.[0-9]*\\).*/\\2/p' .venv/pyvenv.cfg)
-here=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1) || true
-[ "$built" = "$here" ] || { echo "the release was built with Python $built, and what this host has is: $here" >&2; exit 1; }
 """
 
 
@@ -105,7 +95,7 @@ def configuration(deployment: Deployment) -> str:
     parts = {
         "environment": unnamed.environment(),
         "files": {path: text.reveal() for path, text in unnamed.files().items()},
-        "processes": {name: process.model_dump(mode="json") for name, process in application.processes.items()},
+        "processes": {name: _described(process) for name, process in application.processes.items()},
         "variables": {name: _own_variables(unnamed, process) for name, process in application.processes.items()},
         "shared": list(application.shared),
         "supervisor": application.supervisor,
@@ -114,6 +104,11 @@ def configuration(deployment: Deployment) -> str:
     if application.static:
         parts["static"] = application.static.model_dump(mode="json")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _described(process: Process) -> dict[str, Any]:
+    """What the inventory says of it. A key that came with a later version is no change as long as nothing is said there."""
+    return process.model_dump(mode="json", exclude=None if process.services else {"services"})
 
 
 def _own_variables(deployment: Deployment, process: Process) -> dict[str, str]:
@@ -139,7 +134,7 @@ def _joined(deployment: Deployment) -> list[Operation]:
     if deployment.application.runtime != "python":
         return []
     python = runtime.interpreter(deployment.workspace.environment, deployment.host)
-    return [_in_release(deployment, "join the release and this host's Python", JOIN_PYTHON, python)]
+    return [_in_release(deployment, "join the release and this host's Python", runtime.JOIN_PYTHON, python)]
 
 
 def dress(deployment: Deployment) -> tuple[Operation, ...]:
@@ -177,6 +172,7 @@ def _instance(application: Application, process: Process, number: int, slot: str
         listen=listen_of(application, process, number, slot),
         log=layout.log(slot, name),
         health=_health(process, release),
+        containers=containers.identity(application, process, slot, release, number),
     )
 
 
@@ -244,6 +240,7 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     ]
     if reloads(application):
         operations.append(File(path=f"{folder}/upstream.conf", content=_upstream(application, slot)))
+    operations += containers.program(application, slot)
     started: list[Program] = []
     for process in application.processes.values():
         for number in range(process.instances):
@@ -255,7 +252,7 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
                     launcher=layout.launcher(slot, name),
                     folder=deployment.folder,
                     log=layout.log(slot, name),
-                    stop_seconds=process.stop_seconds,
+                    stop_seconds=process.stop_seconds + containers.own_seconds(application),
                     memory=process.memory or "",
                 )
             )
@@ -271,8 +268,9 @@ def _launch(deployment: Deployment, process: Process, number: int, slot: str) ->
     values = deployment.values(slot=slot, listen=shown, instance=number)
     environment = deployment.workspace.environment
     filled = process_environment(environment, application, process, values)
-    variables = {name: filled[name] for name in process.environment}
-    command = process_command(environment, application, process, values)
+    contained = containers.variables(application, slot, deployment.release, process, number)
+    variables = contained | {name: filled[name] for name in process.environment}
+    command = containers.command(application, process, slot, number) or process_command(environment, application, process, values)
     places = Places(
         folder=deployment.folder,
         run=run,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import FlowFailed, RefusedError, UsageError, WindlassError
 from windlass.flows import handover
-from windlass.flows.coming import start_in
+from windlass.flows.coming import images_in, start_in
 from windlass.flows.cutover import Cutover, cutting_over
 from windlass.flows.preparation import Deployment
 from windlass.flows.settling import complete
@@ -78,6 +78,7 @@ def _serving(states: States) -> str:
 def _start_anew(cutover: Cutover, states: States, slots: Mapping[str, str], release: str) -> Mapping[str, float]:
     seen = {host: Deployment(cutover.workspace, cutover.application, host, release) for host in slots}
     stations = [
+        images_in(seen, slots),
         handover.quiet(cutover, states, slots, release),
         *start_in(cutover, states, slots, seen),
         *cutover.switch(states, slots, release),

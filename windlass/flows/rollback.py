@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import FlowFailed, OperationFailed, UsageError, WindlassError
 from windlass.flows import handover
-from windlass.flows.coming import start_in
+from windlass.flows.coming import images_in, start_in
 from windlass.flows.cutover import Cutover, cutting_over
 from windlass.flows.preparation import Deployment
 from windlass.flows.settling import complete
@@ -129,6 +129,7 @@ def _go_back(cutover: Cutover, states: States, back: Back) -> tuple[bool, Switch
     slots: dict[str, str] = {host: state.idle for host, state in states.items()}
     seen = {host: Deployment(cutover.workspace, cutover.application, host, back.release) for host in slots}
     stations = [
+        images_in(seen, slots),
         handover.quiet(cutover, states, slots, back.release),
         *start_in(cutover, states, slots, seen),
         *cutover.switch(states, slots, back.release),

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 # What the dependencies of a lockfile differ by: compiled parts fit one version of Python, on one kind of machine.
 _PYTHON = "import sys, sysconfig; print(sys.version, sysconfig.get_platform())"
 
+# Give a release the host's own interpreter. Compiled parts of the dependencies, and their folder, are for one version of Python.
+JOIN_PYTHON = """
+[ -f .venv/pyvenv.cfg ] || exit 0
+found=$(command -v "$1") || { echo "this host has no $1; the role python brings it" >&2; exit 1; }
+ln -sfn "$found" .venv/bin/python
+sed -i "s|^home *=.*|home = $(dirname "$found")|" .venv/pyvenv.cfg
+built=$(sed -n 's/^version\\(_info\\)\\{0,1\\} *= *\\([0-9]*\\.[0-9]*\\).*/\\2/p' .venv/pyvenv.cfg)
+here=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1) || true
+[ "$built" = "$here" ] || { echo "the release was built with Python $built, and what this host has is: $here" >&2; exit 1; }
+"""
+
 
 def toolchain(environment: Environment, application: Application, host: str, facts: Mapping[str, Any]) -> str:
     """With what an artefact is built on a host, as far as that is known without asking it."""

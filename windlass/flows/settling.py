@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from windlass.flows import frontend
+from windlass.flows import containers, frontend
 from windlass.flows.stations import Station
 from windlass.flows.switched import Run, Switched, switched
 from windlass.operations.gate import Drain
@@ -62,6 +62,7 @@ def tidy(cutover: Cutover, state: HostState, slot: str, settled: Settled, draine
         Record(root=root, release=release, values={"state": "live"}, went_live=settled.at),
         Prune(root=root, releases=prunable(unpacked.after(release, slot, settled.at), cutover.application.keep_releases)),
         *((frontend.prune(cutover.application),) if cutover.application.static else ()),
+        *containers.clear(cutover.application),
         Progress(root=root),
     ]
 

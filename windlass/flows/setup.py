@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import ConnectionFailed, FlowFailed, HostError, WindlassError
-from windlass.flows.resuming import Started, remember
+from windlass.flows.resuming import Remembering, Started
 from windlass.hosts.fleet import errors_of
 from windlass.operations.assertion import Assert
 from windlass.operations.operation import Operation
@@ -107,12 +108,32 @@ def setup(
     with workspace.crew(names, tally) as crew:
         for first in rounds(names, policy)[:1]:
             crew.call(first)  # logging in takes as long as working out what is wanted
-        batches = shared({host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts})
-        for operation in {id(each): each for batch in dict.fromkeys(batches.values()) for each in batch.operations}.values():
-            operation.get_ready()
-        if workspace.journaled and not check:
-            remember(workspace.project, Started(workspace.run, workspace.environment.name, names, tuple(roles)))
-        return _counted(crew, batches, tally, policy, workspace.run)
+        begun = _begun(workspace, names, roles, policy) if workspace.journaled and not check else None
+        with begun or nullcontext():
+            batches = shared({host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts})
+            for operation in {id(each): each for batch in dict.fromkeys(batches.values()) for each in batch.operations}.values():
+                operation.get_ready()
+        return _counted(crew, batches, tally, policy, _resumable(begun, listener))
+
+
+def _begun(workspace: Workspace, hosts: tuple[str, ...], roles: Collection[str], policy: FailurePolicy) -> Remembering:
+    started = Started(
+        workspace.run,
+        workspace.environment.name,
+        hosts,
+        tuple(roles),
+        lab=workspace.lab is not None,
+        policy=policy,
+        hands=workspace.hands,
+    )
+    return Remembering(workspace.project, started)
+
+
+def _resumable(begun: Remembering | None, listener: events.Listener) -> str:
+    """The run that can be gone on with, if there is one. That none can is no reason to do nothing: hosts may have to be mended."""
+    if begun and begun.trouble:
+        listener(events.Note(f"this run could not be gone on with by --resume: {begun.trouble}", warning=True))
+    return begun.run if begun and not begun.trouble else ""
 
 
 def on_hosts(
@@ -121,10 +142,10 @@ def on_hosts(
     """Run a batch on each of these hosts and count what it comes to."""
     tally = _Tally(listener, step)
     with workspace.crew(batches, tally) as crew:
-        return _counted(crew, batches, tally, policy, workspace.run)
+        return _counted(crew, batches, tally, policy)
 
 
-def _counted(crew: Crew, batches: Mapping[str, Batch], tally: _Tally, policy: FailurePolicy, run: str) -> SetupResult:
+def _counted(crew: Crew, batches: Mapping[str, Batch], tally: _Tally, policy: FailurePolicy, run: str = "") -> SetupResult:
     halted = ""
     for names in rounds(tuple(batches), policy):
         if stopped := halt(len(tally.failed), len(batches), policy):
@@ -133,8 +154,8 @@ def _counted(crew: Crew, batches: Mapping[str, Batch], tally: _Tally, policy: Fa
         tally.begin(names)
         tally.failed |= errors_of(crew.run({name: batches[name] for name in names}))
         tally.end()
-    for name, error in tally.failed.items():
-        if batches[name].journal and isinstance(error, ConnectionFailed):
+    for error in tally.failed.values():
+        if run and isinstance(error, ConnectionFailed):
             error.hint = f"{error.hint}; or go on with this run: --resume {run}"
     return SetupResult({name: tally.host(name, crew.round_trips.get(name, 0)) for name in batches}, halted)
 

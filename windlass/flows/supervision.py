@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from windlass.errors import UsageError
+from windlass.flows import containers
 from windlass.operations.operation import Operation
 from windlass.operations.pm2 import Pm2Control, Pm2List, Pm2Process, Pm2Start
 from windlass.operations.service import Service
@@ -184,4 +185,5 @@ def supervisor_of(application: Application, kind: str = "") -> Supervisor:
 
 def limit_of(application: Application) -> float:
     """How long a supervisor may take for a slot, in seconds: PM2 stops one process after the other, each may finish its work."""
-    return OWN_SECONDS + sum(process.stop_seconds * process.instances for process in application.processes.values())
+    own = containers.own_seconds(application)
+    return OWN_SECONDS + sum((process.stop_seconds + own) * process.instances for process in application.processes.values())

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from windlass import lab as laboratory
 from windlass.errors import LabError, UsageError
-from windlass.inventory import Environment
+from windlass.inventory import Environment, Host
 from windlass.lab import HostSpec, Lab, LabSpec
+
+DOCKER = frozenset(["docker", "stack"])  # the roles that bring it
 
 
 def labs_folder(project: Path) -> Path:
@@ -16,11 +18,13 @@ def labs_folder(project: Path) -> Path:
 
 
 def lab_spec(environment: Environment) -> LabSpec:
-    """A host in the lab for each host of the environment, with its name, user and port."""
-    return LabSpec(
-        environment.name,
-        tuple(HostSpec(name=host.name, user=host.user or environment.user, port=host.port) for host in environment.hosts.values()),
-    )
+    """A host in the lab for each host of the environment, with its name, user and port, and able to run Docker if it should."""
+    return LabSpec(environment.name, tuple(_host_spec(environment, host) for host in environment.hosts.values()))
+
+
+def _host_spec(environment: Environment, host: Host) -> HostSpec:
+    docker = not DOCKER.isdisjoint(environment.roles_of(host))
+    return HostSpec(name=host.name, user=host.user or environment.user, port=host.port, docker=docker)
 
 
 def running_lab(project: Path, environment: Environment) -> Lab:

@@ -136,18 +136,23 @@ def load_environment(project: Path, name: str) -> Environment:
     return load(project / "inventories" / name, Catalogue(project).schemas(), project=project)
 
 
-def open_workspace(project: Path, name: str, *, lab: bool = False, accept_new: bool = False) -> Workspace:
+def open_workspace(
+    project: Path, name: str, *, lab: bool = False, accept_new: bool = False, source: Path | None = None
+) -> Workspace:
     """Open an environment, or with `lab` its twin in the lab; the environment called lab is always in the lab.
+
+    source   the folder whose inventories, roles and templates count: another one than the project where these were kept
 
     Nothing is asked of the network. Raises UsageError (no such environment, no lab is up) and InventoryError.
     """
-    environment = load_environment(project, name)
+    catalogue = Catalogue(source or project)
+    environment = load((source or project) / "inventories" / name, catalogue.schemas(), project=project)
     checksums.remember_in(project)
     if not lab and name != ONLY_IN_LAB:
         return Workspace(
             project=project,
             environment=environment,
-            catalogue=Catalogue(project),
+            catalogue=catalogue,
             secrets=real_secrets(environment),
             accept_new=accept_new,
         )
@@ -157,7 +162,7 @@ def open_workspace(project: Path, name: str, *, lab: bool = False, accept_new: b
     return Workspace(
         project=project,
         environment=twin.moved(environment, running),
-        catalogue=Catalogue(project),
+        catalogue=catalogue,
         secrets=twin_secrets(environment, secrets_file(project, name), committed=name == ONLY_IN_LAB),
         lab=running,
     )

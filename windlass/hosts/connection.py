@@ -50,7 +50,7 @@ class _Unknown(paramiko.MissingHostKeyPolicy):
         if not self._target.accept_new:
             raise refusals.unknown_key(self._target, shown, self._towards)
         client.get_host_keys().add(hostname, key.get_name(), key)
-        known_hosts.remember(known_hosts.known_hosts_of(self._target), hostname, shown)
+        refusals.note_key(self._target, hostname, shown, self._towards)
 
 
 def _readable_key(target: Target, path: Path) -> paramiko.PKey:

@@ -126,7 +126,7 @@ def _check_host_key(shown: KnownKey, known: list[KnownKey], target: Target) -> N
         raise refusals.other_key(target)
     if not target.accept_new:
         raise refusals.unknown_key(target, shown)
-    known_hosts.remember(known_hosts.known_hosts_of(target), known_hosts.named(target.address, target.port), shown)
+    refusals.note_key(target, known_hosts.named(target.address, target.port), shown)
 
 
 def _log_in(connection: Any, target: Target) -> None:

@@ -36,14 +36,12 @@ class AgentGone(ConnectionFailed):
 class Line:
     """Frames to and from the agent on one host. One thread uses it at a time; only `tell` may be called from another.
 
-    attached   how often it was taken up again
     agent_gone  whether it ended because the host is there and its agent is not
     begun      a start to the very same target that is under way already
     """
 
     def __init__(self, target: Target, listener: events.Listener, opener: Opener, begun: Starting | None = None) -> None:
         self.target = target
-        self.attached = 0
         self.agent_gone = False
         self._listener = listener
         self._opener = opener
@@ -237,7 +235,6 @@ class Line:
         if self._over:
             self.hang_up()
             raise why
-        self.attached += 1
         seconds = time.monotonic() - began
         self._listener(events.Note(f"{why.message}; attached again after {seconds:.1f} s", self.target.name, warning=True))
 

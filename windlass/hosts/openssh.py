@@ -42,6 +42,8 @@ def command_line(target: Target) -> list[str]:
         "Ciphers": CIPHERS,
         "StrictHostKeyChecking": "accept-new" if target.accept_new else "yes",
         "ForwardAgent": "no",
+        "ClearAllForwardings": "yes",  # what else a person's configuration has for this host is meant for him
+        "RemoteCommand": "none",
         "LogLevel": "INFO",  # less would leave us without a reason, and more fill a pipe that nobody reads meanwhile
         **ALIVE,
         **_keys(target),

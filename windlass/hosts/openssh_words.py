@@ -18,7 +18,7 @@ WORDS: Final = (  # what ssh writes, and what is to be done about it
     ("Host key verification failed", "has a host key that nobody knows yet", "unknown"),
     ("Permission denied", "does not let us in", "login"),
     ("Too many authentication failures", "does not let us in: too many keys were tried", "login"),
-    ("timed out during banner exchange", SILENT, "silent"),
+    (r"timed out during banner exchange|^Connection to \S+ port \d+ timed out", SILENT, "silent"),
     ("administratively prohibited", "cannot be reached: its jump host lets nobody through", "forward"),
     ("stdio forwarding failed", "cannot be reached: its jump host finds nobody there", ""),
     ("mux_client", "cannot be reached over the connection that an earlier run left", "again"),
@@ -45,7 +45,7 @@ def tries(complaint: str) -> int:
     """
     if re.fullmatch(REFUSED, complaint.strip()):
         return TRIES_REFUSED
-    known = any(words in complaint for words, _meaning, _hint in WORDS) or re.search(NOT_DROPPED, complaint)
+    known = any(re.search(words, complaint, re.MULTILINE) for words, _meaning, _hint in WORDS) or re.search(NOT_DROPPED, complaint)
     return TRIES_DROPPED if not known and re.search(DROPPED, complaint, re.MULTILINE) else ONCE
 
 
@@ -55,7 +55,7 @@ def failure(target: Target, complaint: str) -> ConnectionFailed:
     lines = [harmless(line) for line in complaint.strip().splitlines() if line.strip(" @")]
     typed = {"ssh": by_hand(target), "ssh_copy_id": by_hand(target, "ssh-copy-id")}
     for words, meaning, hint in WORDS:
-        if words in complaint:
+        if re.search(words, complaint, re.MULTILINE):
             kind = NotLetIn if hint in ("unknown", "changed", "login") else ConnectionFailed
             advice = HINTS[hint].format(**typed) + (KERBEROS if hint == "login" and "gssapi" in complaint else "")
             return kind(f"{where} {meaning}", host=target.name, hint=advice, last_lines=lines[-6:])

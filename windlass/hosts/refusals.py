@@ -7,7 +7,7 @@ import hashlib
 import shlex
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts.known_hosts import DEFAULT_PORT, KnownKey, known_hosts_of, named
+from windlass.hosts.known_hosts import DEFAULT_PORT, KnownKey, known_hosts_of, named, remember
 from windlass.hosts.session import FORWARD, LOOK, SILENT, UP, NotLetIn
 from windlass.hosts.target import Target
 
@@ -68,6 +68,19 @@ def unknown_key(target: Target, shown: KnownKey, towards: str = "") -> NotLetIn:
         host=towards or target.name,
         hint=f"`ssh-keygen -lf /etc/ssh/{file}` on the host shows the true one: if it is the same, run once with --accept-new",
     )
+
+
+def note_key(target: Target, name: str, key: KnownKey, towards: str = "") -> None:
+    """Write down the key of a host never seen before. Raises NotLetIn where that cannot be done: nobody could compare it later."""
+    path = known_hosts_of(target)
+    try:
+        remember(path, name, key)
+    except OSError as error:
+        raise NotLetIn(
+            f"{place(target, towards)} shows a host key that cannot be written into {path}: {error.strerror or error}",
+            host=towards or target.name,
+            hint=f"see that you may write to {path}, or name another file: `known_hosts` of the environment in the inventory",
+        ) from error
 
 
 def _fingerprint(blob: bytes) -> str:

@@ -20,25 +20,21 @@ if TYPE_CHECKING:
         Application,
         Build,
         Gate,
-        GitSource,
         Health,
-        NpmSource,
-        PathSource,
         Ports,
         Process,
-        Source,
     )
     from windlass.inventory.backups import Backup, Keep
     from windlass.inventory.sites import Site
+    from windlass.inventory.sources import GitSource, NpmSource, PathSource, Source
     from windlass.inventory.stores import BY_DIRECTORY, S3, StoreEntry
 
 # Loaded when somebody asks for one of them: to make these models takes as long as all other models together.
 _LATER: Final = {
-    "applications": frozenset(
-        ["Application", "Build", "Gate", "GitSource", "Health", "NpmSource", "PathSource", "Ports", "Process", "Source"]
-    ),
+    "applications": frozenset(["Application", "Build", "Gate", "Health", "Ports", "Process"]),
     "backups": frozenset(["Backup", "Keep"]),
     "sites": frozenset(["Site"]),
+    "sources": frozenset(["GitSource", "NpmSource", "PathSource", "Source"]),
     "stores": frozenset(["BY_DIRECTORY", "S3", "StoreEntry"]),
 }
 

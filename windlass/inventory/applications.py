@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, WrapValidator, model_validator
 
 from windlass.inventory.application_cron import CronEntry
+from windlass.inventory.compose import only_services, with_services
 from windlass.inventory.schema import (
     Entry,
     Matching,
@@ -20,63 +21,15 @@ from windlass.inventory.schema import (
     with_names,
 )
 from windlass.inventory.sites import Site
+from windlass.inventory.sources import NpmSource, Source, one_source
 from windlass.inventory.static import Static, static_of
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Memory = Annotated[str, Matching(r"[1-9]\d*[KMG]", "a size such as 300M or 1G")]
 Handover = Literal["overlap", "drain", "single"]
+ServiceName = Annotated[str, Matching(r"[A-Za-z0-9][\w.-]*", "the name of a service of compose.yml")]
 WebPath = Annotated[str, Matching(r"/[^\s#]*", "a path on the server, such as /healthz")]
-GitReference = Annotated[str, Matching(r"[^\s~^:?*\[\\-][^\s~^:?*\[\\]*", "a branch, a tag or a commit")]
-PackageName = Annotated[
-    str, Matching(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*", "a package's name such as verdaccio or @scope/name")
-]
-PackageVersion = Annotated[str, Matching(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?", "one exact version such as 6.10.4")]
-
-
-class GitSource(Entry):
-    """Code from a git repository."""
-
-    git: str
-    """Address of the repository, or a path on the controller (from the project's folder)"""
-    ref: GitReference = "main"
-    """Branch, tag or commit that is deployed when the command names none"""
-    folder: str = ""
-    """Folder of the repository that holds the application; empty for its top"""
-
-
-class PathSource(Entry):
-    """Code from a folder of the project itself."""
-
-    path: str
-    """The folder, from the project's folder; what git tracks there and what is new there is deployed"""
-
-
-class NpmSource(Entry):
-    """A published package of the npm registry, as it is."""
-
-    npm: PackageName
-    """Name of the package"""
-    version: PackageVersion
-    """The exact version"""
-    overrides: Mapping[str, str] = {}
-    """Versions of packages it depends on that are taken instead of those it asks for, as in npm's `overrides`"""
-
-
-Source = GitSource | PathSource | NpmSource
-_SOURCES: Mapping[str, type[Entry]] = {"git": GitSource, "path": PathSource, "npm": NpmSource}
-
-
-def _source(value: Any, _every_kind: ValidatorFunctionWrapHandler) -> Any:
-    """Validate as the one kind that is meant: faults of the other two kinds would only confuse."""
-    if isinstance(value, Source):
-        return value
-    if not isinstance(value, dict):
-        raise ValueError("should be a mapping with one of git, path, npm, such as `path: samples/tickets`")  # noqa: TRY004
-    given = [kind for kind in _SOURCES if kind in value]
-    if len(given) != 1:
-        raise ValueError(f"should have exactly one of git, path, npm, not {' and '.join(given) or 'none of them'}")
-    return _SOURCES[given[0]].model_validate(value)
 
 
 class Build(Entry):
@@ -102,6 +55,7 @@ PYTHON_BUILD: Mapping[str, str] = {
     "lockfile": "requirements.txt",
     "prune": "",
 }
+COMPOSE_BUILD: Mapping[str, str] = {"install": "", "lockfile": "", "prune": ""}  # its images are built on each host
 
 
 class Ports(Entry):
@@ -133,11 +87,15 @@ class Health(Entry):
 
 
 class Process(Entry):
-    """One program of the application, run by PM2 or by systemd."""
+    """One program of the application, run by PM2 or by systemd; with `runtime: compose` some services of its compose.yml."""
 
     name: str
     command: Annotated[str, Matching(r"\S(?:.*\S)?", "a command such as node src/server.js")]
-    """Program and arguments, started in the release's folder; a template, so that `--port {{ listen }}` is possible"""
+    """Program and arguments, started in the release's folder; a template, so that `--port {{ listen }}` is possible. Not with
+    `runtime: compose`, where compose.yml has it"""
+    services: tuple[ServiceName, ...] = ()
+    """With `runtime: compose` the services of compose.yml that it is; without it the one of its own name. What they depend on
+    comes along"""
     listen: Literal["none", "socket", "port"] = "none"
     """Where it serves: on a unix socket, on a TCP port, or (a worker) nowhere. The template value `listen` says which"""
     ports: Ports | None = None
@@ -199,12 +157,13 @@ class Application(Entry):
     """Pattern of the hosts it runs on: names, groups, globs, `!` excludes, `,` unites"""
     user: UserName = ""
     """The Unix user it runs as; without it the application's name"""
-    source: Annotated[Source, WrapValidator(_source)]
+    source: Annotated[Source, WrapValidator(one_source)]
     """Where the code comes from: exactly one of git, path, npm"""
-    runtime: Literal["node", "python"] = "node"
-    """What it is written for: says what the build does by itself, and who supervises"""
+    runtime: Literal["node", "python", "compose"] = "node"
+    """What it is written for: says what the build does by itself, and who supervises. `compose`: its processes are services of the
+    compose.yml at the top of its code"""
     supervisor: Literal["pm2", "systemd"] = "pm2"
-    """What starts its processes and keeps them running; with `runtime: python` the default is `systemd`"""
+    """What starts its processes and keeps them running; with `runtime: python` and `compose` the default is `systemd`"""
     build: Build = Field(default_factory=Build)
     """How the code becomes an artefact"""
     processes: Annotated[Mapping[ShortName, Process], BeforeValidator(with_names)] = {}
@@ -244,18 +203,25 @@ class Application(Entry):
 
     @model_validator(mode="before")
     @classmethod
-    def _for_python(cls, value: Any) -> Any:
+    def _for_runtime(cls, value: Any) -> Any:
         """Other defaults; what is given counts more."""
-        if not isinstance(value, dict) or value.get("runtime") != "python":
+        runtime = value.get("runtime") if isinstance(value, dict) else None
+        default = {"python": PYTHON_BUILD, "compose": COMPOSE_BUILD}.get(runtime) if isinstance(runtime, str) else None
+        if default is None:
             return value
         given = value.get("build")
-        build = PYTHON_BUILD if given is None else {**PYTHON_BUILD, **given} if isinstance(given, dict) else given
-        return {**value, "build": build, "supervisor": value.get("supervisor") or "systemd"}
+        build = default if given is None else {**default, **given} if isinstance(given, dict) else given
+        told = {**value, "build": build, "supervisor": value.get("supervisor") or "systemd"}
+        return with_services(told) if runtime == "compose" else told
 
     @model_validator(mode="after")
-    def _buildable(self) -> Application:
-        if self.runtime == "python" and isinstance(self.source, NpmSource):
-            raise ValueError("`runtime: python` needs a source of git or path, not npm")
+    def _fits_its_runtime(self) -> Application:
+        if self.runtime != "node" and isinstance(self.source, NpmSource):
+            raise ValueError(f"`runtime: {self.runtime}` needs a source of git or path, not npm")
+        if self.runtime == "compose":
+            only_services(self)
+        elif with_some := next((name for name, process in self.processes.items() if process.services), ""):
+            raise ValueError(f"`processes.{with_some}.services` is for `runtime: compose`, whose compose.yml has them")
         return self
 
     @model_validator(mode="after")

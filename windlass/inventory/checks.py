@@ -111,7 +111,7 @@ class _Checks:
                 )
 
     def _source(self, path: KeyPath, application: Application) -> None:
-        from windlass.inventory.applications import PathSource  # noqa: PLC0415 - loaded where there are applications
+        from windlass.inventory.sources import PathSource  # noqa: PLC0415 - loaded where there are applications
 
         source = application.source
         if isinstance(source, PathSource) and not (self.environment.project / source.path).is_dir():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 from windlass.errors import InventoryError
 from windlass.inventory.environment import Environment
 from windlass.inventory.reading import ENCRYPTED, called
+from windlass.inventory.texts import text_of
 
 if TYPE_CHECKING:  # PyYAML's composer, AES and age load only for an environment that has such a file
     from windlass.inventory.sops.document import Document
@@ -42,7 +45,7 @@ class CommittedSecrets:
 
         if self._tree is None:
             try:
-                self._tree = parse(self.file.read_text(encoding="utf-8"))
+                self._tree = parse(text_of(self.file, self.shown_as))
             except ValueError as error:
                 raise self._wrong(error) from None
         return self._tree
@@ -63,8 +66,9 @@ class CommittedSecrets:
 
         if self._document is None:
             self.tree()
+            ring = self.ring()
             try:
-                self._document = opened(self.file.read_text(encoding="utf-8"), self.ring())
+                self._document = opened(text_of(self.file, self.shown_as), ring)
             except ValueError as error:
                 raise self._wrong(error) from None
         return self._document
@@ -76,19 +80,25 @@ class CommittedSecrets:
             made = change(before, datetime.now(UTC))
         except ValueError as error:
             raise self._wrong(error) from None
-        if self.file.read_text(encoding="utf-8") != before.text:
-            raise InventoryError(f"{self.shown_as} was changed by somebody else meanwhile", hint="run the same command again")
-        self.write(made)
+        with _locked(self.file.parent):
+            if text_of(self.file, self.shown_as) != before.text:
+                raise InventoryError(f"{self.shown_as} was changed by somebody else meanwhile", hint="run the same command again")
+            self.write(made)
         return made
 
     def write(self, made: Document) -> None:
-        """Put the file into its place, whole or not at all."""
-        partial = self.file.with_name(f".{self.file.name}.partial")
-        with partial.open("w", encoding="utf-8") as stream:
-            stream.write(made.text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.rename(self.file)
+        """Put the file into its place, whole or not at all. Raises InventoryError; it is then as it was."""
+        partial = self.file.with_name(f".{self.file.name}.{os.getpid()}-{os.urandom(4).hex()}")
+        try:
+            with partial.open("x", encoding="utf-8") as stream:
+                stream.write(made.text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.rename(self.file)
+        except OSError as error:
+            raise InventoryError(f"{self.shown_as} cannot be written and is as it was: {error.strerror}") from None
+        finally:
+            partial.unlink(missing_ok=True)
         self._document, self._tree = made, made.tree
 
     def _wrong(self, error: ValueError) -> InventoryError:
@@ -115,3 +125,14 @@ def committed_secrets(environment: Environment, surroundings: Mapping[str, str])
     """The environment's encrypted file; None where it has none."""
     found = committed_file(environment, surroundings)
     return found if found.file.exists() else None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One writer at a time; the lock leaves nothing behind."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -20,6 +20,8 @@ except ImportError:  # PyYAML built without libyaml: the same, ten times slower
     from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
 
 KeyPath = tuple[str | int, ...]
+LONGEST = 40  # characters of a word that an error shows
+MOST_VALUES = 500_000  # of one file, aliases followed: thousands of hosts need fewer
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,6 +60,10 @@ class Tree:
         raise KeyError(path)
 
 
+class TooLarge(Exception):  # noqa: N818 - reads as what it is
+    """A file comes to more values than anybody can have meant."""
+
+
 class _Loader(_BaseLoader):
     """The safe loader with the few implicit types that the module's first sentences promise."""
 
@@ -84,21 +90,30 @@ def read(path: Path, name: str) -> tuple[Tree, list[Note]]:
         return tree, [Note(Place(name, 1), (), "is not UTF-8 text: save the file as UTF-8")]
     except OSError as error:
         return tree, [Note(Place(name, 1), (), f"cannot be read: {error.strerror}")]
+    notes = _fill(tree, text, name)
+    if not isinstance(tree.data, dict):
+        tree.data = {}
+        notes.append(Note(Place(name, 1), (), "should be a mapping (key: value) at its top"))
+    return tree, notes
+
+
+def _fill(tree: Tree, text: str, name: str) -> list[Note]:
+    """The tree with what the text says; nothing for a text that is no YAML, and a note."""
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
         reader = _Reader(loader, name, tree.places)
-        data = reader.build(node, ()) if node is not None else None
+        built = reader.build(node, ()) if node is not None else None
+        tree.data = {} if built is None else built
     except yaml.YAMLError as error:
-        return tree, [_syntax(error, name, text)]
+        return [_syntax(error, name, text)]
+    except RecursionError:
+        return [Note(Place(name, 1), (), "is nested too deeply to be read: hundreds of levels, one in another")]
+    except TooLarge:
+        return [Note(Place(name, 1), (), f"comes to more than {MOST_VALUES} values: do aliases multiply each other?")]
     finally:
         loader.dispose()
-    if data is None:
-        return tree, reader.notes
-    if not isinstance(data, dict):
-        return tree, [*reader.notes, Note(Place(name, 1), (), "should be a mapping (key: value) at its top")]
-    tree.data = data
-    return tree, reader.notes
+    return reader.notes
 
 
 class _Reader:
@@ -109,12 +124,16 @@ class _Reader:
         self.name = name
         self.places = places
         self.notes: list[Note] = []
+        self._built = 0
         self._around: list[int] = []  # the nodes being built, so that an alias to one of them is seen
 
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
         self.places.setdefault(path, self._at(node))
+        self._built += 1
+        if self._built > MOST_VALUES:
+            raise TooLarge
         if isinstance(node, yaml.ScalarNode):
-            return self.loader.construct_object(node)
+            return self._scalar(node, path)
         if id(node) in self._around:
             self._note(node, path, "refers to itself (an alias to something around it)")
             return None
@@ -126,6 +145,16 @@ class _Reader:
             return self._mapping(node, path)
         finally:
             self._around.pop()
+
+    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
+        """PyYAML itself breaks on a word that is not what its own tag says, and Python on a number of thousands of digits."""
+        try:
+            return self.loader.construct_object(node)
+        except (ValueError, LookupError, AttributeError, TypeError):
+            tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+            shown = node.value if len(node.value) <= LONGEST else f"{node.value[:LONGEST]}..."
+            self._note(node, path, f"{shown!r} is no {tag}: leave the tag out, or put it in quotes where it is text")
+            return None
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         self._refuse_doubles(node, path)
@@ -162,7 +191,7 @@ class _Reader:
 
 def _syntax(error: yaml.YAMLError, name: str, text: str) -> Note:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = mark.line + 1 if mark else 1
+    line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0)) + 1
     around = text.splitlines()[max(0, line - 2) : line]
     if mark and any(re.match(r" *\t", each) for each in around):
         line -= not re.match(r" *\t", around[-1])

@@ -17,13 +17,13 @@ SECTIONS = {"environment": 1, "hosts": 1, "groups": 1, "variables": 2, "applicat
 def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool]:
     """All that the folder's `*.yml` files say, and whether all of it could be read: a section that is misspelt, for one, is not.
 
-    Raises UsageError when there is no such folder.
+    Raises UsageError when there is no such folder, or none that may be looked into.
     """
     if not folder.is_dir():
         raise _no_folder(folder, project)
     whole = Tree(places={(): Place(called(folder, project), 1)})
     complete = True
-    for path in sorted(folder.iterdir()):
+    for path in _paths(folder, project):
         if path.suffix == ".yaml":
             faults.add(Place(called(path, project), 1), (), f"is not read: rename it to {path.stem}.yml")
         if path.suffix != ".yml" or path.name.startswith(".") or path.name == ENCRYPTED:
@@ -36,6 +36,13 @@ def read_folder(folder: Path, project: Path, faults: Faults) -> tuple[Tree, bool
     if complete and not whole.data.get("hosts"):
         faults.add(whole.place(()), (), "has no hosts: write hosts.yml with `hosts:`, a name, and its `address:`")
     return whole, complete
+
+
+def _paths(folder: Path, project: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{called(folder, project)} cannot be read: {error.strerror}", hint="see whose it is: ls -ld") from None
 
 
 def called(path: Path, project: Path) -> str:
@@ -53,7 +60,7 @@ def _no_folder(folder: Path, project: Path) -> UsageError:
     hint = (
         f"environments: {known}"
         if around.is_dir()
-        else "run this in a folder that has inventories/<name>/hosts.yml, or inside of it"
+        else "run this inside a folder with inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one"
     )
     return UsageError(f"there is no environment {folder.name!r}{did_you_mean(folder.name, names)}", hint=hint)
 

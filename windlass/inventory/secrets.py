@@ -20,6 +20,7 @@ from windlass.inventory.environment import Environment
 from windlass.inventory.faults import did_you_mean
 from windlass.inventory.reading import called
 from windlass.inventory.schema import SecretEntry
+from windlass.inventory.texts import text_of
 from windlass.values import Secret
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -72,14 +73,18 @@ class LocalSecrets:
         Raises InventoryError that names every one that has no value and says how to give it, or why a file cannot be read.
         """
         wanted = tuple(self.declared if names is None else names)
-        surrounding = self._surrounding()
-        values = {**self._stored(), **self._committed(set(wanted) - set(surrounding)), **surrounding}
+        values = self._given(wanted)
         if any(name not in values and self.declared[name].generate for name in wanted):
-            values = {**self._generated(name for name in wanted if name not in values), **values}
+            values = {**self._generated([name for name in wanted if name not in values]), **values}
         missing = [name for name in wanted if not values.get(name)]
         if missing:
             raise self._missing(missing)
         return {name: Secret(values[name]) for name in wanted}
+
+    def available(self) -> dict[str, Secret]:
+        """The declared ones that have a value; none is made up. Raises InventoryError when a file that matters cannot be read."""
+        values = self._given(self.declared)
+        return {name: Secret(values[name]) for name in self.declared if values.get(name)}
 
     def sources(self) -> dict[str, str]:
         """For each secret that has a value, declared or not, where it comes from. No key is needed for this."""
@@ -93,6 +98,10 @@ class LocalSecrets:
         committed = self.committed.values() if self.committed else {}
         values = {**self._stored(), **committed, **self._surrounding()}
         return {name: Secret(value) for name, value in values.items() if value}
+
+    def _given(self, wanted: Iterable[str]) -> dict[str, str]:
+        surrounding = self._surrounding()
+        return {**self._stored(), **self._committed(set(wanted) - set(surrounding)), **surrounding}
 
     def _surrounding(self) -> dict[str, str]:
         found = {name: self.surroundings.get(f"{PREFIX}{name.upper()}", "") for name in self.declared}
@@ -112,7 +121,7 @@ class LocalSecrets:
                 f"{self.shown_as} holds secrets and others may read or write it (mode {mode:04o})",
                 hint=f"chmod 600 {self.shown_as}",
             )
-        return self._parsed(self.file.read_text(encoding="utf-8"))
+        return self._parsed(text_of(self.file, self.shown_as))
 
     def _parsed(self, text: str) -> dict[str, str]:
         try:
@@ -121,11 +130,22 @@ class LocalSecrets:
             mark = getattr(error, "problem_mark", None)
             line = f":{mark.line + 1}" if mark else ""
             raise InventoryError(f"{self.shown_as}{line} is not YAML", hint='write one `name: "value"` per line') from None
+        except RecursionError:
+            values = None
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             raise InventoryError(f"{self.shown_as} should hold names and values only", hint='write one `name: "value"` per line')
         return values
 
     def _generated(self, names: Iterable[str]) -> dict[str, str]:
+        try:
+            return self._kept(names)
+        except OSError as error:
+            raise InventoryError(
+                f"{self.shown_as}, where secrets are made up, cannot be written: {error.strerror}",
+                hint="make room or mend its rights, or give the values: " + ", ".join(f"{PREFIX}{name.upper()}" for name in names),
+            ) from None
+
+    def _kept(self, names: Iterable[str]) -> dict[str, str]:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(self.file.parent / ".lock"):
             stored = self._stored()  # somebody else may have made them up while we waited
@@ -136,7 +156,7 @@ class LocalSecrets:
 
     def _write(self, made: Mapping[str, str]) -> None:
         """Add lines to the file without touching what a person wrote there."""
-        before = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        before = text_of(self.file, self.shown_as) if self.file.exists() else ""
         head = before if before.endswith("\n") or not before else f"{before}\n"
         text = head + "".join(f'{name}: "{value}"\n' for name, value in made.items())
         if self._parsed(text) != {**self._parsed(before), **made}:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from windlass.errors import LabError
 
-_NAMED = {"name=systemd": "systemd", "memory": "memory", "freezer": "freezer"}
+_NAMED = {"name=systemd": "systemd", "memory": "memory", "freezer": "freezer", "devices": "devices"}
 
 
 def under_systemd() -> bool:

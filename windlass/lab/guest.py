@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.errors import LabError
+from windlass.lab import nesting
 from windlass.lab.description import HostSpec, LabHost
 
 _KEY_COMMENT = "windlass-lab"
@@ -37,6 +38,8 @@ def dress(tree: Path, host: LabHost, spec: HostSpec, shared: Dress) -> None:
     services = " ".join(f'"{key}={value}"' for key, value in shared.environment.items()).replace("%", "%%")
     _write(tree / "etc/systemd/system.conf.d/lab.conf", f"[Manager]\nDefaultEnvironment={services}\n")
     _write_sshd(tree, host)
+    if host.docker:
+        nesting.equip(tree)
     for user in (spec.user, *spec.extra_users):
         _admit(tree, user, shared.public_key)
 

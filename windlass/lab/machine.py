@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.errors import LabError
-from windlass.lab import groups, network
+from windlass.lab import groups, nesting, network
 from windlass.lab.description import HostStatus, LabHost
 from windlass.lab.folders import cache, remove_tree, unmount_all
 from windlass.values import Command
@@ -23,7 +23,6 @@ NSPAWN = Path("/run/systemd/nspawn")
 POWER_OFF_SIGNAL = signal.SIGRTMIN + 4  # what systemd understands as `poweroff`
 # nspawn, told to keep the unit it is in, ends with 133 when the host wants a reboot: whoever started it starts it again.
 _REBOOTING = 'while "$@"; [ $? -eq 133 ]; do :; done'
-_NESTING = ["--capability=all", "--system-call-filter=add_key keyctl bpf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def launch(host: LabHost, bridge: str) -> None:
         *groups.launcher(host.machine), "sh", "-c", _REBOOTING, "sh",
         "systemd-nspawn", "--quiet", "--boot", f"--directory={host.folder / 'root'}",
         f"--machine={host.machine}", f"--hostname={host.name}", "--register=no", "--keep-unit", f"--network-bridge={bridge}",
-        "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe", *(_NESTING if host.docker else []),
+        "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe", *(nesting.OPTIONS if host.docker else []),
     ]  # fmt: skip
     with (host.folder / "log").open("w") as log:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", check=False)

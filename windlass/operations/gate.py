@@ -20,6 +20,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Containers:
+    """What an instance is whose launcher only starts containers: services of a project of Docker Compose's."""
+
+    project: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One process of a slot, as the host can recognise it.
 
@@ -27,6 +35,7 @@ class Instance:
     folder   the release it must run in
     listen   the unix socket (absolute path) or the address:port it listens on; empty if it does not
     log      where its output goes, for the last words of one that fails
+    containers  the containers that it is, if it is some: they have to run, and what it listens on has to be theirs
     """
 
     name: str
@@ -35,6 +44,7 @@ class Instance:
     listen: str = ""
     log: str = ""
     health: Health | None = None
+    containers: Containers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

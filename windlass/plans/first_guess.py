@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, get_args
 
-Kind = Literal["node", "python", "static", "compose"]
+from windlass.plans.first_containers import Contained
+
+Kind = Literal["node", "python", "static", "compose", "containers"]
 KINDS: Final = get_args(Kind)
+COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 # The files whose text says something.
 TELLING: Final[tuple[str, ...]] = (
     "package.json",
@@ -19,10 +22,10 @@ TELLING: Final[tuple[str, ...]] = (
     "next.config.js",
     "next.config.mjs",
     "next.config.ts",
+    *COMPOSE,
 )
 # Where programs usually say that they are well, the likeliest first.
 HEALTH: Final = ("/healthz", "/health", "/api/healthz", "/api/health", "/readyz", "/livez", "/ping")
-COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 
 # What builds pages that need no program: the folder of the result, and the folder in it whose names carry a hash.
 _PAGES: Mapping[str, tuple[str, str]] = {
@@ -73,6 +76,7 @@ class Guess:
     fallback: str = ""
     needs: tuple[str, ...] = ()
     database_scheme: str = "postgresql"
+    contained: Contained | None = None
     because: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -101,10 +105,11 @@ def compose_file(paths: Iterable[str]) -> str:
 def guess(kind: Kind, seen: Seen) -> Guess:
     """What to write down for an application of this kind, which is no stack."""
     found = {"node": _node, "python": _python, "static": _static}[kind](seen)
-    return found if kind == "static" else _with_health(found, seen)
+    return found if kind == "static" else with_health(found, seen)
 
 
-def _with_health(found: Guess, seen: Seen) -> Guess:
+def with_health(found: Guess, seen: Seen) -> Guess:
+    """With the path that its code has for it."""
     path = next((path for path in HEALTH if path in seen.health), "")
     doubt = "`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?"
     return replace(found, health=path) if path else replace(found, doubts=(*found.doubts, doubt))

@@ -34,15 +34,15 @@ class Stack:
 
 def stack_of(text: str, content: object, paths: tuple[str, ...]) -> Stack:
     """`content` is what `text` says as YAML; `paths` are the files beside it."""
-    services = _mapping(_mapping(content).get("services"))
+    services = mapping(mapping(content).get("services"))
     doors, doubts = [], []
     for name, service in services.items():
-        for said in _list(_mapping(service).get("ports")):
+        for said in _list(mapping(service).get("ports")):
             door, doubt = _door(str(name), said)
             doors += [door] if door else []
             doubts += [doubt] if doubt else []
         doubts += [f"{each} is not in the repository: what it holds goes into stack.environment and stack.secrets, and compose.yml "
-                   "says `env_file: .env`" for each in _files(_mapping(service)) if each not in (".env", *paths)]  # fmt: skip
+                   "says `env_file: .env`" for each in _files(mapping(service)) if each not in (".env", *paths)]  # fmt: skip
     if not doors:
         doubts.append("no service publishes a port for everybody: who is to reach it, and how?")
     names = tuple(dict.fromkeys(_asked(text)))
@@ -83,10 +83,11 @@ def _asked(text: str) -> Iterator[str]:
 def _files(service: Mapping[str, Any]) -> list[str]:
     said = service.get("env_file")
     entries = said if isinstance(said, list) else [said] if said else []
-    return [str(_mapping(each).get("path", "")) if isinstance(each, Mapping) else str(each).removeprefix("./") for each in entries]
+    return [str(mapping(each).get("path", "")) if isinstance(each, Mapping) else str(each).removeprefix("./") for each in entries]
 
 
-def _mapping(said: object) -> Mapping[str, Any]:
+def mapping(said: object) -> Mapping[str, Any]:
+    """The same where it is one, else an empty one."""
     return said if isinstance(said, Mapping) else {}
 
 

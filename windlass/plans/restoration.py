@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from windlass.errors import RefusedError
+from windlass.values import counted
 
 LONGEST_NAME: Final = 63  # bytes of a name in PostgreSQL
 EMPTY_SERVER: Final = 700 << 20  # bytes: a new data directory and its write-ahead log
@@ -158,7 +159,7 @@ def _swap(database: str, into: str, server: Server, stamp: str) -> Restoration:
     lines = (
         f"the backup is restored into {into} and compared with what it should hold",
         f"then, in one transaction, {database} becomes {before} and {into} becomes {database}",
-        f"this ends the {server.connections.get(database, 0)} connections to {database}",
+        f"this ends the {counted(server.connections.get(database, 0), 'connection')} to {database}",
         f"what was written after the backup is then in {before} alone, which stays until you drop it",
     )
     return Restoration(into, before=before, lines=lines)

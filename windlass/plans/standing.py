@@ -61,7 +61,7 @@ def wrong(facts: Facts) -> tuple[str, ...]:
     found = list(_of_runs(facts))
     if facts.silent:
         return (f"the store cannot be read: {facts.silent}", *found)
-    return (*_of_age(facts), *_of_proof(facts), *found, *facts.odd)
+    return (*_of_age(facts), *unproven_for(facts), *found, *facts.odd)
 
 
 def _of_age(facts: Facts) -> Sequence[str]:
@@ -75,7 +75,8 @@ def _of_age(facts: Facts) -> Sequence[str]:
     return found
 
 
-def _of_proof(facts: Facts) -> Sequence[str]:
+def unproven_for(facts: Facts) -> Sequence[str]:
+    """Why nothing that is young enough proves them; nothing where something does."""
     if facts.undrilled:
         return [f"the last drill failed: {facts.undrilled}"]
     if not facts.proven_within or facts.age is None:

@@ -16,7 +16,7 @@ _RED, _YELLOW, _PLAIN = "\x1b[1;31m", "\x1b[33m", "\x1b[0m"
 def render_error(error: WindlassError, *, colour: bool = False, width: int = 0) -> str:
     """Lines for a person, without a line feed at the end. `width` is the terminal's, at which what happened is cut between words;
     hints are left to it, so that the commands in them can be copied."""
-    words = _wrapped(f"error: {_headline(error)}", width).removeprefix("error:")
+    words = wrapped(f"error: {_headline(error)}", width).removeprefix("error:")
     lines = [f"{_paint('error:', _RED, colour=colour)}{words}"]
     if isinstance(error, FlowFailed):
         lines += [f"{INDENT}{host}: {state}" for host, state in error.hosts.items()]
@@ -27,12 +27,13 @@ def render_error(error: WindlassError, *, colour: bool = False, width: int = 0) 
     return "\n".join(lines)
 
 
-def _wrapped(text: str, width: int) -> str:
+def wrapped(text: str, width: int, indent: str = INDENT) -> str:
+    """Cut between words where it is longer than the terminal is wide, all but the first line indented; no width, no cut."""
     if not width or len(text) <= width:
         return text
     import textwrap  # noqa: PLC0415 - most runs have nothing to cut
 
-    cut = textwrap.wrap(text, width, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
+    cut = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return "\n".join(cut) if "\n" not in text else text
 
 

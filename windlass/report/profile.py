@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from windlass.history.ledger import HostBooks
+from windlass.report.prose import prose
 from windlass.report.tables import table
 from windlass.values import human_seconds
 
@@ -83,13 +84,15 @@ def render_profile(profile: Profile) -> str:
     if len(rows) > 1:
         sums = [sum(getattr(each, name) for each in profile.hosts) for name in titles[1:]]
         rows.append(("together", *_times(*sums)))
-    slowest = [
-        (human_seconds(each.seconds), human_seconds(each.longest), each.longest_on, str(each.hosts), each.operation)
-        for each in profile.operations
-    ]
-    parts = [head, table(titles, rows) if rows else ""]
-    parts.append(table(("in sum", "longest", "on", "times", "operation"), slowest) if slowest else "")
+    slowest = ["took longest, on all hosts together:", *map(_operation, profile.operations)] if profile.operations else []
+    parts = [head, table(titles, rows) if rows else "", prose(slowest)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _operation(each: OperationTime) -> str:
+    """`7.0 s  package nginx (2 times, 4.0 s of it on web1)`."""
+    spread = f" ({each.hosts} times, {human_seconds(each.longest)} of it on {each.longest_on})" if each.hosts > 1 else ""
+    return f"{human_seconds(each.seconds):>10}  {each.operation}{spread}"
 
 
 def _times(*seconds: float) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from typing import Any
 from windlass.errors import BackupError, WindlassError
 from windlass.flows.holdings import Holding, Pruned
 from windlass.inventory.stores import BY_DIRECTORY, label
+from windlass.report.prose import near, prose
 from windlass.report.tables import table
 from windlass.stores.published import Stored
 from windlass.tasks.door import Outcome
-from windlass.values import human_bytes, human_seconds
+from windlass.values import counted, human_bytes, human_seconds
 
 
 def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bool) -> Outcome:
@@ -32,7 +33,7 @@ def listed(found: Sequence[Holding], now: datetime, limit: float, *, reasons: bo
     ]
     rows = [_row(each, stored, reasons=reasons, stores=stores) for each in found for stored in each.backups]
     lines = [table(head, rows)] if rows else []
-    lines += [f"{label(each.name, each.store)}: {said}" for each in found for said in _remarks(each)]
+    lines += [prose([f"{label(each.name, each.store)}: {said}"]) for each in found for said in _remarks(each)]
     return Outcome(
         result={"backups": [_described(each, now) for each in found]},
         text="\n".join(lines),
@@ -45,7 +46,7 @@ def _remarks(each: Holding) -> Iterator[str]:
     if each.failure:
         yield each.failure
     elif not each.backups:
-        yield f"no backups yet in {each.place}"
+        yield f"no backups yet in {near(each.place)}"
     yield from (f"{stored.id}: {stored.doubt or stored.lacks}" for stored in each.backups if stored.doubt or stored.lacks)
     for stored in each.backups:
         yield from (f"{stored.id}: {file} does not count: {why}" for file, why in stored.doubted.items())
@@ -136,7 +137,9 @@ def _unread(found: Sequence[Holding]) -> WindlassError | None:
 def pinned(name: str, stored: Stored) -> Outcome:
     """A backup that stays, or no longer has to."""
     words = stored.pin.words if stored.pin else "no longer pinned"
-    return Outcome(result={"name": name, "id": stored.id, "pinned": stored.pin is not None}, text=f"{name} {stored.id}: {words}")
+    return Outcome(
+        result={"name": name, "id": stored.id, "pinned": stored.pin is not None}, text=prose([f"{name} {stored.id}: {words}"])
+    )
 
 
 def pruned(found: dict[str, Pruned], *, check: bool) -> Outcome:
@@ -144,14 +147,14 @@ def pruned(found: dict[str, Pruned], *, check: bool) -> Outcome:
     lines = []
     for name, each in found.items():
         word = "would go" if check else "went"
-        lines.append(f"{name}: {each.kept} stay, {len(each.dropped)} {word}")
+        lines.append(f"{name}: {each.kept} {'stays' if each.kept == 1 else 'stay'}, {len(each.dropped)} {word}")
         lines += [f"  {backup}: {'; '.join(reasons)}" for backup, reasons in each.dropped.items()]
     failed = {f"{name} {backup}": message for name, each in found.items() for backup, message in each.failed.items()}
     error = left(Pruned(failed=failed))
-    return Outcome(result={"backups": {name: asdict(each) for name, each in found.items()}}, text="\n".join(lines), error=error)
+    return Outcome(result={"backups": {name: asdict(each) for name, each in found.items()}}, text=prose(lines), error=error)
 
 
 def left(done: Pruned) -> BackupError | None:
     """What could not be removed, as an error."""
     lines = [f"{backup}: {message}" for backup, message in done.failed.items()]
-    return BackupError(f"{len(lines)} backups could not be removed", last_lines=lines) if lines else None
+    return BackupError(f"{counted(len(lines), 'backup')} could not be removed", last_lines=lines) if lines else None

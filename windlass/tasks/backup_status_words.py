@@ -11,8 +11,9 @@ from typing import Any, Final
 from windlass.errors import BackupError
 from windlass.flows.standing import Standing
 from windlass.inventory.stores import BY_DIRECTORY, label
-from windlass.plans.standing import sparkline
+from windlass.plans.standing import sparkline, unproven_for
 from windlass.report.metrics import Sample, exposition, write_metrics
+from windlass.report.prose import prose
 from windlass.report.tables import table
 from windlass.tasks.door import Outcome
 from windlass.values import human_bytes
@@ -44,11 +45,20 @@ def stood(found: Sequence[Standing]) -> Outcome:
     stores = any(each.store != BY_DIRECTORY for each in found)
     head = ["", "backup", *(["store"] if stores else []), "age/RPO", "size", "trend", "proven", "next due (UTC)"]
     lines = [table(head, [_row(each, stores=stores) for each in found])]
-    lines += [f"{label(each.name, each.store)}: {text}" for each in found for text in each.wrong]
+    lines += [prose([f"{label(each.name, each.store)}: {text}"]) for each in found for text in each.wrong]
     failing = [each for each in found if each.wrong]
-    hint = "invoke backup.run makes one now, invoke backup.drill proves the newest; docs/backup.md says what else may be wrong"
-    error = BackupError(f"{len(failing)} of {len(found)} backups are not as they should be", hint=hint) if failing else None
+    said = "is not as it should be" if len(failing) == 1 else "are not as they should be"
+    error = BackupError(f"{len(failing)} of {len(found)} backups {said}", hint=_way_out(failing)) if failing else None
     return Outcome(result={"backups": [_described(each) for each in found]}, text="\n".join(lines), error=error)
+
+
+def _way_out(failing: Sequence[Standing]) -> str:
+    """What to type for what is wrong, as far as one command is all that it takes."""
+    facts = [each.facts for each in failing if not each.facts.silent]
+    old = any(each.age is None or (each.rpo and each.age > each.rpo) for each in facts)
+    unproven = any(each.age is not None and unproven_for(each) for each in facts)
+    ways = [*(["invoke backup makes one now"] if old else []), *(["invoke backup.drill proves the newest"] if unproven else [])]
+    return ", ".join(ways) or "docs/backup.md says what each of these means"
 
 
 def metrics(found: Sequence[Standing], environment: str, path: Path, now: datetime) -> None:

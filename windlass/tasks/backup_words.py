@@ -15,6 +15,7 @@ from windlass.flows.restore_part import PartRestored
 from windlass.inventory import Backup
 from windlass.inventory.stores import label
 from windlass.plans.restoration import Wish
+from windlass.report.prose import near, prose
 from windlass.tasks.door import Outcome
 from windlass.values import counted, human_bytes, human_seconds
 
@@ -25,7 +26,7 @@ def backed_up(entries: Sequence[Backup], flow: Callable[[Backup], BackedUp]) -> 
     """Back up one after another."""
     done, failed = _each(entries, flow)
     result = {"backups": [_plain(one) for one in done], "failed": {name: error.message for name, error in failed.items()}}
-    return Outcome(result=result, text="\n".join(map(_backed_up, done)), error=_together(failed, len(entries), "backed up"))
+    return Outcome(result=result, text=prose(map(_backed_up, done)), error=_together(failed, len(entries), "backed up"))
 
 
 def drilled(entries: Sequence[Backup], flow: Callable[[Backup], Drilled]) -> Outcome:
@@ -35,7 +36,7 @@ def drilled(entries: Sequence[Backup], flow: Callable[[Backup], Drilled]) -> Out
         "drills": [{"name": one.name, **one.proof.model_dump(mode="json")} for one in done],
         "failed": {name: error.message for name, error in failed.items()},
     }
-    return Outcome(result=result, text="\n".join(map(_drilled, done)), error=_together(failed, len(entries), "proven"))
+    return Outcome(result=result, text=prose(map(_drilled, done)), error=_together(failed, len(entries), "proven"))
 
 
 def _each(entries: Sequence[Backup], flow: Callable[[Backup], Done]) -> tuple[list[Done], dict[str, WindlassError]]:
@@ -76,13 +77,13 @@ def _together(failed: dict[str, WindlassError], count: int, word: str) -> Windla
 
 def _backed_up(done: BackedUp) -> str:
     steps = ", ".join(f"{name} {human_seconds(spent)}" for name, spent in done.seconds.items() if spent >= 0.05)
-    size = f"{human_bytes(done.raw_bytes)} in {human_bytes(done.stored_bytes)}"
+    size = f"{human_bytes(done.raw_bytes)}, stored as {human_bytes(done.stored_bytes)}"
     rows = f"{_rows_in_tables(done.rows, done.tables)}, " if done.database else ""
     lines = [
         f"{done.name} {done.id}: {rows}{size}, verified",
         *(f"with {part}" for part in done.parts),
-        f"it is in {done.place}; took {human_seconds(sum(done.seconds.values()))} ({steps})",
-        *([f"let go: {', '.join(done.pruned.dropped)}"] if done.pruned.dropped else []),
+        f"it is in {near(done.place)}; took {human_seconds(sum(done.seconds.values()))} ({steps})",
+        *([f"removed: {', '.join(done.pruned.dropped)}"] if done.pruned.dropped else []),
     ]
     return "\n".join(lines)
 
@@ -99,7 +100,7 @@ def _drilled(done: Drilled) -> str:
     ]
     lines = [
         f"{done.name} {proof.backup} is proven: {', and '.join(proven)}",
-        f"getting it back took {proof.rto_minutes:.2f} minutes ({steps})",
+        f"getting it back took {human_seconds(proof.rto_minutes * 60)} ({steps})",
         f"its data was {human_seconds(proof.rpo_minutes * 60)} old: what was written since then would have been lost",
         *(f"in the database itself: {note}" for note in proof.notes),
     ]
@@ -108,7 +109,7 @@ def _drilled(done: Drilled) -> str:
 
 def explained(lines: tuple[str, ...]) -> Outcome:
     """What a restore would do."""
-    return Outcome(result={"explanation": list(lines)}, text="\n".join([*lines, "nothing was changed"]))
+    return Outcome(result={"explanation": list(lines)}, text=prose([*lines, "nothing was changed"]))
 
 
 def restored(done: Restored, wish: Wish) -> Outcome:
@@ -126,7 +127,7 @@ def restored(done: Restored, wish: Wish) -> Outcome:
     if done.roles:
         lines.append(f"roles that {done.host} did not have were made: {', '.join(done.roles)}")
     lines.append(f"took {human_seconds(sum(done.seconds.values()))}")
-    return Outcome(result=_plain(done), text="\n".join(lines))
+    return Outcome(result=_plain(done), text=prose(lines))
 
 
 def part_restored(done: PartRestored) -> Outcome:
@@ -137,7 +138,7 @@ def part_restored(done: PartRestored) -> Outcome:
         *done.next_steps,
         f"took {human_seconds(sum(done.seconds.values()))}",
     ]
-    return Outcome(result=asdict(done) | {"taken": done.taken.isoformat()}, text="\n".join(lines))
+    return Outcome(result=asdict(done) | {"taken": done.taken.isoformat()}, text=prose(lines))
 
 
 def verified(done: Verified) -> Outcome:

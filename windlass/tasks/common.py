@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
@@ -24,6 +24,9 @@ from windlass.tasks import remembered
 from windlass.tasks.door import Run, Wishes, guard
 from windlass.tasks.place import project_folder
 from windlass.values import Secret
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection
 
 HELP: Mapping[str, str] = {
     "env": "the environment, a folder of inventories/ (or set WINDLASS_ENV)",
@@ -82,6 +85,14 @@ def command(**own_help: str) -> Callable[[Body], Task[Body]]:
     return make
 
 
+def name_families(namespace: Collection) -> None:
+    """Tell families of tasks, and the tasks in them, what they are called: who is asked before a task has begun knows it then."""
+    for family, collection in namespace.collections.items():
+        collection.name = family  # by which `--list --list-format json` calls it
+        for name, each in collection.tasks.items():
+            each.body.known_as = family if name == "run" else f"{family}.{name}"  # plain `backup` is backup.run
+
+
 def _name(body: Callable[..., None]) -> str:
     """What a task is called in its family: a function whose name would hide one of Python's ends in `_`."""
     return body.__name__.rstrip("_")
@@ -115,7 +126,8 @@ def _guarded(body: Body, signature: inspect.Signature) -> Body:
         wanted = {name: options.pop(name) for name in list(options) if name not in taken}
         _WISHES.set(Wishes(**wanted))
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # as it was before Invoke's own default
-        run = Run(task=_name(body), as_json=bool(options.get("json")), folder=project_folder())
+        known_as = getattr(guarded, "known_as", _name(body))
+        run = Run(task=known_as, as_json=bool(options.get("json")), folder=project_folder())
         try:
             guard(run, whole)
         except Exit as end:
@@ -159,7 +171,7 @@ def chosen_environment(options: Options, project: Path) -> str:
     if not known:
         raise UsageError(
             f"there is no environment in {project / 'inventories'}",
-            hint="run this in a folder that has inventories/<name>/hosts.yml",
+            hint="run this inside a folder with inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one",
         )
     raise UsageError(f"which environment? say --env {' or --env '.join(known)}", hint="or set WINDLASS_ENV")
 

@@ -67,6 +67,7 @@ def deploy(
 def _deployed(done: Deployed) -> Outcome:
     from dataclasses import asdict
 
+    from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
     from windlass.tasks.typed import typed
     from windlass.values import counted, human_seconds
@@ -85,7 +86,7 @@ def _deployed(done: Deployed) -> Outcome:
         lines.append(
             f"{counted(left, 'connection')} to the old release {were} still open after the drain's limit and {were} closed"
         )
-    return Outcome(result=asdict(done), text="\n".join(lines))
+    return Outcome(result=asdict(done), text=prose(lines))
 
 
 @command(app=APP, to="the release to go back to (else the one that served before): its id, its tag, or its commit")

@@ -27,6 +27,7 @@ from windlass.report.errors import error_object, render_error
 from windlass.report.json_output import INTERRUPTED, STATUS, hosts_object, write_document
 from windlass.report.masking import Mask
 from windlass.report.progress import Progress
+from windlass.report.prose import prose
 from windlass.report.screen import wants_colour
 from windlass.report.summary import summary
 from windlass.report.tables import terminal_width
@@ -229,7 +230,7 @@ def _show(run: Run, outcome: Outcome, error: WindlassError | None, code: int) ->
         return
     with run.progress.lock:
         diffs = shared_diffs(run.progress.hosts.values()) if run.diffs else []
-        told = as_typed(summary(run.progress.hosts.values(), check=run.check)) if outcome.summary else ""
+        told = prose([as_typed(summary(run.progress.hosts.values(), check=run.check))]) if outcome.summary else ""
     for text in (render_diffs(diffs, colour=wants_colour(sys.stdout)), told, harmless(outcome.text), _profile_text(run)):
         if text:
             sys.stdout.write(run.mask.text(text.rstrip("\n")) + "\n")

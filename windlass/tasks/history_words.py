@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from windlass.history.database import HostRow, OperationRow, RunRow
-from windlass.report.errors import last_words
+from windlass.report.errors import last_words, wrapped
 from windlass.report.summary import DONE, FORESEEN
-from windlass.report.tables import table
+from windlass.report.tables import table, terminal_width
 from windlass.values import human_bytes, human_seconds
 
 LONG = 5  # operations that are shown for having taken long
@@ -30,29 +30,35 @@ def operation_object(operation: OperationRow) -> dict[str, Any]:
 
 
 def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[str, str]) -> str:
-    """A line for each run; who ran it only where there were several. The id tells when, in UTC."""
+    """A line for each run. The id tells when, in UTC. Environment, hosts and who ran it are there where they tell runs apart."""
+    where = len({run.environment for run, _hosts in found}) > 1
     several = len({run.operator for run, _hosts in found}) > 1
-    head = ("run", "what", "came to", "hosts", "failed", "changed", "took", "by")
-    return table(head, [(*_line(run, hosts, states[run.run]), run.operator if several else "") for run, hosts in found])
+    many = any(len(hosts) > 1 for _run, hosts in found)
+    rows = [
+        (
+            run.run,
+            " ".join(filter(None, (run.task, run.environment if where else "", "--check" if run.checked else ""))),
+            states[run.run].replace("_", " "),
+            str(sum(host.changed for host in hosts) or ""),
+            human_seconds(run.seconds) if states[run.run] not in ("running", "broke off") else "",
+            _how_many(hosts) if many else "",
+            run.operator if several else "",
+        )
+        for run, hosts in found
+    ]
+    return table(("run", "what", "came to", "changed", "took", "hosts", "by"), rows)
 
 
-def _line(run: RunRow, hosts: Sequence[HostRow], state: str) -> tuple[str, ...]:
+def _how_many(hosts: Sequence[HostRow]) -> str:
+    """Nothing of a run that is under way: nobody has written it down yet."""
     failed = sum(host.status == "failed" for host in hosts)
-    return (
-        run.run,
-        f"{run.task} {run.environment}{' --check' if run.checked else ''}",
-        state.replace("_", " "),
-        str(len(hosts)),
-        str(failed or ""),
-        str(sum(host.changed for host in hosts) or ""),
-        human_seconds(run.seconds) if state not in ("running", "broke off") else "",
-    )
+    return f"{failed} of {len(hosts)} failed" if failed else str(len(hosts) or "")
 
 
 def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:
     """A whole run: failures first, then changes, then what took long, then what to type next."""
     parts = [_headline(run, hosts, state), _failures(run, hosts, operations), _hosts(hosts)]
-    parts += [_changes(run, operations), _slow(operations), _next(run, hosts, state)]
+    parts += [_changes(run, operations, alone=len(hosts) == 1), _slow(operations), _next(run, hosts, state)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -60,19 +66,20 @@ def _headline(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
     took = f" in {human_seconds(run.seconds)}" if run.seconds else ""
     sent, received = (human_bytes(sum(getattr(host, name) for host in hosts)) for name in ("bytes_sent", "bytes_received"))
     lines = [f"{run.run}  {state.replace('_', ' ')}{took}", f"  {run.command}"]
-    lines.append(f"  began {_moment(run.began)} by {run.operator}; {sent} sent, {received} received")
+    travelled = f"; {sent} sent, {received} received" if hosts else ""
+    lines.append(f"  began {_moment(run.began)} by {run.operator}{travelled}")
     return "\n".join(lines)
 
 
 def _failures(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow]) -> str:
-    lines = [f"error: {run.message}"] if run.message else []
+    lines = [_fit(f"error: {run.message}", "  ")] if run.message else []
     for host in hosts:
         mine = [each for each in operations if each.host == host.host and each.status == "failed"]
         if host.status == "failed" and not mine and host.message != run.message:
-            lines.append(f"  {host.host}: {host.message}")
+            lines.append(_fit(f"  {host.host}: {host.message}"))
         for each in mine:
             told = f"{each.title} failed on {host.host}: {each.summary}" in run.message
-            lines += [] if told else [f"  {host.host}: {each.title}: {each.summary}"]
+            lines += [] if told else [_fit(f"  {host.host}: {each.title}: {each.summary}")]
             lines += [f"    | {line}" for line in last_words(each.last_lines)]
     return "\n".join(lines)
 
@@ -88,24 +95,23 @@ def _host(host: HostRow) -> tuple[str, ...]:
     return (host.host, host.status, *counts, *times, str(host.round_trips))
 
 
-def _changes(run: RunRow, operations: Sequence[OperationRow]) -> str:
+def _changes(run: RunRow, operations: Sequence[OperationRow], *, alone: bool) -> str:
     words = FORESEEN if run.checked else DONE
     grouped: dict[str, dict[str, list[str]]] = {words["changed"]: {}, words["unknown"]: {}}
     for each in operations:
         if each.status in ("changed", "unknown"):
             grouped[words[each.status]].setdefault(each.title, []).append(each.host)
-    lines = [
-        line
-        for word, titles in grouped.items()
-        for line in ([f"{word}:"] if titles else [])
-        + [f"  {title}: {', '.join(dict.fromkeys(on))}" for title, on in titles.items()]
-    ]
+    lines = []
+    for word, titles in grouped.items():
+        lines += [f"{word}:"] if titles else []
+        lines += [_fit(f"  {title}" if alone else f"  {title}: {', '.join(dict.fromkeys(on))}") for title, on in titles.items()]
     return "\n".join(lines)
 
 
 def _slow(operations: Sequence[OperationRow]) -> str:
     longest = sorted(operations, key=lambda each: -each.seconds)[:LONG]
-    lines = [f"  {human_seconds(each.seconds):>10}  {each.host}  {each.title}" for each in longest if each.seconds >= 0.001]
+    slow = [each for each in longest if each.seconds >= 0.001]
+    lines = [_fit(f"  {human_seconds(each.seconds):>10}  {each.host}  {each.title}", " " * 14) for each in slow]
     return "\n".join(["took longest:", *lines]) if lines else ""
 
 
@@ -118,8 +124,19 @@ def _next(run: RunRow, hosts: Sequence[HostRow], state: str) -> str:
     if run.task == "setup" and failed and len(failed) < len(hosts) and not any(word.startswith("--limit") for word in words):
         words += ["--limit", ",".join(failed)]
     lines = [f"hint: {run.hint}"] if run.hint else []
-    return "\n".join([*lines, f"next: {shlex.join(words)}"])
+    lines.append(f"next: {shlex.join(words)}")
+    if run.task == "setup" and state == "broke off" and not run.checked and "--resume" not in run.command:
+        lab = ["--lab"] if "--lab" in words else []
+        as_begun = [*words[:1], "setup", "--env", run.environment.removesuffix(" (lab)"), *lab, "--resume", run.run]
+        lines.append(f"or, with the values that it was begun with: {shlex.join(as_begun)}")
+    return "\n".join(lines)
+
+
+def _fit(line: str, indent: str = "    ") -> str:
+    """Cut between words on a terminal that is too narrow."""
+    return wrapped(line, terminal_width(sys.stdout), indent)
 
 
 def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    """In UTC, as the runs' ids have it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

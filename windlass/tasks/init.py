@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     git="the application's repository, or a path here (else the repository that this folder is)",
     folder="the folder of the repository that holds the application",
     app="what the application is called (else as its repository)",
-    kind="node, python, static, or compose for a stack of Docker Compose (else seen from the repository)",
+    kind="node, python, static, containers (deployed), or compose for a stack that is set up (else seen from the repository)",
     domain="the name that people ask for; then https, too",
     needs="what it needs beside: postgresql, redis (else seen from its dependencies)",
 )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from windlass.history.record import Record
 
 Answer = Mapping[str, Any] | Outcome
+Opening = Callable[..., "Workspace"]
 
 
 def run_flow(
@@ -45,20 +46,22 @@ def run_flow(
     *,
     changes: bool = True,
     unopened: Alarm | None = None,
+    opening: Opening | None = None,
 ) -> None:
     """Do the work of a task on an environment and show what came of it.
 
     `work` gets the opened workspace and the listener for events, and gives what `--json` shows as `result`; an Outcome
     where it has more to say (text for a person, facts per host, an error beside a result). Raising a WindlassError is
     enough to fail. With `changes`, an environment that wants confirmation asks for it, unless `--check` or `--yes`.
-    `unopened` tells those who are not watching that the environment cannot be opened.
+    `unopened` tells those who are not watching that the environment cannot be opened; `opening` opens it in another way than
+    `open_workspace` does.
     """
     project = project_folder()
     run = Run(task=task, environment=options.env, as_json=options.json, folder=project, wishes=wishes())
     run.diffs, run.check = options.diff, options.check
 
     def whole() -> Outcome:
-        workspace = _open(run, options, unopened)
+        workspace = _open(run, options, unopened, opening)
         run.record = _record(run, options)
         if changes and workspace.asks and not options.check:
             with _off_the_clock(run):
@@ -107,13 +110,13 @@ def _title(run: Run, options: Options) -> str:
     return " · ".join(words)
 
 
-def _open(run: Run, options: Options, unopened: Alarm | None) -> Workspace:
+def _open(run: Run, options: Options, unopened: Alarm | None, opening: Opening | None) -> Workspace:
     from windlass.flows.workspace import open_workspace
 
     run.environment = chosen_environment(options, run.folder)
     work_on(run.environment, lab=options.lab)
     try:
-        opened = open_workspace(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
+        opened = (opening or open_workspace)(run.folder, run.environment, lab=options.lab, accept_new=options.accept_new)
     except Exception as error:
         for warning in unopened(run.folder, run.environment, error) if unopened and not options.lab else ():
             sys.stderr.write(f"warning: {warning}\n")

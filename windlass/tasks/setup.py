@@ -11,12 +11,15 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from windlass.events import Listener
+    from windlass.flows.resuming import Started
     from windlass.flows.setup import FailurePolicy, SetupResult
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Host
     from windlass.tasks.door import Outcome
+    from windlass.tasks.running import Opening
 
 
 MOST_NAMES = 8  # hosts that a sentence names
@@ -29,7 +32,7 @@ MOST_NAMES = 8  # hosts that a sentence names
     workers="so many processes of this machine share the hosts, see docs/scale.md",
     executor="dask://scheduler:8786: the workers of a Dask cluster share the hosts",
     roles="only what these roles want, joined by `,`: to try one that you work on; what the others want is not looked at",
-    resume="go on with a run that broke off, as its error named it: what is finished on a host is not looked at again",
+    resume="go on with a run that broke off, as its error named it, with its values and options: what is done is not done again",
 )
 def setup(
     _context: Context,
@@ -43,7 +46,7 @@ def setup(
     lab: bool = False,
     accept_new: bool = False,
     ask_sudo_password: bool = False,
-    on_failure: str = "continue",
+    on_failure: str = "",
     serial: str = "",
     max_failed: str = "",
     workers: int = 0,
@@ -65,29 +68,62 @@ def setup(
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3
     failed on some hosts, 4 not confirmed.
     """
+    from windlass.events import Note
+    from windlass.flows.resuming import told
     from windlass.flows.setup import setup as flow
     from windlass.tasks.running import run_flow
 
+    options = Options.of(locals())
+
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         policy = policy_of(on_failure, serial, max_failed)
-        hosts, only = meant(workspace, resume, limit, roles, check=check)
-        named = dataclasses.replace(with_hands(workspace, workers, executor), run=resume or workspace.run, journaled=True)
+        named = dataclasses.replace(with_hands(workspace, workers, executor), journaled=True)
+        before = _begun(resume, workspace, options)
+        if before:
+            listener(Note(told(before, workspace)))
+            policy = _as_before(before.policy, policy, on_failure)
+            named = dataclasses.replace(named, run=resume, hands=named.hands if workers or executor else before.hands)
+        hosts, only = meant(workspace, before, limit, roles)
         return outcome_of(flow(named, hosts, check=check, policy=policy, listener=listener, roles=only), check=check)
 
-    run_flow("setup", Options.of(locals()), work)
+    run_flow("setup", options, work, opening=_opening(resume, options, roles))
 
 
-def meant(workspace: Workspace, resume: str, limit: str, roles: str, *, check: bool) -> tuple[tuple[Host, ...], tuple[str, ...]]:
-    """The hosts and the roles (none: all) that are worked on. Raises UsageError for words that mean nothing together."""
+def _opening(resume: str, options: Options, roles: str) -> Opening | None:
+    """How the environment is opened: as it was when a run began that is gone on with."""
     from windlass.errors import UsageError
+    from windlass.flows.resuming import recall, reopen
+
+    def as_it_was(project: Path, name: str, *, lab: bool, accept_new: bool) -> Workspace:
+        if options.check or options.limit or roles:
+            taken = "the hosts and roles of the run that broke off"
+            raise UsageError(f"--resume takes {taken}, and changes them: not with --limit, --roles or --check")
+        return reopen(recall(project, resume, name, lab=lab), project, lab=lab, accept_new=accept_new)
+
+    return as_it_was if resume else None
+
+
+def _begun(resume: str, workspace: Workspace, options: Options) -> Started | None:
+    """The run that is gone on with, if there is one."""
     from windlass.flows.resuming import recall
 
-    if resume and (check or limit or roles):
-        taken = "the hosts and roles of the run that broke off"
-        raise UsageError(f"--resume takes {taken}, and changes them: not with --limit, --roles or --check")
-    started = recall(workspace.project, resume, workspace.environment.name) if resume else None
-    hosts = workspace.hosts(",".join(started.hosts) if started else limit)
-    only = started.roles if started else roles_of(workspace, hosts, roles)
+    return recall(workspace.project, resume, workspace.environment.name, lab=options.lab) if resume else None
+
+
+def _as_before(was: FailurePolicy, typed: FailurePolicy, on_failure: str) -> FailurePolicy:
+    """What was typed, and where nothing was, what the run was begun with."""
+    return dataclasses.replace(
+        typed,
+        on_failure=typed.on_failure if on_failure else was.on_failure,
+        serial=typed.serial or was.serial,
+        max_failed=typed.max_failed or was.max_failed,
+    )
+
+
+def meant(workspace: Workspace, before: Started | None, limit: str, roles: str) -> tuple[tuple[Host, ...], tuple[str, ...]]:
+    """The hosts and the roles (none: all) that are worked on. Raises UsageError for words that mean nothing."""
+    hosts = workspace.hosts(",".join(before.hosts) if before else limit)
+    only = before.roles if before else roles_of(workspace, hosts, roles)
     return tuple(host for host in hosts if not only or {*only} & {*workspace.environment.roles_of(host)}), only
 
 
@@ -118,7 +154,7 @@ def policy_of(on_failure: str, serial: str = "", max_failed: str = "") -> Failur
     from windlass.errors import UsageError
     from windlass.plans.rounds import FailurePolicy, share
 
-    if on_failure not in ("continue", "stop"):
+    if on_failure not in ("", "continue", "stop"):
         raise UsageError(f"--on-failure {on_failure}: there is continue and stop")
     try:
         return FailurePolicy(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
 from tests.lab.backups.place import LEFT, Place, background, state, wait_for
 from windlass.errors import OperationFailed, RefusedError, UsageError
+from windlass.flows import vault
+from windlass.flows.holdings import holding, prune, verify
 from windlass.flows.restore import explain
 from windlass.operations.restoration import Swap
 from windlass.operations.wire import Batch
@@ -116,6 +121,61 @@ def test_a_missing_table_comes_back_in_its_place_whole(place: Place) -> None:
     assert place.sql("SELECT has_table_privilege('reader', '\"Tickets\"', 'select')") == "t"
     assert place.sql('INSERT INTO "Tickets" (person) VALUES (1) RETURNING id > 50000') == "t"
     place.sql('DELETE FROM "Tickets" WHERE id > 50000')
+
+
+HELD = r"""
+mv {0} {0}.whole
+printf '#!/bin/sh\ntouch /tmp/restoring\nuntil test -e /tmp/go; do sleep 0.1; done\nexec {0}.whole "$@"\n' >{0}
+chmod 755 {0}
+"""
+
+
+@contextlib.contextmanager
+def held(place: Place, work: Callable[[], object]) -> Iterator[None]:
+    """A restore or a drill of another controller's that stands still in the middle, and afterwards ends well."""
+    program = place.shell("ls /usr/lib/postgresql/*/bin/pg_restore").strip()
+    place.shell(HELD.format(program))
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        try:
+            wait_for(lambda: place.shell("ls /tmp/restoring 2>/dev/null || true") or done.done())
+            yield
+        finally:
+            place.shell("touch /tmp/go")
+            wait([done])
+            place.shell(f"mv {program}.whole {program}; rm /tmp/go /tmp/restoring")
+        done.result()
+
+
+@pytest.mark.parametrize("first", ["restore tickets", "drill a backup of tickets"])
+def test_what_is_being_restored_or_drilled_nobody_else_restores_over_or_prunes(
+    first: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backed = place.backup()
+    before, listed = state(place), [each.id for each in holding(place.workspace, place.entry()).backups]
+    work = {"restore tickets": lambda: place.restore(Wish(into="slow"), backed.id), "drill a backup of tickets": place.drill}
+    monkeypatch.setattr(vault, "LOCK_WAIT", 0.0)
+    others: list[Callable[[], object]] = [
+        place.backup,
+        lambda: place.restore(Wish(), backed.id),
+        lambda: place.restore(Wish(swap=True), backed.id),
+        lambda: place.restore(Wish(table="people"), backed.id),
+        place.drill,
+        lambda: prune(place.workspace, place.entry()),
+        lambda: verify(place.workspace, place.entry()),
+    ]
+
+    with held(place, work[first]):
+        for other in others:
+            with pytest.raises(
+                RefusedError, match=rf"backup-tickets is locked by .*@.* for .* \(since .* UTC\): {first}"
+            ) as caught:
+                other()
+    place.sql("DROP DATABASE IF EXISTS slow", "postgres")
+
+    assert "wait until it is done" in caught.value.hint
+    assert [each.id for each in holding(place.workspace, place.entry()).backups] == listed
+    assert state(place) == before
 
 
 # In the place of pg_dump: of a database that is there in passing it gives the beginning of the dump, and then it dies.

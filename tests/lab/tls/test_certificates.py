@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.lab.foresight import Witness, lies
+from tests.lab.role_turns import TLS, compare
 from tests.lab.tls.place import NAMES, Site
 from windlass import lab
 from windlass.errors import OperationFailed, RefusedError
@@ -37,6 +38,14 @@ def test_a_check_of_blank_hosts_foresees_what_that_run_did(site: Site) -> None:
 
     assert set(site.foretold.seen) == {"web1", "web2"}
     assert lies(site.foretold, Witness({host: done.seen[host] for host in site.foretold.seen})) == []
+
+
+def test_a_check_says_what_other_settings_change(site: Site) -> None:
+    try:
+        for turn in TLS:
+            compare(site.workspace, turn, {})
+    finally:
+        compare(site.workspace, dataclasses.replace(TLS[-1], settings={}), {})
 
 
 def test_the_second_run_changes_nothing(site: Site) -> None:

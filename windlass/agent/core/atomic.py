@@ -113,7 +113,7 @@ def write(
     import tempfile  # noqa: PLC0415 - what need not be changed needs none
 
     folder = os.path.dirname(path) or "/"
-    ids = _kept_ids(path, owner_ids(owner, group))
+    ids = kept_ids(path, owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix=".%s." % os.path.basename(path)[:LONGEST_STEM], dir=folder)
     arriving = chunks if isinstance(chunks, Arriving) else _AtHand(chunks)
     try:
@@ -180,7 +180,8 @@ def _sync_ahead(path: str) -> None:
         os.close(descriptor)
 
 
-def _kept_ids(path: str, ids: Tuple[int, int]) -> Tuple[int, int]:
+def kept_ids(path: str, ids: Tuple[int, int]) -> Tuple[int, int]:
+    """User and group id, where -1 is that of the file that is there, if there is one."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:

@@ -52,9 +52,9 @@ class Context:
     def expect(self, kind: str, name: str) -> None:
         """Remember what this batch makes, for later operations, above all those of a check.
 
-        The kinds are `user`, `group`, `package`, `kept package` (marked as wanted), `path`, `tree` (a folder with whatever is in
-        it), `command` (anything at all), `kernel module`, `unit file` (that systemd has read), and of PostgreSQL `postgres role`,
-        `postgres revoke`, `database` and `schema`.
+        The kinds are `user`, `group`, `package`, `kept package` (marked as wanted), `hold`, `unhold` and `upgrade` (of packages),
+        `path`, `tree` (a folder with whatever is in it), `command` (anything at all), `kernel module`, `locale`, `unit file` (that
+        systemd has read), and of PostgreSQL `postgres role`, `postgres revoke`, `database` and `schema`.
         """
         self._expected.add((kind, name))
         if self.foresights and kind in ("path", "tree"):

@@ -49,7 +49,7 @@ def want_text(
         new = after.encode("utf-8", "surrogateescape")
         diff = "%s: the change is not shown" % path if secret else atomic.text_diff(before, new, path)
         changes.add(what + ("" if foreseen else attributes.other_names(path)), lambda: _write(path, new, validate), diff)
-        examine(changes, [new], [path, ""], validate, context)
+        examine(changes, [new], dict(KEPT, path=path), validate, context)
         context.expect("path", path)
         if context.foresights:
             context.foresights.file(path, KEPT, foreseen, new)

@@ -64,6 +64,14 @@ class Foreseen(NamedTuple):
         """Whether it may have a text that is not known."""
         return self.kind == UNKNOWN or (self.kind == FILE and self.content is None)
 
+    def has(self, algorithm: str, digest: str) -> bool:
+        """Whether it is a file with this checksum, as far as that is known."""
+        if self.kind != FILE:
+            return False
+        if algorithm == "sha256":
+            return self.checksum == digest
+        return self.content is not None and hashlib.new(algorithm, self.content).hexdigest() == digest
+
     def status(self) -> Optional[os.stat_result]:
         """Of a directory, as lstat(2) would say; -2 stands for an owner who is still to be made. None where that is not known."""
         if self.mode == UNSURE:
@@ -85,6 +93,8 @@ class Foresights:
         self._known: Dict[str, Foreseen] = {}
         self.people = People(context)
         self.units: Dict[str, Dict[str, str]] = {}  # what systemd will say of units
+        self.npm: Dict[str, str] = {}  # versions of packages by their folders, as they were asked for; empty for those that go
+        self.packages: Any = None  # foreseen_packages.Packages, once an operation changes any
 
     nothing = Foreseen(GONE)
 

@@ -42,6 +42,13 @@ class People:
         if home and arguments["create_home"] and not self._context.is_folder(home):
             self._context.foresights.home(name, group, home)
 
+    def is_in_the_way(self, before: Optional[Account], arguments: Dict[str, Any]) -> bool:
+        """Whether processes of a user keep usermod from changing a number or a home."""
+        if before is None:
+            return False
+        moves = arguments["uid"] not in (None, before.number) or arguments["home"] not in ("", before.home)
+        return moves and _has_processes(before.number)
+
     def _newcomer(self, name: str, arguments: Dict[str, Any]) -> Account:
         """As useradd makes them. Which number and which shell that is, its own settings say."""
         if not arguments["group"] and not self.known["group"].get(name):

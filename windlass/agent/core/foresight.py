@@ -11,19 +11,26 @@ from windlass.agent.core.foreseen import Foresights
 from windlass.agent.core.outcome import Outcome
 
 REPEATED = ("command.run",)  # what is done anew each time it is asked for
-# What looks at its path, user or group through what is foreseen of it.
+# What looks at its path, user, group, package or unit through what is foreseen of it.
 EXACT = (
     "user.user", "group.group", "authorized_key.authorized_key", "authorized_key.authorized_keys", "cron.cron", "sudoers.sudoers",
     "logrotate.logrotate", "tmpfiles.tmpfiles",
     "file.file", "template.template", "directory.directory", "link.link", "line.line", "block.block", "ini.ini_value",
-    "document.json_value", "document.yaml_value", "tree.tree",
+    "document.json_value", "document.yaml_value", "tree.tree", "download.download",
+    "package.package", "package.package_file", "apt.apt_hold", "npm.npm_package", "locale.locale",
+    "service.service", "unit.systemd_unit", "unit.systemd_timer",
 )  # fmt: skip
+NEVER_CHANGING = ("wait.wait_for",)  # whatever its path is
 WHOLE = ("archive.archive", "git.git_checkout", "tree.tree")  # what says much of all that is in its path
 # What is spoken of by these fields, and looked at as it is now: of a second operation on the same, only a run can tell.
 SUBJECTS = {
     "postgres_role.postgres_role": ("name", "port"), "postgresql.postgres_database": ("name", "port"),
     "postgresql.postgres_schema": ("name", "database", "port"), "postgresql.postgres_setting": ("name", "port"),
     "sysctl.sysctl": ("name",), "kernel_module.kernel_module": ("name",), "hostname.hostname": (), "time_zone.time_zone": (),
+    "apt.apt_upgrade": (), "pip.pip_package": ("environment",), "apt.apt_repository": ("path",),
+    "mount.mount": ("path",), "mount.swap_file": ("path",), "commit.guarded": ("path",),
+    "archive.archive": ("path",), "git.git_checkout": ("path",), "postgresql.postgres_extension": ("name", "database", "port"),
+    "postgres_grant.postgres_grant": ("role", "objects", "database", "schema", "names", "future_of", "port"),
 }  # fmt: skip
 FROM_NOTHING = ("archive.archive", "git.git_checkout")  # whether there is an empty folder or none is the same to them
 
@@ -33,8 +40,8 @@ class Foresight:
 
     def __init__(self, context: Context) -> None:
         context.foresights = Foresights(context)
-        self._changing: Set[str] = set()
-        self._subjects: Set[str] = set()
+        self._changing: Dict[str, str] = {}  # and what they speak of
+        self._unsure: Set[str] = set()  # what several speak of
 
     def foresee(self, operation: Dict[str, Any], context: Context, look: Callable[[], Outcome]) -> Outcome:
         """What a run will find: nothing to do where the same was asked for before; unknown where another thing was."""
@@ -44,6 +51,8 @@ class Foresight:
         if key in self._changing and not operation["notified_by"]:
             return Outcome(False)
         if not self._is_first(operation):
+            self._changing = {each: subject for each, subject in self._changing.items() if subject != _subject(operation)}
+            self._unsure.add(_subject(operation))
             return Outcome(True, "hangs on what comes before", unknown=True)
         path = _path(operation)
         touched = path != "/" and (
@@ -51,15 +60,17 @@ class Foresight:
         )
         certain = operation["kind"] in FROM_NOTHING and _is_empty(path, context)
         outcome = self._settled(operation, context, _looked(path, context, look))
+        if not outcome.changed and operation["kind"] not in NEVER_CHANGING and _is_made_before(path, context):
+            outcome = Outcome(True, "hangs on what comes before", unknown=True)
         if outcome.changed and operation["kind"] not in REPEATED:
-            self._changing.add(key)
-            self._subjects.add(_subject(operation))
+            self._changing[key] = _subject(operation)
         outcome.unknown = outcome.unknown or (outcome.changed and touched and not certain)
         return outcome
 
     def _is_first(self, operation: Dict[str, Any]) -> bool:
         """Whether no other operation changes what this one speaks of."""
-        return operation["kind"] not in SUBJECTS or _subject(operation) not in self._subjects
+        subject = _subject(operation)
+        return operation["kind"] not in SUBJECTS or not (subject in self._unsure or subject in self._changing.values())
 
     def _settled(self, operation: Dict[str, Any], context: Context, outcome: Outcome) -> Outcome:
         """Nobody looked at the owners of what an earlier operation gives to somebody."""
@@ -88,6 +99,12 @@ def _subject(operation: Dict[str, Any]) -> str:
 
 def _path(operation: Dict[str, Any]) -> str:
     return os.path.normpath(str(operation["arguments"].get("path") or "/"))
+
+
+def _is_made_before(path: str, context: Context) -> bool:
+    """Whether another kind of operation makes it, or makes it anew: what is there now says nothing."""
+    foreseen = context.foreseen(path)
+    return path != "/" and bool(foreseen) and not foreseen.is_folder()
 
 
 def _is_empty(path: str, context: Context) -> bool:

@@ -15,14 +15,18 @@ QUIET = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in
 def leave() -> None:
     """Become no part of the login any more, where that matters. Who is not root stays: only root can."""
     if os.geteuid() == 0 and _ends_what_is_left():
-        found = [str(process) for process in _ourselves()]
-        words = ["busctl", "--quiet", "--timeout=5", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"]
-        words += ["org.freedesktop.systemd1.Manager", "StartTransientUnit", "ssa(sv)a(sa(sv))", "windlass-%s.scope" % found[0]]
-        words += ["fail", "1", "PIDs", "au", str(len(found))] + found + ["0"]
         try:
-            os.waitpid(os.posix_spawnp(words[0], words, os.environ, file_actions=QUIET), 0)
+            _move([str(process) for process in _ourselves()])
         except OSError:  # without systemd there is no logind either
             pass
+
+
+def _move(processes: List[str]) -> None:
+    """Have systemd take these into a scope. Raises OSError."""
+    words = ["busctl", "--quiet", "--timeout=5", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"]
+    words += ["org.freedesktop.systemd1.Manager", "StartTransientUnit", "ssa(sv)a(sa(sv))", "windlass-%s.scope" % processes[0]]
+    words += ["fail", "1", "PIDs", "au", str(len(processes))] + processes + ["0"]
+    os.waitpid(os.posix_spawnp(words[0], words, os.environ, file_actions=QUIET), 0)
 
 
 def _ends_what_is_left() -> bool:

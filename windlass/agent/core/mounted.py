@@ -30,12 +30,20 @@ def on(path: str) -> Optional[Mounted]:
     real = os.path.join(
         os.path.realpath(folder), name
     )  # without a look at the path itself: a dead network file system never answers
-    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
-        for line in handle:
-            source, place, kind, options = (_plain(field) for field in line.split(" ")[:4])
-            if place == real:
-                found = Mounted(source, SAME.get(kind, kind), options.split(","))
+    for source, place, kind, options in _all():
+        if place == real:
+            found = Mounted(source, SAME.get(kind, kind), options.split(","))
     return found
+
+
+def places() -> List[str]:
+    """Where anything is mounted."""
+    return [place for _source, place, _kind, _options in _all()]
+
+
+def _all() -> List[List[str]]:
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
+        return [[_plain(field) for field in line.split(" ")[:4]] for line in handle]
 
 
 def _plain(field: str) -> str:

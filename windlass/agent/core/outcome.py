@@ -45,6 +45,7 @@ class Changes:
     def __init__(self) -> None:
         self._steps: List[Tuple[str, Callable[[], Any]]] = []
         self._diffs: List[str] = []
+        self._told: List[str] = []
         self.data: Dict[str, Any] = {}
         self.unknown = False
 
@@ -52,6 +53,11 @@ class Changes:
         self._steps.append((text, action))
         if diff:
             self._diffs.append(diff)
+
+    def tell(self, text: str, diff: str = "") -> None:
+        """What comes with what is added: an action may say it when it is done, and a check foresee it."""
+        self._told += [text] if text else []
+        self._diffs += [diff] if diff else []
 
     def __bool__(self) -> bool:
         return bool(self._steps)
@@ -64,5 +70,5 @@ class Changes:
             owed.remember()
             for _text, action in self._steps:
                 action()
-        summary = ", ".join(self.texts())
+        summary = ", ".join(self.texts() + self._told)
         return Outcome(bool(self._steps), summary, "\n".join(self._diffs), self.data, self.unknown and check)

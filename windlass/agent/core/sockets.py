@@ -80,8 +80,8 @@ def holds_socket(pid: int, inodes: Set[str]) -> bool:
     return False
 
 
-def get(listen: str, path: str, limit: float) -> Tuple[int, str]:
-    """Status and body (its first 64 KiB) of a GET. Raises OSError if there is no answer in time.
+def get(listen: str, path: str, limit: float, most: int = 65536) -> Tuple[int, str]:
+    """Status and body (of the answer's first 64 KiB, or `most` bytes) of a GET. Raises OSError if there is no answer in time.
 
     HTTP/1.0, because its answers end with the connection: no chunks to put together, no second request to wait for.
     """
@@ -91,7 +91,7 @@ def get(listen: str, path: str, limit: float) -> Tuple[int, str]:
         client.settimeout(limit)
         client.connect(listen if family == socket.AF_UNIX else _address(listen))
         client.sendall(("GET %s HTTP/1.0\r\nHost: localhost\r\nUser-Agent: windlass\r\nConnection: close\r\n\r\n" % path).encode())
-        answer = _read_all(client, deadline)
+        answer = _read_all(client, deadline, most)
     head, _, body = answer.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split()
     if len(words) < 2 or not words[1].isdigit():
@@ -104,7 +104,7 @@ def _address(listen: str) -> Tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
-def _read_all(client: socket.socket, deadline: float, most: int = 65536) -> bytes:
+def _read_all(client: socket.socket, deadline: float, most: int) -> bytes:
     answer = b""
     while len(answer) < most:
         client.settimeout(max(0.001, deadline - time.monotonic()))  # an answer that never ends is none

@@ -17,7 +17,7 @@ import tempfile
 import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, leftovers, process, tree_left
+from windlass.agent.core import atomic, leftovers, process, safe_paths, tree_left
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.tree_difference import Difference
@@ -124,17 +124,18 @@ def _rename(difference: Difference, staging: str, contents: List[Entry]) -> None
     """What is in the way goes first; then directories, from above; then files and links; then what nobody wants."""
     replaced = {entry.path for entry in difference.replaced}
     blocking = [path for path in difference.surplus if any(path.startswith(each + "/") for each in replaced)]
-    for path in blocking + sorted(path for path in replaced if _changes_places(path, difference, contents)):
-        _remove(difference, path)
-    for entry in sorted(difference.made + difference.replaced, key=lambda entry: entry.path):
-        if entry.kind == "d" and entry.path:
-            os.mkdir(difference.place(entry.path), 0o700)
-    for entry in contents:
-        _install(_waiting(staging, entry), difference.place(entry.path))
-    gone = set(blocking)
-    for path in difference.surplus:
-        if path not in gone:
-            _remove(difference, path)
+    with contextlib.closing(safe_paths.Below(difference.root)) as below:
+        for path in blocking + sorted(path for path in replaced if _changes_places(path, difference, contents)):
+            _remove(difference.kind(path), below.at(path))
+        for entry in sorted(difference.made + difference.replaced, key=lambda entry: entry.path):
+            if entry.kind == "d" and entry.path:
+                os.mkdir(below.at(entry.path), 0o700)
+        for entry in contents:
+            _install(_waiting(staging, entry), below.at(entry.path))
+        gone = set(blocking)
+        for path in difference.surplus:
+            if path not in gone:
+                _remove(difference.kind(path), below.at(path))
 
 
 def _changes_places(path: str, difference: Difference, contents: List[Entry]) -> bool:
@@ -142,9 +143,8 @@ def _changes_places(path: str, difference: Difference, contents: List[Entry]) ->
     return difference.kind(path) == "d" or all(entry.path != path for entry in contents)
 
 
-def _remove(difference: Difference, path: str) -> None:
-    place = difference.place(path)
-    if difference.kind(path) == "d":
+def _remove(kind: str, place: str) -> None:
+    if kind == "d":
         os.rmdir(place)
     else:
         os.unlink(place)
@@ -176,8 +176,6 @@ def _directories(difference: Difference) -> List[Entry]:
 
 def _mark(entries: List[Entry], root: str, ids: Tuple[int, int]) -> None:
     """Owner and mode, of directories from below: a closed one would keep out who is not root."""
-    for entry in sorted(entries, key=lambda entry: entry.path, reverse=True):
-        place = os.path.join(root, entry.path) if entry.path else root
-        os.chown(place, *ids, follow_symlinks=False)
-        if entry.kind != "l":
-            os.chmod(place, entry.mode)
+    with contextlib.closing(safe_paths.Below(root)) as below:
+        for entry in sorted(entries, key=lambda entry: entry.path, reverse=True):
+            safe_paths.dress(below.at(entry.path) if entry.path else os.path.realpath(root), ids, entry.mode)

@@ -8,6 +8,7 @@ import os
 import stat
 from typing import Any, Dict, List, Optional, Tuple
 
+from windlass.agent.core import safe_paths
 from windlass.agent.core.outcome import OperationError
 
 MISSING = object()
@@ -134,23 +135,9 @@ def put_back(tree: str, root: str, names: List[str]) -> None:
     for name in names:
         source = os.path.join(tree, name)
         if os.path.lexists(source):  # else it came with its folder
-            folder = _opened(root, os.path.dirname(name))
+            folder = safe_paths.opened(root, os.path.dirname(name))
             try:
                 os.rename(source, os.path.basename(name), dst_dir_fd=folder)
                 os.fsync(folder)
             finally:
                 os.close(folder)
-
-
-def _opened(root: str, name: str) -> int:
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    for part in name.split("/") if name else []:
-        outer = descriptor
-        try:
-            descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=outer)
-        except OSError as error:
-            words = "%s of %s cannot be put back: %s is a link now" % (name, root, part)
-            raise OperationError(words, hint="remove the link, or give compare=False") from error
-        finally:
-            os.close(outer)
-    return descriptor

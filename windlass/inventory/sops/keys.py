@@ -115,14 +115,20 @@ def _recipient(text: str) -> Any:
 
 
 def _keys_of(file: Path) -> list[str]:
-    if not file.is_file():
+    try:
+        mode = file.stat().st_mode
+    except OSError:  # not there, or in a folder that is not ours
         return []
-    mode = stat.S_IMODE(file.stat().st_mode)
+    if not stat.S_ISREG(mode):
+        return []
     if mode & 0o077:
         raise InventoryError(
-            f"{file} holds a private key and others may read or write it (mode {mode:04o})", hint=f"chmod 600 {file}"
+            f"{file} holds a private key and others may read or write it (mode {stat.S_IMODE(mode):04o})", hint=f"chmod 600 {file}"
         )
-    return _keys_in(file.read_text(encoding="utf-8"))
+    try:
+        return _keys_in(file.read_text(encoding="utf-8", errors="replace"))  # whatever else is in it is nobody's key
+    except OSError as error:
+        raise InventoryError(f"{file} cannot be read: {error.strerror}", hint=f"ls -l {file}") from None
 
 
 def _keys_in(text: str) -> list[str]:

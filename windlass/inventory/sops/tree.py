@@ -66,6 +66,8 @@ def parse(text: str) -> Tree:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ValueError(f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply to be read") from None
     if not isinstance(root, yaml.MappingNode):
         raise ValueError("is not a mapping (`name: value`)")  # noqa: TRY004 - a fault of the file, not of the program
     entries = _entries(root)
@@ -136,6 +138,9 @@ def encrypts(metadata: Mapping[str, Any]) -> Callable[[tuple[str, ...]], bool]:
         raise ValueError(f"has {' and '.join(given)} in `sops:`, of which there may be one")
     name = given[0] if given else "unencrypted_suffix"
     pattern = str(metadata.get(name) or PLAIN_SUFFIX)
-    matches = re.compile(re.escape(pattern) + "$" if name.endswith("suffix") else pattern).search
+    try:
+        matches = re.compile(re.escape(pattern) + "$" if name.endswith("suffix") else pattern).search
+    except re.error as error:
+        raise ValueError(f"has a {name} in `sops:` that is no regular expression: {error}") from None
     meant = name.startswith("encrypted")
     return lambda path: any(matches(part) for part in path) is meant

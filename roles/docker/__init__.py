@@ -1,0 +1,1 @@
+"""Docker and Compose, for applications with `runtime: compose`."""

@@ -1,0 +1,2 @@
+#!/bin/busybox sh
+echo "$RELEASE" >>/shared/migrations
