@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 
-from windlass.plans.containers import cleared, created, exported, place, project, supervised
+from windlass.plans.containers import SUPERVISE, cleared, created, exported, place, project, supervised, supervisor
 
 RELEASE = "20261129-181500-3f9c2ab"
 
@@ -33,14 +33,11 @@ def test_a_project_is_told_from_those_of_other_places_and_other_applications() -
     assert matched(place("shop", "", "web-0"), [*mine, *others]) == [*mine, others[0]]
 
 
-def test_the_command_of_a_process_is_one_that_a_shell_understands() -> None:
-    command = supervised(place("shop", "blue", "web-0"), ("web", "proxy"), 12.5)
+def test_the_commands_are_ones_that_a_shell_understands() -> None:
+    command = supervised(supervisor("shop", "blue"), place("shop", "blue", "web-0"), ("web", "proxy"), 12.5)
 
-    words = shlex.split(command)
-
-    assert words[:2] == ["/bin/sh", "-uc"]
-    assert words[3:] == ["compose", "12", place("shop", "blue", "web-0"), "web", "proxy"]
-    for script in (words[2], cleared("shop")[2], created(("web",), {"PORT": "4001"})):
+    assert shlex.split(command) == ["/srv/shop/slots/blue/compose", "12", place("shop", "blue", "web-0"), "web", "proxy"]
+    for script in (SUPERVISE, cleared("shop")[2], created(("web",), {"PORT": "4001"})):
         assert subprocess.run(["/bin/sh", "-n", "-c", script], capture_output=True, check=False).returncode == 0
 
 

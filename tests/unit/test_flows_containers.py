@@ -22,6 +22,7 @@ from windlass.operations.gate import Containers
 from windlass.operations.systemd import SystemdStart
 from windlass.operations.template import Template
 from windlass.operations.user import User
+from windlass.values import Secret
 
 INVENTORY = """
 hosts: {app1: {address: 192.0.2.21}, db1: {address: 192.0.2.22}}
@@ -73,7 +74,10 @@ def test_a_launcher_knows_its_project_and_its_port_unless_the_process_says_other
     texts = {Path(each.path).name: str(each.content.reveal()) for each in started if isinstance(each, File) and each.mode == "0700"}  # type: ignore[union-attr]
     assert f"COMPOSE_PROJECT_NAME=shop-blue-{RELEASE}-web-1\nPORT=4002\n" in texts["web-1"]
     assert f"COMPOSE_PROJECT_NAME=shop-blue-{RELEASE}-mail-0\nPORT=25\n" in texts["mail-0"]
+    assert texts["web-0"].splitlines()[-1].startswith("exec /srv/shop/slots/blue/compose 12 ")
     assert texts["web-0"].rstrip().endswith("-web-0' web proxy")
+    (program,) = [each for each in started if isinstance(each, File) and each.mode == "0755" and each.path.endswith("/compose")]
+    assert not isinstance(program.content, Secret)  # each line of a secret is masked in what is shown
     assert " 'shop-(blue|green)-" in texts["clock-0"]  # what there is only one of takes the place of the other slot's as well
     assert isinstance(started[-1], SystemdStart)
     assert [each.stop_seconds for each in started[-1].processes] == [27.0, 27.0, 16.0, 45.0]  # Compose takes its time, too

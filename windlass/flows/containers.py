@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from windlass.operations.command import Run
+from windlass.operations.file import File
 from windlass.operations.gate import Containers
 from windlass.plans import containers
 from windlass.values import Command
@@ -44,7 +45,15 @@ def command(application: Application, process: Process, slot: str, number: int) 
         return ""
     alone = process.handover == "single"  # its lock tells of launchers; their containers may outlive them
     where = containers.place(application.name, "" if alone else slot, f"{process.name}-{number}")
-    return containers.supervised(where, process.services, process.stop_seconds)
+    program = containers.supervisor(application.name, slot)
+    return containers.supervised(program, where, process.services, process.stop_seconds)
+
+
+def program(application: Application, slot: str) -> tuple[File, ...]:
+    """What the launchers of a slot become."""
+    if not contained(application):
+        return ()
+    return (File(path=containers.supervisor(application.name, slot), content=containers.SUPERVISE, mode="0755"),)
 
 
 def own_seconds(application: Application) -> float:

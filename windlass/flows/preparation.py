@@ -240,6 +240,7 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
     ]
     if reloads(application):
         operations.append(File(path=f"{folder}/upstream.conf", content=_upstream(application, slot)))
+    operations += containers.program(application, slot)
     started: list[Program] = []
     for process in application.processes.values():
         for number in range(process.instances):

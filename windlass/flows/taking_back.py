@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windlass.errors import WindlassError
-from windlass.flows import handover, preparation, settling
+from windlass.flows import containers, handover, preparation, settling
 from windlass.flows.preparation import Deployment
 from windlass.flows.settling import Settled
 from windlass.flows.supervision import supervisor_of
@@ -60,7 +60,7 @@ def undone(cutover: Cutover, state: HostState, found: Recovery, why: str) -> lis
         operations += _clear(cutover, state, failed)
     if found.release and state.progress.get("action") == "deploy":
         operations.append(Record(root=cutover.layout.root, release=found.release, values={"state": "failed", "why": why}))
-    return [*operations, Progress(root=cutover.layout.root)]
+    return [*operations, *containers.clear(cutover.application), Progress(root=cutover.layout.root)]
 
 
 def _return(cutover: Cutover, slot: str) -> Operation:

@@ -13,20 +13,42 @@ from windlass.plans.layout import SLOTS, Layout
 
 OWN_SECONDS = 15  # for Compose itself, besides what a container takes to stop
 RELEASE = "[0-9]{8}-[0-9]{6}-[0-9a-f]+"  # as a deploy names them
-LABEL = "com.docker.compose.project"
+LABEL, ONCE, VOLUME = ("com.docker.compose." + name for name in ("project", "oneoff", "volume"))
 # Docker's plugin where it is there, else the program of Debian 12.
 COMPOSE = 'if docker compose version >/dev/null 2>&1; then compose="docker compose"; else compose=docker-compose; fi'
+# What is run by `docker compose run`, such as a cron entry, is left to end by itself; what is named in `volumes:` stays.
 REMOVE = f"""\
-remove() {{ # the containers and the network of a project; what is named in `volumes:` stays
-  docker ps -aq --filter label={LABEL}="$1" | xargs -r docker rm -f -v >/dev/null
-  docker network ls -q --filter label={LABEL}="$1" | xargs -r docker network rm >/dev/null
+remove() {{
+  docker ps -aq --filter label={LABEL}="$1" --filter label={ONCE}=False | xargs -r docker rm -f -v >/dev/null
+  docker ps -aq --filter label={LABEL}="$1" --filter status=exited | xargs -r docker rm -v >/dev/null
+  docker network ls -q --filter label={LABEL}="$1" | xargs -r docker network rm >/dev/null 2>&1
 }}"""
 PROJECTS = f"""\
 projects() {{
-  docker ps -a --filter label={LABEL} --format "{{{{.Label \\"{LABEL}\\"}}}}" | sort -u | grep -Ex "$1"
+  for kind in "ps -a" "network ls"; do
+    docker $kind --filter label={LABEL} --format "{{{{.Label \\"{LABEL}\\"}}}}"
+  done | sort -u | grep -Ex "$1"
 }}"""
+# Before a project's containers are made: `volumes` gives what Compose has made of `volumes:`, which a release must not have.
+CREATE = f"""\
+volumes() {{ docker volume ls -q --filter label={LABEL}="$COMPOSE_PROJECT_NAME" --filter label={VOLUME}; }}
+if ! command -v "${{compose%% *}}" >/dev/null; then
+  echo "there is no Docker Compose on this host; the role docker brings it" >&2
+  exit 1
+fi
+before=$(volumes)
+$compose up --no-start --build "$@" || exit
+own=$(volumes)
+[ "$own" ] || exit 0
+[ "$before" ] || {{ remove "$COMPOSE_PROJECT_NAME"; docker volume rm $own >/dev/null; }}
+echo "compose.yml has volumes that each release would begin anew, and empty:" $own >&2
+echo "have a folder of the host instead, or say external: true of what is there already" >&2
+exit 1
+"""
 # $1: seconds to stop; $2: what the projects in this place are called; the rest: services.
 SUPERVISE = f"""\
+#!/bin/sh
+# Written by Windlass. What a process is that is containers: the launchers beside it become this.
 seconds=$1 place=$2
 shift 2
 {COMPOSE}
@@ -79,20 +101,27 @@ def place(application: str, slot: str, instance: str) -> str:
     return project(application, slot or f"({'|'.join(SLOTS)})", RELEASE, instance)
 
 
-def supervised(where: str, services: Sequence[str], seconds: float) -> str:
+def supervisor(application: str, slot: str) -> str:
+    """Where the program SUPERVISE is on a host. A launcher holds secrets, and what it says itself is masked in what is shown."""
+    return f"{Layout(application).slot(slot)}/compose"
+
+
+def supervised(program: str, where: str, services: Sequence[str], seconds: float) -> str:
     """The command that a process is: it starts these services, lives as long as they do, and takes them along when it is told to
     end.
 
+    program  where SUPERVISE is
     where    a pattern of the projects in whose place it comes: what a launcher that was killed has left of them goes first
     seconds  how long they may take to stop
     """
-    return shlex.join(["/bin/sh", "-uc", SUPERVISE, "compose", str(round(seconds)), where, *services])
+    return shlex.join([program, str(round(seconds)), where, *services])
 
 
 def created(services: Sequence[str], variables: Mapping[str, str]) -> str:
-    """The shell program that builds or pulls the images of services and makes their containers, without starting any."""
-    up = f"$compose up --no-start --build {shlex.join(services)}"
-    return f"set -a; [ ! -f .env ] || . ./.env; set +a\n{exported(variables)}\n{COMPOSE}\n{up}"
+    """The shell program that builds or pulls the images of services and makes their containers, without starting any. It fails
+    where they would keep data in volumes of the release's own."""
+    first = f"set -a; [ ! -f .env ] || . ./.env; set +a\n{exported(variables)}\nset -- {shlex.join(services)}"
+    return "\n".join((first, COMPOSE, REMOVE, CREATE))
 
 
 def cleared(application: str) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -17,6 +18,13 @@ from windlass.flows.reload import reload
 
 pytestmark = pytest.mark.lab
 
+VOLUME = """\
+version: "3.7"
+services:
+  web: {build: ., volumes: ["data:/data"]}
+  worker: {build: .}
+volumes: {data: }
+"""
 BROKEN = "#!/bin/busybox sh\necho there is no such module >&2\nexit 3\n"
 
 
@@ -35,10 +43,10 @@ def other(slot: str) -> str:
 def test_a_release_is_containers_of_its_own_that_nobody_reaches_but_nginx(shop: Dock) -> None:
     release, slot = shop.live(), shop.slot()
 
-    assert shop.ask() == {"release": release, "note": "first"}
-    assert shop.projects() == {f"{slot}-{release}-web-0", f"{slot}-{release}-worker-0"}
+    assert shop.ask()["release"] == release
+    assert shop.projects() >= {f"{slot}-{release}-web-0", f"{slot}-{release}-worker-0"}
     assert shop.shell("ss -Hltn 'sport = :4001 or sport = :4002'").split()[3].startswith("127.0.0.1:")
-    assert shop.shell("cat /srv/shop/shared/migrations").split() == [release]
+    assert release in shop.shell("cat /srv/shop/shared/migrations").split()
     assert shop.shell(f"stat -c '%U %a' /srv/shop/releases/{release}/.env") == "shop 600"
     assert set(shop.shell("tail -3 /srv/shop/shared/work").split()) == {release}
 
@@ -71,8 +79,9 @@ def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
         ({"serve_sh": BROKEN}, "there is no such module"),
         ({"migrate_sh": BROKEN}, "there is no such module"),
         ({"compose_yml": "services: {web: {build: ., prots: []}}\n"}, "prots"),
+        ({"compose_yml": VOLUME}, "volumes that each release would begin anew, and empty: shop-"),
     ],
-    ids=["does not start", "its migration fails", "its compose.yml is wrong"],
+    ids=["does not start", "its migration fails", "its compose.yml is wrong", "it has a volume of its own"],
 )
 def test_a_broken_release_is_refused_and_what_served_goes_on(shop: Dock, files: dict[str, str], said: str) -> None:
     before, live = shop.live(), shop.slot()
@@ -87,6 +96,7 @@ def test_a_broken_release_is_refused_and_what_served_goes_on(shop: Dock, files: 
     assert load.figures["lost"] == 0, load.figures
     assert set(load.figures["releases"]) == {before}
     assert shop.live() == before
+    assert shop.shell("docker volume ls -q") == ""
     until(lambda: {name for name in shop.projects() if "-worker-" in name} == {f"{live}-{before}-worker-0"})
 
 
@@ -128,14 +138,12 @@ def test_what_is_left_of_old_releases_goes_from_docker_too(shop: Dock) -> None:
     images = shop.shell("docker images --format '{{.Repository}}'").split()
     stopped = shop.shell("docker ps -a --format '{{.Names}}'").split()
     networks = shop.shell("docker network ls --format '{{.Name}}'").split()
-    slots = {
-        slot: shop.shell(f'grep -o \'"release": *"[^"]*\' /srv/shop/slots/{slot}/slot.json').rpartition('"')[2]
-        for slot in ("blue", "green")
-    }
+    script = "cat /srv/shop/slots/{}/slot.json 2>/dev/null || echo '{{}}'"
+    slots = {slot: json.loads(shop.shell(script.format(slot))).get("release", "") for slot in ("blue", "green")}
 
     assert {"-".join(name.split("-")[2:5]) for name in images if name.startswith("shop-")} <= kept
     assert {"-".join(name.split("-")[1:5]) for name in (*stopped, *networks) if name.startswith("shop-")} == {
-        f"{slot}-{release}" for slot, release in slots.items()
+        f"{slot}-{release}" for slot, release in slots.items() if release
     }
 
 
