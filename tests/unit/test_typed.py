@@ -16,7 +16,7 @@ def _by_invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/invoke", "status"])
     monkeypatch.delenv("WINDLASS_ENV", raising=False)
     yield
-    work_on("")  # or the next test of this process would be told of our environment
+    work_on("")  # what other tests tell in this process is about no environment
 
 
 @pytest.mark.parametrize(
