@@ -35,7 +35,7 @@ ROLES: Final = (
         "base",
         "app2",
         {
-            "packages": ["cron"], "more_packages": ["tree"], "users": {"ada": {"groups": ["adm"], "sudo": True}},
+            "packages": ["cron"], "more_packages": ["dc"], "users": {"ada": {"groups": ["adm"], "sudo": True}},
             "time_zone": "Europe/Berlin", "hostname": "other", "directories": {"/srv/x": {"mode": "0700"}},
             "sysctl": {"net.ipv4.tcp_syn_retries": 5}, "sysctl_live": True,
             "ssh": {"managed": True, "users": ["root"], "old_algorithms": True, "confirm_seconds": 30},
@@ -59,7 +59,7 @@ ROLES: Final = (
         "password": SECRET, "maxmemory": "9mb", "maxmemory_policy": "allkeys-lru", "appendonly": False, "more": ["timeout 300"],
     }),
     Turn("app", "app1", {"open_files": 1024, "log_size": "5M", "log_keep": 3}),
-    Turn("python", "app1", {"packages": ["python3"], "more_packages": ["tree"]}),
+    Turn("python", "app1", {"packages": ["python3"], "more_packages": ["dc"]}),
     Turn("nodejs", "app2", {"pm2_version": "9.9.9", "registry": NEAR}, alone=True),
     Turn(
         "nodejs",
@@ -107,7 +107,7 @@ def compare(workspace: Workspace, turn: Turn, facts: Mapping[str, str]) -> None:
     foreseen, done, again = runs
     assert [_told(each) for each in done if each.failed] == []
     assert untrue(foreseen, done) == []
-    assert {each.status for each in done if each.status != "ok"} == {"changed"}
+    assert turn.settings == {} or any(each.changed for each in done)
     assert [_told(each) for each in again if each.status not in ("ok", "skipped")] == []
 
 

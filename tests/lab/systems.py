@@ -31,6 +31,7 @@ UNIT: Final = "windlass-lot.service"
 WORKER: Final = "[Service]\nExecStart=/bin/sleep {}\n[Install]\nWantedBy=multi-user.target\n"
 # A source of packages of which one needs another, and one suffers another beside it.
 SOURCE: Final = rf"""
+grep -qs windlass-lot-c /var/lib/apt/lists/*windlass-system* && test -e /etc/apt/sources.list.d/windlass-lot.sources && exit 0
 rm -f /etc/apt/sources.list.d/windlass-*; mkdir -p {HERE}/debs/p/DEBIAN /var/lib/windlass; cd {HERE}/debs; : > Packages
 form='Architecture: all\nMaintainer: A <a@example.org>\nDescription: x'; source=/etc/apt/sources.list.d/windlass-lot.sources
 for each in 'a' 'b\nDepends: windlass-lot-a' 'c\nConflicts: windlass-lot-a'; do

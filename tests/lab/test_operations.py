@@ -80,16 +80,11 @@ def test_a_check_says_what_the_run_does_to_accounts(lot: int, host: TestHost, ch
     assert untrue(channel.run(Batch(batch, check=True, go_on=True)), channel.run(Batch(batch, go_on=True))) == []
 
 
-@pytest.fixture(scope="module")
-def furnished(host: TestHost) -> TestHost:
-    host.shell(systems.SOURCE)
-    return host
-
-
 @pytest.mark.parametrize("lot", range(8))
-def test_a_check_says_what_the_run_does_to_a_system(lot: int, furnished: TestHost, channel: Channel) -> None:
+def test_a_check_says_what_the_run_does_to_a_system(lot: int, host: TestHost, channel: Channel) -> None:
     drawn = random.Random(lot)  # noqa: S311 - the same lots each time
-    furnished.shell(f"{systems.NOTHING_YET}{drawn.choice(systems.FURNITURE)}")
+    host.shell(systems.SOURCE)  # cases take it away
+    host.shell(f"{systems.NOTHING_YET}{drawn.choice(systems.FURNITURE)}")
     batch = tuple(systems.some_operations(drawn))
 
     assert untrue(channel.run(Batch(batch, check=True, go_on=True)), channel.run(Batch(batch, go_on=True))) == []

@@ -66,6 +66,7 @@ def test_a_tree_of_a_role_comes_back_as_it_was(project: Path) -> None:
     shared.mkdir()
     (shared / "one").write_text("1")
     (files / "linked").symlink_to(shared)
+    (files / "once more").symlink_to(shared)
     (shared / "round").symlink_to(shared)
     place = unfold(project, keep(project, "staging")[0], "run")
 
@@ -73,7 +74,8 @@ def test_a_tree_of_a_role_comes_back_as_it_was(project: Path) -> None:
 
     assert found["run"] == ("f", 0o755)
     assert found["empty"] == ("d", 0o750)
-    assert {".hidden", "linked/one", "no \udcff text"} <= set(found)
+    assert {".hidden", "linked/one", "once more/one", "no \udcff text"} <= set(found)
+    assert not any("round" in path for path in found)
     assert (place / "roles/greeting/files/.hidden").read_bytes() == b"\x00\xff"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import time
@@ -14,8 +15,10 @@ import pytest
 import windlass
 from tests.unit.sample_project import run_tasks, write_project
 from windlass.errors import UsageError
+from windlass.flows import secret_file
 from windlass.flows.resuming import MOST, Remembering, Started, recall, remember, reopen, told
 from windlass.flows.setup import batch_for
+from windlass.flows.workspace import load_environment
 from windlass.history.database import History, RunRow
 from windlass.history.ledger import Entry, HostBooks
 from windlass.hosts.crew import Hands
@@ -90,6 +93,27 @@ def test_the_hosts_are_wanted_what_the_run_wanted_of_them(project: Path) -> None
         "roles/greeting/defaults.yml:2, roles/greeting/steps.py:8, templates/greeting/motd:1; "
         "for what is wanted now, run setup anew afterwards"
     )
+
+
+def test_a_committed_secret_is_what_it_was_and_nothing_of_it_lies_in_the_open(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(project / "home"))
+    environment = load_environment(project, "staging")
+    secret_file.add_person(environment, "anna", "")
+    secret_file.put(environment, "token", "the heron waits")
+    started = begun(project)
+    secret_file.put(environment, "token", "the otter swims")
+    archive = project / ".windlass/resume" / f"{started.values}.tar.gz"
+
+    workspace = reopen(started, project)
+
+    assert workspace.secrets.get("token").reveal() == "the heron waits"
+    assert [secret.reveal() for secret in workspace.known_secrets()] == ["the heron waits"]
+    assert b"secrets.sops.yml" in (kept := gzip.decompress(archive.read_bytes()))
+    assert b"heron" not in kept
 
 
 def test_that_nothing_has_changed_is_said_too(project: Path) -> None:
@@ -237,6 +261,17 @@ def test_what_cannot_be_written_down_is_said(project: Path) -> None:
         pass
 
     assert begun_.trouble == "Not a directory"
+
+
+def test_a_run_that_cannot_be_remembered_is_done_all_the_same(project: Path) -> None:
+    (project / ".windlass").mkdir()
+    (project / ".windlass/resume").write_text("in the way")
+
+    done = run_tasks(project, "setup", "--env", "staging")
+
+    assert "warning: this run could not be gone on with by --resume: File exists" in done.stderr
+    assert "cannot be reached" in done.stderr
+    assert "or go on with this run" not in done.stderr
 
 
 def test_the_command_goes_on_and_says_with_what(project: Path) -> None:

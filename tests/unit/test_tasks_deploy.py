@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.sample_project import run_tasks, write_project
+from windlass.errors import FlowFailed
 from windlass.flows.deploy import Deployed
 from windlass.flows.overview import ApplicationStatus, Releases
 from windlass.flows.rollback import RolledBack
@@ -107,6 +108,16 @@ def test_status_tells_which_processes_did_not_stay_up_since_the_switch() -> None
     said = "shop on app1: restarted since r1 went live 2 h ago: web-0 14 times, mail-0 once (invoke app.logs says why)"
     assert outcome.text.splitlines()[-1] == said
     assert outcome.error is None, "it serves; a person has to judge"
+
+
+def test_of_a_host_that_is_not_reached_nobody_says_that_nothing_is_deployed() -> None:
+    lost = {"app1": "app1 cannot be reached"}
+    outcome = shown([ApplicationStatus("shop", (), (), "", agree=True, unreachable=lost, hints=("by hand: ssh app1",))])
+
+    assert outcome.text == ""
+    assert isinstance(outcome.error, FlowFailed)
+    assert (outcome.error.hosts, outcome.error.hint) == (lost, "by hand: ssh app1")
+    assert shown([ApplicationStatus("shop", (), (), "", agree=True, unreachable={})]).text == "nothing is deployed yet"
 
 
 def test_where_there_is_no_application_none_is_asked_for(tmp_path: Path) -> None:

@@ -105,7 +105,9 @@ def test_outside_of_a_project_nothing_is_made_and_the_way_is_told(tmp_path: Path
     history = run_tasks(tmp_path, "history")
 
     assert (unknown.returncode, history.returncode) == (2, 0)
-    assert unknown.stderr.splitlines()[1] == "hint: run this in a folder that has inventories/<name>/hosts.yml, or inside of it"
+    assert unknown.stderr.splitlines()[1] == (
+        "hint: run this inside a folder with inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one"
+    )
     assert history.stdout == "no run is known here yet\n"
     assert list(tmp_path.iterdir()) == []
 

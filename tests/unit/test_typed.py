@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,9 +12,11 @@ from windlass.tasks.typed import as_typed, notes_as_typed, typed, work_on
 
 
 @pytest.fixture(autouse=True)
-def _by_invoke(monkeypatch: pytest.MonkeyPatch) -> None:
+def _by_invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/invoke", "status"])
     monkeypatch.delenv("WINDLASS_ENV", raising=False)
+    yield
+    work_on("")  # what other tests tell in this process is about no environment
 
 
 @pytest.mark.parametrize(

@@ -110,15 +110,15 @@ def _files(project: Path, environment: str) -> list[Found]:
     name = f"inventories/{environment}"
     found = [each for each in _in(f"{project}/{name}", name, None) if each.name.endswith(".yml") and not each.is_folder]
     for name in ("roles", "templates"):
-        for each in _in(f"{project}/{name}", name, set()):
+        for each in _in(f"{project}/{name}", name, frozenset()):
             found.append(each)
             if len(found) > MOST_FILES:
                 return found
     return sorted(found, key=lambda each: each.name)
 
 
-def _in(folder: str, name: str, around: set[tuple[int, int]] | None) -> Iterator[Found]:
-    """What is in a folder, through links, but never twice in the same one: a link may lead back. None: only what is at its top."""
+def _in(folder: str, name: str, around: frozenset[tuple[int, int]] | None) -> Iterator[Found]:
+    """What is in a folder, through links, but for those that lead back to a folder around them. None: only what is at its top."""
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -133,9 +133,8 @@ def _in(folder: str, name: str, around: set[tuple[int, int]] | None) -> Iterator
         if stat.S_ISREG(found.status.st_mode):
             yield found
         elif found.is_folder and around is not None and (key := (found.status.st_dev, found.status.st_ino)) not in around:
-            around.add(key)
             yield found
-            yield from _in(found.path, found.name, around)
+            yield from _in(found.path, found.name, around | {key})
 
 
 def _difference(before: Found | None, now: Found | None) -> str:

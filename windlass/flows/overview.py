@@ -36,7 +36,7 @@ SAMPLE = 0.25  # seconds over which a process's share of a core is measured
 @dataclass(frozen=True, slots=True)
 class ApplicationStatus:
     """An application on all its hosts. `story` is about a run that broke off, empty if none did; `busy` about one that is under
-    way."""
+    way; `hints` say what to do about the hosts that are unreachable."""
 
     application: str
     rows: tuple[Row, ...]
@@ -45,6 +45,7 @@ class ApplicationStatus:
     agree: bool
     unreachable: Mapping[str, str]
     busy: str = ""
+    hints: tuple[str, ...] = ()
 
 
 def status(workspace: Workspace, application: Application, fleet: Fleet, *, now: float) -> ApplicationStatus:
@@ -74,7 +75,7 @@ def _found(workspace: Workspace, applications: Sequence[Application], fleet: Fle
     for host, outcome in fleet.run({host: Batch(tuple(some)) for host, some in looks.items()}).items():
         for place, each in enumerate(asked[host]):
             if isinstance(outcome, HostError):
-                each.failed[host] = outcome.message
+                each.fail(host, outcome)
             else:
                 each.states[host] = HostState.of(host, outcome[place].data)
     return found
@@ -93,11 +94,16 @@ class _Found:
     states: dict[str, HostState] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, host: str, error: HostError) -> None:
+        """A host says nothing, with what to do about it."""
+        self.failed[host], self.hints[host] = error.message, error.hint
 
     def take(self, host: str, outcome: Sequence[Result] | HostError, place: int) -> None:
         """What a host came to that was asked; about this application at that place."""
         if isinstance(outcome, HostError):
-            self.failed[host] = outcome.message
+            self.fail(host, outcome)
         elif outcome[place].failed:
             self.failed[host] = outcome[place].message
         else:
@@ -109,7 +115,8 @@ class _Found:
         busy = under_way(self.states)
         verdict = None if busy else recovery(self.states, missing=self.failed)
         story, agree = verdict.story if verdict else "", len(live_releases(self.states)) <= 1
-        return ApplicationStatus(self.application.name, tuple(rows), ways_back(self.states), story, agree, self.failed, busy)
+        back, hints = ways_back(self.states), tuple(dict.fromkeys(filter(None, self.hints.values())))
+        return ApplicationStatus(self.application.name, tuple(rows), back, story, agree, self.failed, busy, hints)
 
 
 def _look(application: Application, state: HostState) -> Operation:

@@ -60,7 +60,7 @@ def _no_folder(folder: Path, project: Path) -> UsageError:
     hint = (
         f"environments: {known}"
         if around.is_dir()
-        else "run this in a folder that has inventories/<name>/hosts.yml, or inside of it"
+        else "run this inside a folder with inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one"
     )
     return UsageError(f"there is no environment {folder.name!r}{did_you_mean(folder.name, names)}", hint=hint)
 

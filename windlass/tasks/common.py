@@ -171,7 +171,7 @@ def chosen_environment(options: Options, project: Path) -> str:
     if not known:
         raise UsageError(
             f"there is no environment in {project / 'inventories'}",
-            hint="run this in a folder that has inventories/<name>/hosts.yml",
+            hint="run this inside a folder with inventories/<name>/hosts.yml; invoke init --host USER@ADDRESS writes a first one",
         )
     raise UsageError(f"which environment? say --env {' or --env '.join(known)}", hint="or set WINDLASS_ENV")
 

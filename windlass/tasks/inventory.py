@@ -174,7 +174,7 @@ def _checked(names: Sequence[str]) -> tuple[dict[str, dict[str, int]], WindlassE
         else:
             good[name] = _counts(environment)
     if not names:
-        raise UsageError("there is no environment to check", hint="inventories/<name>/hosts.yml makes one")
+        raise UsageError("there is no environment to check", hint="invoke init --host USER@ADDRESS writes a first one")
     if len(faulty) < 2:
         return good, faulty[0] if faulty else None
     lines = [line for error in faulty for line in error.last_lines]

@@ -43,12 +43,14 @@ def shown(found: Sequence[ApplicationStatus], *, processes: bool = False) -> Out
         for row in each.rows
     ]
     said = [prose([line]) for each in found for line in _remarks(each)]
-    lines = [table(head, rows) if rows else "nothing is deployed yet", *said]
+    lost = {host: message for each in found for host, message in each.unreachable.items()}
+    lines = [*([table(head, rows)] if rows else [] if lost else ["nothing is deployed yet"]), *said]
     if processes and rows:
         lines[1:1] = ["", _processes(found), ""]
     sick = {row.host: row.why for each in found for row in each.rows if row.live and not row.healthy}
-    sick |= {host: message for each in found for host, message in each.unreachable.items()}
-    error = FlowFailed(f"not well: {counted(len(sick), 'host')}", hosts=sick, hint="invoke app.logs shows their last words")
+    ways = [*(["invoke app.logs shows their last words"] if sick else []), *(hint for each in found for hint in each.hints)]
+    sick |= lost
+    error = FlowFailed(f"not well: {counted(len(sick), 'host')}", hosts=sick, hint="; ".join(dict.fromkeys(ways)))
     return Outcome(result={"applications": [asdict(each) for each in found]}, text="\n".join(lines), error=error if sick else None)
 
 

@@ -32,6 +32,11 @@ SUBJECTS = {
     "archive.archive": ("path",), "git.git_checkout": ("path",), "postgresql.postgres_extension": ("name", "database", "port"),
     "postgres_grant.postgres_grant": ("role", "objects", "database", "schema", "names", "future_of", "port"),
 }  # fmt: skip
+# What these write besides their own path.
+ALSO = {
+    "hostname.hostname": ("/etc/hostname", "/etc/hosts"), "time_zone.time_zone": ("/etc/localtime", "/etc/timezone"),
+    "mount.mount": ("/etc/fstab",), "mount.swap_file": ("/etc/fstab",),
+}  # fmt: skip
 FROM_NOTHING = ("archive.archive", "git.git_checkout")  # whether there is an empty folder or none is the same to them
 
 
@@ -53,6 +58,9 @@ class Foresight:
         if not self._is_first(operation):
             self._changing = {each: subject for each, subject in self._changing.items() if subject != _subject(operation)}
             self._unsure.add(_subject(operation))
+            for path in (_path(operation), *ALSO.get(operation["kind"], ())):
+                if path != "/":
+                    context.foresights.whole(context.real(path))
             return Outcome(True, "hangs on what comes before", unknown=True)
         path = _path(operation)
         touched = path != "/" and (
