@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from windlass import lab
-from windlass.flows.firewall import Ports, check
+from windlass.flows.edge.firewall import Ports, check
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment, open_workspace
 from windlass.lab import authority, ipv6

@@ -32,7 +32,7 @@ from benchmarks.figures import merge, rewrite, spread
 from benchmarks.peers.installed import mitogen_settings, programs
 from benchmarks.peers.meter import Job, measure
 from windlass import lab
-from windlass.hosts.target import Transport
+from windlass.hosts.common.target import Transport
 
 PROJECT = Path(__file__).resolve().parent.parent
 FIGURES, PAGE = PROJECT / "docs" / "benchmarks.json", PROJECT / "docs" / "benchmarks.md"
@@ -44,9 +44,9 @@ Given = dict[str, Any]
 def ours(given: Given, transport: Transport = "libssh2", workers: int = 0) -> None:
     """What `invoke run true` does once the inventory is read."""
     from windlass.flows.commit import confirmer
-    from windlass.hosts.crew import Hands, crew_of
-    from windlass.hosts.fleet import errors_of
-    from windlass.hosts.target import Target
+    from windlass.hosts.common.target import Target
+    from windlass.hosts.many.crew import Hands, crew_of
+    from windlass.hosts.many.fleet import errors_of
     from windlass.operations.command import Run
     from windlass.operations.wire import Batch
 

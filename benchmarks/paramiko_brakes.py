@@ -23,8 +23,9 @@ from typing import Any
 import paramiko
 from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
-from windlass.hosts import known_hosts, tuning
-from windlass.hosts.connection import host_keys
+from windlass.hosts.by_paramiko import tuning
+from windlass.hosts.by_paramiko.connection import host_keys
+from windlass.hosts.common import known_hosts
 
 ROUNDS = 5
 SERVER_KEY = paramiko.RSAKey.generate(2048)

@@ -11,7 +11,7 @@ from tests.agent.debian_python import NEW
 from tests.support import LocalSession
 from windlass.agent.core.loader import SPARE_MODULES
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 
 OLDEST = (3, 8)
 PLACES = (

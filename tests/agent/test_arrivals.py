@@ -14,7 +14,7 @@ from windlass.agent.core import arrivals, atomic, frames
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.file import file, received
-from windlass.hosts.upload import Uploads
+from windlass.hosts.content.upload import Uploads
 
 MIB = 1 << 20
 CONTENT = os.urandom(8 * MIB)

@@ -15,9 +15,9 @@ import pytest
 from tests.support import LocalSession
 from windlass import events
 from windlass.errors import OperationFailed
+from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
-from windlass.hosts.results import Result
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.build import Build
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch

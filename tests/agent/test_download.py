@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import local_channel
-from windlass.hosts.results import Result
+from windlass.hosts.agent.results import Result
 from windlass.operations.download import Download
 from windlass.operations.wire import Batch
 from windlass.values import Secret

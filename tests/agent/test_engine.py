@@ -12,7 +12,7 @@ from windlass import events
 from windlass.agent.command import LONGEST_OUTPUT
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File

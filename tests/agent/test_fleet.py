@@ -16,9 +16,10 @@ import pytest
 from tests.support import LocalSession
 from windlass import events
 from windlass.agent.core import frames
-from windlass.hosts import fleet, payload
-from windlass.hosts.fleet import Fleet
-from windlass.hosts.target import Target
+from windlass.hosts.agent import payload
+from windlass.hosts.common.target import Target
+from windlass.hosts.many import fleet
+from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.wire import Batch

@@ -11,8 +11,8 @@ import pytest
 from tests.support import local_channel
 from windlass.agent.core.context import Context
 from windlass.agent.sysctl import sysctl
+from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
-from windlass.hosts.results import Result
 from windlass.operations.archive import Archive
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory

@@ -14,8 +14,8 @@ import pytest
 
 from tests.support import local_channel
 from windlass.errors import InventoryError
+from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
-from windlass.hosts.results import Result
 from windlass.operations.archive import Archive
 from windlass.operations.block import Block
 from windlass.operations.command import Run

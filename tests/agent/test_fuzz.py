@@ -18,9 +18,9 @@ from windlass.agent.core import frames
 from windlass.agent.core.facts import facts
 from windlass.agent.core.loop import Loop
 from windlass.errors import HostError
-from windlass.hosts import payload
+from windlass.hosts.agent import payload
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import Operation

@@ -20,7 +20,7 @@ from windlass.agent.core import frames
 from windlass.agent.core.lifeline import Lifeline
 from windlass.errors import ConnectionFailed
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.build import SendFile
 from windlass.operations.command import Run
 from windlass.operations.file import File

@@ -17,9 +17,10 @@ import pytest
 from tests.support import LocalSession, local_channel
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts import agent_modules, detours, payload
+from windlass.hosts.agent import agent_modules, payload
+from windlass.hosts.by_paramiko import detours
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.build import SendFile
 from windlass.operations.command import Run
 from windlass.operations.file import File

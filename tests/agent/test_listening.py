@@ -17,7 +17,7 @@ from tests.support import LocalSession
 from windlass import events
 from windlass.agent.core import listening, process
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 from windlass.values import Secret

@@ -11,7 +11,7 @@ import windlass.agent
 from tests.support import local_channel
 from windlass.agent.core import frames
 from windlass.agent.core.modules import learn
-from windlass.hosts import agent_modules, payload
+from windlass.hosts.agent import agent_modules, payload
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 

@@ -13,8 +13,8 @@ from tests.support import LocalSession, local_channel
 from windlass.errors import OperationFailed
 from windlass.history.checksums import remember_in
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
-from windlass.hosts.upload import MOST_ALONG
+from windlass.hosts.common.target import Target
+from windlass.hosts.content.upload import MOST_ALONG
 from windlass.operations import checksums
 from windlass.operations.file import File
 from windlass.operations.local_tree import LocalTree

@@ -14,8 +14,9 @@ import pytest
 from tests.chaos.controllers import Invoke, controller
 from tests.lab.conftest import TestHost, _silent, lab_hosts
 from windlass import events, lab
-from windlass.hosts import fleet, line
-from windlass.hosts.target import Target, Transport
+from windlass.hosts import line
+from windlass.hosts.common.target import Target, Transport
+from windlass.hosts.many import fleet
 from windlass.testing.lab import _target
 
 NAME = "chaos"

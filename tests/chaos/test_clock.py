@@ -14,8 +14,8 @@ import pytest
 from tests.chaos.conftest import Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass.errors import OperationFailed
-from windlass.hosts.fleet import Fleet
-from windlass.hosts.results import Result
+from windlass.hosts.agent.results import Result
+from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.lease import Lease
 from windlass.operations.operation import Operation

@@ -183,7 +183,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 name, address, user, key, known = sys.argv[1:]

@@ -97,8 +97,9 @@ RUNNER = """
 import json, sys
 from pathlib import Path
 from windlass import events
-from windlass.hosts import fleet, line
-from windlass.hosts.target import Target
+from windlass.hosts import line
+from windlass.hosts.many import fleet
+from windlass.hosts.common.target import Target
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 

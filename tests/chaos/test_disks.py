@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
+from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
-from windlass.hosts.results import Result
 from windlass.operations.archive import Archive
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory

@@ -14,10 +14,10 @@ from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, OperationFailed
-from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.common.session import Session
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.session import Session
-from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile, Operation

@@ -16,8 +16,8 @@ from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
-from windlass.hosts.fleet import Fleet, errors_of
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.operations.command import Run
 from windlass.operations.package import Package
 from windlass.operations.wire import Batch

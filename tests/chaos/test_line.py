@@ -13,12 +13,12 @@ from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed
+from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
-from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.common.session import Opener, Session
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.results import Result
-from windlass.hosts.session import Opener, Session
-from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile

@@ -15,12 +15,12 @@ from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
 from tests.lab.conftest import TestHost
 from windlass import lab
 from windlass.errors import ConnectionFailed, OperationFailed
-from windlass.hosts import fleet as fleets
-from windlass.hosts import starting
-from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.agent import starting
+from windlass.hosts.common.session import Opener, Session
+from windlass.hosts.common.target import Target
+from windlass.hosts.many import fleet as fleets
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.session import Opener, Session
-from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile

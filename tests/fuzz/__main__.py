@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=["windlass"]):
     from windlass.agent.core import calls, frames
     from windlass.agent.core.facts import facts
     from windlass.errors import HostError
-    from windlass.hosts import payload
+    from windlass.hosts.agent import payload
 
 KINDS: Final = b"HCSREFKDNPZQXAUVLWM"
 GREETING: Final = payload.READY + frames.encode(frames.HELLO, facts())

@@ -16,7 +16,7 @@ from typing import Literal
 import dask
 
 from windlass.errors import UsageError
-from windlass.hosts.dask_workers import DaskWorkers
+from windlass.hosts.many.dask_workers import DaskWorkers
 from windlass.lab.authority import certificate_for
 
 Protocol = Literal["tcp", "tls"]

@@ -10,7 +10,8 @@ from tests.lab.lone import Lone
 from tests.lab.suite.project import NAME, Suite, raise_suite
 from windlass import lab
 from windlass.flows.twin import labs_folder
-from windlass.hosts import fleet, line
+from windlass.hosts import line
+from windlass.hosts.many import fleet
 from windlass.testing.lab import LabHosts, TestHost
 from windlass.testing.plugin import lab_hosts
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from windlass import events
-from windlass.hosts.results import Result
+from windlass.hosts.agent.results import Result
 
 UNKNOWN = "unknown until run"
 Told = events.OperationEnded | Result

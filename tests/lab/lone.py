@@ -16,8 +16,8 @@ from typing import Any
 from tests.lab.suite.project import NAME, Suite, begun
 from windlass import lab
 from windlass.errors import FlowFailed
-from windlass.flows.deploy import Deployed, deploy
-from windlass.flows.rollback import RolledBack, rollback
+from windlass.flows.deployment.deploy import Deployed, deploy
+from windlass.flows.deployment.rollback import RolledBack, rollback
 
 HOLD = "touch ../../shared/held; until test -e ../../shared/go; do sleep 0.1; done; rm ../../shared/go ../../shared/held"
 DEAF = "/srv/lone/shared/deaf"  # while it is there, a release that asks for that does not listen when it is started

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.unit.sample_project import HOSTS, write_project
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.values import Secret
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tests.lab.foresight import untrue
 from windlass.flows.workspace import Workspace
-from windlass.hosts.results import Result
+from windlass.hosts.agent.results import Result
 from windlass.operations.wire import Batch
 from windlass.plans.topology import Surroundings
 

@@ -10,7 +10,7 @@ import pytest
 from tests.lab.lone import FULL, Lone, freeze, held, lose_power, refuse_sudo, until
 from tests.lab.suite.project import NAME, Suite
 from windlass.errors import FlowFailed
-from windlass.flows.deploy import Deployed
+from windlass.flows.deployment.deploy import Deployed
 from windlass.flows.setup import setup
 
 pytestmark = pytest.mark.lab

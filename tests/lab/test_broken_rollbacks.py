@@ -9,12 +9,12 @@ import pytest
 
 from tests.lab.lone import DEAF, Lone, freeze, lose_power, until
 from tests.lab.suite.project import Suite
-from windlass.flows import rollback
+from windlass.flows.deployment import rollback
 
 pytestmark = pytest.mark.lab
 
 PATIENCE = 300.0
-PATIENT = f"import windlass.flows.rollback as rollback; rollback.WARM_LIMIT = {PATIENCE}"
+PATIENT = f"import windlass.flows.deployment.rollback as rollback; rollback.WARM_LIMIT = {PATIENCE}"
 
 
 @pytest.fixture

@@ -18,14 +18,15 @@ from tests.lab.lone import is_free, until
 from tests.lab.suite.project import NAME, Suite
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, RefusedError, UsageError
-from windlass.flows import preparation, steps
-from windlass.flows.coming import start_in
-from windlass.flows.cutover import Cutover
-from windlass.flows.overview import restart, status
-from windlass.flows.preparation import Deployment
-from windlass.flows.rollback import target
+from windlass.flows import steps
+from windlass.flows.deployment import preparation
+from windlass.flows.deployment.coming import start_in
+from windlass.flows.deployment.cutover import Cutover
+from windlass.flows.deployment.overview import restart, status
+from windlass.flows.deployment.preparation import Deployment
+from windlass.flows.deployment.rollback import target
 from windlass.flows.steps import Timer
-from windlass.hosts.fleet import Fleet
+from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.release import Record
 

@@ -21,11 +21,14 @@ from tests.lab.people import person, project_for
 from tests.unit.sample_project import REPOSITORY, surroundings
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
-from windlass.hosts import connection as connections
-from windlass.hosts import detours, fleet, line, sockets
+from windlass.hosts import line
+from windlass.hosts.by_paramiko import connection as connections
+from windlass.hosts.by_paramiko import detours
 from windlass.hosts.channel import Channel
-from windlass.hosts.fleet import Fleet, errors_of
-from windlass.hosts.target import Target
+from windlass.hosts.common import sockets
+from windlass.hosts.common.target import Target
+from windlass.hosts.many import fleet
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile

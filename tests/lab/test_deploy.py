@@ -15,8 +15,8 @@ from demo.generator import Load
 from tests.lab.suite.project import Suite
 from windlass import lab
 from windlass.errors import FlowFailed, RefusedError, UsageError
-from windlass.flows import overview
-from windlass.flows.overview import releases, status
+from windlass.flows.deployment import overview
+from windlass.flows.deployment.overview import releases, status
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from windlass import lab
-from windlass.flows.nginx import apply, serving
+from windlass.flows.edge.nginx import apply, serving
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
 from windlass.values import Command

@@ -16,9 +16,9 @@ import pytest
 from tests.lab.clusters import Protocol, dask_cluster
 from windlass import events, lab
 from windlass.flows.commit import confirmer
-from windlass.hosts.crew import Hands, crew_of
-from windlass.hosts.fleet import Fleet, errors_of
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.crew import Hands, crew_of
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 from windlass.values import Command, new_run_id

@@ -13,7 +13,7 @@ import pytest
 from tests.unit.sample_project import run_tasks
 from windlass import lab
 from windlass.agent.core import scanner
-from windlass.flows.firewall import Exposure, Ports, check, compiled_for
+from windlass.flows.edge.firewall import Exposure, Ports, check, compiled_for
 from windlass.flows.setup import setup
 from windlass.flows.steps import all_of
 from windlass.flows.twin import lab_spec, labs_folder

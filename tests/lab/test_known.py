@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
-from windlass.hosts import agent_modules
+from windlass.hosts.agent import agent_modules
 from windlass.hosts.channel import Channel
 from windlass.operations.command import Run
 from windlass.operations.package import Package

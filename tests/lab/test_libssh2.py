@@ -17,11 +17,11 @@ from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
-from windlass.hosts import plain_way
 from windlass.hosts.channel import Channel
-from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.common import plain_way
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.target import Target
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 from windlass.values import Secret

@@ -15,7 +15,7 @@ from windlass import events, lab
 from windlass.errors import HostError, OperationFailed
 from windlass.flows.commit import confirmer
 from windlass.hosts.channel import Channel
-from windlass.hosts.fleet import Fleet
+from windlass.hosts.many.fleet import Fleet
 from windlass.operations.authorized_key import AuthorizedKeys
 from windlass.operations.command import Run
 from windlass.operations.commit import SSHD_AGAIN, Confirm, Guarded

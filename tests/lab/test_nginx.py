@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab.suite.project import NAME, Suite
 from windlass.errors import HostError, UsageError
-from windlass.flows.nginx import Sites, apply, reload, serving
+from windlass.flows.edge.nginx import Sites, apply, reload, serving
 
 pytestmark = pytest.mark.lab
 

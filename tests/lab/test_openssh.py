@@ -17,10 +17,10 @@ from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
-from windlass.hosts import openssh
+from windlass.hosts.by_openssh import openssh
 from windlass.hosts.channel import Channel
-from windlass.hosts.fleet import Fleet, errors_of
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile

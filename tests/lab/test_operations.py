@@ -19,7 +19,7 @@ from tests.lab.foresight import untrue
 from windlass import events
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
-from windlass.hosts.fleet import Fleet
+from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File

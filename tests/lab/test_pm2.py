@@ -10,9 +10,9 @@ import pytest
 from demo.generator import Load
 from tests.lab.suite.project import Suite
 from windlass.errors import FlowFailed, RefusedError
-from windlass.flows.overview import processes, status
-from windlass.flows.reload import reload, save
-from windlass.flows.supervision import supervisor_of
+from windlass.flows.deployment.overview import processes, status
+from windlass.flows.deployment.reload import reload, save
+from windlass.flows.deployment.supervision import supervisor_of
 from windlass.inventory import Application
 from windlass.operations.wire import Batch
 

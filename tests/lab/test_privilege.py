@@ -11,9 +11,9 @@ import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
 from windlass.errors import AgentFailed
+from windlass.hosts.by_openssh.openssh import command_line
 from windlass.hosts.channel import Channel
-from windlass.hosts.openssh import command_line
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File

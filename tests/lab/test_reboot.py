@@ -7,7 +7,7 @@ import pytest
 from tests.lab.conftest import LabHosts, TestHost
 from windlass import events
 from windlass.errors import ConnectionFailed, OperationFailed
-from windlass.hosts.fleet import Fleet
+from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.reboot import Reboot

@@ -18,8 +18,8 @@ from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person
 from windlass.errors import ConnectionFailed
 from windlass.hosts.channel import Channel
-from windlass.hosts.session import NotLetIn
-from windlass.hosts.target import Target
+from windlass.hosts.common.session import NotLetIn
+from windlass.hosts.common.target import Target
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 from windlass.values import Secret

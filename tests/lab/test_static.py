@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab.suite.project import Suite, git
 from windlass.errors import FlowFailed, UsageError
-from windlass.flows.overview import processes, status
+from windlass.flows.deployment.overview import processes, status
 
 pytestmark = pytest.mark.lab
 

@@ -13,9 +13,9 @@ import pytest
 from tests.lab.suite.project import Suite
 from windlass import events
 from windlass.errors import FlowFailed
-from windlass.flows.cutover import Cutover
-from windlass.flows.handover import _stop, quiet
-from windlass.flows.overview import status
+from windlass.flows.deployment.cutover import Cutover
+from windlass.flows.deployment.handover import _stop, quiet
+from windlass.flows.deployment.overview import status
 from windlass.flows.steps import Timer
 from windlass.plans.layout import other
 

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from windlass.hosts import agent_kept
+from windlass.hosts.agent import agent_kept
 
 PROGRAM = """
 import hashlib, sys
 from windlass import kept
-from windlass.hosts import agent_kept, agent_modules, payload
+from windlass.hosts.agent import agent_kept
+from windlass.hosts.agent import agent_modules
+from windlass.hosts.agent import payload
 kept.start()
 if sys.argv[1]:
     agent_kept.state = lambda *_of: sys.argv[1]
@@ -25,7 +27,9 @@ import shutil, sys
 from pathlib import Path
 from windlass import kept
 from windlass.errors import WindlassError
-from windlass.hosts import agent_kept, agent_modules, payload
+from windlass.hosts.agent import agent_kept
+from windlass.hosts.agent import agent_modules
+from windlass.hosts.agent import payload
 kept.start()
 agent_kept.FOLDER = Path(shutil.copytree(agent_kept.FOLDER, sys.argv[1]))
 payload.payload(), agent_modules.frame(agent_modules.for_operations(frozenset(["file.file"])))

@@ -11,8 +11,8 @@ import pytest
 
 from tests.unit.sample_project import run_tasks
 from tests.unit.test_backup_watch import HOOK, Heard, attempt, opened, web
-from windlass.flows.attempts import attempts
-from windlass.flows.last_good import last_good
+from windlass.flows.backups.attempts import attempts
+from windlass.flows.backups.last_good import last_good
 
 __all__ = ["web"]
 

@@ -14,10 +14,10 @@ import pytest
 
 from tests.unit.sample_project import HOSTS, run_tasks, write_project
 from windlass.errors import BackupError
-from windlass.flows.crontab import in_crontab, with_block
-from windlass.flows.schedule import Schedule, missed, next_run, schedule, scheduled_by
-from windlass.flows.timers import units
-from windlass.flows.vault import chosen_backups
+from windlass.flows.backups.crontab import in_crontab, with_block
+from windlass.flows.backups.schedule import Schedule, missed, next_run, schedule, scheduled_by
+from windlass.flows.backups.timers import units
+from windlass.flows.backups.vault import chosen_backups
 from windlass.flows.workspace import Workspace, open_workspace
 
 BACKUPS = """

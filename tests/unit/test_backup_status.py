@@ -12,10 +12,10 @@ import pytest
 
 from tests.unit.sample_project import run_tasks, write_project
 from tests.unit.test_stores import manifest, proof
-from windlass.flows.attempts import Attempt, note
-from windlass.flows.standing import Standing, standings
-from windlass.flows.store_opening import open_store
-from windlass.flows.vault import chosen_places
+from windlass.flows.backups.attempts import Attempt, note
+from windlass.flows.backups.standing import Standing, standings
+from windlass.flows.backups.store_opening import open_store
+from windlass.flows.backups.vault import chosen_places
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Backup
 from windlass.report.metrics import Sample, exposition, write_metrics

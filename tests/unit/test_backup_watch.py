@@ -32,10 +32,10 @@ from cryptography.x509.oid import NameOID
 from tests.unit.sample_project import HOSTS, run_tasks, surroundings, write_project
 from windlass.errors import BackupError, RefusedError
 from windlass.events import Event, Note
-from windlass.flows.attempts import attempts
-from windlass.flows.backup import BackedUp
-from windlass.flows.messengers import deliver, webhook
-from windlass.flows.watch import watched
+from windlass.flows.backups.attempts import attempts
+from windlass.flows.backups.backup import BackedUp
+from windlass.flows.backups.messengers import deliver, webhook
+from windlass.flows.backups.watch import watched
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Backup
 from windlass.tasks.backup_words import backed_up
@@ -349,7 +349,7 @@ def test_a_mail_server_whose_certificate_is_not_believed_gets_no_password(tmp_pa
 SLOW = """
 import time
 from pathlib import Path
-from windlass.flows.watch import watched
+from windlass.flows.backups.watch import watched
 from windlass.flows.workspace import open_workspace
 workspace = open_workspace(Path(), "staging")
 watched(workspace, workspace.environment.backup("shop"), "backup", lambda: (print("ready", flush=True), time.sleep(600)))

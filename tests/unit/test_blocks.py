@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from windlass.agent.core import blocks, sums
 from windlass.agent.core.frames import BrokenFrame
 from windlass.history import block_prints, checksums
-from windlass.hosts import shared_blocks
+from windlass.hosts.content import shared_blocks
 from windlass.operations import operation
 from windlass.operations.archive import Archive
 from windlass.operations.operation import LocalFile

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from windlass.agent.core import delta as agent
 from windlass.agent.core.frames import BrokenFrame
 from windlass.agent.core.outcome import OperationError
-from windlass.hosts import delta
-from windlass.hosts.sources import Gathered
+from windlass.hosts.content import delta
+from windlass.hosts.content.sources import Gathered
 
 SIZE = 6_000_000
 CONTENT = random.Random(84).randbytes(SIZE)  # noqa: S311 - the same in every run

@@ -11,8 +11,8 @@ import pytest
 PROGRAM = """
 import os, resource, sys
 from windlass.errors import UsageError
-from windlass.hosts.descriptors import READABLE, WRITABLE, make_room, ready
-from windlass.hosts.target import Target
+from windlass.hosts.common.descriptors import READABLE, WRITABLE, make_room, ready
+from windlass.hosts.common.target import Target
 
 soft, hard, hosts = map(int, sys.argv[1:4])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts import connection
-from windlass.hosts.connection import open_session
-from windlass.hosts.detours import Proxy, completed
-from windlass.hosts.retrying import BASTION_LOGINS, turnstile
-from windlass.hosts.target import Target
+from windlass.hosts.by_paramiko import connection
+from windlass.hosts.by_paramiko.connection import open_session
+from windlass.hosts.by_paramiko.detours import Proxy, completed
+from windlass.hosts.common.retrying import BASTION_LOGINS, turnstile
+from windlass.hosts.common.target import Target
 
 # Writes down what it was asked for, waits until somebody says go, and is turned away twice as a busy sshd does it.
 COMMAND = """\

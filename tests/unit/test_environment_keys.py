@@ -11,7 +11,7 @@ import pytest
 from tests.unit.inventory_support import environment_in
 from windlass import events
 from windlass.errors import RefusedError
-from windlass.flows.environment_keys import check_keys
+from windlass.flows.deployment.environment_keys import check_keys
 from windlass.flows.workspace import load_environment
 
 TEXT = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from windlass.errors import UsageError
-from windlass.hosts.dask_workers import DaskWorkers, scheduler_address
+from windlass.hosts.many.dask_workers import DaskWorkers, scheduler_address
 
 
 @pytest.mark.parametrize(

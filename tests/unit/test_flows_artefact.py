@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import local_channel
-from windlass.flows.artefact import ABANDONED, Wanted
-from windlass.flows.source import Source
+from windlass.flows.deployment.artefact import ABANDONED, Wanted
+from windlass.flows.deployment.source import Source
 from windlass.flows.workspace import open_workspace
-from windlass.hosts.upload import MOST_ALONG
+from windlass.hosts.content.upload import MOST_ALONG
 from windlass.operations.archive import Archive
 from windlass.operations.wire import Batch
 

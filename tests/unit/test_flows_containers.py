@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.roles_sample import CATALOGUE, view
-from windlass.flows import containers, preparation
-from windlass.flows.coming import images_in
-from windlass.flows.cron_entries import cron_entries
-from windlass.flows.preparation import Deployment
-from windlass.flows.supervision import limit_of
+from windlass.flows.deployment import containers, preparation
+from windlass.flows.deployment.coming import images_in
+from windlass.flows.deployment.cron_entries import cron_entries
+from windlass.flows.deployment.preparation import Deployment
+from windlass.flows.deployment.supervision import limit_of
 from windlass.flows.twin import lab_spec
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Application

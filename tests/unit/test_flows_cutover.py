@@ -9,10 +9,10 @@ from typing import Literal
 import pytest
 
 from windlass import events
-from windlass.flows.cutover import Cutover
-from windlass.flows.handover import relieve
+from windlass.flows.deployment.cutover import Cutover
+from windlass.flows.deployment.handover import relieve
+from windlass.flows.deployment.taking_back import undone, watched
 from windlass.flows.steps import Timer
-from windlass.flows.taking_back import undone, watched
 from windlass.flows.workspace import open_workspace
 from windlass.operations.file import File
 from windlass.operations.gate import Drain

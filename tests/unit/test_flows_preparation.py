@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from windlass.flows.preparation import Deployment, configuration, fingerprints, held
-from windlass.flows.preparation import start as start_of
+from windlass.flows.deployment.preparation import Deployment, configuration, fingerprints, held
+from windlass.flows.deployment.preparation import start as start_of
 from windlass.flows.workspace import open_workspace
 from windlass.operations.pm2 import Pm2Start
 from windlass.plans.slots import Held

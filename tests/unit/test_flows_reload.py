@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from windlass.errors import UsageError
-from windlass.flows.reload import _serving
+from windlass.flows.deployment.reload import _serving
 from windlass.plans.slots import HostState
 
 

@@ -15,13 +15,13 @@ import pytest
 import windlass
 from tests.unit.sample_project import run_tasks, write_project
 from windlass.errors import UsageError
-from windlass.flows import secret_file
 from windlass.flows.resuming import MOST, Remembering, Started, recall, remember, reopen, told
+from windlass.flows.secrets import secret_file
 from windlass.flows.setup import batch_for
 from windlass.flows.workspace import load_environment
 from windlass.history.database import History, RunRow
 from windlass.history.ledger import Entry, HostBooks
-from windlass.hosts.crew import Hands
+from windlass.hosts.many.crew import Hands
 from windlass.operations.file import File
 from windlass.plans.rounds import FailurePolicy, Share
 

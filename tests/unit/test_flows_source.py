@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from windlass.errors import BuildFailed, UsageError
-from windlass.flows.artefact import way_on
-from windlass.flows.source import Source, resolve
+from windlass.flows.deployment.artefact import way_on
+from windlass.flows.deployment.source import Source, resolve
 from windlass.inventory import Application
 
 

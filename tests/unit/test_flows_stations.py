@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from windlass import events
-from windlass.flows.stations import Follower, Station, joined, parted, turns
+from windlass.flows.deployment.stations import Follower, Station, joined, parted, turns
 from windlass.flows.steps import Timer
 from windlass.operations.operation import Operation
 from windlass.operations.release import Progress

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from windlass.flows.cutover import Cutover
-from windlass.flows.preparation import Deployment
-from windlass.flows.preparation import start as start_of
+from windlass.flows.deployment.cutover import Cutover
+from windlass.flows.deployment.preparation import Deployment
+from windlass.flows.deployment.preparation import start as start_of
+from windlass.flows.deployment.supervision import Program, Systemd
 from windlass.flows.steps import Timer
-from windlass.flows.supervision import Program, Systemd
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Application
 from windlass.operations.file import File

@@ -13,10 +13,10 @@ import pytest
 from tests.unit.sample_project import SETTINGS, write_project
 from windlass.errors import ConnectionFailed, FlowFailed, UsageError
 from windlass.flows.catalogue import Catalogue, shipped
-from windlass.flows.known_secrets import real_secrets, twin_secrets
+from windlass.flows.secrets.known_secrets import real_secrets, twin_secrets
 from windlass.flows.setup import HostSetup, SetupResult, batch_for
 from windlass.flows.workspace import load_environment, open_workspace, secrets_file
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.inventory import store_credentials
 from windlass.operations.file import File
 from windlass.values import Secret

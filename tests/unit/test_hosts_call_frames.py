@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from windlass.agent.core import frames
-from windlass.hosts.call_frames import LONGEST, call_frame
+from windlass.hosts.agent.call_frames import LONGEST, call_frame
 from windlass.operations.wire import EncodedBatch
 
 NOISE = random.Random(7).randbytes(50_000).hex()  # noqa: S311 - to be the same each time

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from windlass.hosts.controller import identity, is_dead
+from windlass.hosts.agent.controller import identity, is_dead
 
 
 def test_a_process_that_ended_is_dead_and_this_one_is_not() -> None:
-    program = "from windlass.hosts.controller import identity; print(identity())"
+    program = "from windlass.hosts.agent.controller import identity; print(identity())"
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
     assert is_dead(other)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from windlass.flows.runtime import JOIN_PYTHON
+from windlass.flows.deployment.runtime import JOIN_PYTHON
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 

@@ -17,7 +17,7 @@ from windlass import kept
 from windlass.tasks import kept_code
 kept.start()
 kept_code.start()
-import windlass.hosts.target as t
+import windlass.hosts.common.target as t
 one = t.Target(name="a", address="b")
 print(one == t.Target(name="a", address="b"), hash(one) == hash(t.Target(name="a", address="b")), one.port, len(kept_code.KEPT.new))
 """

@@ -8,10 +8,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from windlass.hosts import known_hosts
-from windlass.hosts.connection import host_keys
-from windlass.hosts.known_hosts import known_keys
-from windlass.hosts.target import Target
+from windlass.hosts.by_paramiko.connection import host_keys
+from windlass.hosts.common import known_hosts
+from windlass.hosts.common.known_hosts import known_keys
+from windlass.hosts.common.target import Target
 
 ED25519 = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 RSA = paramiko.RSAKey.generate(1024)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts.connection import open_session
-from windlass.hosts.target import Target
+from windlass.hosts.by_paramiko.connection import open_session
+from windlass.hosts.common.target import Target
 
 
 def key(folder: Path, passphrase: str = "") -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from windlass.hosts.openssh import command_line
-from windlass.hosts.openssh_words import failure, tries
-from windlass.hosts.target import Target
+from windlass.hosts.by_openssh.openssh import command_line
+from windlass.hosts.by_openssh.openssh_words import failure, tries
+from windlass.hosts.common.target import Target
 
 CLOSED = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n"
 

@@ -11,8 +11,8 @@ from typing import Any
 import paramiko
 import pytest
 
-from windlass.hosts.packets import Packets, send_content
-from windlass.hosts.tuning import make_transport
+from windlass.hosts.by_paramiko.packets import Packets, send_content
+from windlass.hosts.by_paramiko.tuning import make_transport
 
 SIZE = 3_000_001  # of the content: more than the window, and no whole number of packets
 Prepare = Callable[[paramiko.Transport], None]

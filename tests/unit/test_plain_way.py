@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from windlass.hosts import plain_way, ssh_files
-from windlass.hosts.target import Target
+from windlass.hosts.common import plain_way, ssh_files
+from windlass.hosts.common.target import Target
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import paramiko
 import pytest
 
-from windlass.hosts import connection, tuning
-from windlass.hosts.quick_login import QuickPackets, QuickTransport
-from windlass.hosts.target import Target
+from windlass.hosts.by_paramiko import connection, tuning
+from windlass.hosts.by_paramiko.quick_login import QuickPackets, QuickTransport
+from windlass.hosts.common.target import Target
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.test_stores import manifest
-from windlass.flows.recovery_parts import told_parts, wanted_parts
+from windlass.flows.backups.recovery_parts import told_parts, wanted_parts
 from windlass.inventory import Backup
 from windlass.stores.instructions import instructions
 from windlass.stores.manifest import DUMP, Part

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from windlass.hosts import refusals
-from windlass.hosts.known_hosts import KnownKey
-from windlass.hosts.target import Target
+from windlass.hosts.common import refusals
+from windlass.hosts.common.known_hosts import KnownKey
+from windlass.hosts.common.target import Target
 
 ED25519 = KnownKey("ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIDyfBU39o+rDJHHdK8JuJrxE+erruZcTTrjJEcXmnp+P")
 WEB = Target(name="web1", address="203.0.113.10", user="deploy")

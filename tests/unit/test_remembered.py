@@ -10,10 +10,11 @@ import pytest
 
 from windlass.errors import ConnectionFailed
 from windlass.history import checksums, reading_ahead
-from windlass.hosts import head_start, programs
-from windlass.hosts.openssh import program
-from windlass.hosts.starting import start_command
-from windlass.hosts.target import Target
+from windlass.hosts.agent.starting import start_command
+from windlass.hosts.by_openssh.openssh import program
+from windlass.hosts.common import programs
+from windlass.hosts.common.target import Target
+from windlass.hosts.many import head_start
 from windlass.tasks import remembered
 
 WORDS = ["setup", "--env", "staging"]

@@ -8,8 +8,9 @@ import paramiko
 import pytest
 from paramiko.ssh_exception import NoValidConnectionsError
 
-from windlass.hosts import connection, retrying
-from windlass.hosts.retrying import persistently
+from windlass.hosts.by_paramiko import connection
+from windlass.hosts.common import retrying
+from windlass.hosts.common.retrying import persistently
 
 AT = ("192.0.2.1", 22)
 

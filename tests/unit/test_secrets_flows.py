@@ -14,10 +14,10 @@ from pyrage import x25519
 
 from tests.unit.inventory_support import environment_in
 from windlass.errors import InventoryError, RefusedError, UsageError, WindlassError
-from windlass.flows import secret_editing, secret_file
-from windlass.flows.known_secrets import real_secrets, twin_secrets
-from windlass.flows.secret_listing import listing
-from windlass.flows.secret_scan import HERE, Finding, scan
+from windlass.flows.secrets import secret_editing, secret_file
+from windlass.flows.secrets.known_secrets import real_secrets, twin_secrets
+from windlass.flows.secrets.secret_listing import listing
+from windlass.flows.secrets.secret_scan import HERE, Finding, scan
 from windlass.inventory import Environment, local_secrets
 from windlass.inventory.committed_secrets import CommittedSecrets, committed_file
 from windlass.inventory.sops.keys import key_ring

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from windlass import events
 from windlass.hosts.channel import nobody_confirms
-from windlass.hosts.shard import Ended, Message, Over, Shard, work_on
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.shard import Ended, Message, Over, Shard, work_on
 from windlass.operations.wire import Batch
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts import connection, libssh2, openssh
-from windlass.hosts.session import NotLetIn, Opener
-from windlass.hosts.target import Target
+from windlass.hosts.by_libssh2 import libssh2
+from windlass.hosts.by_openssh import openssh
+from windlass.hosts.by_paramiko import connection
+from windlass.hosts.common.session import NotLetIn, Opener
+from windlass.hosts.common.target import Target
 
 
 @pytest.mark.parametrize("opener", [connection.open_session, openssh.open_session, libssh2.open_session])

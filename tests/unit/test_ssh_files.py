@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from windlass.hosts import ssh_files
+from windlass.hosts.common import ssh_files
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from windlass.hosts import ssh_jumps
-from windlass.hosts.openssh import Session, open_session
-from windlass.hosts.retrying import BASTION_LOGINS, turnstile
-from windlass.hosts.ssh_jumps import jumps
-from windlass.hosts.target import Target
+from windlass.hosts.by_openssh import ssh_jumps
+from windlass.hosts.by_openssh.openssh import Session, open_session
+from windlass.hosts.by_openssh.ssh_jumps import jumps
+from windlass.hosts.common.retrying import BASTION_LOGINS, turnstile
+from windlass.hosts.common.target import Target
 
 CONFIG = """\
 Host outer

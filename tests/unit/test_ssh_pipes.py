@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from windlass.hosts import ssh_pipes
-from windlass.hosts.ssh_pipes import Outgoing
+from windlass.hosts.by_openssh import ssh_pipes
+from windlass.hosts.by_openssh.ssh_pipes import Outgoing
 
 
 @pytest.fixture

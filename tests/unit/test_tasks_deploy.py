@@ -7,10 +7,10 @@ from typing import Any
 
 from tests.unit.sample_project import run_tasks, write_project
 from windlass.errors import FlowFailed
-from windlass.flows.deploy import Deployed
-from windlass.flows.overview import ApplicationStatus, Releases
-from windlass.flows.rollback import RolledBack
-from windlass.flows.slot_rows import InstanceSeen, Row
+from windlass.flows.deployment.deploy import Deployed
+from windlass.flows.deployment.overview import ApplicationStatus, Releases
+from windlass.flows.deployment.rollback import RolledBack
+from windlass.flows.deployment.slot_rows import InstanceSeen, Row
 from windlass.plans.slots import Between, Record
 from windlass.tasks.deploy import _deployed, _releases, _rolled_back
 from windlass.tasks.status_words import shown

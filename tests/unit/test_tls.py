@@ -12,8 +12,8 @@ import pytest
 
 from tests.unit.roles_sample import ALONE, BALANCED, environment, steps, text
 from windlass.errors import AgentFailed, InventoryError
-from windlass.flows.tls_preflight import reasons, resolved
-from windlass.flows.tls_state import Installed, problem_of, served_at
+from windlass.flows.edge.tls_preflight import reasons, resolved
+from windlass.flows.edge.tls_state import Installed, problem_of, served_at
 from windlass.inventory import Environment
 from windlass.operations.command import Run
 from windlass.operations.link import Link

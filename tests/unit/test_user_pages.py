@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sample_project import REPOSITORY, run_tasks, surroundings
-from windlass.hosts.fleet import Fleet
+from windlass.hosts.many.fleet import Fleet
 from windlass.operations.file import File
 from windlass.operations.wire import Batch
 from windlass.testing.local import local_channel

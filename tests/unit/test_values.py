@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from windlass.errors import UsageError
-from windlass.hosts.payload import start_command
+from windlass.hosts.agent.payload import start_command
 from windlass.report.masking import Mask
 from windlass.values import Command, Secret, new_run_id
 

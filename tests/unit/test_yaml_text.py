@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.hosts.yaml_text import answer
+from windlass.hosts.agent.yaml_text import answer
 
 
 def asked(text: str, keys: list[str | int], value: object = None, *, absent: bool = False) -> str:

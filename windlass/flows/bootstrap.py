@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import AgentFailed, FlowFailed, HostError, WindlassError
-from windlass.hosts.fleet import Fleet, errors_of
+from windlass.hosts.common.session import Session, lost
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.session import Session, lost
-from windlass.hosts.target import Target
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace

@@ -13,7 +13,7 @@ from windlass.operations.commit import Confirm, Trial
 from windlass.operations.wire import Batch
 
 if TYPE_CHECKING:
-    from windlass.hosts.target import Target
+    from windlass.hosts.common.target import Target
 
 PAUSE = 0.3  # seconds between two attempts
 GRACE = 30.0  # seconds that a host may take to put the old state back and to answer again

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import FlowFailed, HostError, OperationFailed, WindlassError
-from windlass.hosts.results import Result
+from windlass.hosts.agent.results import Result
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
 from windlass.plans.rounds import FailurePolicy, halt, rounds

@@ -11,7 +11,7 @@ from typing import Any
 
 from windlass.errors import InventoryError, WindlassError
 from windlass.flows.catalogue import Catalogue
-from windlass.flows.known_secrets import KnownSecrets
+from windlass.flows.secrets.known_secrets import KnownSecrets
 from windlass.flows.workspace import ONLY_IN_LAB, Workspace
 from windlass.inventory import Environment, Host, process_command, process_environment, release_files, scope
 from windlass.inventory.applications import Application

@@ -19,7 +19,7 @@ from windlass import own_file
 from windlass.errors import UsageError, WindlassError
 from windlass.flows import kept_values, overdue
 from windlass.flows.workspace import ONLY_IN_LAB, Workspace, load_environment, open_workspace
-from windlass.hosts.crew import Hands
+from windlass.hosts.many.crew import Hands
 from windlass.inventory import Environment
 from windlass.plans.rounds import FailurePolicy, share
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from windlass import events
 from windlass.errors import ConnectionFailed, FlowFailed, HostError, WindlassError
 from windlass.flows.resuming import Remembering, Started
-from windlass.hosts.fleet import errors_of
+from windlass.hosts.many.fleet import errors_of
 from windlass.operations.assertion import Assert
 from windlass.operations.operation import Operation
 from windlass.operations.sharing import shared
@@ -23,7 +23,7 @@ from windlass.plans.rounds import FailurePolicy, OnFailure, halt, rounds
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
-    from windlass.hosts.crew import Crew
+    from windlass.hosts.many.crew import Crew
     from windlass.inventory import Host
 
 __all__ = ["FailurePolicy", "HostSetup", "OnFailure", "SetupResult", "asserts_first", "batch_for", "on_hosts", "setup"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from windlass.errors import FlowFailed, HostError, OperationFailed, RefusedError, WindlassError
 from windlass.events import Event, Listener, OperationEnded, StepEnded, StepStarted
-from windlass.hosts.fleet import errors_of
+from windlass.hosts.many.fleet import errors_of
 from windlass.operations.lease import Lease
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from windlass import events
 from windlass.errors import UsageError
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.commit import confirmer
-from windlass.flows.known_secrets import KnownSecrets, real_secrets, twin_secrets
+from windlass.flows.secrets.known_secrets import KnownSecrets, real_secrets, twin_secrets
 from windlass.history import checksums
-from windlass.hosts.crew import Crew, Hands, crew_of
-from windlass.hosts.fleet import Fleet
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
+from windlass.hosts.many.crew import Crew, Hands, crew_of
+from windlass.hosts.many.fleet import Fleet
 from windlass.inventory import Environment, Host, load, secrets_of_stores
 from windlass.plans.topology import HostView, Surroundings
 from windlass.values import Secret, new_run_id

@@ -15,16 +15,16 @@ from typing import Any, Final
 from windlass import events
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed
-from windlass.hosts import agent_modules
-from windlass.hosts.call_frames import call_frame
-from windlass.hosts.controller import is_dead
+from windlass.hosts.agent import agent_modules
+from windlass.hosts.agent.call_frames import call_frame
+from windlass.hosts.agent.controller import is_dead
+from windlass.hosts.agent.results import Result, asked, complete, output, raise_first_failure, result_of, title
+from windlass.hosts.agent.starting import Starting
+from windlass.hosts.common.session import SILENCE_LIMIT, Opener
+from windlass.hosts.common.target import Target
+from windlass.hosts.content.upload import Uploads, along
 from windlass.hosts.line import Line
 from windlass.hosts.opening import open_over_ssh
-from windlass.hosts.results import Result, asked, complete, output, raise_first_failure, result_of, title
-from windlass.hosts.session import SILENCE_LIMIT, Opener
-from windlass.hosts.starting import Starting
-from windlass.hosts.target import Target
-from windlass.hosts.upload import Uploads, along
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import MOST_KEPT, Batch, encode
 from windlass.terminal import harmless
@@ -261,7 +261,7 @@ def _of_us(question: Mapping[str, Any]) -> dict[str, Any]:
     """What can be said here of a controller that some agent waits for, of YAML, which Python cannot read without a library, and of
     the agent's own modules."""
     if question.get("want") == "yaml":
-        from windlass.hosts import yaml_text  # noqa: PLC0415 - loaded only when a host asks
+        from windlass.hosts.agent import yaml_text  # noqa: PLC0415 - loaded only when a host asks
 
         return yaml_text.answer(question)
     if question.get("want") == "modules":

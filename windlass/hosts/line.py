@@ -18,9 +18,9 @@ from typing import Any, Final
 from windlass import events
 from windlass.agent.core import frames, relay
 from windlass.errors import AgentFailed, ConnectionFailed, HostError
-from windlass.hosts.session import SILENCE_LIMIT, NotLetIn, Opener, Session, lost
-from windlass.hosts.starting import Starting
-from windlass.hosts.target import Target
+from windlass.hosts.agent.starting import Starting
+from windlass.hosts.common.session import SILENCE_LIMIT, NotLetIn, Opener, Session, lost
+from windlass.hosts.common.target import Target
 
 TELL_LIMIT: Final = 1.0  # seconds that a short word waits for whoever is sending; who sends is heard as well
 HEAR_EVERY: Final = 1024 * 1024  # bytes after which the agent is told what was heard

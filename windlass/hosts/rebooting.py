@@ -10,8 +10,8 @@ from typing import Final
 
 from windlass import events
 from windlass.errors import ConnectionFailed, HostError
+from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
-from windlass.hosts.results import Result
 from windlass.operations.reboot import Reboot
 from windlass.operations.wire import Batch
 from windlass.values import human_seconds

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from windlass.events import Listener
-    from windlass.flows.backup import BackedUp
-    from windlass.flows.drill import Drilled
+    from windlass.flows.backups.backup import BackedUp
+    from windlass.flows.backups.drill import Drilled
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
@@ -57,7 +57,7 @@ def run(
     untouched), 2 wrong usage or inventory, 3 some were backed up and some not
     (it says which), 4 refused: another run is at these backups.
     """
-    from windlass.flows.alarm import alarm
+    from windlass.flows.backups.alarm import alarm
     from windlass.tasks.running import run_flow
 
     options = Options.of(locals())
@@ -67,9 +67,9 @@ def run(
 
 
 def _backing_up(name: str, store: str, *, if_missed: bool, accept_shrunk: bool) -> Work:
-    from windlass.flows.backup import backup as flow
-    from windlass.flows.vault import chosen_places
-    from windlass.flows.watch import watched
+    from windlass.flows.backups.backup import backup as flow
+    from windlass.flows.backups.vault import chosen_places
+    from windlass.flows.backups.watch import watched
     from windlass.tasks.backup_words import backed_up
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -89,7 +89,7 @@ def _missed(workspace: Workspace, entries: tuple[Backup, ...], listener: Listene
     from datetime import UTC, datetime
 
     from windlass.events import Note
-    from windlass.flows.schedule import missed
+    from windlass.flows.backups.schedule import missed
     from windlass.inventory.stores import label
 
     found = {label(entry.name, entry.store): missed(workspace, entry, datetime.now(UTC)) for entry in entries}
@@ -127,8 +127,8 @@ def verify(
     Exit codes: 0 it is good, 1 it is not or could not be checked (it says
     which), 2 wrong usage or inventory, 4 refused.
     """
-    from windlass.flows.holdings import verify as flow
-    from windlass.flows.vault import chosen_backup
+    from windlass.flows.backups.holdings import verify as flow
+    from windlass.flows.backups.vault import chosen_backup
     from windlass.tasks.backup_words import verified
     from windlass.tasks.running import run_flow
 
@@ -170,10 +170,10 @@ def drill(
     inventory, 3 some were proven and some not, 4 refused: no room, or another
     run is at these backups.
     """
-    from windlass.flows.alarm import alarm
-    from windlass.flows.drill import drill as flow
-    from windlass.flows.vault import chosen_places
-    from windlass.flows.watch import watched
+    from windlass.flows.backups.alarm import alarm
+    from windlass.flows.backups.drill import drill as flow
+    from windlass.flows.backups.vault import chosen_places
+    from windlass.flows.backups.watch import watched
     from windlass.tasks.backup_words import drilled
     from windlass.tasks.running import run_flow
 

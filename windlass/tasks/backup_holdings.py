@@ -11,7 +11,7 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.holdings import Pruned
+    from windlass.flows.backups.holdings import Pruned
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup
     from windlass.tasks.door import Outcome
@@ -51,8 +51,8 @@ def list_(
     """
     from datetime import UTC, datetime
 
-    from windlass.flows.holdings import holding
-    from windlass.flows.vault import chosen_places
+    from windlass.flows.backups.holdings import holding
+    from windlass.flows.backups.vault import chosen_places
     from windlass.tasks.backup_holdings_words import listed
     from windlass.tasks.running import run_flow
     from windlass.values import seconds
@@ -94,10 +94,10 @@ def prune(
     Exit codes: 0 done, 1 some could not be removed, 2 wrong usage or inventory,
     4 refused: another run is at these backups.
     """
-    from windlass.flows.alarm import alarm
-    from windlass.flows.holdings import prune as flow
-    from windlass.flows.vault import chosen_places
-    from windlass.flows.watch import watched
+    from windlass.flows.backups.alarm import alarm
+    from windlass.flows.backups.holdings import prune as flow
+    from windlass.flows.backups.vault import chosen_places
+    from windlass.flows.backups.watch import watched
     from windlass.inventory.stores import label
     from windlass.tasks.backup_holdings_words import left, pruned
     from windlass.tasks.running import run_flow
@@ -163,8 +163,8 @@ def unpin(
 
 
 def _pin(options: Options, which: tuple[str, str], backup: str, *, reason: str = "", off: bool = False) -> None:
-    from windlass.flows.holdings import pin as flow
-    from windlass.flows.vault import chosen_backup
+    from windlass.flows.backups.holdings import pin as flow
+    from windlass.flows.backups.vault import chosen_backup
     from windlass.tasks.backup_holdings_words import pinned
     from windlass.tasks.running import run_flow
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from windlass.errors import BackupError, WindlassError
-from windlass.flows.holdings import Holding, Pruned
+from windlass.flows.backups.holdings import Holding, Pruned
 from windlass.inventory.stores import BY_DIRECTORY, label
 from windlass.report.prose import near, prose
 from windlass.report.tables import table

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from windlass.events import Listener
-    from windlass.flows.restore_part import PartWish
+    from windlass.flows.backups.restore_part import PartWish
     from windlass.flows.workspace import Workspace
     from windlass.inventory import Backup, Environment
     from windlass.plans.restoration import Wish
@@ -119,13 +119,13 @@ class _Which:
 
     def entry(self, environment: Environment) -> Backup:
         """Raises UsageError."""
-        from windlass.flows.vault import chosen_backup, entry_on
+        from windlass.flows.backups.vault import chosen_backup, entry_on
 
         return entry_on(environment, chosen_backup(environment, self.name, self.store), self.to)
 
 
 def _explaining(which: _Which, wish: Wish) -> Work:
-    from windlass.flows.restore import explain
+    from windlass.flows.backups.restore import explain
     from windlass.tasks.backup_words import explained
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -136,7 +136,7 @@ def _explaining(which: _Which, wish: Wish) -> Work:
 
 
 def _restoring(which: _Which, wish: Wish) -> Work:
-    from windlass.flows.restore import restore as flow
+    from windlass.flows.backups.restore import restore as flow
     from windlass.tasks.backup_words import restored
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -149,7 +149,7 @@ def _restoring(which: _Which, wish: Wish) -> Work:
 
 def _part_wish(part: str, into: str, *, other: bool) -> PartWish:
     from windlass.errors import UsageError
-    from windlass.flows.restore_part import PartWish
+    from windlass.flows.backups.restore_part import PartWish
 
     if other:
         raise UsageError("--part excludes --table and --swap", hint="they are about the database")
@@ -157,7 +157,7 @@ def _part_wish(part: str, into: str, *, other: bool) -> PartWish:
 
 
 def _of_part(which: _Which, wish: PartWish, *, explain: bool) -> Work:
-    from windlass.flows.restore_part import explain_part, restore_part
+    from windlass.flows.backups.restore_part import explain_part, restore_part
     from windlass.tasks.backup_words import explained, part_restored
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:

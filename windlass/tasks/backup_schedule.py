@@ -11,7 +11,7 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.schedule import By
+    from windlass.flows.backups.schedule import By
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
@@ -50,8 +50,8 @@ def schedule(
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory.
     """
-    from windlass.flows.schedule import schedule as flow
-    from windlass.flows.vault import chosen_backups
+    from windlass.flows.backups.schedule import schedule as flow
+    from windlass.flows.backups.vault import chosen_backups
     from windlass.tasks.backup_schedule_words import scheduled
     from windlass.tasks.running import run_flow
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.flows.schedule import Schedule
+from windlass.flows.backups.schedule import Schedule
 from windlass.tasks.door import Outcome
 
 

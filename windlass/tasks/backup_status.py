@@ -42,8 +42,8 @@ def status(
     from datetime import UTC, datetime
     from pathlib import Path
 
-    from windlass.flows.standing import standings
-    from windlass.flows.vault import chosen_places
+    from windlass.flows.backups.standing import standings
+    from windlass.flows.backups.vault import chosen_places
     from windlass.tasks import backup_status_words as words
     from windlass.tasks.running import run_flow
 

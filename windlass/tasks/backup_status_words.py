@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from windlass.errors import BackupError
-from windlass.flows.standing import Standing
+from windlass.flows.backups.standing import Standing
 from windlass.inventory.stores import BY_DIRECTORY, label
 from windlass.plans.standing import sparkline, unproven_for
 from windlass.report.metrics import Sample, exposition, write_metrics

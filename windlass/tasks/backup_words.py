@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from windlass.errors import FlowFailed, WindlassError
-from windlass.flows.backup import BackedUp
-from windlass.flows.drill import Drilled
-from windlass.flows.holdings import Verified
-from windlass.flows.restore import Restored
-from windlass.flows.restore_part import PartRestored
+from windlass.flows.backups.backup import BackedUp
+from windlass.flows.backups.drill import Drilled
+from windlass.flows.backups.holdings import Verified
+from windlass.flows.backups.restore import Restored
+from windlass.flows.backups.restore_part import PartRestored
 from windlass.inventory import Backup
 from windlass.inventory.stores import label
 from windlass.plans.restoration import Wish

@@ -10,9 +10,9 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.deploy import Deployed
-    from windlass.flows.overview import Releases
-    from windlass.flows.rollback import RolledBack
+    from windlass.flows.deployment.deploy import Deployed
+    from windlass.flows.deployment.overview import Releases
+    from windlass.flows.deployment.rollback import RolledBack
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
@@ -54,8 +54,8 @@ def deploy(
     or inventory, 3 a host could not be taken back yet (it says which), 4
     refused: another run holds the lock.
     """
-    from windlass.flows.deploy import chosen
-    from windlass.flows.deploy import deploy as flow
+    from windlass.flows.deployment.deploy import chosen
+    from windlass.flows.deployment.deploy import deploy as flow
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -118,8 +118,8 @@ def rollback(
     Exit codes: 0 done, 1 failed (what served before still serves), 2 wrong
     usage or inventory, 3 partly done, 4 refused.
     """
-    from windlass.flows.deploy import chosen
-    from windlass.flows.rollback import rollback as flow
+    from windlass.flows.deployment.deploy import chosen
+    from windlass.flows.deployment.rollback import rollback as flow
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -173,8 +173,8 @@ def releases(
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory.
     """
-    from windlass.flows.deploy import chosen
-    from windlass.flows.overview import releases as flow
+    from windlass.flows.deployment.deploy import chosen
+    from windlass.flows.deployment.overview import releases as flow
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -235,7 +235,7 @@ def status(
     """
     import time
 
-    from windlass.flows.overview import statuses
+    from windlass.flows.deployment.overview import statuses
     from windlass.tasks.running import run_flow
     from windlass.tasks.status_words import shown
 

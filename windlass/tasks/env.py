@@ -10,7 +10,7 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.environment_keys import EnvironmentDiff
+    from windlass.flows.deployment.environment_keys import EnvironmentDiff
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
@@ -37,8 +37,8 @@ def diff(
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory.
     """
-    from windlass.flows.deploy import chosen
-    from windlass.flows.environment_keys import environment_diff
+    from windlass.flows.deployment.deploy import chosen
+    from windlass.flows.deployment.environment_keys import environment_diff
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:

@@ -10,7 +10,7 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.firewall import Exposures, Ports, Viewers
+    from windlass.flows.edge.firewall import Exposures, Ports, Viewers
     from windlass.flows.workspace import Workspace
     from windlass.plans.firewall import Opening
     from windlass.tasks.door import Outcome
@@ -76,7 +76,7 @@ def apply(
 
 def _set_up(task: str, options: Options, on_failure: str) -> None:
     from windlass.errors import UsageError
-    from windlass.flows.firewall import ROLE
+    from windlass.flows.edge.firewall import ROLE
     from windlass.flows.setup import setup
     from windlass.tasks.running import run_flow
     from windlass.tasks.setup import outcome_of, policy_of
@@ -105,7 +105,7 @@ def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = F
 
     Exit codes: 0 done, 2 wrong usage or inventory.
     """
-    from windlass.flows.firewall import compiled_for
+    from windlass.flows.edge.firewall import compiled_for
     from windlass.report.tables import table
     from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_flow
@@ -159,7 +159,7 @@ def check(
     Exit codes: 0 exactly what was compiled, 1 something differs, 2 wrong usage
     or inventory.
     """
-    from windlass.flows.firewall import check as flow
+    from windlass.flows.edge.firewall import check as flow
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -171,7 +171,7 @@ def check(
 
 def _ports(text: str) -> Ports:
     from windlass.errors import UsageError
-    from windlass.flows.firewall import Ports
+    from windlass.flows.edge.firewall import Ports
 
     first, _, last = text.partition("-")
     if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= 65535):
@@ -180,7 +180,7 @@ def _ports(text: str) -> Ports:
 
 
 def _viewers(text: str) -> Viewers:
-    from windlass.flows.firewall import Viewers
+    from windlass.flows.edge.firewall import Viewers
 
     if not text:
         return Viewers()

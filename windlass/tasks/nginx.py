@@ -10,7 +10,7 @@ from windlass.tasks.common import Options, command
 
 if TYPE_CHECKING:
     from windlass.events import Listener
-    from windlass.flows.nginx import Sites
+    from windlass.flows.edge.nginx import Sites
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
@@ -42,8 +42,8 @@ def check(
     Exit codes: 0 nginx would take it, 1 it would not, 2 wrong usage or
     inventory, 3 it would not on some hosts.
     """
-    from windlass.flows.nginx import apply as flow
-    from windlass.flows.nginx import serving
+    from windlass.flows.edge.nginx import apply as flow
+    from windlass.flows.edge.nginx import serving
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -79,8 +79,8 @@ def apply(
     Exit codes: 0 done, 1 a site was put back, 2 wrong usage or inventory, 3 on
     some hosts, 4 not confirmed.
     """
-    from windlass.flows.nginx import apply as flow
-    from windlass.flows.nginx import serving
+    from windlass.flows.edge.nginx import apply as flow
+    from windlass.flows.edge.nginx import serving
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -113,8 +113,8 @@ def reload(
     Exit codes: 0 done, 1 nginx would not and goes on as it was, 2 wrong usage
     or inventory, 4 not confirmed.
     """
-    from windlass.flows.nginx import reload as flow
-    from windlass.flows.nginx import serving
+    from windlass.flows.edge.nginx import reload as flow
+    from windlass.flows.edge.nginx import serving
     from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_flow
 

@@ -72,7 +72,7 @@ def save(
 
     Exit codes: 0 done, 1 a host failed, 2 wrong usage or inventory, 4 refused.
     """
-    from windlass.flows.reload import save as flow
+    from windlass.flows.deployment.reload import save as flow
     from windlass.tasks.door import Outcome
     from windlass.tasks.processes import chosen_hosts
     from windlass.tasks.running import run_flow

@@ -20,7 +20,7 @@ PROCESS = "only this process of the application, such as web"
 
 def listing(app: str, limit: str, *, only: str = "") -> Callable[[Workspace, Listener], Outcome]:
     """Show what runs. `only` is the supervisor that the task is about."""
-    from windlass.flows.overview import processes
+    from windlass.flows.deployment.overview import processes
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         application, hosts = chosen_hosts(workspace, app, limit, only)
@@ -33,7 +33,7 @@ def listing(app: str, limit: str, *, only: str = "") -> Callable[[Workspace, Lis
 
 def restarting(app: str, process: str, limit: str, *, only: str = "") -> Callable[[Workspace, Listener], Outcome]:
     """Restart the live processes, one after the other."""
-    from windlass.flows.overview import restart
+    from windlass.flows.deployment.overview import restart
     from windlass.tasks.door import Outcome
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -51,7 +51,7 @@ def reloading(app: str, *, only: str = "") -> Callable[[Workspace, Listener], Ou
     """Start the release that serves anew."""
     from dataclasses import asdict
 
-    from windlass.flows.reload import reload
+    from windlass.flows.deployment.reload import reload
     from windlass.tasks.door import Outcome
     from windlass.values import counted
 
@@ -67,7 +67,7 @@ def reloading(app: str, *, only: str = "") -> Callable[[Workspace, Listener], Ou
 def reading_logs(app: str, process: str, lines: int, limit: str, *, only: str = "") -> Callable[[Workspace, Listener], Outcome]:
     """Show the last lines that the processes wrote."""
     from windlass.errors import HostError
-    from windlass.flows.overview import logs
+    from windlass.flows.deployment.overview import logs
     from windlass.tasks.door import Outcome
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -119,7 +119,7 @@ def _row(host: str, entry: Mapping[str, Any]) -> list[str]:
 def chosen_hosts(workspace: Workspace, app: str, limit: str, only: str) -> tuple[Application, list[str]]:
     """The application that is meant, and those of its hosts that are. Raises UsageError where `only` is not what supervises it."""
     from windlass.errors import UsageError
-    from windlass.flows.deploy import chosen
+    from windlass.flows.deployment.deploy import chosen
 
     application = chosen(workspace.environment, app)
     if only and application.supervisor != only:

@@ -21,7 +21,7 @@ from windlass import own_file
 from windlass.tasks.place import project_folder
 
 if TYPE_CHECKING:
-    from windlass.hosts.target import Target
+    from windlass.hosts.common.target import Target
 
 NAME: Final = "called.json"
 OUR_IDENTITY: Final = "@identity@"  # stand for what is of one process only
@@ -43,7 +43,7 @@ def call(words: Sequence[str]) -> None:
 
 def _start_programs(of_all: Sequence[Sequence[str]]) -> None:
     """Those that carry connections, before anything else is loaded: they need most of the time."""
-    from windlass.hosts import programs
+    from windlass.hosts.common import programs
 
     for words in of_all:
         programs.start_ahead([as_of_this_process(word) for word in words])
@@ -61,14 +61,14 @@ def as_of_this_process(word: str) -> str:
     """A word of another process's command line, as this one has it."""
     if "@" not in word:  # as in nearly all
         return word
-    from windlass.hosts.controller import identity, process_tag
+    from windlass.hosts.agent.controller import identity, process_tag
 
     return word.replace(OUR_IDENTITY, identity()).replace(OUR_TAG, process_tag())
 
 
 def _begin(targets: Sequence[Target]) -> None:
     """Those that the program `ssh` or libssh2 goes to are first: they need nothing of what Paramiko has to load."""
-    from windlass.hosts import head_start
+    from windlass.hosts.many import head_start
     from windlass.tasks import lean
 
     head_start.begin(target for target in targets if target.transport != "paramiko")
@@ -79,12 +79,12 @@ def _begin(targets: Sequence[Target]) -> None:
 def let_go() -> None:
     """The command is over: whoever was called and not needed is told goodbye. At the exit it would be too late: Paramiko has ended
     its connections by then."""
-    if "windlass.hosts.programs" in sys.modules:
-        from windlass.hosts import programs
+    if "windlass.hosts.common.programs" in sys.modules:
+        from windlass.hosts.common import programs
 
         programs.end_what_nobody_took()
-    if "windlass.hosts.head_start" in sys.modules:
-        from windlass.hosts import head_start
+    if "windlass.hosts.many.head_start" in sys.modules:
+        from windlass.hosts.many import head_start
 
         head_start.give_up()
 
@@ -92,7 +92,7 @@ def let_go() -> None:
 def remember(project: Path, words: Sequence[str]) -> None:
     """Write down to which hosts this process has opened lines, if the next run of the same words would not know them."""
     from windlass.history.checksums import large_files
-    from windlass.hosts import head_start
+    from windlass.hosts.many import head_start
 
     by_name = {target.name: target for target in reversed(head_start.wanted())}
     targets = list(reversed(by_name.values()))
@@ -110,10 +110,10 @@ def _programs(targets: Sequence[Target]) -> list[list[str]]:
     reached = [target for target in targets if target.transport == "openssh"]
     if not reached:
         return []
-    from windlass.hosts.controller import identity, process_tag
-    from windlass.hosts.openssh import program
-    from windlass.hosts.ssh_jumps import jumps
-    from windlass.hosts.starting import start_command
+    from windlass.hosts.agent.controller import identity, process_tag
+    from windlass.hosts.agent.starting import start_command
+    from windlass.hosts.by_openssh.openssh import program
+    from windlass.hosts.by_openssh.ssh_jumps import jumps
 
     own = [program(target, start_command(target)) for target in reached if identity() and not jumps(target)]
     return [[word.replace(identity(), OUR_IDENTITY).replace(process_tag(), OUR_TAG) for word in words] for words in own]
@@ -163,7 +163,7 @@ def _plain(target: Target) -> dict[str, Any]:
 
 
 def _target(plain: dict[str, Any]) -> Target:
-    from windlass.hosts.target import Target
+    from windlass.hosts.common.target import Target
 
     paths = {name: Path(plain[name]) for name in ("private_key", "known_hosts") if plain[name]}
     return Target(**{**plain, **paths, "jump": _target(plain["jump"]) if plain["jump"] else None})

@@ -3,7 +3,7 @@
 @command(ref="what to deploy: a tag, a branch, a commit")
 def deploy(context: Context, env: str = "", ref: str = "", json: bool = False, yes: bool = False) -> None:
     \"\"\"Bring a version of an application to all its hosts …\"\"\"
-    from windlass.flows.deploy import deploy as flow
+    from windlass.flows.deployment.deploy import deploy as flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         done = flow(workspace, ref, listener=listener)
@@ -31,7 +31,7 @@ from windlass.tasks.place import project_folder
 from windlass.tasks.typed import program, work_on
 
 if TYPE_CHECKING:
-    from windlass.flows.alarm import Alarm
+    from windlass.flows.backups.alarm import Alarm
     from windlass.flows.workspace import Workspace
     from windlass.history.record import Record
 

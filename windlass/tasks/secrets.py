@@ -11,9 +11,9 @@ from windlass.tasks.common import Options, command
 from windlass.tasks.typed import typed
 
 if TYPE_CHECKING:
-    from windlass.flows.secret_file import People
-    from windlass.flows.secret_listing import Listed
-    from windlass.flows.secret_scan import Scanned
+    from windlass.flows.secrets.secret_file import People
+    from windlass.flows.secrets.secret_listing import Listed
+    from windlass.flows.secrets.secret_scan import Scanned
     from windlass.inventory import Environment
     from windlass.tasks.door import Outcome
 
@@ -33,7 +33,7 @@ def set_(_context: Context, name: str, *, env: str = "", json: bool = False) -> 
 
     Exit codes: 0 done, 2 wrong usage, no key, or the file was tampered with.
     """
-    from windlass.flows.secret_file import put
+    from windlass.flows.secrets.secret_file import put
     from windlass.inventory import declared
     from windlass.tasks.door import Outcome
 
@@ -93,7 +93,7 @@ def list_(_context: Context, *, env: str = "", json: bool = False) -> None:
     """
     from dataclasses import asdict
 
-    from windlass.flows.secret_listing import listing
+    from windlass.flows.secrets.secret_listing import listing
     from windlass.tasks.door import Outcome
 
     def work(environment: Environment) -> Outcome:
@@ -119,7 +119,7 @@ def edit(_context: Context, *, env: str = "") -> None:
     """
     import os
 
-    from windlass.flows.secret_editing import edit as flow
+    from windlass.flows.secrets.secret_editing import edit as flow
     from windlass.tasks.door import Outcome
 
     def work(environment: Environment) -> Outcome:
@@ -143,7 +143,7 @@ def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
     Exit codes: 0 done, 2 wrong usage or no key, 4 the file has a recipient that
     nobody named.
     """
-    from windlass.flows.secret_file import rotate as flow
+    from windlass.flows.secrets.secret_file import rotate as flow
     from windlass.tasks.door import Outcome
 
     def work(environment: Environment) -> Outcome:
@@ -176,7 +176,7 @@ def people(_context: Context, *, env: str = "", add: str = "", recipient: str = 
     a recipient that nobody named.
     """
     from windlass.errors import UsageError
-    from windlass.flows import secret_file
+    from windlass.flows.secrets import secret_file
     from windlass.tasks.door import Outcome
 
     def work(environment: Environment) -> Outcome:
@@ -206,7 +206,7 @@ def scan(_context: Context, *, env: str = "", json: bool = False) -> None:
     Exit codes: 0 nothing found, 1 found, 2 wrong usage or no key.
     """
     from windlass.errors import WindlassError
-    from windlass.flows.secret_scan import scan as flow
+    from windlass.flows.secrets.secret_scan import scan as flow
     from windlass.flows.workspace import load_environment
     from windlass.tasks.common import environments
     from windlass.tasks.door import Outcome

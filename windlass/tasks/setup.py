@@ -144,7 +144,7 @@ def roles_of(workspace: Workspace, hosts: Sequence[Host], named: str) -> tuple[s
 
 def with_hands(workspace: Workspace, workers: int, executor: str) -> Workspace:
     """The workspace whose hosts are shared by these workers."""
-    from windlass.hosts.crew import Hands
+    from windlass.hosts.many.crew import Hands
 
     return dataclasses.replace(workspace, hands=Hands(workers, executor))
 

@@ -9,8 +9,8 @@ from windlass.tasks.typed import typed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from windlass.flows.overview import ApplicationStatus
-    from windlass.flows.slot_rows import InstanceSeen, Row
+    from windlass.flows.deployment.overview import ApplicationStatus
+    from windlass.flows.deployment.slot_rows import InstanceSeen, Row
     from windlass.tasks.door import Outcome
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from windlass.events import Listener
-    from windlass.flows.tls import Served
-    from windlass.flows.tls_state import State
+    from windlass.flows.edge.tls import Served
+    from windlass.flows.edge.tls_state import State
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
@@ -46,8 +46,8 @@ def issue(
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 4 the authority
     would refuse, or not confirmed.
     """
-    from windlass.flows.tls import chosen
-    from windlass.flows.tls import issue as flow
+    from windlass.flows.edge.tls import chosen
+    from windlass.flows.edge.tls import issue as flow
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -83,8 +83,8 @@ def renew(
     Exit codes: 0 done, 1 failed (a hook that failed, too), 2 wrong usage or
     inventory, 4 not confirmed.
     """
-    from windlass.flows.tls import chosen
-    from windlass.flows.tls import renew as flow
+    from windlass.flows.edge.tls import chosen
+    from windlass.flows.edge.tls import renew as flow
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
@@ -117,8 +117,8 @@ def status(
     Exit codes: 0 all is as it should be, 1 something is not, 2 wrong usage or
     inventory.
     """
-    from windlass.flows.tls import chosen, error_of
-    from windlass.flows.tls import status as flow
+    from windlass.flows.edge.tls import chosen, error_of
+    from windlass.flows.edge.tls import status as flow
     from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_flow
 

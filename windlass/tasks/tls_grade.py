@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from windlass.events import Listener
-    from windlass.flows.tls_grade import Graded
+    from windlass.flows.edge.tls_grade import Graded
     from windlass.flows.workspace import Workspace
     from windlass.tasks.door import Outcome
 
@@ -45,8 +45,8 @@ def grade(
     inventory.
     """
     from windlass.errors import UsageError
-    from windlass.flows.tls import chosen
-    from windlass.flows.tls_grade import error_of, grades
+    from windlass.flows.edge.tls import chosen
+    from windlass.flows.edge.tls_grade import error_of, grades
     from windlass.plans.grade import LETTERS
     from windlass.tasks.door import Outcome
     from windlass.tasks.running import run_flow

@@ -41,8 +41,8 @@ import yaml
 
 import windlass.operations
 from windlass.errors import InventoryError
+from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
-from windlass.hosts.results import Result
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass import lab
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.values import Command
 
 

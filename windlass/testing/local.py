@@ -7,11 +7,11 @@ import select
 import subprocess
 
 from windlass.hosts.channel import Channel
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 
 
 class LocalSession:
-    """A session (see windlass.hosts.session) whose command is run by a local shell."""
+    """A session (see windlass.hosts.common.session) whose command is run by a local shell."""
 
     def __init__(self, _target: Target, command: str) -> None:
         self.sent = 0

@@ -11,9 +11,9 @@ from typing import Any, Final
 from windlass.agent.core import frames
 from windlass.flows.catalogue import Catalogue
 from windlass.flows.workspace import load_environment
+from windlass.hosts.agent.payload import READY, payload
 from windlass.hosts.channel import Channel
-from windlass.hosts.payload import READY, payload
-from windlass.hosts.target import Target
+from windlass.hosts.common.target import Target
 from windlass.operations.operation import Operation
 from windlass.plans.topology import HostView
 from windlass.values import Secret

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyrage
 
-from windlass.flows.backup import BackedUp, backup
-from windlass.flows.holdings import holding
-from windlass.flows.known_secrets import KnownSecrets
-from windlass.flows.store_opening import open_store
+from windlass.flows.backups.backup import BackedUp, backup
+from windlass.flows.backups.holdings import holding
+from windlass.flows.backups.store_opening import open_store
+from windlass.flows.secrets.known_secrets import KnownSecrets
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import S3, Backup, SecretEntry, StoreEntry, local_secrets
 from windlass.stores.published import Stored

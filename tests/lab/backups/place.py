@@ -14,10 +14,10 @@ from pathlib import Path
 
 from windlass import lab
 from windlass.errors import WindlassError
-from windlass.flows.backup import BackedUp, backup
-from windlass.flows.drill import Drilled, drill
-from windlass.flows.holdings import holding
-from windlass.flows.restore import Restored, restore
+from windlass.flows.backups.backup import BackedUp, backup
+from windlass.flows.backups.drill import Drilled, drill
+from windlass.flows.backups.holdings import holding
+from windlass.flows.backups.restore import Restored, restore
 from windlass.flows.workspace import Workspace
 from windlass.hosts.channel import Channel
 from windlass.inventory import Backup

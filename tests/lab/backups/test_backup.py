@@ -18,8 +18,8 @@ import pytest
 from tests.lab.backups.place import LEFT, Place, background, failing_backup, hung_up, locked_table, patient, state, wait_for
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, RefusedError
-from windlass.flows.backup import BackedUp, backup
-from windlass.flows.holdings import holding, verify
+from windlass.flows.backups.backup import BackedUp, backup
+from windlass.flows.backups.holdings import holding, verify
 from windlass.inventory import Keep
 from windlass.operations.database import Dump, VerifyDump
 from windlass.operations.operation import LocalFile

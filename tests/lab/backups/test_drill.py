@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab.backups.place import INVENTORY, LEFT, Place, state, wait_for
 from windlass.errors import BackupError, RefusedError
-from windlass.flows.holdings import verify
+from windlass.flows.backups.holdings import verify
 from windlass.plans.restoration import Wish
 from windlass.stores.signature import SIGNATURE, Signatures
 

@@ -10,10 +10,10 @@ import pytest
 from tests.lab.backups.place import Place, state
 from windlass import events, lab
 from windlass.errors import OperationFailed, RefusedError, UsageError
-from windlass.flows import vault
-from windlass.flows.holdings import prune
-from windlass.flows.restore import explain, restore
-from windlass.flows.vault import entry_on, open_vault
+from windlass.flows.backups import vault
+from windlass.flows.backups.holdings import prune
+from windlass.flows.backups.restore import explain, restore
+from windlass.flows.backups.vault import entry_on, open_vault
 from windlass.plans.restoration import Wish
 
 pytestmark = pytest.mark.lab

@@ -13,10 +13,10 @@ import pytest
 from tests.lab.backups.offsite import STORE, Offsite, new_key
 from tests.lab.backups.place import LEFT, Place, locked_table, wait_for
 from windlass.errors import BackupError, WindlassError
-from windlass.flows.backup import backup
-from windlass.flows.drill import drill
-from windlass.flows.holdings import holding, pin, verify
-from windlass.flows.store_opening import open_store
+from windlass.flows.backups.backup import backup
+from windlass.flows.backups.drill import drill
+from windlass.flows.backups.holdings import holding, pin, verify
+from windlass.flows.backups.store_opening import open_store
 from windlass.hosts.channel import Channel
 from windlass.inventory import Keep, StoreEntry
 from windlass.plans.firewall import openings, rules

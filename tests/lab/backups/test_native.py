@@ -13,9 +13,9 @@ import pytest
 
 from tests.lab.backups.place import Place
 from windlass import lab
-from windlass.flows.backup import backup
-from windlass.flows.drill import drill
-from windlass.flows.holdings import holding
+from windlass.flows.backups.backup import backup
+from windlass.flows.backups.drill import drill
+from windlass.flows.backups.holdings import holding
 from windlass.inventory import Backup
 from windlass.lab import folders
 from windlass.values import Command

@@ -15,11 +15,11 @@ from tests.lab.backups.place import LEFT, Place, wait_for
 from tests.s3.servers import KEY, server
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, UsageError
-from windlass.flows.backup import BackedUp, backup
-from windlass.flows.drill import drill
-from windlass.flows.holdings import holding, verify
-from windlass.flows.restore import restore
-from windlass.flows.restore_part import PartWish, explain_part, restore_part
+from windlass.flows.backups.backup import BackedUp, backup
+from windlass.flows.backups.drill import drill
+from windlass.flows.backups.holdings import holding, verify
+from windlass.flows.backups.restore import restore
+from windlass.flows.backups.restore_part import PartWish, explain_part, restore_part
 from windlass.inventory import Backup
 from windlass.plans.restoration import Wish
 from windlass.values import Command

@@ -14,10 +14,10 @@ from tests.lab.backups.place import LEFT, Place, state
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed
 from windlass.events import Event, Note
-from windlass.flows.backup import backup
-from windlass.flows.drill import drill
-from windlass.flows.holdings import holding
-from windlass.flows.restore import restore
+from windlass.flows.backups.backup import backup
+from windlass.flows.backups.drill import drill
+from windlass.flows.backups.holdings import holding
+from windlass.flows.backups.restore import restore
 from windlass.inventory import Backup, Keep
 from windlass.plans.restoration import Wish
 from windlass.stores.manifest import DUMP

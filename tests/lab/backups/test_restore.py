@@ -11,9 +11,9 @@ import pytest
 
 from tests.lab.backups.place import LEFT, Place, background, state, wait_for
 from windlass.errors import OperationFailed, RefusedError, UsageError
-from windlass.flows import vault
-from windlass.flows.holdings import holding, prune, verify
-from windlass.flows.restore import explain
+from windlass.flows.backups import vault
+from windlass.flows.backups.holdings import holding, prune, verify
+from windlass.flows.backups.restore import explain
 from windlass.operations.restoration import Swap
 from windlass.operations.wire import Batch
 from windlass.plans.restoration import Wish

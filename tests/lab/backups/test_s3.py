@@ -21,10 +21,10 @@ from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, bucket_at, server
 from windlass import lab
 from windlass.errors import BackupError, FlowFailed, OperationFailed, WindlassError
-from windlass.flows.backup import BackedUp, backup
-from windlass.flows.drill import drill
-from windlass.flows.holdings import pin, prune, verify
-from windlass.flows.restore import restore
+from windlass.flows.backups.backup import BackedUp, backup
+from windlass.flows.backups.drill import drill
+from windlass.flows.backups.holdings import pin, prune, verify
+from windlass.flows.backups.restore import restore
 from windlass.hosts.channel import Channel
 from windlass.inventory import Keep, StoreEntry
 from windlass.plans.restoration import Wish

@@ -14,8 +14,8 @@ from tests.lab.foresight import Witness
 from tests.lab.suite.project import NAME as SUITE
 from tests.lab.suite.project import command, git
 from windlass import lab
-from windlass.flows.deploy import Deployed, deploy
-from windlass.flows.rollback import RolledBack, rollback
+from windlass.flows.deployment.deploy import Deployed, deploy
+from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Application

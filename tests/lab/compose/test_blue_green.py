@@ -13,8 +13,8 @@ from tests.lab.compose.place import HOST, Dock
 from tests.lab.compose.test_stack import until
 from windlass import lab
 from windlass.errors import FlowFailed
-from windlass.flows import overview
-from windlass.flows.reload import reload
+from windlass.flows.deployment import overview
+from windlass.flows.deployment.reload import reload
 
 pytestmark = pytest.mark.lab
 

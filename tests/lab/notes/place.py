@@ -15,8 +15,8 @@ from urllib.request import Request, urlopen
 from tests.lab.suite.project import NAME as SUITE
 from tests.lab.suite.project import TOP, command, git, stand
 from windlass import lab
-from windlass.flows.deploy import Deployed, deploy
-from windlass.flows.rollback import RolledBack, rollback
+from windlass.flows.deployment.deploy import Deployed, deploy
+from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.workspace import Workspace
 from windlass.inventory import Application
 from windlass.values import Command

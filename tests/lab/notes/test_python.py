@@ -12,7 +12,7 @@ from demo.generator import Load
 from tests.lab.notes.place import HOST, NAME, Notes, until
 from windlass import lab
 from windlass.errors import FlowFailed
-from windlass.flows import overview
+from windlass.flows.deployment import overview
 
 pytestmark = pytest.mark.lab
 

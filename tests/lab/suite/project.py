@@ -14,12 +14,12 @@ from typing import Any
 
 from tests.lab.suite.shelf import stocked
 from windlass import lab
-from windlass.flows.deploy import Deployed, deploy
-from windlass.flows.rollback import RolledBack, rollback
+from windlass.flows.deployment.deploy import Deployed, deploy
+from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
-from windlass.hosts.fleet import errors_of
+from windlass.hosts.many.fleet import errors_of
 from windlass.operations.package import Package
 from windlass.operations.wire import Batch
 from windlass.testing.recording import operations_of

@@ -18,9 +18,9 @@ from cryptography import x509
 from tests.lab.foresight import Witness
 from windlass import lab
 from windlass.events import Event, nobody
+from windlass.flows.edge.tls import Served, chosen, issue, renew
+from windlass.flows.edge.tls_grade import grades
 from windlass.flows.setup import SetupResult, setup
-from windlass.flows.tls import Served, chosen, issue, renew
-from windlass.flows.tls_grade import grades
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.lab import authority
 from windlass.plans.grade import Grade

@@ -12,8 +12,8 @@ from tests.lab.role_turns import TLS, compare
 from tests.lab.tls.place import NAMES, Site
 from windlass import lab
 from windlass.errors import OperationFailed, RefusedError
-from windlass.flows.tls import chosen, error_of, status
-from windlass.flows.tls_preflight import preflight
+from windlass.flows.edge.tls import chosen, error_of, status
+from windlass.flows.edge.tls_preflight import preflight
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab

@@ -1,6 +1,6 @@
 """What the agent on a host takes for `typing`: nobody checks types there, and loading the real one takes longer than all of ours.
 
-Modules are given this name for it before they travel (`hosts/agent_modules.py`); annotations are texts that nobody reads.
+Modules are given this name for it before they travel (`hosts/agent/agent_modules.py`); annotations are texts that nobody reads.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Backups made, proven and brought back; and who is told when nobody watches."""

@@ -1,0 +1,1 @@
+"""libssh2 as the way in."""

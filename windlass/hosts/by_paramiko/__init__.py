@@ -1,0 +1,1 @@
+"""The usual way in: Paramiko under Fabric, with its brakes lifted."""

@@ -1,0 +1,1 @@
+"""Many hosts at once: threads, processes, workers of a cluster."""
