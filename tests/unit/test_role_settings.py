@@ -82,7 +82,7 @@ def test_every_setting_of_every_role_is_one_of_these() -> None:
 
 
 def test_every_setting_of_every_role_is_compared_on_a_host_or_it_is_said_why_not() -> None:
-    """That a check says what the run does; the role stack has tests of its own."""
+    """That a check says what the run does; the role stack has tests of its own (lab/compose)."""
     compared = {(turn.role, name) for turn in (*ROLES, *TLS) for name in turn.settings}
     every = {(role, name) for role, schema in CATALOGUE.schemas().items() for name in schema.model.model_fields}
 

@@ -37,10 +37,12 @@ if ! command -v "${{compose%% *}}" >/dev/null; then
   exit 1
 fi
 before=$(volumes)
-$compose up --no-start --build "$@" || exit
+$compose up --no-start --build "$@"
+status=$?
 own=$(volumes)
+[ ! "$own" ] || [ "$before" ] || {{ remove "$COMPOSE_PROJECT_NAME"; docker volume rm $own >/dev/null; }}
+[ $status -eq 0 ] || exit $status
 [ "$own" ] || exit 0
-[ "$before" ] || {{ remove "$COMPOSE_PROJECT_NAME"; docker volume rm $own >/dev/null; }}
 echo "compose.yml has volumes that each release would begin anew, and empty:" $own >&2
 echo "have a folder of the host instead, or say external: true of what is there already" >&2
 exit 1

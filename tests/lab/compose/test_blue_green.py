@@ -21,8 +21,8 @@ pytestmark = pytest.mark.lab
 VOLUME = """\
 version: "3.7"
 services:
-  web: {build: ., volumes: ["data:/data"]}
-  worker: {build: .}
+  web: {build: ., command: /serve.sh, volumes: ["data:/data"]}
+  worker: {build: ., command: /work.sh}
 volumes: {data: }
 """
 BROKEN = "#!/bin/busybox sh\necho there is no such module >&2\nexit 3\n"
@@ -67,10 +67,8 @@ def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
     # The one before stays for the way back, without its worker.
     assert between == {*(f"{other(old)}-{deployed.release}-{name}-0" for name in ("web", "worker")), f"{old}-{before}-web-0"}
     assert (back.release, back.warm, shop.slot()) == (before, True, old)
-    assert shop.projects() == {
-        *(f"{old}-{before}-{name}-0" for name in ("web", "worker")),
-        f"{other(old)}-{deployed.release}-web-0",
-    }
+    serving, waiting = {f"{old}-{before}-{name}-0" for name in ("web", "worker")}, f"{other(old)}-{deployed.release}-web-0"
+    until(lambda: shop.projects() == {*serving, waiting})
 
 
 @pytest.mark.parametrize(
