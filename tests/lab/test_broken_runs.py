@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import re
 import os
 import signal
 import subprocess
@@ -270,7 +271,8 @@ def test_a_host_whose_controller_died_switches_back_by_itself(suite: Suite) -> N
     suite.shell("app1", f"rm {now}")
     until(lambda: is_free(suite, "app1"))
     back = suite.rollback()  # whoever types it now is back already: once more would be a release too far
-    assert "app1 had switched back by itself (web-0: it is not running): clearing it away" in back.story
+    # Which of its looks finds it dying or dead hangs on the moment.
+    assert re.search(r"app1 had switched back by itself \(web-0: .+\): clearing it away", back.story)
     assert (back.release, back.undone, suite.live()) == (before["app1"], half, before)
     suite.commit(note="mended")
     assert suite.deploy().story == ""
