@@ -89,6 +89,15 @@ def test_a_broken_inventory_is_told_with_files_and_lines(text: str, tmp_path: Pa
     assert error is None or (error.last_lines and all(re.match(place, line) for line in error.last_lines))
 
 
+def test_an_encrypted_file_that_refers_to_itself_is_told() -> None:
+    for text in (
+        SEALED.replace("api_token:", "api_token: &a [*a]\nother:", 1),
+        SEALED.replace("age:", "more: &a {b: *a}\n    age:", 1),
+    ):
+        with pytest.raises(ValueError, match="nested too deeply to be read, or in itself"):
+            parse(text)
+
+
 @quick
 @given(text=broken(SEALED))
 def test_a_broken_encrypted_file_is_told(text: str, tmp_path: Path) -> None:

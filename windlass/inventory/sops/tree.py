@@ -62,12 +62,15 @@ class Tree:
 def parse(text: str) -> Tree:
     """Read a file. Raises ValueError that says what about it is not SOPS's format, or is not supported here."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return _parsed(yaml.compose(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ValueError(f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
-    except RecursionError:
-        raise ValueError("is nested too deeply to be read") from None
+    except RecursionError:  # also of what refers to itself: `&a [*a]`
+        raise ValueError("is nested too deeply to be read, or in itself") from None
+
+
+def _parsed(root: yaml.Node | None) -> Tree:
     if not isinstance(root, yaml.MappingNode):
         raise ValueError("is not a mapping (`name: value`)")  # noqa: TRY004 - a fault of the file, not of the program
     entries = _entries(root)
