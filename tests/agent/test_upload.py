@@ -23,13 +23,13 @@ from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.upload import split, upload
 from windlass.errors import BackupError, OperationFailed
-from windlass.hosts.channel import Channel
 from windlass.lab.authority import certificate_for
 from windlass.operations.delivery import ReadBack
 from windlass.operations.wire import Batch
 from windlass.stores.s3 import Bucket, S3Store
 from windlass.stores.s3.delivery import S3Delivery
 from windlass.stores.s3.source import S3Source
+from windlass.testing.local import local_channel
 
 MIB = 1 << 20
 CONTENT = os.urandom(5 * MIB) * 3 + b"the end"  # three whole parts and a small one
@@ -152,8 +152,9 @@ def test_bytes_that_were_cut_off_on_the_way_make_no_object(there: There) -> None
     there.bucket.delete(KEY)
 
 
-def read_back(channel: Channel, there: There, rule: Rule | None = None) -> str:
+def read_back(there: There, rule: Rule | None = None) -> str:
     """What the agent reads, from addresses that are signed for it."""
+    channel = local_channel()
     there.faults.reset()
     if rule:
         there.faults.rule = rule
@@ -162,18 +163,19 @@ def read_back(channel: Channel, there: There, rule: Rule | None = None) -> str:
         (result,) = channel.run(Batch((operation,)), answer=lambda _asked: {"url": there.bucket.address_to_read(KEY)})
     finally:
         there.faults.reset()
+        channel.close()
     return str(result.data["sha256"])
 
 
-def test_reading_goes_on_where_it_broke_off(channel: Channel, there: There) -> None:
+def test_reading_goes_on_where_it_broke_off(there: There) -> None:
     there.send(once(""))
     whole = hashlib.sha256(CONTENT).hexdigest()
 
     def torn(request: Request) -> str:
         return "torn" if request.method == "GET" and request.number == 1 else ""
 
-    assert read_back(channel, there) == whole
-    assert read_back(channel, there, torn) == whole
+    assert read_back(there) == whole
+    assert read_back(there, torn) == whole
     there.faults.rule = torn
     with S3Source(there.bucket, KEY).open("rb") as stream:
         assert hashlib.file_digest(stream, "sha256").hexdigest() == whole
@@ -181,14 +183,14 @@ def test_reading_goes_on_where_it_broke_off(channel: Channel, there: There) -> N
     there.bucket.delete(KEY)
 
 
-def test_what_is_not_there_cannot_be_read(channel: Channel, there: There) -> None:
+def test_what_is_not_there_cannot_be_read(there: There) -> None:
     with pytest.raises(OperationFailed, match=r"dump.zst.age could not be read back: status 404 \(NoSuchKey\)"):
-        read_back(channel, there)
+        read_back(there)
     with pytest.raises(FileNotFoundError), S3Source(there.bucket, KEY).open("rb") as stream:
         stream.read()
 
 
-def test_a_certificate_that_is_not_good_ends_it_at_once(channel: Channel, tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_good_ends_it_at_once(tmp_path: Path) -> None:
     _authority, chain, key = certificate_for("store.example.org")
     (tmp_path / "store.pem").write_text(chain + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -197,11 +199,13 @@ def test_a_certificate_that_is_not_good_ends_it_at_once(channel: Channel, tmp_pa
         listening.socket = context.wrap_socket(listening.socket, server_side=True)
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
+        channel = local_channel()
         url = f"https://127.0.0.1:{listening.server_address[1]}/x?X-Amz-Signature=1"
         try:
             with pytest.raises(OperationFailed, match=r"the certificate of 127.0.0.1:[0-9]+ is not good") as caught:
                 channel.run(Batch((ReadBack(part="x", bytes=1),)), answer=lambda _asked: {"url": url})
         finally:
+            channel.close()
             listening.shutdown()
             thread.join()
 
