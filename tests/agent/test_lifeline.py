@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession
 from windlass import events
 from windlass.agent.core import frames
 from windlass.agent.core.lifeline import Lifeline
@@ -28,6 +27,7 @@ from windlass.operations.gate import Instance
 from windlass.operations.operation import LocalFile
 from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession
 
 HERE = Target(name="here", address="127.0.0.1", sudo=False, grace_seconds=20.0)
 
