@@ -19,7 +19,7 @@ from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Application
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 HERE = Path(__file__).parent
 NAME = SUITE.replace("suite", "compose")
@@ -52,9 +52,7 @@ class Dock:
 
     def shell(self, script: str) -> str:
         """What a shell script prints that runs as root on the host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[HOST], Command.of("/bin/sh", "-ec", script), limit=120)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[HOST], script)
 
     def write(self, path: str, text: str) -> str:
         """Put a text into a file of the project; gives the one that was in it."""

@@ -17,7 +17,7 @@ from tests.unit.roles_sample import PROJECT
 from windlass import lab
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.workspace import Workspace, open_workspace
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 NAME = "roles"
 MADE_BY_THE_DEMO = shutil.ignore_patterns("outside.yml", "secrets.sops.yml")
@@ -64,9 +64,7 @@ class Site:
 
     def shell(self, host: str, script: str) -> str:
         """What a shell script prints that runs as root on a host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[host], script, program="/bin/bash")
 
     def address(self, host: str) -> str:
         return self.lab.hosts[host].address
