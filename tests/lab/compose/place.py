@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.lab.first_setup import FirstSetup
 from tests.lab.foresight import Witness
 from tests.lab.suite.project import NAME as SUITE
 from tests.lab.suite.project import command, git
-from windlass import lab
 from windlass.flows.deployment.deploy import Deployed, deploy
 from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.setup import SetupResult, setup
-from windlass.flows.workspace import Workspace, open_workspace
+from windlass.flows.workspace import open_workspace
 from windlass.inventory import Application
 from windlass.testing.lab import shell
 
@@ -26,21 +25,8 @@ NAME = SUITE.replace("suite", "compose")
 HOST = "dock"
 
 
-@dataclass(frozen=True)
-class Dock:
-    """The running host, and what the first check, the first run and the second run of setup came to."""
-
-    workspace: Workspace
-    lab: lab.Lab
-    foreseen: SetupResult
-    first: SetupResult
-    second: SetupResult
-    foretold: Witness
-    witnessed: Witness
-
-    @property
-    def project(self) -> Path:
-        return self.workspace.project
+class Dock(FirstSetup):
+    """The running host, and the means of the tests to work with it and to look behind it."""
 
     @property
     def application(self) -> Application:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -89,14 +87,6 @@ class Notes:
     def command(self, *words: str) -> subprocess.Popen[str]:
         """A Windlass command as a person starts it."""
         return command(self.project, *words)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = monotonic() + 180
-    while not true():
-        assert monotonic() < deadline, "it did not come true"
-        sleep(0.2)
 
 
 def raise_notes(folder: Path) -> Notes:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.foresight import Witness
+from tests.lab.first_setup import FirstSetup
 from tests.unit.roles_sample import PROJECT
-from windlass import lab
-from windlass.flows.setup import SetupResult, setup
-from windlass.flows.workspace import Workspace, open_workspace
+from windlass.flows.setup import setup
+from windlass.flows.workspace import open_workspace
 from windlass.testing.lab import shell
 
 NAME = "roles"
@@ -46,21 +45,8 @@ class Visitor:
         return response.status, json.loads(body) if response.status == 200 else {"page": body.decode()}
 
 
-@dataclass(frozen=True)
-class Site:
-    """The hosts, and what the first check, the first run and the second run of setup came to."""
-
-    workspace: Workspace
-    lab: lab.Lab
-    foreseen: SetupResult
-    first: SetupResult
-    second: SetupResult
-    foretold: Witness
-    witnessed: Witness
-
-    @property
-    def project(self) -> Path:
-        return self.workspace.project
+class Site(FirstSetup):
+    """The running hosts, and the means of the tests to work with them and to look behind them."""
 
     def shell(self, host: str, script: str) -> str:
         """What a shell script prints that runs as root on a host, without SSH."""
