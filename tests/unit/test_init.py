@@ -244,7 +244,11 @@ def test_a_compose_stack_gets_its_doors_and_secrets(tmp_path: Path) -> None:
     stack, firewall = (dict(environment.settings("server1", role)) for role in ("stack", "firewall"))
 
     assert faults_of(tmp_path, environment) == []
-    assert (done.app, done.guess.kind, environment.roles_of("server1")) == ("shop", "compose", ("base", "firewall", "stack"))
+    assert (done.app, done.guess.kind, environment.roles_of("server1")) == (
+        "shop",
+        "compose",
+        ("base", "firewall", "docker", "stack"),
+    )
     assert [(each.port, each.protocol) for each in firewall["openings"]] == [(8080, "tcp"), (443, "udp"), (8443, "tcp")]
     assert (stack["folder"], stack["place"]) == ("stacks/shop", "/srv/shop")
     assert (stack["environment"], list(stack["secrets"])) == ({"TAG": ""}, ["POSTGRES_PASSWORD"])

@@ -52,6 +52,12 @@ class Dock(FirstSetup):
         witness, workspace = Witness(), open_workspace(self.project, NAME, lab=True)
         return setup(workspace, workspace.hosts(), check=check, listener=witness), witness
 
+    def with_worker(self, **settings: object) -> Application:
+        """The application, its worker with other settings."""
+        processes = dict(self.application.processes)
+        processes["worker"] = processes["worker"].model_copy(update=settings)
+        return self.application.model_copy(update={"processes": processes})
+
     def containers(self, project: str) -> dict[str, str]:
         """The running containers of a project of Compose's whose name begins like this: id by name."""
         rows = self.shell('docker ps --no-trunc --format "{{.Names}} {{.ID}}"').splitlines()

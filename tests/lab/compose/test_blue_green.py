@@ -51,6 +51,15 @@ def test_a_release_is_containers_of_its_own_that_nobody_reaches_but_nginx(shop: 
     assert set(shop.shell("tail -3 /srv/shop/shared/work").split()) == {release}
 
 
+def test_a_cron_entry_runs_in_a_container_of_the_release_that_serves(shop: Dock) -> None:
+    before = shop.shell("cat /srv/shop/shared/migrations").split()
+    shop.shell(
+        "for slot in blue green; do test ! -e /srv/shop/slots/$slot/cron-yearly || su -s /bin/sh shop -c /srv/shop/slots/$slot/cron-yearly; done"
+    )
+
+    assert shop.shell("cat /srv/shop/shared/migrations").split() == [*before, shop.live()]
+
+
 def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
     before, old = shop.live(), shop.slot()
     shop.commit("second")
@@ -174,12 +183,16 @@ def test_it_is_seen_restarted_and_read_like_any_other(shop: Dock) -> None:
     assert f"{slot}-web-0" in said[HOST]
 
 
-def test_what_serves_is_started_anew_in_the_other_slot_without_losing_a_request(shop: Dock) -> None:
+def test_what_serves_is_started_anew_in_the_other_slot_without_losing_a_request_and_with_one_worker_at_a_time(shop: Dock) -> None:
     release, slot = shop.live(), shop.slot()
+    began = shop.shell("date +%s.%N")
 
     with Load(shop.url, connections=3) as load:
-        reload(shop.workspace, shop.application)
+        reload(shop.workspace, shop.with_worker(handover="single"))
 
+    told = f"docker events --since {began} --until $(($(date +%s) + 1)) --filter label=com.docker.compose.service=worker"
+    events = shop.shell(f"{told} --filter event=start --filter event=die --format '{{{{.Action}}}}'").split()
+    assert events == ["die", "start"]
     assert load.figures["lost"] == 0, load.figures
     assert (shop.live(), shop.slot()) == (release, other(slot))
     assert shop.projects() == {f"{other(slot)}-{release}-{name}-0" for name in ("web", "worker")}
