@@ -181,7 +181,9 @@ def people(_context: Context, *, env: str = "", add: str = "", recipient: str = 
 
     def work(environment: Environment) -> Outcome:
         if (add and remove) or (recipient and not add):
-            raise UsageError("either --add NAME with --recipient, or --remove NAME")
+            raise UsageError(
+                "either --add NAME with --recipient, or --remove NAME", hint="such as --add ben --recipient age1…, or --remove ben"
+            )
         if add:
             secret_file.add_person(environment, add, recipient)
         if remove:
@@ -252,7 +254,7 @@ def _value(name: str) -> str:
         return sys.stdin.read().removesuffix("\n")
     value = getpass.getpass(f"{name}: ")
     if getpass.getpass(f"{name} once more: ") != value:
-        raise UsageError("these are not the same: nothing was changed")
+        raise UsageError("these are not the same: nothing was changed", hint="type it again, or pipe it in")
     return value
 
 
