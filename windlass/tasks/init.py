@@ -67,13 +67,14 @@ def init(
 def _outcome(done: Written, environment: str, domain: str) -> Outcome:
     from dataclasses import asdict
 
+    from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
     from windlass.tasks.typed import program
 
     by = f", seen by {' and '.join(done.guess.because)}" if done.guess.because else ""
     needs = f"; it needs {' and '.join(done.needs)}" if done.needs else ""
     lines = [f"wrote {' and '.join(done.files)}", f"{done.app}: {done.guess.kind}{by}{needs}"]
-    lines += [f"to look at: {note}" for note in done.notes]
+    lines += [prose([f"to look at: {note}"]) for note in done.notes]
     steps = [
         (f"inventory.check --env {environment}", "all faults at once"),
         (f"setup --env {environment} --check --accept-new", "what would change"),
