@@ -80,11 +80,13 @@ def lab_key(name: str, owner: Path) -> str:
 
 
 def write(record: Record) -> None:
+    """Keep what this machine knows of a lab, whole at once."""
     record.folder.mkdir(parents=True, exist_ok=True)
     write_whole(record.folder / "record.json", json.dumps(dataclasses.asdict(record), default=str, indent=2) + "\n")
 
 
 def read(name: str, owner: Path) -> Record | None:
+    """What this machine knows of a lab; None where there is none of this name and owner."""
     return _read(cache() / "labs" / lab_key(name, owner) / "record.json")
 
 
