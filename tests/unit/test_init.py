@@ -278,7 +278,12 @@ def test_an_application_in_containers_gets_its_processes_and_is_told_what_its_co
     assert faults_of(tmp_path, environment) == []
     assert environment.roles_of("server1") == ("base", "firewall", "nginx", "docker", "app")
     assert (shop.runtime, list(shop.processes), shop.web.name) == ("compose", ["web", "mail"], "web")
-    assert dict(shop.environment) == {"RELEASE": "{{ release }}", "ZONE": "", "SMTP_HOST": "", "API_TOKEN": "{{ secrets.api_token }}"}
+    assert dict(shop.environment) == {
+        "RELEASE": "{{ release }}",
+        "ZONE": "",
+        "SMTP_HOST": "",
+        "API_TOKEN": "{{ secrets.api_token }}",
+    }
     assert done.notes == (
         'web of compose.yml should have ports: ["127.0.0.1:${PORT}:3000"]: each slot has a port, and only nginx asks it',
         "db holds data, and a slot is no place for them: take it out of compose.yml, for a role or a stack",

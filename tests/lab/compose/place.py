@@ -76,8 +76,13 @@ class Dock(FirstSetup):
         """Deploy what was committed last."""
         return deploy(self.workspace, self.application, "")
 
-    def rollback(self, wanted: str = "") -> RolledBack:
-        return rollback(self.workspace, self.application, wanted)
+    def rollback(self, wanted: str = "", application: Application | None = None) -> RolledBack:
+        return rollback(self.workspace, application or self.application, wanted)
+
+    def workers_since(self, moment: str) -> list[str]:
+        """Since this moment of the host's clock (`date +%s.%N`): `start` for each worker that began, `die` for each that ended."""
+        told = f"docker events --since {moment} --until $(($(date +%s) + 1)) --filter label=com.docker.compose.service=worker"
+        return self.shell(f"{told} --filter event=start --filter event=die --format '{{{{.Action}}}}'").split()
 
     def ask(self) -> dict[str, Any]:
         """Who answers the public."""
