@@ -134,3 +134,11 @@ def test_a_lab_of_another_version_is_known_to_be_there_and_left_to_that_version(
     assert records.every() == [record]
     with pytest.raises(LabError, match="cannot be read"):
         records.read(record.name, record.owner)
+
+
+def test_the_layers_of_a_snapshot_of_another_version_stay(cache: Path, record: Record) -> None:
+    snapshot.write(record, "kept", "f1")
+    path = cache / "snapshots" / record.name / "kept.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"like": {}}))
+
+    assert [each.name for each in snapshot.of_all()] == ["kept"]

@@ -129,7 +129,9 @@ def _folder(lab: str) -> Path:
 
 
 def _read(path: Path) -> Snapshot:
-    values: dict[str, Any] = json.loads(path.read_text())
+    """What another version knows of one besides is left out: its layers are not to be taken for layers that nobody stands on."""
+    fields = {each.name for each in dataclasses.fields(Snapshot)}
+    values: dict[str, Any] = {name: value for name, value in json.loads(path.read_text()).items() if name in fields}
     return Snapshot(**{**values, "layers": tuple(values["layers"])})
 
 
