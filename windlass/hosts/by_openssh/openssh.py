@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 from windlass.errors import ConnectionFailed
 from windlass.hosts.by_openssh import ssh_login, ssh_pipes
 from windlass.hosts.by_openssh.ssh_jumps import jumps
-from windlass.hosts.common import programs, refusals
+from windlass.hosts.common import programs
 from windlass.hosts.common.descriptors import READABLE, WRITABLE, readable, ready
 from windlass.hosts.common.retrying import pause, turnstile
 from windlass.hosts.common.session import SILENCE_LIMIT
@@ -200,7 +200,7 @@ class Session:
         """End ssh at once, with what leads it there: nobody has been given anything to whom we had to say goodbye."""
         self._leave_place()
         os.killpg(self._process.pid, signal.SIGTERM)
-        raise refusals.stalled(self._target)
+        raise _words().stalled(self._target)
 
     def wait_at_most(self, seconds: float) -> None:
         """Set the limit of `receive` and `send`."""
