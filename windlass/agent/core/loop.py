@@ -130,7 +130,7 @@ class Loop:
         try:
             journal.begin(index)
         except OperationError as error:
-            return dict(self._failure(str(error), error.hint, [], {}), seconds=0.0)
+            return dict(self._failure(str(error), error.hint, error.last_lines, error.data), seconds=0.0)
         result = self._perform(journal.operations[index], changed)
         journal.end(index, result)
         return result
