@@ -26,7 +26,7 @@ def too_deep(text: str, loader: type[Any]) -> int:
         if isinstance(event, yaml.CollectionStartEvent):
             levels += 1
             if levels > MOST_LEVELS:
-                return int(event.start_mark.line) + 1
+                return event.start_mark.line + 1 if event.start_mark else 1
         elif isinstance(event, yaml.CollectionEndEvent):
             levels -= 1
     return 0
