@@ -149,14 +149,13 @@ class Lifeline:
         with self._turn:
             first = not self.ended.is_set()
             self.ended.set()
-            if first:
-                self._on_end()  # before whoever waits for somebody goes on
             if first and self._own is not None:
                 os.close(self._own)  # whoever reads the pipe waits for its end
             self._turn.notify_all()
             self._waits.set()
         if first:
             self._door.close()
+            self._on_end()
 
     def end_soon(self) -> None:
         """The same, from a signal's handler, which must wait for nothing."""
