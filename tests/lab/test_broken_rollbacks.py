@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.lone import DEAF, HASTE, Lone, freeze, lose_power, refuse_sudo, stopped, until
+from tests.lab.lone import DEAF, HASTE, Lone, freeze, lose_power, refuse_sudo, stopped
 from tests.lab.suite.project import Suite
+from tests.waiting import until
 from windlass import lab
 from windlass.flows.deployment import rollback
 
