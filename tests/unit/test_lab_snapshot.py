@@ -134,3 +134,11 @@ def test_a_lab_of_another_version_is_known_to_be_there_and_left_to_that_version(
     assert records.every() == [record]
     with pytest.raises(LabError, match="cannot be read"):
         records.read(record.name, record.owner)
+
+
+def test_what_another_version_notes_of_a_snapshot_besides_is_left_out(cache: Path, record: Record) -> None:
+    snapshot.write(record, "setup", "one")
+    (path,) = (cache / "snapshots").glob("*/setup.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"like": {}}))
+
+    assert [(each.lab, each.name) for each in snapshot.of_all()] == [(record.name, "setup")]
