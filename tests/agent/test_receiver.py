@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import frames
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
@@ -32,6 +31,7 @@ from windlass.operations.stored import (
     WriteRecord,
 )
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 MIB = 1 << 20
 HERE = "127.0.0.1"

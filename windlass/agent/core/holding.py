@@ -16,6 +16,7 @@ HINT = "wait until it is done, then run the same again; the lock frees itself wh
 
 
 def path_of(name: str) -> str:
+    """The file of the lock of this name."""
     return os.path.join(RUN, "lock", name)
 
 

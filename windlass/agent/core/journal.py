@@ -169,6 +169,7 @@ def is_blind(operation: Dict[str, Any]) -> bool:
 
 
 def digest(operation: Dict[str, Any]) -> str:
+    """What tells an operation, with all its values, from every other."""
     return sha256(quick_json.ordered(operation).encode()).hexdigest()
 
 

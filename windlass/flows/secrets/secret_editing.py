@@ -121,4 +121,6 @@ def _run(editor: str, path: Path) -> None:
     except (FileNotFoundError, ValueError):
         raise UsageError(f"the editor {editor!r} cannot be started", hint="set EDITOR") from None
     if done.returncode != 0:
-        raise WindlassError(f"the editor ended with {done.returncode}: nothing was changed")
+        raise WindlassError(
+            f"the editor ended with {done.returncode}: nothing was changed", hint="save, and leave it without an error"
+        )

@@ -63,6 +63,7 @@ def output(host: str, told: Mapping[str, Any]) -> events.OperationOutput:
 
 
 def complete(batch: Batch, results: list[Result]) -> list[Result]:
+    """The results, if there is one for each operation. Raises BrokenFrame."""
     if len(results) != len(batch.asked):
         raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.asked)} operations")
     return results
@@ -82,6 +83,7 @@ def title(operation: Operation) -> str:
 
 
 def raise_first_failure(host: str, results: list[Result]) -> None:
+    """Raise OperationFailed for the first operation that failed, if any did."""
     for result in results:
         if result.failed:
             raise OperationFailed(
