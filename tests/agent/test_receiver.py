@@ -71,6 +71,20 @@ def listening(tmp_path: Path) -> Iterator[Listening]:
     there.receiver.close()
 
 
+def test_a_port_that_another_backup_has_is_waited_for_which_is_told(listening: Listening, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def hear(frame: bytes) -> None:
+        told.append(frames.decode(frame[frames.HEADER_SIZE :])["text"])
+        listening.receiver.close()
+
+    second = Receiver(str(tmp_path / "second"))
+    second.listen(HERE, listening.port, 300.0, Context(hear))
+    second.close()
+
+    assert told == [f"waiting until another backup, or whoever else has port {listening.port}, lets it go"]
+
+
 def test_an_address_is_good_once_and_for_its_very_bytes(listening: Listening) -> None:
     receiver, put = listening.receiver, listening.put
     receiver.expect("a" * 64, expected(b"one"))

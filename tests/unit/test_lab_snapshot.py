@@ -136,9 +136,9 @@ def test_a_lab_of_another_version_is_known_to_be_there_and_left_to_that_version(
         records.read(record.name, record.owner)
 
 
-def test_the_layers_of_a_snapshot_of_another_version_stay(cache: Path, record: Record) -> None:
-    snapshot.write(record, "kept", "f1")
-    path = cache / "snapshots" / record.name / "kept.json"
+def test_what_another_version_notes_of_a_snapshot_besides_is_left_out(cache: Path, record: Record) -> None:
+    snapshot.write(record, "setup", "one")
+    (path,) = (cache / "snapshots").glob("*/setup.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"like": {}}))
 
-    assert [each.name for each in snapshot.of_all()] == ["kept"]
+    assert [(each.lab, each.name) for each in snapshot.of_all()] == [(record.name, "setup")]

@@ -145,6 +145,8 @@ def _yaml_of(file: str, text: str) -> object:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"{file} cannot be read as YAML", last_lines=str(error).splitlines()[-4:], hint="correct it") from error
+    except RecursionError:
+        raise UsageError(f"{file} is nested too deeply to be read: hundreds of levels, one in another", hint="correct it") from None
 
 
 def _read_stack(place: Path, file: str) -> Stack:

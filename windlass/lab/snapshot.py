@@ -129,9 +129,9 @@ def _folder(lab: str) -> Path:
 
 
 def _read(path: Path) -> Snapshot:
-    """What another version knows of one besides is left out: its layers are not to be taken for layers that nobody stands on."""
-    fields = {each.name for each in dataclasses.fields(Snapshot)}
-    values: dict[str, Any] = {name: value for name, value in json.loads(path.read_text()).items() if name in fields}
+    """What another version notes besides is left out: it may be one of its labs."""
+    said: dict[str, Any] = json.loads(path.read_text())
+    values = {each.name: said[each.name] for each in dataclasses.fields(Snapshot) if each.name in said}
     return Snapshot(**{**values, "layers": tuple(values["layers"])})
 
 

@@ -44,7 +44,7 @@ def reboot(
         invoke reboot --env staging --limit 'web*' --when-required
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 3 failed after
-    others were done, 4 not confirmed.
+    others were done, 4 not confirmed, or another run is at work there.
     """
     from windlass.flows.reboot import reboot as flow
     from windlass.operations.reboot import Reboot
