@@ -212,10 +212,13 @@ class Fleet:
         if channel is not None:
             channel.abandon()
 
-    def call_anew(self) -> None:
-        """Let go of the hosts that are there and whose agent is not, as after a reboot: whoever needs one is logged in on it."""
-        for host in [host for host, channel in self._channels.items() if channel.is_without_agent]:
+    def call_anew(self) -> bool:
+        """Let go of the hosts that are there and whose agent is not, as after a reboot: whoever needs one is logged in on it.
+        Whether there were any."""
+        gone = [host for host, channel in self._channels.items() if channel.is_without_agent]
+        for host in gone:
             self.drop(host)
+        return bool(gone)
 
     def _end(self, futures: Iterable[Future[Any]]) -> None:
         """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning.
