@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import agents, let_go, lines, until, until_they_wait
+from tests.chaos.conftest import agents, let_go, lines, until_they_wait
 from tests.chaos.controllers import Invoke, run_of
 from tests.lab.conftest import TestHost
 from tests.unit.sample_project import REPOSITORY
+from tests.waiting import until
 from windlass.hosts.channel import Channel
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.lab.suite.project import NAME, Suite, begun
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import FlowFailed
 from windlass.flows.deployment.deploy import Deployed, deploy
@@ -188,14 +189,6 @@ class Lone:
 
     def is_free(self) -> bool:
         return is_free(self._suite, "app1", "lone")
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = time.monotonic() + 300
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.2)
 
 
 def is_free(suite: Suite, host: str, application: str = "tiny") -> bool:

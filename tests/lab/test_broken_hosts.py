@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.lone import FULL, Lone, freeze, held, lose_power, refuse_sudo, until
+from tests.lab.lone import FULL, Lone, freeze, held, lose_power, refuse_sudo
 from tests.lab.suite.project import NAME, Suite
+from tests.waiting import until
 from windlass.errors import FlowFailed
 from windlass.flows.deployment.deploy import Deployed
 from windlass.flows.setup import setup

@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
-from tests.lab.lone import DEAF, Lone, freeze, lose_power, until
+from tests.lab.lone import DEAF, Lone, freeze, lose_power
 from tests.lab.suite.project import Suite
+from tests.waiting import until
 from windlass.flows.deployment import rollback
 
 pytestmark = pytest.mark.lab

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -71,6 +72,8 @@ CREATE DATABASE noise;
 CREATE EXTENSION pgcrypto;
 CREATE TABLE noise AS SELECT gen_random_bytes(1000) AS bytes FROM generate_series(1, 48000);
 """
+# Of the other host the tests expect that it has none.
+WITHOUT_ITS_DATABASE = "systemctl disable --quiet --now postgresql"
 # What a run may have left on the host: its programs, a scratch server, its folder. A pattern in brackets does not find itself.
 LEFT = (
     "pgrep -af '[p]sql --no-psqlrc|[p]g_dump|[p]g_restore|[z]std -|[p]ostgres -D /var/lib/windlass' || true; "
@@ -133,15 +136,6 @@ class Place:
         return Channel(target)
 
 
-def wait_for(fact: Callable[[], object]) -> None:
-    """A limit that is only there so that a broken test ends."""
-    for _attempt in range(3000):
-        if fact():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come true within five minutes")
-
-
 def state(place: Place) -> str:
     """Everything of the host's databases that a restore could change by mistake."""
     return place.sql("SELECT oid, datname, datacl FROM pg_database ORDER BY oid; SELECT * FROM pg_db_role_setting ORDER BY 1, 2;")
@@ -164,7 +158,7 @@ def locked_table(place: Place) -> Iterator[None]:
     """Somebody holds a table, and whoever dumps the database waits for it, however fast this machine is."""
     held = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relname = 'people' AND granted"
     with background(place, "psql -q tickets -c 'BEGIN; LOCK TABLE people; SELECT pg_sleep(3600)'"):
-        wait_for(lambda: place.sql(held) == "1")
+        until(lambda: place.sql(held) == "1")
         yield
 
 
@@ -191,7 +185,7 @@ def failing_backup(place: Place, deed: Callable[[], object]) -> list[WindlassErr
     with locked_table(place):
         thread = threading.Thread(target=run)
         thread.start()
-        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
+        until(lambda: place.shell("pgrep -x pg_dump || true"))
         deed()
         thread.join()
     return errors

@@ -11,8 +11,9 @@ import pyrage
 import pytest
 
 from tests.lab.backups.offsite import STORE, new_key, offsite
-from tests.lab.backups.place import LEFT, Place, wait_for
+from tests.lab.backups.place import LEFT, Place
 from tests.s3.servers import KEY, server
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, UsageError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -132,7 +133,7 @@ def test_what_stands_beside_it_brings_files_and_redis_back_without_windlass(poin
         return place.shell(f"cd /tmp/parts && export REDISCLI_AUTH={PASSWORD} && set -o pipefail\n{blocks[block]}")
 
     told = [typed(block) for block in ("part-uploads", "part-configuration", "part-redis", "redis-swap")]
-    wait_for(lambda: place.shell(f"{ask} PING || true") == "PONG")
+    until(lambda: place.shell(f"{ask} PING || true") == "PONG")
 
     assert [line.splitlines()[0].endswith(": OK") for line in told[:3]] == [True, True, True]
     assert tree(place, "/srv/app/uploads_restored") == tree(place, "/srv/app/uploads")

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab.backups.offsite import Offsite, new_key, offsite
-from tests.lab.backups.place import LEFT, Place, hung_up, locked_table, patient, wait_for
+from tests.lab.backups.place import LEFT, Place, hung_up, locked_table, patient
 from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, bucket_at, server
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import BackupError, FlowFailed, OperationFailed, WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -232,7 +233,7 @@ def test_what_cannot_be_stored_leaves_the_last_good_one_and_nothing_else(far: Fa
 
     assert re.search(said, caught.value.message)
     assert (far.all_keys(), far.uploads()) == (before, [])
-    wait_for(lambda: far.place.shell(LEFT) == "")
+    until(lambda: far.place.shell(LEFT) == "")
 
 
 def test_a_dump_that_dies_leaves_nothing(far: Far) -> None:
@@ -249,7 +250,7 @@ def test_a_dump_that_dies_leaves_nothing(far: Far) -> None:
     with locked_table(far.place):
         thread = threading.Thread(target=run)
         thread.start()
-        wait_for(lambda: far.place.shell("pgrep -x pg_dump || true"))
+        until(lambda: far.place.shell("pgrep -x pg_dump || true"))
         far.place.shell("kill -9 $(pgrep -x pg_dump)")
         thread.join()
 
@@ -266,7 +267,7 @@ def test_a_killed_controller_leaves_what_is_swept_a_day_later(far: Far) -> None:
     assert far.faults.held.wait(60)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_for(lambda: far.place.shell(LEFT) == "")
+    until(lambda: far.place.shell(LEFT) == "")
     far.faults.go.set()
     far.faults.reset()
     left = far.uploads()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from tests.lab.backups.place import LEFT, Place, state, wait_for
+from tests.lab.backups.place import LEFT, Place, state
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, UsageError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -184,7 +185,7 @@ def test_a_host_without_age_is_told_so_before_anything_is_published(sealed: Seal
 
     assert "apt-get install age" in caught.value.hint
     assert [each.id for each in holding(sealed.place.workspace, sealed.entry).backups] == before
-    wait_for(lambda: sealed.place.shell(LEFT) == "")
+    until(lambda: sealed.place.shell(LEFT) == "")
 
 
 def test_a_program_that_dies_on_the_way_publishes_nothing(sealed: Sealed) -> None:

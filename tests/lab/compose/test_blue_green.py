@@ -10,7 +10,7 @@ import pytest
 
 from demo.generator import Load
 from tests.lab.compose.place import HOST, Dock
-from tests.lab.compose.test_stack import until
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import FlowFailed
 from windlass.flows.deployment import overview

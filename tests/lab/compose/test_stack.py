@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from time import monotonic, sleep
 
 import pytest
 
 from tests.lab.compose.place import Dock
 from tests.lab.foresight import Witness, lies
+from tests.waiting import until
 from windlass.flows.setup import SetupResult
 
 pytestmark = pytest.mark.lab
@@ -148,11 +147,3 @@ def test_what_the_folder_has_no_more_goes_only_where_that_is_wanted(cellar: Dock
     assert set(there) - set(cellar.shell("ls /srv/cellar").split()) == {"old.txt"}
     assert cellar.shell("stat -c %a /srv/cellar/.env") == "600"
     assert UP in changed
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = monotonic() + 120
-    while not true():
-        assert monotonic() < deadline, "it did not come true"
-        sleep(0.2)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -93,14 +91,6 @@ class Notes:
         return command(self.project, *words)
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = monotonic() + 180
-    while not true():
-        assert monotonic() < deadline, "it did not come true"
-        sleep(0.2)
-
-
 def raise_notes(folder: Path) -> Notes:
     """The host, set up, and the repository with one commit."""
     shutil.copytree(HERE / "inventory", folder / "inventories" / NAME)
@@ -108,5 +98,5 @@ def raise_notes(folder: Path) -> Notes:
     git(folder, "init", "-q", "-b", "main", "notes")
     git(folder / "notes", "add", "-A")
     git(folder / "notes", "commit", "-q", "-m", "first")
-    workspace, running = stand(folder, NAME)
+    workspace, running = stand(folder, NAME, {HOST: "data"})
     return Notes(folder, workspace, running)
