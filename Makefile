@@ -34,9 +34,7 @@ static:
 quick:
 	@tools/run-tests quick
 
-# What the hosts of all tests stand on is built meanwhile, for no test on hosts can begin without it.
 test: prepare
-	@$(MAKE) --no-print-directory -j2 static image
 	@tools/run-tests all
 
 image:

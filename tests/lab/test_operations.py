@@ -14,12 +14,13 @@ import pytest
 
 from tests.cases.case import Place, cases, go_through
 from tests.lab import accounts, systems
-from tests.lab.conftest import LabHosts, TestHost
+from tests.lab.conftest import TestHost
 from tests.lab.foresight import untrue
+from tests.lab.grounds import Grounds, grounds
+from tests.sharing import part_of
 from windlass import events
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
-from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
@@ -36,14 +37,25 @@ FEW = 2
 
 
 @pytest.fixture(scope="module")
-def host(lab_hosts: LabHosts) -> TestHost:
-    return lab_hosts("operations", ["one"])["one"]
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
+    with grounds(tmp_path_factory.mktemp("labs")) as made:
+        yield made
 
 
-@pytest.fixture(scope="module")
-def channel(host: TestHost) -> Iterator[Channel]:
-    with Fleet([host.target]) as fleet:  # which lets the agent know that somebody is still here while a case prepares its host
-        yield fleet.channel("one")
+@pytest.fixture
+def part(request: pytest.FixtureRequest) -> str:
+    """Which of the file's hosts a test is for."""
+    return part_of(request.node.nodeid)
+
+
+@pytest.fixture
+def host(places: Grounds, part: str) -> TestHost:
+    return places.host(part)
+
+
+@pytest.fixture
+def channel(places: Grounds, part: str) -> Channel:
+    return places.channel(part)
 
 
 def local_shell(script: str) -> str:

@@ -149,18 +149,20 @@ def read(path):
     try:
         see(open(path, "rb").read(), path)
     except OSError: pass
+shared = set()  # memory that several processes have in common is looked into once
 for folder in glob.glob("/proc/[0-9]*"):
     if folder[6:] in mine: continue
     for name in ("cmdline", "environ"): read(folder + "/" + name)
     try:
         memory = open(folder + "/mem", "rb", 0)
         for line in open(folder + "/maps"):
-            span = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-            if not span: continue
+            span = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw.([sp]) (\S+ \S+ \S+)", line)
+            if not span or span[3] == "s" and span[4] in shared: continue
             start, end = int(span[1], 16), int(span[2], 16)
             try:
                 memory.seek(start)
                 see(memory.read(end - start), folder + "/mem")
+                if span[3] == "s": shared.add(span[4])
             except (OSError, OverflowError, ValueError): pass
     except OSError: pass
 for top in ("/tmp", "/var", "/root", "/home", "/run", "/etc"):
