@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.backups.offsite import Offsite, new_key, offsite
-from tests.lab.backups.place import LEFT, Place, hung_up, locked_table, patient
+from tests.lab.backups.place import LEFT, ROWS, Place, hung_up, locked_table, patient
 from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, bucket_at, server
 from tests.waiting import until
@@ -350,4 +350,4 @@ def test_what_stands_beside_it_fetches_and_restores_it(far: Far) -> None:
 
     assert told[0] == "dump.zst.age: OK"
     assert "Verified Successfully" in told[1]
-    assert rows == "50000"
+    assert rows == str(ROWS)
