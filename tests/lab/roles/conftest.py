@@ -8,10 +8,13 @@ import pytest
 
 from tests.lab.foresight import Witness
 from tests.lab.roles.place import NAME, Site, make_project, serve
+from tests.lab.suite.stock import furnished
 from windlass import lab
 from windlass.flows.setup import setup
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment, open_workspace
+
+KINDS = {"app2": "app"}  # all other hosts are bare, app1 of the same roles among them
 
 
 @pytest.fixture(scope="package")
@@ -19,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     project = tmp_path_factory.mktemp("project")
     make_project(project)
     try:
-        running = lab.up(lab_spec(load_environment(project, NAME)), root=labs_folder(project), say=_silent)
+        running = furnished(lab_spec(load_environment(project, NAME)), labs_folder(project), KINDS)
         workspace = open_workspace(project, NAME, lab=True)
         hosts = workspace.hosts()
         foretold, witnessed = Witness(), Witness()
