@@ -1,4 +1,4 @@
-"""The hosts on which operations are gone through: a bare one, one with databases, and one whose apt knows a few packages only."""
+"""The hosts on which operations are gone through: a bare one, and two whose apt knows a few packages only, one with databases."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ rm -f /etc/apt/sources.list /etc/apt/sources.list.d/* /var/cache/apt/*.bin
 printf 'Types: deb\\nURIs: file:/srv/mirror\\nSuites: ./\\nTrusted: yes\\n' > /etc/apt/sources.list.d/mirror.sources
 apt-get update -qq
 """
-MADE: Final = {"packages": MIRROR}
+MADE: Final = {"databases": MIRROR, "packages": MIRROR}
 
 
 class Grounds:

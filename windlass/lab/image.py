@@ -132,7 +132,7 @@ def _customise(target: Path) -> None:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         (target / path).symlink_to(destination)
     (target / "etc/machine-id").write_text("")
-    (target / "etc/update-motd.d/10-uname").unlink(missing_ok=True)  # three programs at each login
+    shutil.rmtree(target / "etc/update-motd.d", ignore_errors=True)  # what PAM runs at each login, by three programs and more
     _run(target, *DIVERT)
     _trust(target)
     _run(target, *READ_LISTS)
