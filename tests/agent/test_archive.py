@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
 from windlass.operations.archive import Archive
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 
 @pytest.fixture(scope="module")

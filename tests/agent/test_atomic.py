@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import atomic
 from windlass.agent.core.outcome import OperationError
 from windlass.operations.file import File
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="giving files away needs root")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession
 from windlass import events
 from windlass.errors import OperationFailed
 from windlass.hosts.agent.results import Result
@@ -21,6 +20,7 @@ from windlass.hosts.common.target import Target
 from windlass.operations.build import Build
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession
 
 HERE = Target(name="here", address="127.0.0.1", sudo=False)
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.cases.case import Place, cases, go_through
-from tests.support import local_channel
 from windlass.hosts.channel import Channel
+from windlass.testing.local import local_channel
 
 ALLOWED = ("", "root") if os.getuid() == 0 else ("",)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.hosts.agent.results import Result
 from windlass.operations.download import Download
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 from windlass.values import Secret
 
 CONTENT = b"tulips\n" * 100_000

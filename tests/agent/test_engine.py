@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession, local_channel
 from windlass import events
 from windlass.agent.command import LONGEST_OUTPUT
 from windlass.errors import OperationFailed
@@ -18,6 +17,7 @@ from windlass.operations.directory import Directory
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession, local_channel
 from windlass.values import HIDDEN, Command, Secret
 
 

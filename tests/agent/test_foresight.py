@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core.context import Context
 from windlass.agent.sysctl import sysctl
 from windlass.hosts.agent.results import Result
@@ -22,6 +21,7 @@ from windlass.operations.line import Line
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.sysctl import Sysctl
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 NO_SETTING = Sysctl(name="net.windlass.nothing", value="1")
 

@@ -12,7 +12,6 @@ from typing import Final
 
 import pytest
 
-from tests.support import local_channel
 from windlass.errors import InventoryError
 from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
@@ -32,6 +31,7 @@ from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.template import Template
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 PLACES: Final = ("a", "b", "d", "d/a", "d/e", "d/e/a", "l", "l/a")
 TEXTS: Final = ("", "x\n", "a\nb\n", "[s]\nk = 1\n", '{"k": 1}\n')

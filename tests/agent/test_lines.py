@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession, local_channel
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
 from windlass.hosts.agent import agent_modules, payload
@@ -26,6 +25,7 @@ from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
+from windlass.testing.local import LocalSession, local_channel
 from windlass.values import Secret
 
 NOBODY = Target(name="here", address="127.0.0.1", sudo=False)

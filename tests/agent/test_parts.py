@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.errors import OperationFailed
 from windlass.operations.parts import Pack
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 
 def packed(folder: Path, *paths: str) -> list[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession, local_channel
 from windlass.errors import OperationFailed
 from windlass.history.checksums import remember_in
 from windlass.hosts.channel import Channel
@@ -21,6 +20,7 @@ from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession, local_channel
 
 
 @pytest.fixture

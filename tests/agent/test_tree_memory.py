@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import host_memory, sums, tree_memory
 from windlass.agent.core.tree_memory import Found, TreeMemory, look
 from windlass.hosts.channel import Channel
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 FEW = 2_000  # bytes of a call without a description, which has ten times as many
 LIMIT = 30  # seconds

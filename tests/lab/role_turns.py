@@ -90,7 +90,10 @@ TLS: Final = (
 # What is compared nowhere on a host, and why.
 NOT_ON_A_HOST: Final = {
     ("certificates", "grade_paths"): "what the controller asks the sites for",
-    ("docker", "packages"): "Docker takes minutes to install; the hosts of lab/compose are set up with it",
+    **dict.fromkeys(
+        [("docker", "packages"), ("docker", "log_driver"), ("docker", "log_options")],
+        "Docker takes minutes to install; the hosts of lab/compose are set up with it",
+    ),
     ("postgresql", "version"): "a Debian has one",
     ("python", "interpreter"): "what releases are built with: lab/test_deploy.py",
 }

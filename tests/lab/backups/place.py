@@ -24,7 +24,7 @@ from windlass.hosts.channel import Channel
 from windlass.inventory import Backup
 from windlass.plans.restoration import Wish
 from windlass.stores.published import Stored
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 INVENTORY = """
 environment: {user: deploy, grace_seconds: 30}
@@ -92,9 +92,7 @@ class Place:
     other: lab.LabHost
 
     def shell(self, script: str) -> str:
-        answer = lab.run_inside(self.machine, Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text.strip()
+        return shell(self.machine, script, program="/bin/bash").strip()
 
     def sql(self, statements: str, database: str = "tickets") -> str:
         command = f"cd / && su postgres -c 'psql -XAtq -v ON_ERROR_STOP=1 {database}' <<'SQL'\n{statements}\nSQL"
@@ -128,9 +126,7 @@ class Place:
 
     def spare(self, script: str) -> str:
         """Run something on the other host."""
-        answer = lab.run_inside(self.other, Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text.strip()
+        return shell(self.other, script, program="/bin/bash").strip()
 
     def channel(self) -> Channel:
         (target,) = self.workspace.targets(["backup"])

@@ -27,7 +27,7 @@ from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
 from windlass.plans.restoration import Wish
 from windlass.stores.manifest import DUMP
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -75,7 +75,7 @@ def test_what_stands_beside_a_backup_restores_it_without_windlass(place: Place) 
     blocks = dict(re.findall(r"```sh (\w+)\n(.*?)```", (Path(done.place) / "RESTORE.md").read_text(), re.DOTALL))
     place.shell("rm -rf /tmp/alone && mkdir /tmp/alone")
     for name in (DUMP, "globals.sql.zst", "manifest.json", "manifest.json.sig", "signer.pem"):
-        lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >/tmp/alone/{name}"), (Path(done.place) / name).read_bytes())
+        shell(place.machine, f"cat >/tmp/alone/{name}", given=(Path(done.place) / name).read_bytes())
     place.shell("chown -R postgres /tmp/alone")
 
     def typed(block: str) -> str:
@@ -97,7 +97,7 @@ def test_a_dump_that_was_cut_off_is_not_passed_although_its_list_is(place: Place
     plain = subprocess.run(["zstd", "-dc", f"{done.place}/{DUMP}"], capture_output=True, check=True).stdout
     path = tmp_path / DUMP
     path.write_bytes(subprocess.run(["zstd", "-qc"], input=plain[: len(plain) // 2], capture_output=True, check=True).stdout)
-    lab.run_inside(place.machine, Command.of("sh", "-c", "cat >/tmp/cut"), path.read_bytes())
+    shell(place.machine, "cat >/tmp/cut", given=path.read_bytes())
     channel = place.channel()
 
     place.shell("zstd -qdc /tmp/cut | pg_restore --list >/dev/null")  # the usual check sees nothing
@@ -183,7 +183,7 @@ def test_a_line_that_breaks_while_a_dump_comes_is_taken_up_again(place: Place) -
     done: list[BackedUp] = []
     thread = threading.Thread(target=lambda: done.append(backup(patient(place.workspace), place.entry("noise"), heard.append)))
     place.shell("mv /usr/bin/zstd /usr/bin/zstd.away; rm -f /tmp/half /tmp/go")
-    lab.run_inside(place.machine, Command.of("sh", "-c", "cat >/usr/bin/zstd; chmod 755 /usr/bin/zstd"), HALF_WAY.encode())
+    shell(place.machine, "cat >/usr/bin/zstd; chmod 755 /usr/bin/zstd", given=HALF_WAY.encode())
     try:
         thread.start()
         until(lambda: place.shell("ls /tmp/half || true"))

@@ -20,7 +20,6 @@ from tests.lab.backups.place import LEFT, ROWS, Place, hung_up, locked_table, pa
 from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, bucket_at, server
 from tests.waiting import until
-from windlass import lab
 from windlass.errors import BackupError, FlowFailed, OperationFailed, WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
 from windlass.flows.backups.drill import drill
@@ -31,7 +30,7 @@ from windlass.inventory import Keep, StoreEntry
 from windlass.plans.restoration import Wish
 from windlass.stores.s3 import S3Store
 from windlass.tasks.backup_words import backed_up
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -334,7 +333,7 @@ def test_what_stands_beside_it_fetches_and_restores_it(far: Far) -> None:
     text = far.store.bucket.get(far.store.key("tickets", done.id, "RESTORE.md")).decode()
     blocks = dict(re.findall(r"```sh (\w+)\n(.*?)```", text, re.DOTALL))
     place.shell("rm -rf /tmp/far && mkdir /tmp/far")
-    lab.run_inside(place.machine, Command.of("sh", "-c", "cat >/tmp/far/identity.txt"), far.identity.read_bytes())
+    shell(place.machine, "cat >/tmp/far/identity.txt", given=far.identity.read_bytes())
     place.shell("chown -R postgres /tmp/far")
 
     def typed(block: str, before: str = "") -> str:

@@ -12,7 +12,6 @@ import pytest
 
 from tests.lab.backups.place import LEFT, ROWS, Place, state
 from tests.waiting import until
-from windlass import lab
 from windlass.errors import BackupError, OperationFailed, UsageError
 from windlass.flows.backups.backup import BackedUp, backup
 from windlass.flows.backups.drill import drill
@@ -20,7 +19,7 @@ from windlass.flows.backups.holdings import holding, verify
 from windlass.flows.backups.restore import restore
 from windlass.inventory import Backup
 from windlass.plans.restoration import Wish
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -157,7 +156,7 @@ def test_what_stands_beside_it_restores_it_with_age_zstd_and_pg_restore(sealed: 
     place.shell("rm -rf /tmp/sealed && mkdir /tmp/sealed")
     needed = {DUMP: Path(done.place) / DUMP, GLOBALS: Path(done.place) / GLOBALS, "identity.txt": sealed.identity}
     for name, path in needed.items():
-        lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >/tmp/sealed/{name}"), path.read_bytes())
+        shell(place.machine, f"cat >/tmp/sealed/{name}", given=path.read_bytes())
     place.shell("chown -R postgres /tmp/sealed")
 
     def typed(block: str) -> str:

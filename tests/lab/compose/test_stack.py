@@ -64,6 +64,14 @@ def test_what_is_as_it_should_be_is_left_alone(cellar: Dock) -> None:
     assert cellar.containers("cellar") == before
 
 
+def test_what_its_containers_write_is_kept_within_bounds_from_the_first_start_of_docker_on(dock: Dock) -> None:
+    bounds = dock.shell(
+        "docker inspect --format '{{.HostConfig.LogConfig.Type}} {{json .HostConfig.LogConfig.Config}}' cellar_front_1"
+    )
+
+    assert bounds == 'json-file {"max-file":"2","max-size":"5m"}'
+
+
 def test_its_secrets_are_in_a_file_of_root_s_alone_and_in_nothing_that_is_told(dock: Dock) -> None:
     lines = dock.shell("cat /srv/cellar/.env").splitlines()
     secret = dict(line.split("=", 1) for line in lines)["SHELF_PASSWORD"]

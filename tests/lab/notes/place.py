@@ -17,7 +17,7 @@ from windlass.flows.deployment.deploy import Deployed, deploy
 from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.workspace import Workspace
 from windlass.inventory import Application
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 HERE = Path(__file__).parent
 NAME = SUITE.replace("suite", "notes")
@@ -42,9 +42,7 @@ class Notes:
 
     def shell(self, script: str) -> str:
         """What a shell script prints that runs as root on the host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[HOST], Command.of("/bin/sh", "-ec", script), limit=120)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[HOST], script)
 
     def ask(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer to a request, as the public gets it."""

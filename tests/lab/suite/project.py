@@ -20,7 +20,7 @@ from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.setup import setup
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
@@ -41,9 +41,7 @@ class Suite:
 
     def shell(self, host: str, script: str) -> str:
         """What a shell script prints that runs as root on a host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/sh", "-ec", script), limit=120)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[host], script)
 
     def url(self, path: str = "/", port: int = 80) -> str:
         """An address of the balancer's."""

@@ -83,6 +83,7 @@ class BrokenFrame(Exception):  # noqa: N818 - reads as what happened
 
 
 def encode(kind: bytes, body: Dict[str, Any]) -> bytes:
+    """A frame of this kind with this body, compressed where that is worth it."""
     payload = quick_json.short(body).encode()
     if len(payload) >= SQUEEZED_FROM:
         payload = zlib.compress(payload, LEVEL)
@@ -148,6 +149,7 @@ def _spread(body: Union[bytes, bytearray]) -> bytes:
 
 
 def decode_data(body: Read) -> Tuple[int, Read]:
+    """The number of the stream that a frame of data belongs to, and its bytes. Raises BrokenFrame."""
     if len(body) < _STREAM.size:
         raise BrokenFrame("data without a stream")
     return _STREAM.unpack_from(body)[0], body[_STREAM.size :]

@@ -106,7 +106,7 @@ class Loop:
             vigil = acted and operation["kind"] in VIGILS  # waits for nobody: what is watched serves already
             if not vigil:
                 self._line.wait_for_somebody()
-                if context.gone.is_set():
+                if self._line.ended.is_set():  # `gone` is set a moment later
                     return
             hopeless = failed or index < (journal.differs or 0)
             acted = not hopeless and _wanted(operation, changed) and (vigil or not context.cancelled.is_set())
@@ -130,7 +130,7 @@ class Loop:
         try:
             journal.begin(index)
         except OperationError as error:
-            return dict(self._failure(str(error), error.hint, [], {}), seconds=0.0)
+            return dict(self._failure(str(error), error.hint, error.last_lines, error.data), seconds=0.0)
         result = self._perform(journal.operations[index], changed)
         journal.end(index, result)
         return result
