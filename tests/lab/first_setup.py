@@ -38,7 +38,7 @@ Place = TypeVar("Place", bound=FirstSetup)
 
 @contextmanager
 def set_up(kind: type[Place], project: Path, name: str, kinds: Mapping[str, str] | None = None) -> Iterator[Place]:
-    """The hosts of an environment of the project, from bare but for those of which a kind is named; they go when the block is left."""
+    """The hosts of an environment, bare but for those of which a kind is named; they go when the block is left."""
     root, spec = labs_folder(project), lab_spec(load_environment(project, name))
     try:
         running = furnished(spec, root, kinds) if kinds else lab.up(spec, root=root, say=_silent)
