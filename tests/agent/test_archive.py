@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,6 @@ from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
 from windlass.operations.archive import Archive
 from windlass.operations.wire import Batch
-from windlass.testing.local import local_channel
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,8 @@ import pytest
 
 from tests.cases.case import Place, cases, go_through
 from windlass.hosts.channel import Channel
-from windlass.testing.local import local_channel
 
 ALLOWED = ("", "root") if os.getuid() == 0 else ("",)
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 def shell(script: str) -> str:

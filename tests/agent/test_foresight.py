@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from windlass.agent.core.context import Context
 from windlass.agent.sysctl import sysctl
@@ -21,16 +18,8 @@ from windlass.operations.line import Line
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.sysctl import Sysctl
 from windlass.operations.wire import Batch
-from windlass.testing.local import local_channel
 
 NO_SETTING = Sysctl(name="net.windlass.nothing", value="1")
-
-
-@pytest.fixture
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 def foreseen(channel: Channel, *operations: Operation) -> list[Result]:

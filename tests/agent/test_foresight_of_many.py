@@ -31,7 +31,6 @@ from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.template import Template
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
-from windlass.testing.local import local_channel
 
 PLACES: Final = ("a", "b", "d", "d/a", "d/e", "d/e/a", "l", "l/a")
 TEXTS: Final = ("", "x\n", "a\nb\n", "[s]\nk = 1\n", '{"k": 1}\n')
@@ -71,13 +70,6 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda lot, path, here: Archive(path=path, content=LocalFile.of(here / "x.tar"), strip=1, replace=lot.random() < 0.3, **MINE),
     lambda lot, path, here: Tree(path=path, source=LocalTree.of(here / "x"), delete=lot.random() < 0.4, **MINE),
 )
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,6 @@ from windlass.operations.wire import Batch
 from windlass.testing.local import LocalSession, local_channel
 
 
-@pytest.fixture
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
-
-
 def sent(channel: Channel, operation: File | Tree) -> int:
     """How many bytes went to the host for an operation that must change something."""
     before = channel.bytes_sent

@@ -6,7 +6,7 @@ import os
 import pwd
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,19 +17,16 @@ from windlass.hosts.channel import Channel
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
-from windlass.testing.local import local_channel
 
 FEW = 2_000  # bytes of a call without a description, which has ten times as many
 LIMIT = 30  # seconds
 
 
 @pytest.fixture
-def channel() -> Iterator[Channel]:
+def channel(channel: Channel) -> Channel:
     if os.geteuid():
         pytest.skip("only root's agent remembers")
-    opened = local_channel()
-    yield opened
-    opened.close()
+    return channel
 
 
 @pytest.fixture

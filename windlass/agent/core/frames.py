@@ -34,6 +34,7 @@ FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
 ASK, ANSWER, LIVE, LINE, MODULES = b"U", b"V", b"L", b"W", b"M"
 
+ATTACH = "attach"  # the word that makes the agent's program the way back to another, before any frame: `relay`
 LARGE_CHUNK = 256_000  # a DATA frame: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 16 * LARGE_CHUNK  # bytes of one stream that may be under way to a host before it grants more
 GIVEN_FROM = 1 << 31  # the number of the first stream that a controller gives along unasked; hosts count theirs from 1

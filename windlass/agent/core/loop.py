@@ -21,7 +21,6 @@ from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.core.parts import SimpleQueue, signal
 
-ATTACH = "attach"  # the word that makes the agent's program the way back to another: `relay`
 FORESIGHT = "windlass.agent.core.foresight"
 VIGILS = ("watch.watch", "frontend.pages_served")  # they watch over what the operation before has just done
 
@@ -210,7 +209,7 @@ def main() -> None:
     """Entry point on the host. Its words: who is at work; how many seconds a lost controller may stay away, or `attach`; which
     process the controller is."""
     grace, controller = (sys.argv[2:] + ["", ""])[:2]
-    if grace == ATTACH:
+    if grace == frames.ATTACH:
         from windlass.agent.core.relay import relay  # noqa: PLC0415 - nothing else of all this is needed then
 
         relay()
