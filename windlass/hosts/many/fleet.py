@@ -254,8 +254,8 @@ class Fleet:
                     wait([stuck[channel]], timeout=PING_PATIENCE)
 
 
-def _outcome(future: Future[Value]) -> Value | HostError:
-    """Raises whatever else broke there."""
+def _outcome(future: Future[Any]) -> Any:
+    """Its value, or the error of its host. Raises whatever else broke there."""
     try:
         return future.result()
     except HostError as error:
