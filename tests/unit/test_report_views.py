@@ -306,3 +306,12 @@ def test_a_step_that_only_some_hosts_took_says_which() -> None:
         ends.append(line_of(ended, progress))
 
     assert ends == [Line("step", "switch done in 3.0 s"), Line("step", "switch on app1 done in 2.0 s")]
+
+
+def test_a_host_whose_failure_begins_with_its_name_is_named_once() -> None:
+    screen = Terminal()
+    with LiveReport(screen, Progress(lambda: 0.0), title="setup · staging") as view:
+        view(events.HostEnded("web2", failed="web2 cannot be reached"))
+
+    assert "web2  web2" not in screen.getvalue()
+    assert "web2 cannot be reached" in screen.getvalue()
