@@ -23,7 +23,7 @@ NEXT = [
     ("invoke status --env lab", "what runs where, and what one can go back to"),
     ("invoke releases --env lab --app tickets", "every release, and why the failed one failed"),
     ("invoke deploy --env lab --app verdaccio", "a published npm server, deployed as it is"),
-    ("invoke backup.status --env lab", "each database in each store, how old, how proven"),
+    ("invoke backup.status --env lab", "each database in each store, and how proven"),
     ("invoke tls.status --env lab", "what each https listener serves, until when"),
     ("invoke firewall.explain --env lab", "each open port, and why"),
     ("invoke lab.shell --env lab --host app1", "look around on a host"),
@@ -36,10 +36,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Show what Windlass does on real hosts.")
     parser.add_argument("--svg", type=Path, help="also keep a picture of the screen here")
     parser.add_argument("--connections", type=int, default=50, help="how many visitors ask while releases come and go")
+    parser.add_argument("--ports", default="", metavar="1-9999", help="try these from outside; all 65,535 take half a minute")
     chosen = parser.parse_args()
     screen = Screen()
     try:
-        figures = tell(PROJECT, screen, connections=chosen.connections)
+        figures = tell(PROJECT, screen, connections=chosen.connections, ports=chosen.ports)
     except (Unexpected, WindlassError, httpx.HTTPError, subprocess.CalledProcessError) as error:
         screen.bad(f"the story ends here: {error}")
         if isinstance(error, subprocess.CalledProcessError):

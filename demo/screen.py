@@ -55,6 +55,7 @@ class Screen:
         for what, figure in rows:
             measured.add_row(what, Text(figure, style="bold"))
         typed = Table.grid(padding=(0, 3))
+        typed.add_column(no_wrap=True)
         for command, meaning in nexts:
             typed.add_row(Text(command, style="cyan"), meaning)
         self._console.print()

@@ -133,3 +133,13 @@ def test_where_there_is_no_application_none_is_asked_for(tmp_path: Path) -> None
     done = run_tasks(write_project(tmp_path), "deploy", "--env", "staging")
 
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: staging has no applications")
+
+
+def test_where_no_host_has_a_firewall_none_is_said_to_be_as_it_was_compiled(tmp_path: Path) -> None:
+    done = run_tasks(write_project(tmp_path), "firewall.check", "--env", "staging")
+
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (
+        2,
+        "",
+        "error: none of these hosts has the role firewall",
+    )
