@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -15,11 +14,6 @@ from tests.sharing import pytest_collection_modifyitems, pytest_xdist_make_sched
 from tests.telling import pytest_configure
 
 __all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_ignore_collect", "pytest_xdist_make_scheduler"]
-
-
-def pytest_collection_finish() -> None:
-    """What is loaded by now stays: Python need not look through it for garbage, hundreds of times."""
-    gc.freeze()
 
 
 # Started in the background by a shell, this process ignores Ctrl-C, and so would every program that the tests start and interrupt.
