@@ -18,7 +18,7 @@ import pyrage
 from windlass import lab
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 NAME = "benchbackup"
 SCALE_OF_A_GIGABYTE = 67  # pgbench's scale factor; one is 15 MB with its index
@@ -100,9 +100,7 @@ class Bench:
         self.shell(f"{AS_POSTGRES} 'psql -q bench -c CHECKPOINT; cd; pg_dump -Fc -Z0 -f raw bench && zstd -q -f -T0 -1 raw'")
 
     def shell(self, script: str) -> str:
-        answer = lab.run_inside(self.machine, Command.of("/bin/bash", "-ec", script), limit=1200)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text.strip()
+        return shell(self.machine, script, program="/bin/bash", limit=1200).strip()
 
     def pipe(self, script: str) -> Took:
         """What a pipe of postgres's takes; none of its programs may fail."""

@@ -19,7 +19,7 @@ from windlass.flows.edge.firewall import Ports, check
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment, open_workspace
 from windlass.lab import authority, ipv6
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 PROJECT = Path(__file__).resolve().parent.parent
 NAME = "benchmark-edge"
@@ -71,9 +71,7 @@ class Edge:
         (folder / "variables.yml").write_text(yaml.safe_dump({"variables": {"certificates": settings}}))
 
     def shell(self, host: str, script: str) -> str:
-        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[host], script, program="/bin/bash")
 
     def command(self, *words: str) -> tuple[float, dict[str, Any]]:
         """A task as a person runs it: its wall time and its document."""

@@ -23,7 +23,7 @@ NEXT = [
     ("invoke status --env lab", "what runs where, and what one can go back to"),
     ("invoke releases --env lab --app tickets", "every release, and why the failed one failed"),
     ("invoke deploy --env lab --app verdaccio", "a published npm server, deployed as it is"),
-    ("invoke backup.status --env lab", "each database in each store, how old, how proven"),
+    ("invoke backup.status --env lab", "each database in each store, and how proven"),
     ("invoke tls.status --env lab", "what each https listener serves, until when"),
     ("invoke firewall.explain --env lab", "each open port, and why"),
     ("invoke lab.shell --env lab --host app1", "look around on a host"),

@@ -30,13 +30,19 @@ class Screen:
         self._console.print(Text(f"   $ {line}", style="dim"))
 
     def say(self, line: str) -> None:
-        self._console.print(f"     {line}")
+        self._told(" ", line)
 
     def good(self, line: str) -> None:
-        self._console.print(f"   [green]✓[/green] {line}")
+        self._told("[green]✓[/green]", line)
 
     def bad(self, line: str) -> None:
-        self._console.print(f"   [red]✗[/red] {line}")
+        self._told("[red]✗[/red]", line)
+
+    def _told(self, mark: str, line: str) -> None:
+        """What is longer than a line goes on below its beginning."""
+        row = Table.grid(padding=(0, 1))
+        row.add_row(f"   {mark}", line)
+        self._console.print(row)
 
     def quote(self, lines: list[str]) -> None:
         """What a program said, in its own words."""
@@ -49,6 +55,7 @@ class Screen:
         for what, figure in rows:
             measured.add_row(what, Text(figure, style="bold"))
         typed = Table.grid(padding=(0, 3))
+        typed.add_column(no_wrap=True)
         for command, meaning in nexts:
             typed.add_row(Text(command, style="cyan"), meaning)
         self._console.print()

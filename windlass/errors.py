@@ -8,6 +8,7 @@ WindlassError                      something went wrong; exit code 1
 │   ├── ConnectionFailed           no way to the host, or the link was lost
 │   ├── AgentFailed                the host could not run the agent, or it died
 │   └── OperationFailed            an operation on the host failed
+│       └── HeldByAnother          another run has the host's lock, and nothing was done there; exit code 4
 ├── FlowFailed                     several hosts took part and not all did it; exit code 1 or 3
 ├── BuildFailed                    no artefact came out of the build
 ├── BackupError                    a backup could not be made, verified or restored
@@ -75,6 +76,12 @@ class AgentFailed(HostError):  # noqa: N818 - reads as what happened
 
 class OperationFailed(HostError):  # noqa: N818 - reads as what happened
     """An operation on the host failed; `tried` names it."""
+
+
+class HeldByAnother(OperationFailed):
+    """Another run holds the lock that the operation needs: nothing of it was done."""
+
+    exit_code = REFUSED
 
 
 class FlowFailed(WindlassError):  # noqa: N818 - reads as what happened

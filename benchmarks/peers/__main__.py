@@ -1,7 +1,8 @@
 """Measures Windlass beside its peers and writes the ratios to docs/benchmarks.json and the tables to docs/benchmarks.md.
 
     python -m benchmarks.peers                               1 and 8 hosts, three rounds: about a quarter of an hour
-    python -m benchmarks.peers --only W1 --hosts 32 --unchanged --rounds 1      a quarter of an hour: Ansible takes its time
+    python -m benchmarks.peers --only W1 --hosts 32          an hour: Ansible takes its time; with --unchanged half of it
+    python -m benchmarks.peers --rounds 0                    memory and round trips only; the seconds stay as they are
     python -m benchmarks.peers --only W1 --hosts 1 --rounds 1 --peers ansible,fabric --dry
     python -m benchmarks.peers --down                        take the lab down
 
@@ -69,7 +70,7 @@ def main() -> None:
 
 def _keep(found: Found, *, dry: bool) -> None:
     print(results.table(found.workload, found.document(_machine())))
-    if dry or not found.measured:
+    if dry or not (found.measured or found.memory or found.trips):
         return
     figures = ROOT / "docs" / "benchmarks.json"
     document = results.merged(figures, found, _machine())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.peers.far import NEAR, far_away
 from benchmarks.peers.ground import FOLDER, At, Ground, kept, seeded
 from benchmarks.peers.installed import mitogen_settings, programs
 from benchmarks.peers.meter import Cost, Job
@@ -175,26 +176,41 @@ def contenders(wanted: argparse.Namespace) -> list[str]:
 
 
 def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
-    """First runs on blank hosts (three on one host, one on more), then runs that find all as it should be."""
+    """First runs on blank hosts, then runs that find all as it should be; before each kind one that does not count."""
     who = contenders(wanted)
     for count in wanted.hosts:
         places = ground.hosts[:count]
-        for _ in range(0 if wanted.unchanged else wanted.rounds if count == 1 else 1):
+        if not wanted.unchanged:
+            _observe(ground, places, found, who, f"first@{count}")
+        for _ in range(0 if wanted.unchanged else wanted.rounds):
             for contender in who:
                 ground.on_each(places, BLANK)
                 run_one(ground, places, contender, found, f"first@{count}")
-        unchanged(ground, places, found, who, wanted.rounds, f"unchanged@{count}")
+        case = f"unchanged@{count}"
+        _observe(ground, places, found, (*who, *FLOORS), case)  # each keeps its cron entry in a place of its own
+        for _ in range(wanted.rounds):
+            for contender in (*who, *FLOORS):
+                run_one(ground, places, contender, found, case)
 
 
-def unchanged(ground: Ground, places: Sequence[At], found: Found, who: Sequence[str], rounds: int, case: str) -> None:
-    """All take turns, after one run each that does not count; that one has its memory looked at."""
-    for contender in who:  # each keeps its cron entry in a place of its own
-        cost = run_one(ground, places, contender, None, case, sample=0.02 if contender.startswith("windlass") else 0.2)
-        if cost and not cost.status:
-            found.memory[case][contender] = cost.mebibytes
-    for _ in range(rounds):
-        for contender in (*who, *FLOORS):
-            run_one(ground, places, contender, found, case)
+def _observe(ground: Ground, places: Sequence[At], found: Found, who: Sequence[str], case: str) -> None:
+    """A run each that does not count: memory is looked at, and a proxy counts how often a host is waited for."""
+    for contender in who:
+        if case.startswith("first"):
+            ground.on_each(places, BLANK)
+        with far_away(ground, places, NEAR) as distant:
+            distant.flights()
+            cost = run_one(ground, distant.places, contender, None, case, sample=sample_of(contender))
+            found.remember(case, contender, cost)
+            if cost and not cost.status:
+                found.trips[case][contender] = distant.flights()
+        if contender.startswith("windlass"):  # as everybody's command, this one had been run before
+            run_one(ground, places, contender, None, case)
+
+
+def sample_of(contender: str) -> float:
+    """Seconds between two looks at a contender's memory: what is soon over is looked at more often."""
+    return 0.02 if contender.startswith("windlass") or contender in FLOORS else 0.2
 
 
 def run_one(

@@ -56,6 +56,16 @@ class Found:
         else:
             self.measured[case][contender].append(measured)
 
+    def remember(self, case: str, contender: str, cost: Cost | None) -> None:
+        """Keep the peak of memory of a run that does not count otherwise: to look at it takes time."""
+        if cost and not cost.status:
+            self.memory[case][contender] = cost.mebibytes
+
+    def seen(self, case: str, contender: str) -> dict[str, float]:
+        """What was looked at in a run that does not count otherwise."""
+        looks = {"mebibytes": self.memory, "round_trips": self.trips}
+        return {name: kept[case][contender] for name, kept in looks.items() if contender in kept.get(case, {})}
+
     def medians(self, case: str, contender: str) -> dict[str, float]:
         runs = self.measured[case][contender]
         figures = {
@@ -90,8 +100,7 @@ class Found:
                 contender: {
                     **self.medians(case, contender),
                     "runs": [round(each.cost.seconds, 3) for each in runs],
-                    **({"mebibytes": self.memory[case][contender]} if contender in self.memory[case] else {}),
-                    **({"round_trips": self.trips[case][contender]} if contender in self.trips[case] else {}),
+                    **self.seen(case, contender),
                 }
                 for contender, runs in contenders.items()
                 if runs
@@ -102,11 +111,17 @@ class Found:
 
 
 def merged(path: Path, found: Found, machine: str) -> dict[str, Any]:
-    """The file's document of this workload with what was found: cases that were not measured now stay as they are."""
+    """The file's document of this workload with what was found: cases that were not measured now stay as they are.
+
+    Where runs were only looked at (no rounds), what was seen is added to the figures that are there.
+    """
     known = _read(path).get(f"peers {found.workload}", {})
     new = found.document(machine)
-    cases = {**known.get("cases", {}), **new["cases"]}
-    in_order = dict(sorted(cases.items(), key=lambda each: _hosts(each[0])))
+    cases = {**known.get("cases", {}), **{case: who for case, who in new["cases"].items() if who}}
+    for case in (*found.memory, *found.trips):
+        if not found.measured.get(case):
+            cases[case] = {who: {**own, **found.seen(case, who)} for who, own in cases.get(case, {}).items()}
+    in_order = dict(sorted(cases.items(), key=lambda each: (_hosts(each[0]), not each[0].startswith("first"))))
     return {"machine": machine, "cases": in_order, "failed": {**known.get("failed", {}), **new["failed"]}}
 
 

@@ -6,17 +6,19 @@ import argparse
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from benchmarks.peers import converge
 from benchmarks.peers.converge import PROJECT
+from benchmarks.peers.far import NEAR, Distant, far_away
 from benchmarks.peers.ground import FOLDER, At, Ground, seeded
 from benchmarks.peers.meter import Job
 from benchmarks.peers.meter import measure as cost_of
 from benchmarks.peers.results import Found, Measured
 
 MIB = 1 << 20
+Maker = Callable[[Ground, Sequence[At]], Job]
 LARGE = FOLDER / "transfer" / "large.bin"
 TREE = FOLDER / "transfer" / "tree"
 FILES, BYTES = 5000, 10276  # 49 MiB in all
@@ -45,12 +47,12 @@ def lay_out() -> None:
 
 def _ssh(ground: Ground) -> str:
     own = f"-i {ground.key} -o UserKnownHostsFile={ground.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
-    return f"ssh -F none {converge.KEX} {own}"
+    return f"ssh -F none {converge.KEX} {own} -p {{port}}"
 
 
 def _shell(places: Sequence[At], line: str) -> Job:
     """The same line for each host at once; it fails where one of them does."""
-    calls = [f'{line.format(at=f"{at.user}@{at.address}")} & all="$all $!"' for at in places]
+    calls = [f'{line.format(at=f"{at.user}@{at.address}", port=at.port)} & all="$all $!"' for at in places]
     return Job(command=["/bin/sh", "-ec", "\n".join([*calls, "for each in $all; do wait $each; done"])], folder=PROJECT)
 
 
@@ -121,7 +123,7 @@ def pyinfra_few(ground: Ground, places: Sequence[At]) -> Job:
     return Job(command=[*job.command[:-1], "sync.py"], folder=PROJECT)
 
 
-FILE: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
+FILE: Mapping[str, Maker] = {
     "windlass": our_file,
     "ssh cat (floor)": cat,
     "ssh cat, AES-GCM": quick_cat,
@@ -130,14 +132,14 @@ FILE: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
     "pyinfra": pyinfra_file,
     "windlass by paramiko": partial(our_file, transport="paramiko"),
 }
-TREES: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {
+TREES: Mapping[str, Maker] = {
     "windlass": our_tree,
     "rsync": rsync_tree,
     "windlass by paramiko": partial(our_tree, transport="paramiko"),
 }
 
 
-ONE: Mapping[str, Callable[[Ground, Sequence[At]], Job]] = {"ansible": ansible_few, "pyinfra": pyinfra_few}
+ONE: Mapping[str, Maker] = {"ansible": ansible_few, "pyinfra": pyinfra_few}
 
 
 def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
@@ -146,34 +148,49 @@ def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
     for count in sorted({min(count, 4) for count in wanted.hosts}):
         for what, contenders in (("file", FILE), ("tree", TREES)):
             taking_part = [name for name in contenders if name not in converge.CONTENDERS or name in converge.contenders(wanted)]
-            for number in range(wanted.rounds + 1):
-                for name in taking_part:  # the first round does not count: as in W1, every command had been run before
-                    _in_turn(ground, ground.hosts[:count], found if number else None, (what, name), contenders[name])
+            _contest(ground, found, (what, count, wanted.rounds), {name: contenders[name] for name in taking_part})
     for name, make in ONE.items():
-        if name in wanted.peers:
+        if name in wanted.peers and wanted.rounds:
             ground.on_each(ground.hosts[:1], ASIDE)
             found.add(f"{ONE_BY_ONE} files of the tree@1", name, Measured(cost_of(make(ground, ground.hosts[:1]))))
     _for_each_file(found)
 
 
-def _in_turn(
-    ground: Ground,
-    places: Sequence[At],
-    found: Found | None,
-    named: tuple[str, str],
-    make: Callable[[Ground, Sequence[At]], Job],
-) -> None:
-    """The three states after each other; without `found` they do not count."""
-    what, name = named
-    ground.on_each(places, ASIDE)
+def _contest(ground: Ground, found: Found, asked: tuple[str, int, int], contenders: Mapping[str, Maker]) -> None:
+    """A round in which each is looked at, then so many in which they take turns."""
+    what, count, rounds = asked
+    places = ground.hosts[:count]
+    with far_away(ground, places, NEAR) as distant:
+        for name, make in contenders.items():
+            _observe(ground, distant, found, (what, name), make)
+    for _ in range(rounds):
+        for name, make in contenders.items():
+            for state, job in _states(ground, places, what, make):
+                with ground.counted() as carried:
+                    cost = cost_of(job)
+                found.add(f"{what}, {state}@{count}", name, Measured(cost, *carried))
+
+
+def _states(ground: Ground, places: Sequence[At], what: str, make: Maker) -> Iterator[tuple[str, Job]]:
+    """The three states after each other; each is there when its job is taken."""
+    ground.on_each(ground.hosts[: len(places)], ASIDE)
     job = make(ground, places)
-    for state in ("first", "unchanged", "one changed"):
-        if state == "one changed":
-            _change_one(what)
-        with ground.counted() as carried:
-            cost = cost_of(job)
-        if found:
-            found.add(f"{what}, {state}@{len(places)}", name, Measured(cost, *carried))
+    yield "first", job
+    yield "unchanged", job
+    _change_one(what)
+    yield "one changed", job
+
+
+def _observe(ground: Ground, distant: Distant, found: Found, named: tuple[str, str], make: Maker) -> None:
+    """A round that does not count: memory is looked at, and a proxy counts how often a host is waited for."""
+    what, name = named
+    for state, job in _states(ground, distant.places, what, make):
+        case = f"{what}, {state}@{len(distant.places)}"
+        distant.flights()
+        found.remember(case, name, cost_of(job, sample=converge.sample_of("windlass")))
+        found.trips[case][name] = distant.flights()
+    if name.startswith("windlass"):  # as everybody's command, this one had been run before
+        cost_of(make(ground, ground.hosts[: len(distant.places)]))
 
 
 def _for_each_file(found: Found) -> None:

@@ -1,1 +1,1 @@
-"""Docker and Compose, for applications with `runtime: compose`."""
+"""Docker and Compose, for applications in containers and for stacks."""

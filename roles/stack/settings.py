@@ -10,7 +10,6 @@ from windlass.inventory.schema import Entry, Matching, SecretReference
 Variable = Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable such as POSTGRES_PASSWORD")]
 Line = Annotated[str, Matching(r"[^\n]*", "text on one line")]
 Place = Annotated[str, Matching(r"/(?:[\w.-]+/)*[a-z0-9][a-z0-9_-]*", "a whole path whose last part Compose can call a project")]
-DebianPackage = Annotated[str, Matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package such as docker.io")]
 Program = Annotated[str, Matching(r"[A-Za-z0-9/][A-Za-z0-9._/ -]*", "a program such as docker-compose or docker compose")]
 
 
@@ -23,6 +22,5 @@ class Settings(Entry):
     place: Place
     environment: Mapping[Variable, Line]
     secrets: Mapping[Variable, SecretReference]
-    packages: tuple[DebianPackage, ...]
     command: Program
     limit_seconds: float

@@ -10,8 +10,6 @@ from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import Operation
-from windlass.operations.package import Package
-from windlass.operations.service import Service
 from windlass.operations.tree import Tree
 from windlass.plans.topology import HostView
 from windlass.values import Secret
@@ -25,11 +23,10 @@ UP: Final = "up --detach --remove-orphans --build"
 
 def steps(host: HostView, settings: Settings) -> list[Operation]:
     """Compose is called when the folder or a value changed, and again by the next run if that broke off."""
+    _refuse_without_docker(host)
     tree = Tree(path=settings.place, source=_source(host, settings), delete=settings.clean)
     values = File(path=f"{settings.place}/.env", content=_values(host, settings), mode="0600")
     return [
-        *([Package(names=settings.packages)] if settings.packages else []),
-        Service(name="docker"),
         tree,
         values,
         Run(
@@ -40,6 +37,14 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
             limit_seconds=settings.limit_seconds,
         ),
     ]
+
+
+def _refuse_without_docker(host: HostView) -> None:
+    if "docker" not in host.environment.roles_of(host.name):
+        raise InventoryError(
+            f"host {host.name}: a stack runs in Docker, and no role of the host brings that",
+            hint="give it the role docker before stack, as in roles: [base, firewall, docker, stack]",
+        )
 
 
 def _source(host: HostView, settings: Settings) -> LocalTree:

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from tests.agent.debian_python import NEW
-from tests.support import LocalSession
 from windlass.agent.core.loader import SPARE_MODULES
 from windlass.hosts.channel import Channel
 from windlass.hosts.common.target import Target
+from windlass.testing.local import LocalSession
 
 OLDEST = (3, 8)
 PLACES = (

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
 from windlass.operations.archive import Archive
 from windlass.operations.wire import Batch
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -8,35 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import atomic
 from windlass.agent.core.outcome import OperationError
+from windlass.hosts.channel import Channel
 from windlass.operations.file import File
 from windlass.operations.wire import Batch
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="giving files away needs root")
-def test_new_content_leaves_owner_and_mode_that_nobody_named(tmp_path: Path) -> None:
+def test_new_content_leaves_owner_and_mode_that_nobody_named(channel: Channel, tmp_path: Path) -> None:
     path = tmp_path / "theirs"
     path.write_text("old")
     os.chown(path, 1234, 4321)
     path.chmod(0o640)
-    channel = local_channel()
 
     (result,) = channel.run(Batch((File(path=str(path), content="new", owner="", group="", mode=""),)))
     (again,) = channel.run(Batch((File(path=str(path), content="new", owner="", group="", mode=""),)))
-    channel.close()
 
     status = path.stat()
     assert (result.status, again.status, path.read_text()) == ("changed", "ok", "new")
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 4321, 0o640)
 
 
-def test_a_new_file_without_a_mode_has_the_usual_one(tmp_path: Path) -> None:
-    channel = local_channel()
-
+def test_a_new_file_without_a_mode_has_the_usual_one(channel: Channel, tmp_path: Path) -> None:
     channel.run(Batch((File(path=str(tmp_path / "new"), content="x", owner="", group="", mode=""),)))
-    channel.close()
 
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o644
 

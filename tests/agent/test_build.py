@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession
 from windlass import events
 from windlass.errors import OperationFailed
 from windlass.hosts.agent.results import Result
@@ -21,6 +20,7 @@ from windlass.hosts.common.target import Target
 from windlass.operations.build import Build
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession
 
 HERE = Target(name="here", address="127.0.0.1", sudo=False)
 
@@ -36,39 +36,30 @@ def root() -> Iterator[Path]:
         yield path
 
 
-def build(root: Path, *commands: str, unless: str = "", channel: Channel | None = None) -> Result:
+def build(channel: Channel, root: Path, *commands: str, unless: str = "") -> Result:
     source = root / "source.tar"
     with tarfile.open(source, "w") as archive:
         archive.addfile(tarfile.TarInfo("empty"), io.BytesIO())
-    opened = channel or Channel(HERE, events.nobody, LocalSession)
-    try:
-        (result,) = opened.run(
-            Batch(
-                (
-                    Build(
-                        root=str(root),
-                        user="nobody",
-                        source=LocalFile.of(source),
-                        install="",
-                        lockfile="",
-                        commands=commands,
-                        exclude=("*.test.js",),
-                        unless=unless,
-                    ),
-                )
-            )
-        )
-    finally:
-        opened.close()
+    wanted = Build(
+        root=str(root),
+        user="nobody",
+        source=LocalFile.of(source),
+        install="",
+        lockfile="",
+        commands=commands,
+        exclude=("*.test.js",),
+        unless=unless,
+    )
+    (result,) = channel.run(Batch((wanted,)))
     return result
 
 
-def test_a_build_cannot_lay_a_link_where_root_writes(root: Path) -> None:
+def test_a_build_cannot_lay_a_link_where_root_writes(channel: Channel, root: Path) -> None:
     victim = root / "victim"
     victim.write_text("root's")
 
     with pytest.raises(OperationFailed, match="ended with status 1"):
-        build(root, f"ln -s {victim} ../artefact.tar.zst.partial")
+        build(channel, root, f"ln -s {victim} ../artefact.tar.zst.partial")
 
     assert victim.read_text() == "root's"
 
@@ -82,19 +73,20 @@ def test_a_build_ends_when_nobody_wants_it_any_more(root: Path) -> None:
 
     opened.append(Channel(HERE, interrupt, LocalSession))
     with pytest.raises(OperationFailed, match="interrupted"):
-        build(root, "sleep 60", channel=opened[0])
+        build(opened[0], root, "sleep 60")
+    opened[0].close()
 
 
-def test_what_is_excluded_may_have_any_name(root: Path) -> None:
-    result = build(root, "touch '[id].js' '[id].test.js' 'index.test.js'")
+def test_what_is_excluded_may_have_any_name(channel: Channel, root: Path) -> None:
+    result = build(channel, root, "touch '[id].js' '[id].test.js' 'index.test.js'")
 
     listed = subprocess.run(["tar", "--zstd", "-tf", result.data["path"]], capture_output=True, text=True, check=True).stdout
     assert sorted(listed.split()) == ["./", "./[id].js", "./empty"]
 
 
-def test_nothing_is_built_while_something_stands_in_the_way(root: Path) -> None:
+def test_nothing_is_built_while_something_stands_in_the_way(channel: Channel, root: Path) -> None:
     (root / "progress.json").write_text("{}")
 
-    assert build(root, "touch built", unless=f"{root}/progress.json").status == "ok"
+    assert build(channel, root, "touch built", unless=f"{root}/progress.json").status == "ok"
     assert not (root / "build").exists()
-    assert build(root, "touch built", unless=f"{root}/another.json").status == "changed"
+    assert build(channel, root, "touch built", unless=f"{root}/another.json").status == "changed"

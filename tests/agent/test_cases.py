@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cases.case import Place, cases, go_through
-from tests.support import local_channel
 from windlass.hosts.channel import Channel
 
 ALLOWED = ("", "root") if os.getuid() == 0 else ("",)
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 def shell(script: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import http.server
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.hosts.agent.results import Result
+from windlass.hosts.channel import Channel
 from windlass.operations.download import Download
 from windlass.operations.wire import Batch
 from windlass.values import Secret
@@ -61,35 +61,41 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def fetch(server: Server, plan: str, path: Path, checksum: str = SHA256, headers: Mapping[str, Secret] = NONE) -> Result:
-    url = f"http://127.0.0.1:{server.server_address[1]}/{plan}"
-    channel = local_channel()
-    try:
+@pytest.fixture
+def fetch(channel: Channel, server: Server) -> Callable[..., Result]:
+    """Downloads from the server by a plan."""
+
+    def get(plan: str, path: Path, checksum: str = SHA256, headers: Mapping[str, Secret] = NONE) -> Result:
+        url = f"http://127.0.0.1:{server.server_address[1]}/{plan}"
         operation = Download(url=url, path=str(path), checksum=f"sha256:{checksum}", headers=headers, owner="", group="")
         return channel.run(Batch((operation,), go_on=True))[0]
-    finally:
-        channel.close()
+
+    return get
 
 
 @pytest.mark.parametrize("plan", ["ok", "cut-ok", "503-ok", "moved-ok"])
-def test_what_was_wanted_arrives_whole(server: Server, tmp_path: Path, plan: str) -> None:
-    result = fetch(server, plan, tmp_path / "f")
+def test_what_was_wanted_arrives_whole(fetch: Callable[..., Result], tmp_path: Path, plan: str) -> None:
+    result = fetch(plan, tmp_path / "f")
 
     assert (result.status, result.message) == ("changed", "")
     assert (tmp_path / "f").read_bytes() == CONTENT
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
 
 
-def test_headers_go_to_the_address_alone_and_not_where_it_redirects_to(server: Server, tmp_path: Path) -> None:
-    result = fetch(server, "moved-ok", tmp_path / "f", headers={"Authorization": Secret("Bearer tulip-84")})
+def test_headers_go_to_the_address_alone_and_not_where_it_redirects_to(
+    fetch: Callable[..., Result], server: Server, tmp_path: Path
+) -> None:
+    result = fetch("moved-ok", tmp_path / "f", headers={"Authorization": Secret("Bearer tulip-84")})
 
     assert result.status == "changed"
     assert server.allowed == ["Bearer tulip-84", None]
     assert "tulip" not in repr(result)
 
 
-def test_an_answer_that_will_not_change_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:
-    result = fetch(server, "404?token=tulip-84", tmp_path / "f")
+def test_an_answer_that_will_not_change_is_not_asked_for_again(
+    fetch: Callable[..., Result], server: Server, tmp_path: Path
+) -> None:
+    result = fetch("404?token=tulip-84", tmp_path / "f")
 
     assert "status 404" in result.message
     assert "tulip" not in repr((result.message, result.hint, result.last_lines))
@@ -97,16 +103,18 @@ def test_an_answer_that_will_not_change_is_not_asked_for_again(server: Server, t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_content_is_refused_at_once_and_nothing_is_left(server: Server, tmp_path: Path) -> None:
-    result = fetch(server, "ok", tmp_path / "f", "0" * 64)
+def test_another_content_is_refused_at_once_and_nothing_is_left(
+    fetch: Callable[..., Result], server: Server, tmp_path: Path
+) -> None:
+    result = fetch("ok", tmp_path / "f", "0" * 64)
 
     assert SHA256 in result.message
     assert len(server.asked) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_answers_that_stay_broken_are_given_up(server: Server, tmp_path: Path) -> None:
-    result = fetch(server, "cut", tmp_path / "f")
+def test_answers_that_stay_broken_are_given_up(fetch: Callable[..., Result], server: Server, tmp_path: Path) -> None:
+    result = fetch("cut", tmp_path / "f")
 
     assert f"{len(CONTENT) // 2} of {len(CONTENT)} bytes came" in result.message
     assert len(server.asked) == 3

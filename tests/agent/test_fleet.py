@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession
 from windlass import events
 from windlass.agent.core import frames
 from windlass.hosts.agent import payload
@@ -23,6 +22,7 @@ from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession
 
 A, B = (Target(name=name, address="127.0.0.1", sudo=False) for name in "ab")
 

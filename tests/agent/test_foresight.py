@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.support import local_channel
 from windlass.agent.core.context import Context
 from windlass.agent.sysctl import sysctl
 from windlass.hosts.agent.results import Result
@@ -24,13 +20,6 @@ from windlass.operations.sysctl import Sysctl
 from windlass.operations.wire import Batch
 
 NO_SETTING = Sysctl(name="net.windlass.nothing", value="1")
-
-
-@pytest.fixture
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 def foreseen(channel: Channel, *operations: Operation) -> list[Result]:

@@ -12,7 +12,6 @@ from typing import Final
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import attributes
 from windlass.errors import InventoryError
 from windlass.hosts.agent.results import Result
@@ -75,13 +74,6 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda lot, path, here: Archive(path=path, content=LocalFile.of(here / "x.tar"), strip=1, replace=lot.random() < 0.3, **MINE),
     lambda lot, path, here: Tree(path=path, source=LocalTree.of(here / "x"), delete=lot.random() < 0.4, **MINE),
 )
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
 from windlass.operations.frontend import Pages, PagesWhole, PlacePages
 from windlass.operations.wire import Batch
 
 MOMENT = 1_700_000_000
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.git import shown
 from windlass.operations.git import GitCheckout
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import resource
 import signal
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -260,6 +262,28 @@ def test_another_run_is_kept_out_and_told_who_is_there() -> None:
     journal(LOOKING, name="20260102T030407-bbbbbb", alone=ALONE).begin(0)
 
 
+def test_a_run_that_a_later_one_has_overtaken_is_not_gone_on_with() -> None:
+    """A laptop may have stood still meanwhile, and somebody else has set the host up."""
+    for between in ("20260102T030404-aaaaaa", RUN, "20260102T030406-bbbbbb"):
+        begun = journal(LOOKING, BLIND, alone=ALONE)
+        begun.end(0, CHANGED)
+        begun.close()
+        other = journal(LOOKING, name=between, alone=dict(ALONE, holder="bob@desk"))
+        other.begin(0)
+        other.close()
+
+    again = journal(LOOKING, BLIND, alone=ALONE)
+
+    assert again.done(0)
+    with pytest.raises(
+        OperationError, match=r"bob@desk has been at work here since, with setup --env staging: to go on with run .* would take"
+    ) as caught:
+        again.begin(1)
+    assert "run setup anew" in caught.value.hint
+    assert holding._holder(holding.path_of("setup"))["run"] > RUN
+    journal(LOOKING, name="20260102T030405-zzzzzz", alone=ALONE).begin(0)
+
+
 def test_a_machine_that_is_there_by_two_names_is_not_kept_from_its_own_run() -> None:
     for name in ("web1", "web2"):
         journal(LOOKING, name=f"{RUN}.{name}", alone=ALONE).begin(0)
@@ -309,6 +333,47 @@ def knowing_that_it_is_dead() -> Context:
     numbers = itertools.count(1)
     context = Context(lambda _frame: context.answered(next(numbers), {"dead": True}))
     return context
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[IO[str]]:
+    """The lock of an application, which somebody has."""
+    path = tmp_path / "run/lock/app-shop"
+    path.parent.mkdir(parents=True)
+    with path.open("w+") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+
+
+def signed(held: IO[str], text: str) -> None:
+    Path(held.name).write_text(text)
+
+
+def test_any_run_s_lock_is_seen_but_for_those_of_this_controller(held: IO[str]) -> None:
+    context = Context(lambda _frame: None)
+    context.controller = "this one"
+    for text in ('{"holder": "ada@desk", "controller": "this one"}', f'{{"agent": {os.getpid()}}}'):
+        signed(held, text)
+        holding.refuse_others(context)
+
+    signed(held, '{"holder": "ada@desk", "purpose": "deploy shop"}')
+    with pytest.raises(OperationError, match="app-shop is locked by ada@desk: deploy shop") as caught:
+        holding.refuse_others(context)
+    fcntl.flock(held, fcntl.LOCK_UN)
+    holding.refuse_others(context)
+
+    assert caught.value.data["locked"] is True
+
+
+def test_whose_controller_is_dead_is_waited_for_a_little(held: IO[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    signed(held, f'{{"holder": "ada@desk", "controller": "dead", "agent": {1 << 30}}}')
+    monkeypatch.setattr(holding, "LET_GO", 0.3)
+    with pytest.raises(OperationError, match="app-shop is locked by ada@desk"):
+        holding.refuse_others(knowing_that_it_is_dead())
+
+    monkeypatch.setattr(holding, "LET_GO", 300.0)
+    threading.Timer(0.3, fcntl.flock, (held, fcntl.LOCK_UN)).start()
+    holding.refuse_others(knowing_that_it_is_dead())
 
 
 def test_who_took_the_number_of_a_dead_agent_is_left_alone(tmp_path: Path) -> None:

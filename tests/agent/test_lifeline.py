@@ -8,13 +8,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession
+from tests.waiting import until
 from windlass import events
 from windlass.agent.core import frames
 from windlass.agent.core.lifeline import Lifeline
@@ -28,6 +28,7 @@ from windlass.operations.gate import Instance
 from windlass.operations.operation import LocalFile
 from windlass.operations.watch import Watch
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession
 
 HERE = Target(name="here", address="127.0.0.1", sudo=False, grace_seconds=20.0)
 
@@ -185,14 +186,6 @@ def test_what_was_switched_is_watched_though_nobody_is_there_any_more(tmp_path: 
 
     assert process.wait(120) == 0
     assert not (tmp_path / "third").exists()
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.01)
 
 
 def test_a_pipe_gets_what_fits_at_once_and_whoever_else_has_it_may_still_wait_in_it() -> None:

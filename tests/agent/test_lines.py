@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession, local_channel
 from windlass.agent.core import frames
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
 from windlass.hosts.agent import agent_modules, payload
@@ -26,6 +25,7 @@ from windlass.operations.command import Run
 from windlass.operations.file import File
 from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch, encode
+from windlass.testing.local import LocalSession, local_channel
 from windlass.values import Secret
 
 NOBODY = Target(name="here", address="127.0.0.1", sudo=False)
@@ -61,12 +61,11 @@ def test_a_batch_broken_off_by_its_sink_leaves_nothing_for_the_next_one(big: Pat
     channel.close()
 
 
-def test_a_file_that_vanished_is_one_host_s_error_and_says_which(tmp_path: Path) -> None:
+def test_a_file_that_vanished_is_one_host_s_error_and_says_which(channel: Channel, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_text("x")
     content = LocalFile.of(source)
     source.unlink()
-    channel = local_channel()
 
     with pytest.raises(OperationFailed, match="source cannot be sent: No such file"):
         channel.run(Batch((File(path=str(tmp_path / "copy"), content=content, owner="", group=""),)))
@@ -88,16 +87,14 @@ def test_a_host_that_ends_before_it_was_spoken_to_is_heard() -> None:
     assert caught.value.last_lines == ("sudo: a password is required",)
 
 
-def test_a_terminal_takes_no_orders_from_a_host(tmp_path: Path) -> None:
+def test_a_terminal_takes_no_orders_from_a_host(channel: Channel, tmp_path: Path) -> None:
     path = tmp_path / "page"
     path.write_text("plain\n")
     escape = Run(command="printf '\\033]52;c;dHVsaXA=\\007red\\tcell\\n' >&2; exit 1")
-    channel = local_channel()
 
     results = channel.run(
         Batch((escape, File(path=str(path), content="a\x9b2Jb\r\n", owner="", group="")), check=False, go_on=True)
     )
-    channel.close()
 
     assert results[0].last_lines == ("\\x1b]52;c;dHVsaXA=\\x07red\tcell",)
     assert results[1].diff.endswith("-plain\n+a\\x9b2Jb\\x0d")
@@ -243,16 +240,14 @@ def test_the_agent_ends_when_it_hears_noise(noise: bytes) -> None:
     release(process)
 
 
-def test_a_file_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
+def test_a_file_name_that_is_no_text_can_be_shown(channel: Channel, tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"na\xefve")).write_text("x")
-    channel = local_channel()
 
     (result,) = channel.run(Batch((Run(command=f"ls {tmp_path}; exit 3"),), go_on=True))
     (odd,) = channel.run(Batch((Run(command="true", folder=os.fsdecode(bytes(tmp_path) + b"/no\xefne")),), go_on=True))
 
     assert result.failed
     assert "no\\udcefne" in odd.message
-    channel.close()
 
 
 def test_a_way_through_a_jump_host_that_takes_no_more_bytes_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.support import LocalSession
 from windlass import events
 from windlass.agent.core import listening, process
 from windlass.hosts.channel import Channel
 from windlass.hosts.common.target import Target
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
+from windlass.testing.local import LocalSession
 from windlass.values import Secret
 
 WAIT = "until [ -e go ]; do sleep 0.05; done"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import windlass.agent
-from tests.support import local_channel
 from windlass.agent.core import frames
 from windlass.agent.core.modules import learn
 from windlass.hosts.agent import agent_modules, payload
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 FOLDER = Path(windlass.agent.__file__).parent
 MODULES = sorted(".".join(["windlass.agent", *path.relative_to(FOLDER).with_suffix("").parts]) for path in FOLDER.rglob("*.py"))

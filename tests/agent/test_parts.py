@@ -7,19 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.errors import OperationFailed
+from windlass.hosts.channel import Channel
 from windlass.operations.parts import Pack
 from windlass.operations.wire import Batch
 
 
-def packed(folder: Path, *paths: str) -> list[str]:
+def packed(channel: Channel, folder: Path, *paths: str) -> list[str]:
     """The names in an archive of these paths."""
-    received, channel = bytearray(), local_channel()
-    try:
-        channel.run(Batch((Pack(folder=str(folder), paths=paths),)), sink=lambda _stream, chunk: received.extend(chunk))
-    finally:
-        channel.close()
+    received = bytearray()
+    channel.run(Batch((Pack(folder=str(folder), paths=paths),)), sink=lambda _stream, chunk: received.extend(chunk))
     listed = subprocess.run(["tar", "--zstd", "-tf", "-"], input=bytes(received), capture_output=True, check=True)
     return sorted(listed.stdout.decode().split())
 
@@ -35,19 +32,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_of_a_link_that_is_named_what_it_leads_to_is_packed_as_well(folder: Path) -> None:
-    assert packed(folder, "enabled/shop.conf") == ["available/shop.conf", "enabled/shop.conf"]
-    assert packed(folder, "live") == ["available/", "available/shop.conf", "live"]
-    assert packed(folder, "enabled/*.conf") == ["available/shop.conf", "enabled/gone.conf", "enabled/shop.conf"]
+def test_of_a_link_that_is_named_what_it_leads_to_is_packed_as_well(channel: Channel, folder: Path) -> None:
+    assert packed(channel, folder, "enabled/shop.conf") == ["available/shop.conf", "enabled/shop.conf"]
+    assert packed(channel, folder, "live") == ["available/", "available/shop.conf", "live"]
+    assert packed(channel, folder, "enabled/*.conf") == ["available/shop.conf", "enabled/gone.conf", "enabled/shop.conf"]
 
 
-def test_a_link_that_leads_nowhere_is_no_backup_of_what_it_names(folder: Path) -> None:
+def test_a_link_that_leads_nowhere_is_no_backup_of_what_it_names(channel: Channel, folder: Path) -> None:
     with pytest.raises(OperationFailed, match="is a link that leads nowhere"):
-        packed(folder, "enabled/gone.conf")
+        packed(channel, folder, "enabled/gone.conf")
 
 
-def test_what_a_folder_is_called_is_no_pattern(tmp_path: Path) -> None:
+def test_what_a_folder_is_called_is_no_pattern(channel: Channel, tmp_path: Path) -> None:
     (tmp_path / "shop[1]").mkdir()
     (tmp_path / "shop[1]/a.conf").write_text("a")
 
-    assert packed(tmp_path / "shop[1]", "*.conf") == ["a.conf"]
+    assert packed(channel, tmp_path / "shop[1]", "*.conf") == ["a.conf"]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import frames
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
@@ -32,6 +31,7 @@ from windlass.operations.stored import (
     WriteRecord,
 )
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 MIB = 1 << 20
 HERE = "127.0.0.1"
@@ -69,6 +69,20 @@ def listening(tmp_path: Path) -> Iterator[Listening]:
     there = Listening(tmp_path)
     yield there
     there.receiver.close()
+
+
+def test_a_port_that_another_backup_has_is_waited_for_which_is_told(listening: Listening, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def hear(frame: bytes) -> None:
+        told.append(frames.decode(frame[frames.HEADER_SIZE :])["text"])
+        listening.receiver.close()
+
+    second = Receiver(str(tmp_path / "second"))
+    second.listen(HERE, listening.port, 300.0, Context(hear))
+    second.close()
+
+    assert told == [f"waiting until another backup, or whoever else has port {listening.port}, lets it go"]
 
 
 def test_an_address_is_good_once_and_for_its_very_bytes(listening: Listening) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import scanner
 from windlass.operations.scan import Scan
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 
 @contextlib.contextmanager

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import attributes
 from windlass.hosts.channel import Channel
 from windlass.operations.block import Block
@@ -23,13 +21,6 @@ from windlass.operations.wire import Batch
 from windlass.values import Secret
 
 TULIP = Secret("tulip-84")
-
-
-@pytest.fixture(scope="module")
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
 
 
 def diff(channel: Channel, *operations: Operation) -> str:

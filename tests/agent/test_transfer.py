@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalSession, local_channel
 from windlass.errors import OperationFailed
 from windlass.history.checksums import remember_in
 from windlass.hosts.channel import Channel
@@ -21,13 +20,7 @@ from windlass.operations.local_tree import LocalTree
 from windlass.operations.operation import LocalFile
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
-
-
-@pytest.fixture
-def channel() -> Iterator[Channel]:
-    opened = local_channel()
-    yield opened
-    opened.close()
+from windlass.testing.local import LocalSession, local_channel
 
 
 def sent(channel: Channel, operation: File | Tree) -> int:

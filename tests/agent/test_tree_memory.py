@@ -6,12 +6,11 @@ import os
 import pwd
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.agent.core import host_memory, sums, tree_memory
 from windlass.agent.core.tree_memory import Found, TreeMemory, look
 from windlass.hosts.channel import Channel
@@ -24,12 +23,10 @@ LIMIT = 30  # seconds
 
 
 @pytest.fixture
-def channel() -> Iterator[Channel]:
+def channel(channel: Channel) -> Channel:
     if os.geteuid():
         pytest.skip("only root's agent remembers")
-    opened = local_channel()
-    yield opened
-    opened.close()
+    return channel
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from tests.s3.faults import Faults, Request, Rule, proxy
 from tests.s3.servers import KINDS, bucket_at, server
-from tests.support import local_channel
 from windlass.agent.core import frames
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
@@ -30,6 +29,7 @@ from windlass.operations.wire import Batch
 from windlass.stores.s3 import Bucket, S3Store
 from windlass.stores.s3.delivery import S3Delivery
 from windlass.stores.s3.source import S3Source
+from windlass.testing.local import local_channel
 
 MIB = 1 << 20
 CONTENT = os.urandom(5 * MIB) * 3 + b"the end"  # three whole parts and a small one

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -13,6 +12,7 @@ import pytest
 
 from tests.chaos.controllers import Invoke, controller
 from tests.lab.conftest import TestHost, _silent, lab_hosts
+from tests.waiting import until
 from windlass import events, lab
 from windlass.hosts import line
 from windlass.hosts.common.target import Target, Transport
@@ -96,14 +96,6 @@ def agents(host: TestHost) -> list[str]:
     return host.shell("pgrep -af 'windlass for' | grep -v pgrep || true").splitlines()
 
 
-def until(true: Callable[[], bool], limit: float = 180.0) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = time.monotonic() + limit
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.05)
-
-
 def lines(host: TestHost, name: str) -> list[str]:
     """What was appended to a file of the test's folder, a line for each time."""
     return host.shell(f"cat /root/chaos/{name} 2>/dev/null || true").split()
@@ -120,4 +112,4 @@ def let_go(hosts: dict[str, TestHost]) -> None:
         host.shell("touch /root/chaos/go")
 
 
-__all__ = ["SILENCE", "Heard", "agents", "lab_hosts", "let_go", "lines", "until", "until_they_wait", "waiting"]
+__all__ = ["SILENCE", "Heard", "agents", "lab_hosts", "let_go", "lines", "until_they_wait", "waiting"]

@@ -33,22 +33,24 @@ Invoke = Callable[..., "subprocess.Popen[str]"]
 
 
 def controller(hosts: dict[str, TestHost], folder: Path) -> Invoke:
-    """`invoke("--resume", run)` begins `setup` of both hosts; further words by name are its environment."""
+    """`invoke("--resume", run)` begins `setup` of both hosts; further words by name are its environment, but for the one of the
+    inventory (`env`: staging, or production, which has the same hosts) and for the checkout of Windlass (`checkout`)."""
     project = write_project(folder)
     target = hosts["broken"].target
     entries = "".join(f"  {name}: {{address: {host.target.address}}}\n" for name, host in hosts.items())
     environment = f"environment: {{user: {target.user}, confirm: false, known_hosts: {target.known_hosts}}}\n"
     groups = "groups:\n  all: {roles: [greeting], variables: {greeting: {text: old}}}\n"
-    (project / "inventories/staging/hosts.yml").write_text(f"{environment}hosts:\n{entries}{groups}")
+    for name in ("staging", "production"):
+        (project / f"inventories/{name}/hosts.yml").write_text(f"{environment}hosts:\n{entries}{groups}")
     (project / "roles/greeting/steps.py").write_text(STEPS)
     (project / "last").write_text("three")
     (project / ".ssh").mkdir()
     (project / ".ssh/config").write_text(f"Host *\n IdentityFile {target.private_key}\n")
 
-    def begin(*words: str, **more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), "setup", "--env", "staging", *words]
+    def begin(*words: str, env: str = "staging", checkout: Path = REPOSITORY, **more: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "invoke", "--search-root", str(checkout), "setup", "--env", env, *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        around = surroundings(project) | more
+        around = surroundings(project) | {"PYTHONPATH": str(checkout)} | more
         return subprocess.Popen(command, cwd=project, env=around, text=True, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
 
     return begin

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.conftest import Heard, agents, lines, until, waiting
+from tests.chaos.conftest import Heard, agents, lines, waiting
 from tests.lab.conftest import TestHost
+from tests.waiting import until
 from windlass.errors import OperationFailed
 from windlass.hosts.agent.results import Result
 from windlass.hosts.many.fleet import Fleet

@@ -13,15 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import agents, let_go, lines, until, until_they_wait
+from tests.chaos.conftest import agents, let_go, lines, until_they_wait
 from tests.chaos.controllers import Invoke, run_of
 from tests.lab.conftest import TestHost
 from tests.unit.sample_project import REPOSITORY
+from tests.waiting import until
 from windlass.hosts.channel import Channel
 from windlass.operations.lease import Lease
 from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
+
+WAYS_BACK = "ls /run/windlass/lines"  # of agents that still wait for their controller
 
 ways = pytest.mark.parametrize("words", [(), ("--workers", "2")], ids=["one process", "two workers"])
 
@@ -46,6 +49,17 @@ def until_told_to_end(hosts: dict[str, TestHost]) -> None:
         for _time in range(3):
             before = host.shell(ask)
             until(lambda host=host, before=before: host.shell(ask) != before)  # type: ignore[misc]
+
+
+def until_told(process: subprocess.Popen[str], words: list[str]) -> None:
+    """Read what a command tells until all of these words have been in it."""
+    assert process.stderr
+    told, left = "", set(words)
+    while left:
+        line = process.stderr.readline()
+        told += line
+        assert line, f"it ended before it told of {left}: {told}"
+        left -= {each for each in left if each in line}
 
 
 @ways
@@ -91,9 +105,7 @@ def test_ctrl_c_ends_the_step_under_way_and_the_rest_can_be_done_later(
     process = invoke(*words)
     until_they_wait(hosts)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.stderr
-    while "Ctrl-C again" not in process.stderr.readline():
-        pass
+    until_told(process, ["Ctrl-C again"])
     until_told_to_end(hosts)
     let_go(hosts)
     _output, errors = process.communicate(timeout=300)
@@ -113,13 +125,15 @@ def test_ctrl_c_ends_the_step_under_way_and_the_rest_can_be_done_later(
 def test_ctrl_c_twice_leaves_at_once_and_leaves_no_agent(
     words: tuple[str, ...], hosts: dict[str, TestHost], invoke: Invoke
 ) -> None:
-    """The command ends although the hosts are still at it; they finish that, begin nothing more, and their agents end."""
+    """The command ends although the hosts are still at it; they finish that, begin nothing more, and their agents end.
+
+    What a host has just done it tells a moment later, and it takes one for a goodbye to arrive.
+    """
     process = invoke(*words)
+    until_told(process, [f"[{name}] changed: " for name in hosts])
     until_they_wait(hosts)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.stderr
-    while "Ctrl-C again" not in process.stderr.readline():
-        pass
+    until_told(process, ["Ctrl-C again"])
     os.killpg(process.pid, signal.SIGINT)
     _output, errors = process.communicate(timeout=300)
 
@@ -127,6 +141,7 @@ def test_ctrl_c_twice_leaves_at_once_and_leaves_no_agent(
     for name in hosts:
         assert f"{name} was at: " in errors
     until(lambda: left_of(process) == [])
+    until(lambda: not any(host.shell(WAYS_BACK) for host in hosts.values()))
     let_go(hosts)
 
     until(lambda: not any(agents(host) for host in hosts.values()))

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import agents, let_go, lines, until, until_they_wait
+from tests.chaos.conftest import agents, let_go, lines, until_they_wait
 from tests.chaos.controllers import Invoke
 from tests.lab.conftest import TestHost
 from tests.unit.sample_project import REPOSITORY, surroundings
+from tests.waiting import until
 from windlass import lab
 from windlass.history.database import History
 from windlass.values import Command

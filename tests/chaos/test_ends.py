@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, waiting
 from tests.lab.conftest import TestHost
+from tests.waiting import until
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, OperationFailed
 from windlass.hosts.common.session import Session

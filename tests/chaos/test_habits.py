@@ -12,8 +12,9 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, waiting
 from tests.lab.conftest import TestHost
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
 from windlass.hosts.common.target import Target

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, waiting
 from tests.lab.conftest import TestHost
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import ConnectionFailed
 from windlass.hosts.agent.results import Result

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.conftest import SILENCE, Heard, agents, lines, until, waiting
+from tests.chaos.conftest import SILENCE, Heard, agents, lines, waiting
 from tests.lab.conftest import TestHost
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import ConnectionFailed, OperationFailed
 from windlass.hosts.agent import starting

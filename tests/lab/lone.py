@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -14,11 +15,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.lab.suite.project import NAME, Suite, begun
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import FlowFailed
 from windlass.flows.deployment.deploy import Deployed, deploy
 from windlass.flows.deployment.rollback import RolledBack, rollback
 
+HASTE = """
+from windlass.hosts.many import fleet
+from windlass.inventory import general
+fleet.PING_EVERY, general.SHORTEST_GRACE = 0.3, 5.0
+"""
+WATCH = "stable_seconds: 0.2, watch_seconds: 0.2}"  # of the application's gate
 HOLD = "touch ../../shared/held; until test -e ../../shared/go; do sleep 0.1; done; rm ../../shared/go ../../shared/held"
 DEAF = "/srv/lone/shared/deaf"  # while it is there, a release that asks for that does not listen when it is started
 # The application's folder on a disk of its own on which nothing is left; PM2 goes on where it is.
@@ -91,6 +99,22 @@ class Lone:
         """A command of ours as a process of its own, in which something is said beforehand."""
         program = f"{before}\nfrom windlass.tasks.program import command\ncommand()"
         return begun(self._suite.project, "-c", program, *words, "--env", NAME, "--lab", "--app", "lone")
+
+    @contextlib.contextmanager
+    def haste(self, watch: float = 0.2) -> Iterator[None]:
+        """Commands that begin meanwhile with HASTE, and their hosts, give each other up soon. `watch`: seconds that a release is
+        watched."""
+        folder = self._suite.project / "inventories" / NAME
+        texts = {path: path.read_text() for path in folder.glob("*.yml")}
+        for path, text in texts.items():
+            path.write_text(
+                text.replace("grace_seconds: 30", "grace_seconds: 5").replace(WATCH, WATCH.replace("0.2}", f"{watch}}}"))
+            )
+        try:
+            yield
+        finally:
+            for path, text in texts.items():
+                path.write_text(text)
 
     def idle(self) -> str:
         """The slot that does not serve."""
@@ -190,12 +214,14 @@ class Lone:
         return is_free(self._suite, "app1", "lone")
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = time.monotonic() + 300
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.2)
+@contextlib.contextmanager
+def stopped(process: subprocess.Popen[str]) -> Iterator[None]:
+    """A command that stands still, as on a laptop whose lid is shut."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def is_free(suite: Suite, host: str, application: str = "tiny") -> bool:

@@ -106,7 +106,10 @@ REFUSED: Final = (
 )
 # What is compared nowhere on a host, and why.
 NOT_ON_A_HOST: Final = {
-    ("docker", "packages"): "Docker takes minutes to install; the hosts of lab/compose are set up with it",
+    **dict.fromkeys(
+        [("docker", "packages"), ("docker", "log_driver"), ("docker", "log_options")],
+        "Docker takes minutes to install; the hosts of lab/compose are set up with it",
+    ),
 }
 
 

@@ -3,12 +3,14 @@ words say what is true there and what to type. It is the application's only host
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.lab.lone import FULL, Lone, freeze, held, lose_power, refuse_sudo, until
+from tests.lab.lone import FULL, HASTE, Lone, freeze, held, lose_power, refuse_sudo, stopped
 from tests.lab.suite.project import NAME, Suite
+from tests.waiting import until
 from windlass.errors import FlowFailed
 from windlass.flows.deployment.deploy import Deployed
 from windlass.flows.setup import setup
@@ -105,6 +107,49 @@ def test_a_host_that_freezes_while_it_watches_goes_back_by_itself_and_the_next_r
     assert "at the step 'switch'" in deployed.story
     assert "app1 had switched back by itself (web-0: " in deployed.story
     assert lone.serves(deployed.release)
+
+
+def test_a_controller_that_stands_still_at_the_gate_does_no_harm_when_it_goes_on(lone: Lone, suite: Suite) -> None:
+    """The host has given it up, and another one has deployed meanwhile: what it finds is not its own any more."""
+    before = lone.live()
+    suite.commit({"kind": "never"}, note=f"never ready {time.monotonic()}", application="tiny")
+    with lone.haste():
+        process = lone.command("deploy", before=HASTE)
+        until(lambda: lone.step() == "start" and "still not ready" in lone.shell("tail -qn 3 /var/log/lone/*-web-0.log"))
+
+    with stopped(process):
+        until(lone.is_free)
+        deployed = lone.deploy("meanwhile")
+    _output, errors = process.communicate(timeout=300)
+
+    assert deployed.before == before
+    assert "before any host had switched: clearing it away" in deployed.story
+    assert process.returncode == 1, errors
+    assert "was not deployed: the connection to app1 was lost" in errors
+    assert f"app1: {deployed.release} serves" in errors
+    assert lone.serves(deployed.release)
+    assert lone.is_at_rest()
+
+
+def test_a_controller_that_stands_still_in_the_watch_is_told_that_the_host_went_back(lone: Lone, suite: Suite) -> None:
+    before = lone.live()
+    lone.shell("rm -f /srv/lone/shared/now")
+    suite.commit({"kind": "late", "when": "/srv/lone/shared/now"}, note=f"fails later {time.monotonic()}", application="tiny")
+    with lone.haste(watch=300.0):
+        process = lone.command("deploy", before=HASTE)
+        new = lone.until_it_has_switched(before)
+
+    with stopped(process):
+        lone.shell("touch /srv/lone/shared/now")
+        until(lone.is_free)
+    _output, errors = process.communicate(timeout=300)
+
+    assert process.returncode == 1, errors
+    assert f"lone {new} was not deployed" in errors
+    assert f"app1: {before} serves" in errors
+    assert "had switched back by itself (web-0: " in lone.shell(f"cat /srv/lone/records/{new}.json")
+    assert lone.is_at_rest()
+    assert lone.serves(before)
 
 
 def test_a_disk_that_is_full_before_the_switch(lone: Lone) -> None:

@@ -4,11 +4,14 @@ back. It is the application's only host, so one batch carries nearly all of a ro
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
-from tests.lab.lone import DEAF, Lone, freeze, lose_power, until
+from tests.lab.lone import DEAF, HASTE, Lone, freeze, lose_power, refuse_sudo, stopped
 from tests.lab.suite.project import Suite
+from tests.waiting import until
+from windlass import lab
 from windlass.flows.deployment import rollback
 
 pytestmark = pytest.mark.lab
@@ -24,7 +27,16 @@ def warm(lone: Lone, monkeypatch: pytest.MonkeyPatch) -> str:
     return lone.warm()
 
 
-def test_a_host_that_freezes_at_the_gate(lone: Lone, warm: str, impatient: None) -> None:
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        (freeze, "it has said nothing for 8 s"),
+        (refuse_sudo, "could not be taken up again: app1 does not let deploy become root"),
+    ],
+)
+def test_a_host_that_cannot_be_asked_any_more_at_the_gate(
+    deed: Callable[[Lone], Callable[[], object]], words: str, lone: Lone, warm: str, impatient: None
+) -> None:
     """The run does not say that it knows what serves; what served goes on, and the next rollback gets there."""
     before = lone.answer()
     idle = lone.idle()
@@ -32,13 +44,51 @@ def test_a_host_that_freezes_at_the_gate(lone: Lone, warm: str, impatient: None)
         lone.begin(lambda: lone.rollback(warm))
         until(lambda: lone.is_asked(idle))
 
-        error = lone.failure_after(freeze)
+        error = lone.failure_after(deed)
 
-    assert f"the rollback to {warm} broke off: the connection to app1 was lost: it has said nothing for 8 s" in error.message
+    assert f"the rollback to {warm} broke off: the connection to app1 was lost: " in error.message
+    assert words in error.message
     assert "does not answer; the next run will finish or take back what it holds" in error.hosts["app1"]
     assert "run the same again" in error.hint
     assert lone.answer() == before
     until(lone.is_free)
+    assert lone.rollback(warm).warm
+    assert lone.serves(warm)
+
+
+def test_a_host_that_loses_its_power_at_the_gate(lone: Lone, warm: str, suite: Suite) -> None:
+    """It is there again when the line is to be taken up; what served before serves, and the next rollback gets there."""
+    before, idle = lone.live(), lone.idle()
+    with lone.mute():
+        lone.begin(lambda: lone.rollback(warm))
+        until(lambda: lone.is_asked(idle))
+        lose_power(suite)
+        error = lone.failure()
+
+    assert f"not gone back to {warm}: the connection to app1 was lost" in error.message
+    assert error.hosts == {"app1": f"{before} serves"}
+    assert lone.is_at_rest()
+    until(lambda: lone.serves(before))
+    lone.rollback(warm)
+    assert lone.serves(warm)
+
+
+def test_a_controller_that_stands_still_at_the_gate(lone: Lone, warm: str) -> None:
+    """The host has given it up when it goes on: it finds what served before, and says so."""
+    before, idle = lone.answer(), lone.idle()
+    with lone.mute():
+        with lone.haste():
+            process = lone.command("rollback", "--to", warm, before=HASTE + PATIENT)
+            until(lambda: lone.is_asked(idle))
+        with stopped(process):
+            until(lone.is_free)
+        _output, errors = process.communicate(timeout=300)
+
+    assert process.returncode == 1, errors
+    assert f"not gone back to {warm}: the connection to app1 was lost" in errors
+    assert f"app1: {before['release']} serves" in errors
+    assert lone.answer() == before
+    assert lone.is_at_rest()
     assert lone.rollback(warm).warm
     assert lone.serves(warm)
 
@@ -117,17 +167,20 @@ def test_ctrl_c_at_the_gate(lone: Lone, warm: str) -> None:
 
 
 def test_ctrl_c_twice_after_the_switch(lone: Lone, warm: str) -> None:
-    """The command is left at once; it has gone back, and the next run does what is left."""
+    """The command is left at once; it has gone back, and the next run does what is left. The host stands still meanwhile, or it
+    would have done that between the two."""
     before = lone.live()
     with lone.busy():
         process = lone.command("rollback", "--to", warm)
         until(lambda: lone.step() == "settle")
+        lab.freeze(lone.host)
         process.send_signal(signal.SIGINT)
         assert process.stderr
         while "Ctrl-C again" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
         _output, _errors = process.communicate(timeout=300)
+        lab.thaw(lone.host)
 
     assert process.returncode == 130
     assert lone.serves(warm)

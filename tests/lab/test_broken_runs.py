@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from demo.generator import Load
-from tests.lab.lone import is_free, until
+from tests.lab.lone import is_free
 from tests.lab.suite.project import NAME, Suite
+from tests.waiting import until
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, RefusedError, UsageError
 from windlass.flows import steps

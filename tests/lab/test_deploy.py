@@ -6,13 +6,13 @@ import concurrent.futures
 import json
 import time
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from demo.generator import Load
 from tests.lab.suite.project import Suite
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import FlowFailed, RefusedError, UsageError
 from windlass.flows.deployment import overview
@@ -154,9 +154,7 @@ def test_a_release_that_fails_once_it_serves_is_taken_back_by_the_host(served: S
     served.commit(note="mended")
 
 
-def test_status_tells_of_a_process_that_did_not_stay_up_after_the_gate(
-    served: Suite, eventually: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_status_tells_of_a_process_that_did_not_stay_up_after_the_gate(served: Suite) -> None:
     def restarts() -> dict[str, int]:
         with served.workspace.fleet(["app1"]) as fleet:
             found = status(served.workspace, served.workspace.environment.application("tiny"), fleet, now=time.time())
@@ -167,7 +165,7 @@ def test_status_tells_of_a_process_that_did_not_stay_up_after_the_gate(
 
     served.shell("app1", "kill -9 $(cat /srv/tiny/live/run/web-0.pid)")
 
-    eventually(lambda: restarts()["web-0"] == 1)
+    until(lambda: restarts()["web-0"] == 1)
 
 
 def test_rollback_twice_goes_further_back_an_older_one_is_started_anew_and_what_nobody_needs_is_pruned(served: Suite) -> None:
@@ -248,20 +246,7 @@ def test_tcp_slots_switch_by_a_reload(suite: Suite) -> None:
     assert back.release == first.release
 
 
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], bool]], None]:
-    """Waits until something is true, up to a generous limit."""
-
-    def wait(true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 300
-        while not true():
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-
-    return wait
-
-
-def test_after_a_reboot_the_live_release_serves_again(served: Suite, eventually: Callable[[Callable[[], bool]], None]) -> None:
+def test_after_a_reboot_the_live_release_serves_again(served: Suite) -> None:
     release = served.live()["app2"]
     lab.reboot(served.lab, "app2", say=lambda _line: None)
 
@@ -271,7 +256,7 @@ def test_after_a_reboot_the_live_release_serves_again(served: Suite, eventually:
         except (AssertionError, ValueError):
             return False
 
-    eventually(serves)
+    until(serves)
 
 
 def test_processes_restart_as_often_as_one_likes_but_not_during_a_deploy(served: Suite) -> None:

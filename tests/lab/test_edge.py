@@ -16,7 +16,7 @@ from windlass import lab
 from windlass.flows.edge.nginx import apply, serving
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -86,9 +86,7 @@ class Site:
     lab: lab.Lab
 
     def shell(self, script: str) -> str:
-        answer = lab.run_inside(self.lab.hosts["web1"], Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts["web1"], script, program="/bin/bash")
 
     def ask(self, path: str, *more: str, scheme: str = "https", name: str = SHOP) -> Answer:
         """An answer to a visitor."""

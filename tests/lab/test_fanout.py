@@ -21,7 +21,8 @@ from windlass.hosts.many.crew import Hands, crew_of
 from windlass.hosts.many.fleet import Fleet, errors_of
 from windlass.operations.command import Run
 from windlass.operations.wire import Batch
-from windlass.values import Command, new_run_id
+from windlass.testing.lab import shell
+from windlass.values import new_run_id
 
 pytestmark = pytest.mark.lab
 
@@ -57,12 +58,6 @@ def _silent(_line: str) -> None:
     """Tests read results."""
 
 
-def inside(host: lab.LabHost, script: str) -> str:
-    answer = lab.run_inside(host, Command.of("/bin/sh", "-ec", script))
-    assert answer.code == 0, answer.stderr.decode()
-    return answer.text
-
-
 # Stops the sshd that serves this very login.
 STOP_MY_SSHD = """p=$$
 while test "$(cat /proc/$p/comm)" != sshd; do p=$(ps -o ppid= -p $p | tr -d ' '); done
@@ -81,11 +76,11 @@ def test_one_stopped_sshd_among_many_delays_nobody(moment: str, machine: tuple[l
         if isinstance(event, events.HostEnded) and event.host != stuck.name:
             done.add(event.host)
             if done == others:  # only now, and still the run is not over: nobody waited for the stuck one
-                inside(host, "until test -s /run/stopped; do sleep 0.05; done; kill -CONT $(cat /run/stopped)")
+                shell(host, "until test -s /run/stopped; do sleep 0.05; done; kill -CONT $(cat /run/stopped)")
 
-    inside(host, "rm -f /run/stopped")
+    shell(host, "rm -f /run/stopped")
     if before:
-        inside(host, f"cp /run/spread/{stuck.address}.pid /run/stopped; kill -STOP $(cat /run/stopped)")
+        shell(host, f"cp /run/spread/{stuck.address}.pid /run/stopped; kill -STOP $(cat /run/stopped)")
     batches = {target.name: Batch((Run(command="true", changed=False),)) for target in targets}
     if not before:
         batches[stuck.name] = Batch((Run(command=STOP_MY_SSHD, changed=False),))
@@ -127,7 +122,7 @@ class Once:
     folder: str
 
     def batches(self) -> dict[str, Batch]:
-        inside(self.host, f"mkdir -p {self.folder}")
+        shell(self.host, f"mkdir -p {self.folder}")
         return {target.name: Batch((self._mark(target.name),), journal=new_run_id()) for target in self.targets}
 
     def _mark(self, name: str) -> Run:
@@ -136,12 +131,12 @@ class Once:
 
     def lines(self) -> dict[str, int]:
         """How often it was done for each."""
-        found = [line.split() for line in inside(self.host, f"cd {self.folder}; wc -l *").splitlines()]
+        found = [line.split() for line in shell(self.host, f"cd {self.folder}; wc -l *").splitlines()]
         return {name: int(count) for count, name in found if name != "total"}
 
     def callers(self) -> set[str]:
         """The processes that did it."""
-        return set(re.findall(r"windlass for \S+ pid (\d+)", inside(self.host, f"cat {self.folder}/*")))
+        return set(re.findall(r"windlass for \S+ pid (\d+)", shell(self.host, f"cat {self.folder}/*")))
 
 
 def test_processes_share_the_hosts(machine: tuple[lab.LabHost, tuple[Target, ...]]) -> None:
@@ -182,7 +177,7 @@ def test_ctrl_c_ends_what_worker_processes_are_at_and_begins_nothing_more(
     with crew_of(Hands(workers=2), targets[:4], told, confirmer) as crew, pytest.raises(KeyboardInterrupt):
         crew.run({target.name: long for target in targets[:4]})
 
-    assert "too-far" not in inside(host, "ls /srv")
+    assert "too-far" not in shell(host, "ls /srv")
 
 
 @pytest.mark.parametrize(("cluster", "count"), [("tls", MANY), ("tcp", 8)])

@@ -22,6 +22,7 @@ from windlass.hosts.channel import Channel
 from windlass.lab import ipv6
 from windlass.operations.scan import Scan
 from windlass.plans.exposure import Seen, differences
+from windlass.testing.lab import shell
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab
@@ -61,9 +62,7 @@ class Place:
     six: dict[str, str]
 
     def shell(self, host: str, script: str) -> str:
-        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/sh", "-ec", script), limit=120)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[host], script)
 
     def check(self, ports: Ports = FEW, limit: str = "") -> dict[str, Exposure]:
         return dict(check(self.workspace, self.workspace.hosts(limit), ports=ports).hosts)

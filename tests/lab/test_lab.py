@@ -16,6 +16,7 @@ from windlass import lab
 from windlass.errors import LabError
 from windlass.lab import groups, machine, network
 from windlass.lab import record as records
+from windlass.testing.lab import shell
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab
@@ -45,9 +46,7 @@ def running(root: Path) -> Iterator[lab.Lab]:
 
 def inside(host: lab.LabHost, script: str) -> str:
     """What a shell line, run as root inside, prints; a line that fails fails the test."""
-    answer = lab.run_inside(host, Command.of("bash", "-ec", script), limit=300)
-    assert answer.code == 0, answer.stderr.decode()
-    return answer.text
+    return shell(host, script, program="/bin/bash")
 
 
 def ssh(command: Command) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import until
 from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person
+from tests.waiting import until
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts.channel import Channel

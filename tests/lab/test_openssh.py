@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person
+from tests.waiting import until
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts.by_openssh import openssh
@@ -216,14 +217,6 @@ def test_the_same_command_calls_its_hosts_before_it_has_read_anything(
     assert faulty["exit_code"] == 2, faulty
     until(lambda: logins(one) - before == 2)  # it logged in although there was nothing to be done,
     until(lambda: "windlass" not in one.shell("ps -eo args | grep -v grep | grep 'windlass for' || true"))  # and let the host alone
-
-
-def until(true: Callable[[], bool], limit: float = 180.0) -> None:
-    """Wait for a state that comes by itself."""
-    deadline = time.monotonic() + limit
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.2)
 
 
 def _project(folder: Path, host: TestHost, transport: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
 from windlass import events
-from windlass.errors import ConnectionFailed, OperationFailed
+from windlass.errors import ConnectionFailed, HeldByAnother, OperationFailed
 from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.file import File
@@ -103,6 +103,26 @@ def test_a_reboot_that_is_owed_or_required_is_done(host: TestHost) -> None:
     assert run(host, Batch((Reboot(when_required=True),))) == ["changed"]
 
     assert len({before, between, host.shell(BOOT_ID)}) == 3
+
+
+AT_WORK = """
+mkdir -p /run/windlass/lock
+echo '{"holder": "ada@desk", "purpose": "deploy shop --env production"}' > /run/windlass/lock/app-shop
+flock /run/windlass/lock/app-shop sleep 600 </dev/null >/dev/null 2>&1 & echo $! > /root/at-work
+while flock -n /run/windlass/lock/app-shop true; do sleep 0.05; done
+"""
+
+
+def test_a_host_on_which_another_run_is_at_work_is_not_rebooted(host: TestHost) -> None:
+    before = host.shell(f"{AT_WORK}\n{BOOT_ID}")
+    with Fleet([host.target]) as fleet:
+        outcome = fleet.run({"one": Batch((Reboot(),))})["one"]
+    after = host.shell(f"pkill -P $(cat /root/at-work); rm /run/windlass/lock/app-shop; {BOOT_ID}")
+
+    assert isinstance(outcome, HeldByAnother)
+    assert outcome.message == "one: it is not rebooted: app-shop is locked by ada@desk: deploy shop --env production"
+    assert "then run the same again" in outcome.hint
+    assert after == before
 
 
 def test_a_host_that_stays_away_is_named_with_what_stands_in_the_way(host: TestHost) -> None:

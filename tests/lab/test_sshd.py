@@ -21,7 +21,7 @@ from windlass.flows.setup import SetupResult, setup
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment, open_workspace
 from windlass.hosts.channel import Channel
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -73,9 +73,7 @@ class Place:
         Channel(target).close()
 
     def shell(self, script: str) -> str:
-        answer = lab.run_inside(self.lab.hosts["one"], Command.of("/bin/sh", "-ec", script), limit=60)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts["one"], script)
 
     def counts(self, *names: str) -> list[str]:
         """What sshd goes by."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from tests.waiting import until
 from windlass.plans.launcher import Places, launcher
 
 
@@ -50,13 +49,6 @@ def test_a_process_with_a_lock_begins_when_the_one_before_has_ended_however_it_e
 
     second.kill()
     second.wait()
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def waits_for_a_lock(pid: int) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.unit import warm_start
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -64,9 +65,6 @@ def surroundings(folder: Path) -> dict[str, str]:
     return given | {"PYTHONPATH": str(REPOSITORY), "LANG": "C.UTF-8"}
 
 
-def run_tasks(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The real `invoke` in the project's folder, with the repository's tasks."""
-    command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *words]
-    return subprocess.run(
-        command, cwd=folder, env=surroundings(folder), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+def run_tasks(folder: Path, *words: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """The real program in the project's folder, with more environment variables; `given` is its standard input."""
+    return warm_start.start(words, folder, surroundings(folder) | more, given)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import local_channel
 from windlass.flows.deployment.artefact import ABANDONED, Wanted
 from windlass.flows.deployment.source import Source
 from windlass.flows.workspace import open_workspace
 from windlass.hosts.content.upload import MOST_ALONG
 from windlass.operations.archive import Archive
 from windlass.operations.wire import Batch
+from windlass.testing.local import local_channel
 
 INVENTORY = """
 hosts: {app1: {address: 192.0.2.21}}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sample_project import SETTINGS, write_project
-from windlass.errors import ConnectionFailed, FlowFailed, UsageError
+from windlass.errors import ConnectionFailed, FlowFailed, HeldByAnother, UsageError
 from windlass.flows.catalogue import Catalogue, shipped
 from windlass.flows.secrets.known_secrets import real_secrets, twin_secrets
 from windlass.flows.setup import HostSetup, SetupResult, batch_for
@@ -219,6 +219,23 @@ def test_a_single_failed_host_gives_its_own_error() -> None:
     error = ConnectionFailed("web1 cannot be reached", host="web1")
 
     assert SetupResult({"web1": HostSetup(error=error)}).error() is error
+
+
+@pytest.mark.parametrize(("other", "code"), [("begun too late", 4), ("lost", 1), ("done", 3)])
+def test_another_run_at_work_on_all_hosts_is_a_refusal(other: str, code: int) -> None:
+    held = HeldByAnother("web1: setup is locked by ada@desk: setup --env production", host="web1")
+    others = {
+        "begun too late": HostSetup(begun=False),
+        "lost": HostSetup(error=ConnectionFailed("web2 was lost", host="web2")),
+        "done": HostSetup(ok=3),
+    }
+
+    failed = SetupResult({"web1": HostSetup(error=held), "web2": others[other]}).error()
+
+    assert failed
+    assert failed.exit_code == code
+    assert SetupResult({"web1": HostSetup(error=held)}).error() is held
+    assert held.exit_code == 4
 
 
 def test_some_of_several_hosts_failed_is_partly_done_and_says_what_is_true_where() -> None:

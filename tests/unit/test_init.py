@@ -232,7 +232,8 @@ services:
     ports: ["${PORT:-8080}:80", "127.0.0.1:9090:9090", "[::1]:9091:9091", "443:443/udp", {published: 8443, target: 443}, "80"]
     environment: {DATABASE_URL: "postgresql://shop:$POSTGRES_PASSWORD@db/shop", COST: $$5, MODE: "${MODE:-live}"}
     env_file: [./web.env, here.env]
-  db: {image: postgres, environment: [POSTGRES_PASSWORD]}
+  db: {image: postgres, environment: [POSTGRES_PASSWORD, POSTGRES_USER=shop]}
+  mail: {image: mail, environment: {SMTP_TOKEN: , SMTP_PORT: 25}}
   # off: {image: "off:$OFF"}
 """
 
@@ -244,10 +245,14 @@ def test_a_compose_stack_gets_its_doors_and_secrets(tmp_path: Path) -> None:
     stack, firewall = (dict(environment.settings("server1", role)) for role in ("stack", "firewall"))
 
     assert faults_of(tmp_path, environment) == []
-    assert (done.app, done.guess.kind, environment.roles_of("server1")) == ("shop", "compose", ("base", "firewall", "stack"))
+    assert (done.app, done.guess.kind, environment.roles_of("server1")) == (
+        "shop",
+        "compose",
+        ("base", "firewall", "docker", "stack"),
+    )
     assert [(each.port, each.protocol) for each in firewall["openings"]] == [(8080, "tcp"), (443, "udp"), (8443, "tcp")]
     assert (stack["folder"], stack["place"]) == ("stacks/shop", "/srv/shop")
-    assert (stack["environment"], list(stack["secrets"])) == ({"TAG": ""}, ["POSTGRES_PASSWORD"])
+    assert (stack["environment"], list(stack["secrets"])) == ({"TAG": ""}, ["POSTGRES_PASSWORD", "SMTP_TOKEN"])
     assert [note.partition(":")[0] for note in done.notes] == [
         "web",
         "web.env is not in the repository",
@@ -260,7 +265,7 @@ services:
   db: {image: "postgres:16", environment: [POSTGRES_PASSWORD]}
   web: {build: ., ports: ["8080:3000"], depends_on: [cache, db], environment: {TOKEN: $API_TOKEN, ZONE: $ZONE, RELEASE: $RELEASE}}
   cache: {build: cache}
-  mail: {build: ., command: mail}
+  mail: {build: ., command: mail, environment: [SMTP_HOST, RELEASE]}
 """
 
 
@@ -273,11 +278,17 @@ def test_an_application_in_containers_gets_its_processes_and_is_told_what_its_co
     assert faults_of(tmp_path, environment) == []
     assert environment.roles_of("server1") == ("base", "firewall", "nginx", "docker", "app")
     assert (shop.runtime, list(shop.processes), shop.web.name) == ("compose", ["web", "mail"], "web")
-    assert dict(shop.environment) == {"RELEASE": "{{ release }}", "ZONE": "", "API_TOKEN": "{{ secrets.api_token }}"}
+    assert dict(shop.environment) == {
+        "RELEASE": "{{ release }}",
+        "ZONE": "",
+        "SMTP_HOST": "",
+        "API_TOKEN": "{{ secrets.api_token }}",
+    }
     assert done.notes == (
         'web of compose.yml should have ports: ["127.0.0.1:${PORT}:3000"]: each slot has a port, and only nginx asks it',
         "db holds data, and a slot is no place for them: take it out of compose.yml, for a role or a stack",
         "environment: what is ZONE to be?",
+        "environment: what is SMTP_HOST to be?",
         "`health.path`: no usual one (/healthz, /health) is in the code; does / answer 200 when all is well?",
     )
     with pytest.raises(UsageError, match="do not reach the host's own services"):
@@ -317,3 +328,10 @@ def test_in_the_applications_own_repository_only_the_host_is_said(tmp_path: Path
     assert "  invoke setup --env production" in done.stdout.splitlines()
     assert checked.stdout == "production: good (1 host, 1 application)\n"
     assert (code / ".windlass/.gitignore").read_text() == "*\n"
+
+
+def test_a_compose_file_of_hundreds_of_levels_is_told(tmp_path: Path) -> None:
+    code = repository(tmp_path / "shop", {"compose.yml": f"services: {'[' * 9000}"})
+
+    with pytest.raises(UsageError, match=r"compose.yml is nested too deeply to be read"):
+        first_inventory(tmp_path, Wanted(environment="mine", host=HOST, git=str(code), kind="containers"))

@@ -56,6 +56,7 @@ ODD = st.sampled_from([
     "&a [*a]", "{<<: 5}", "[" * 50 + "]" * 50, "'{{ secrets.nobody }}'", "'{{'", '"{{ host.x }}"', '"\\0"', "\x07", "\ud7ff",
     "x" * 300, "../..", "a b", "|", ">-", "? x",
 ])  # fmt: skip
+NESTED = "is nested too deeply to be read: hundreds of levels, one in another"
 PLACE = re.compile(r"(?<=[:\[,] )[^,{}\[\]\n]+|(?<=[{ ])[a-z_0-9]+(?=:)|\n")
 
 
@@ -87,6 +88,17 @@ def test_a_broken_inventory_is_told_with_files_and_lines(text: str, tmp_path: Pa
 
     place = r"(inventories/staging(/all\.yml)?|roles/\w+/defaults\.yml):\d+: "
     assert error is None or (error.last_lines and all(re.match(place, line) for line in error.last_lines))
+
+
+def test_what_is_long_and_not_deep_is_read(tmp_path: Path) -> None:
+    """Thousands of brackets beside each other, and a line of thousands of characters."""
+    path = tmp_path / "all.yml"
+    path.write_text("hosts:\n" + "".join(f"  web{n}: {{a: [b]}}\n" for n in range(3000)) + f"long: {'x' * 5000}\n")
+
+    tree, notes = read(path, "all.yml")
+
+    assert notes == []
+    assert (len(tree.data["hosts"]), tree.data["hosts"]["web2999"]) == (3000, {"a": ["b"]})
 
 
 def test_an_encrypted_file_that_refers_to_itself_is_told() -> None:
@@ -140,14 +152,17 @@ def test_they_are_whole_before_they_are_broken(tmp_path: Path) -> None:
             f"a: {'9' * 5000}\n",
             f"all.yml:1: a: '{'9' * 40}...' is no !!int: leave the tag out, or put it in quotes where it is text",
         ),
-        (f"a: {'[' * 900}{']' * 900}\n", "all.yml:1: is nested too deeply to be read: hundreds of levels, one in another"),
+        (f"a: 1\nb: {'[' * 900}{']' * 900}\n", f"all.yml:2: {NESTED}"),
+        (f"a: 1\n\nb: {'[' * 200_000}", f"all.yml:3: {NESTED}"),
+        (f"a:\n  {'- ' * 200_000}b\n", f"all.yml:2: {NESTED}"),
+        (f"a: {'{b: ' * 200_000}", f"all.yml:1: {NESTED}"),
         ("a: 1\nb: x\x07\n", "all.yml:2: is not YAML: unacceptable character #x0007: control characters are not allowed"),
         (
             "a: &a [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1 or ''}, *a{n - 1 or ''}]\n" for n in range(1, 30)),
             "all.yml:1: comes to more than 1000 values: do aliases multiply each other?",
         ),
     ],
-    ids=["no number", "nothing", "too long", "too deep", "control", "too many"],
+    ids=["no number", "nothing", "too long", "deep", "deep brackets", "deep dashes", "deep braces", "control", "too many"],
 )
 def test_what_python_or_yaml_would_break_on_has_words_of_its_own(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

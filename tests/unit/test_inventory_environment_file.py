@@ -58,9 +58,9 @@ def node() -> Iterator[Reader]:
 
 
 def shell(file: Path) -> dict[str, str]:
-    program = f"set -a; . {file}; exec {sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
-    output = subprocess.run(["/bin/sh", "-c", program], capture_output=True, text=True, check=True, env={"LC_ALL": "C.UTF-8"})
-    found: dict[str, str] = json.loads(output.stdout)
+    program = f"set -a; . {file}; exec env -0"
+    output = subprocess.run(["/bin/sh", "-c", program], capture_output=True, check=True, env={"PATH": os.environ["PATH"]}).stdout
+    found = dict(each.split("=", 1) for each in output.decode().split("\0") if each)
     return {name: value for name, value in found.items() if name.startswith("V_")}
 
 

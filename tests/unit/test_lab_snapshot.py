@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -122,3 +123,22 @@ def test_snapshots_of_all_labs_are_found_by_what_went_into_them(cache: Path, rec
     assert (found.lab, found.name) == ("other", "setup")
     assert laboratory.saved_as("three") is None, "it stands on another base image than a new lab would"
     assert laboratory.saved_as("four") is None
+
+
+def test_a_lab_of_another_version_is_known_to_be_there_and_left_to_that_version(record: Record) -> None:
+    path = record.folder / "record.json"
+    values = json.loads(path.read_text())
+    values["hosts"][0]["colour"] = "blue"
+    path.write_text(json.dumps(values | {"like": {}}))
+
+    assert records.every() == [record]
+    with pytest.raises(LabError, match="cannot be read"):
+        records.read(record.name, record.owner)
+
+
+def test_what_another_version_notes_of_a_snapshot_besides_is_left_out(cache: Path, record: Record) -> None:
+    snapshot.write(record, "setup", "one")
+    (path,) = (cache / "snapshots").glob("*/setup.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"like": {}}))
+
+    assert [(each.lab, each.name) for each in snapshot.of_all()] == [(record.name, "setup")]

@@ -54,6 +54,14 @@ def test_no_link_is_broken() -> None:
     assert [link for page in PAGES for link in broken_links(page)] == []
 
 
+def test_every_test_that_the_page_of_what_breaks_names_is_there() -> None:
+    named = set(re.findall(r"`((?:\w+/)*test_\w+\.py)`", (TOP / "docs/chaos.md").read_text(encoding="utf-8")))
+    folders = (TOP / "tests", TOP / "tests/lab/backups")
+
+    assert len(named) > 30
+    assert {name for name in named if not any((folder / name).is_file() for folder in folders)} == set()
+
+
 def test_every_command_that_a_page_shows_has_its_task_and_its_options() -> None:
     tasks = namespace()
     known = {

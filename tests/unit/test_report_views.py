@@ -203,6 +203,16 @@ def test_on_a_narrow_terminal_what_happened_is_cut_between_words_and_a_hint_neve
     ]
 
 
+def test_what_is_true_on_a_host_is_cut_between_words_as_well() -> None:
+    error = FlowFailed("setup failed on 1 of 2 hosts", hosts={"web2": "directory /srv/notes failed: it is not a directory"})
+
+    assert render_error(error, width=40).splitlines() == [
+        "error: setup failed on 1 of 2 hosts",
+        "  web2: directory /srv/notes failed: it",
+        "    is not a directory",
+    ]
+
+
 def test_columns_that_a_terminal_has_no_room_for_go_below_their_row() -> None:
     head, rows = (
         ("host", "release", "", "memory", "unused", "cpu"),

@@ -40,7 +40,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "contact": "a@example.org", "directory": "https://else.example.org/dir", "staging": True, "profile": "shortlived",
         "renew_at": "*-*-* 03:00:00", "deploy_hooks": ["/usr/local/bin/hook"],
     },
-    "docker": {"packages": ["docker-ce"]},
+    "docker": {"packages": ["docker-ce"], "log_driver": "local", "log_options": {"max-size": "50m"}},
     "firewall": {
         "ssh_ports": [22, 2022], "ssh_sources": ["192.0.2.0/24"], "ssh_per_minute": 9, "confirm_seconds": 20,
         "openings": [{"port": 9100, "sources": ["192.0.2.40"], "reason": "x"}],

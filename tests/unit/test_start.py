@@ -31,10 +31,15 @@ def test_our_own_program_leaves_out_what_invoke_loads_for_tests_too() -> None:
 
 def test_what_was_left_out_is_there_for_whoever_uses_it() -> None:
     script = """
+import sys
 import windlass.tasks.program
 import invoke, invoke.util, unittest.mock
 assert invoke.MockContext(run=invoke.Result("said", exited=0)).run("anything").stdout == "said"
 assert invoke.util.yaml.safe_load("a: 1") == {"a": 1}
+import paramiko.agent
+assert "shutil" not in sys.modules
+assert paramiko.agent.tempfile.gettempdir()
+from tempfile import mkdtemp
 """
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 

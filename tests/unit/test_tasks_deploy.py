@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.sample_project import run_tasks, write_project
-from windlass.errors import FlowFailed
+from windlass.errors import ConnectionFailed, FlowFailed
 from windlass.flows.deployment.deploy import Deployed
 from windlass.flows.deployment.overview import ApplicationStatus, Releases
 from windlass.flows.deployment.rollback import RolledBack
 from windlass.flows.deployment.slot_rows import InstanceSeen, Row
 from windlass.plans.slots import Between, Record
+from windlass.report.errors import render_error
 from windlass.tasks.deploy import _deployed, _releases, _rolled_back
+from windlass.tasks.processes import _listed
 from windlass.tasks.status_words import shown
 
 
@@ -120,7 +122,24 @@ def test_of_a_host_that_is_not_reached_nobody_says_that_nothing_is_deployed() ->
     assert shown([ApplicationStatus("shop", (), (), "", agree=True, unreachable={})]).text == "nothing is deployed yet"
 
 
+def test_what_a_host_failed_with_is_told_once_with_what_to_do() -> None:
+    error = _listed({"app1": [], "app2": ConnectionFailed("it does not answer", host="app2", hint="is it up?")}).error
+
+    assert error is not None
+    assert render_error(error).splitlines() == ["error: 1 host failed", "  app2: it does not answer", "hint: is it up?"]
+
+
 def test_where_there_is_no_application_none_is_asked_for(tmp_path: Path) -> None:
     done = run_tasks(write_project(tmp_path), "deploy", "--env", "staging")
 
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: staging has no applications")
+
+
+def test_where_no_host_has_a_firewall_none_is_said_to_be_as_it_was_compiled(tmp_path: Path) -> None:
+    done = run_tasks(write_project(tmp_path), "firewall.check", "--env", "staging")
+
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (
+        2,
+        "",
+        "error: none of these hosts has the role firewall",
+    )

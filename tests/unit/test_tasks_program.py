@@ -29,8 +29,12 @@ def project(tmp_path: Path) -> Path:
     return write_project(tmp_path)
 
 
-def test_hosts_are_listed_with_code_0(project: Path) -> None:
-    done = run_tasks(project, "inventory.hosts", "--env", "staging")
+@pytest.mark.parametrize(
+    "words", [["windlass.tasks.program"], ["invoke", "--search-root", str(REPOSITORY)]], ids=["ours", "invoke"]
+)
+def test_hosts_are_listed_with_code_0(project: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", *words, "inventory.hosts", "--env", "staging"]
+    done = subprocess.run(command, cwd=project, env=surroundings(project), capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -84,9 +88,7 @@ def test_without_an_environment_all_are_named(project: Path) -> None:
 
 
 def test_the_environment_may_come_from_the_surroundings(project: Path) -> None:
-    command = [sys.executable, "-m", "windlass.tasks.program", "inventory.hosts", "--limit", "web1", "--json"]
-    environ = surroundings(project) | {"WINDLASS_ENV": "staging"}
-    done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True, check=True)
+    done = run_tasks(project, "inventory.hosts", "--limit", "web1", "--json", WINDLASS_ENV="staging")
 
     assert list(json.loads(done.stdout)["result"]["hosts"]) == ["web1"]
 
@@ -113,9 +115,7 @@ def test_outside_of_a_project_nothing_is_made_and_the_way_is_told(tmp_path: Path
 
 
 def test_a_project_is_found_from_a_folder_inside_it(project: Path) -> None:
-    command = [sys.executable, "-m", "windlass.tasks.program", "inventory.check", "--env", "staging"]
-    inside = project / "roles" / "greeting"
-    done = subprocess.run(command, cwd=inside, env=surroundings(project), capture_output=True, text=True, check=False)
+    done = run_tasks(project / "roles" / "greeting", "inventory.check", "--env", "staging")
 
     assert (done.returncode, done.stdout) == (0, "staging: good (2 hosts, 1 group, 1 secret)\n")
 
@@ -132,8 +132,7 @@ def test_a_project_is_found_from_a_folder_inside_it(project: Path) -> None:
     ],
 )
 def test_what_the_program_does_not_understand_is_wrong_usage(project: Path, words: str, said: str) -> None:
-    command = [sys.executable, "-m", "windlass.tasks.program", *words.split()]
-    done = subprocess.run(command, cwd=project, env=surroundings(project), capture_output=True, text=True, check=False)
+    done = run_tasks(project, *words.split())
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == f"error: {said}"

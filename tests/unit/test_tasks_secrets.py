@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sample_project import REPOSITORY, surroundings, write_project
+from tests.unit.sample_project import REPOSITORY, run_tasks, surroundings, write_project
 
 VALUE = "planted-value-77"
 
@@ -19,20 +19,15 @@ VALUE = "planted-value-77"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = write_project(tmp_path)
-    run(folder, "secrets.people", "--env", "staging", "--add", "anna")
+    run_tasks(folder, "secrets.people", "--env", "staging", "--add", "anna")
     return folder
 
 
-def run(folder: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "windlass.tasks.program", *words]
-    return subprocess.run(command, cwd=folder, env=surroundings(folder), input=given, capture_output=True, text=True, check=False)
-
-
 def test_a_value_comes_from_standard_input_and_is_shown_only_when_asked_for_twice(project: Path) -> None:
-    first = run(project, "secrets.set", "--env", "staging", "--name", "token", "--json", given=f"{VALUE}\n")
-    second = run(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
-    into_a_pipe = run(project, "secrets.get", "--env", "staging", "--name", "token")
-    meant = run(project, "secrets.get", "--env", "staging", "--name", "token", "--yes")
+    first = run_tasks(project, "secrets.set", "--env", "staging", "--name", "token", "--json", given=f"{VALUE}\n")
+    second = run_tasks(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
+    into_a_pipe = run_tasks(project, "secrets.get", "--env", "staging", "--name", "token")
+    meant = run_tasks(project, "secrets.get", "--env", "staging", "--name", "token", "--yes")
 
     assert json.loads(first.stdout)["result"] == {"name": "token", "changed": True}
     assert second.stdout == "token has this value already\n"
@@ -42,7 +37,7 @@ def test_a_value_comes_from_standard_input_and_is_shown_only_when_asked_for_twic
 
 
 def test_a_value_is_shown_on_a_terminal(project: Path) -> None:
-    run(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
+    run_tasks(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), "secrets.get", "token", "--env", "staging"]
 
@@ -55,14 +50,14 @@ def test_a_value_is_shown_on_a_terminal(project: Path) -> None:
 
 @pytest.mark.parametrize("task", ["secrets.set", "secrets.get"])
 def test_a_name_that_nobody_declared_is_told_before_anything_is_asked(project: Path, task: str) -> None:
-    done = run(project, task, "--env", "staging", "--name", "tokn", given="")
+    done = run_tasks(project, task, "--env", "staging", "--name", "tokn", given="")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "no secret is called 'tokn' (did you mean token?)" in done.stderr
 
 
 def test_a_secret_that_is_made_up_is_not_made_up_by_asking_for_it(project: Path) -> None:
-    asked = run(project, "secrets.get", "--env", "staging", "--name", "token", "--yes")
+    asked = run_tasks(project, "secrets.get", "--env", "staging", "--name", "token", "--yes")
 
     assert (asked.returncode, asked.stdout) == (2, "")
     assert "the secret token has no value" in asked.stderr
@@ -70,11 +65,11 @@ def test_a_secret_that_is_made_up_is_not_made_up_by_asking_for_it(project: Path)
 
 
 def test_the_list_and_the_people_show_no_value(project: Path) -> None:
-    run(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
+    run_tasks(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
 
-    listed = run(project, "secrets.list", "--env", "staging", "--json")
-    people = run(project, "secrets.people", "--env", "staging")
-    rotated = run(project, "secrets.rotate", "--env", "staging", "--json")
+    listed = run_tasks(project, "secrets.list", "--env", "staging", "--json")
+    people = run_tasks(project, "secrets.people", "--env", "staging")
+    rotated = run_tasks(project, "secrets.rotate", "--env", "staging", "--json")
 
     assert [(row["name"], row["state"]) for row in json.loads(listed.stdout)["result"]["secrets"]] == [("token", "set")]
     assert people.stdout.startswith("anna (you): age1")
@@ -83,13 +78,13 @@ def test_the_list_and_the_people_show_no_value(project: Path) -> None:
 
 
 def test_a_scan_ends_with_1_and_says_where_without_the_value(project: Path) -> None:
-    run(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
+    run_tasks(project, "secrets.set", "--env", "staging", "--name", "token", given=VALUE)
     (project / ".gitignore").write_text(".windlass/\n.gitignore\n")
     subprocess.run(["git", "init", "-q", str(project)], check=True)
-    clean = run(project, "secrets.scan")
+    clean = run_tasks(project, "secrets.scan")
     (project / "notes.txt").write_text(VALUE)
 
-    found = run(project, "secrets.scan", "--json")
+    found = run_tasks(project, "secrets.scan", "--json")
 
     assert (clean.returncode, clean.stdout) == (0, "no known secret in the files and 0 objects of the history\n")
     assert found.returncode == 1

@@ -146,6 +146,7 @@ def text_of(content: Any) -> str:
 
 
 def sha256_of(path: str) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits. Raises OSError."""
     digest = _digest_of(os.path.getsize(path))
     piece = bytearray(PIECE)  # the same memory again and again: to be given new one takes as long as to look at it
     with open(path, "rb", buffering=0) as handle, memoryview(piece) as view:

@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import Any, Dict
 
-from windlass.agent.core import process
+from windlass.agent.core import holding, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 
@@ -27,8 +27,16 @@ def reboot(arguments: Dict[str, Any], context: Context) -> Outcome:
         return Outcome(True, "would reboot")
     if os.geteuid() != 0:
         raise OperationError("only root can reboot this host", hint="log in as root, or let the user become root by sudo")
+    _refuse_in_the_midst_of_others_work(context)
     _reboot_when_this_process_ends(context)
     return Outcome(True, "reboot")
+
+
+def _refuse_in_the_midst_of_others_work(context: Context) -> None:
+    try:
+        holding.refuse_others(context)
+    except OperationError as error:
+        raise OperationError("it is not rebooted: %s" % error, hint=error.hint, data=error.data) from None
 
 
 def _reboot_when_this_process_ends(context: Context) -> None:

@@ -76,11 +76,7 @@ def first_inventory(project: Path, wanted: Wanted) -> Written:
     if kind == "compose":
         return _first_stack(project, folder, wanted, found_servers)
     found = _containers(seen, wanted) if kind == "containers" else guess(kind, seen)
-    needs = _services(wanted.needs) or found.needs
-    if wanted.data and not needs:
-        raise UsageError(
-            "nothing says what the server of --data is to hold", hint="say --needs postgresql, redis, or both with a comma"
-        )
+    needs = _needs(wanted, found)
     app = _name(wanted.app or PurePosixPath(wanted.folder).name or called(project, git), told=bool(wanted.app))
     values = {
         "env": wanted.environment,
@@ -149,6 +145,8 @@ def _yaml_of(file: str, text: str) -> object:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"{file} cannot be read as YAML", last_lines=str(error).splitlines()[-4:], hint="correct it") from error
+    except RecursionError:
+        raise UsageError(f"{file} is nested too deeply to be read: hundreds of levels, one in another", hint="correct it") from None
 
 
 def _read_stack(place: Path, file: str) -> Stack:
@@ -194,6 +192,16 @@ def _services(said: str) -> tuple[str, ...]:
         if name not in SERVICES:
             raise UsageError(f"--needs {name!r} is not known", hint=f"one of {', '.join(SERVICES)}, or both with a comma")
     return names
+
+
+def _needs(wanted: Wanted, found: Guess) -> tuple[str, ...]:
+    """What was said, else what was seen. Raises UsageError where a server for it would have nothing to hold."""
+    needs = _services(wanted.needs) or found.needs
+    if wanted.data and not needs:
+        raise UsageError(
+            "nothing says what the server of --data is to hold", hint="say --needs postgresql, redis, or both with a comma"
+        )
+    return needs
 
 
 def _name(word: str, *, told: bool) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from windlass import events
-from windlass.errors import ConnectionFailed, FlowFailed, HostError, WindlassError
+from windlass.errors import PARTLY_DONE, REFUSED, ConnectionFailed, FlowFailed, HeldByAnother, HostError, WindlassError
 from windlass.flows.resuming import Remembering, Started
 from windlass.hosts.many.fleet import errors_of
 from windlass.operations.assertion import Assert
@@ -75,7 +75,7 @@ class SetupResult:
             return None
         if len(self.hosts) == 1:
             return next(iter(failed.values()))
-        return FlowFailed(
+        error = FlowFailed(
             f"setup failed on {len(failed)} of {len(self.hosts)} hosts",
             hosts={name: host.state() for name, host in self.hosts.items()},
             partly=any(host.begun and not host.error for host in self.hosts.values()),
@@ -86,6 +86,9 @@ class SetupResult:
             hint="; ".join(dict.fromkeys(error.hint for error in failed.values() if error.hint))
             or "put it right and run the same again: what is done is left alone",
         )
+        if all(isinstance(each, HeldByAnother) for each in failed.values()) and error.exit_code != PARTLY_DONE:
+            error.exit_code = REFUSED
+        return error
 
 
 def setup(

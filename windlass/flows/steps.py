@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from windlass.errors import FlowFailed, HostError, OperationFailed, RefusedError, WindlassError
-from windlass.events import Event, Listener, OperationEnded, StepEnded, StepStarted
+from windlass.events import Event, Listener, Note, OperationEnded, StepEnded, StepStarted
 from windlass.hosts.many.fleet import errors_of
 from windlass.operations.lease import Lease
 
@@ -30,6 +30,16 @@ def steps_only(listener: Listener) -> Listener:
         if isinstance(event, OperationEnded) and event.status in ("changed", "unknown"):
             event = replace(event, status="ok")
         listener(event)
+
+    return listen
+
+
+def notes_only(listener: Listener) -> Listener:
+    """For hosts that take part without being what the run is about."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Note):
+            listener(event)
 
     return listen
 

@@ -9,8 +9,6 @@ from windlass.errors import LabError, UsageError
 from windlass.inventory import Environment, Host
 from windlass.lab import HostSpec, Lab, LabSpec
 
-DOCKER = frozenset(["docker", "stack"])  # the roles that bring it
-
 
 def labs_folder(project: Path) -> Path:
     """Where a project's labs keep their keys and addresses."""
@@ -23,7 +21,7 @@ def lab_spec(environment: Environment) -> LabSpec:
 
 
 def _host_spec(environment: Environment, host: Host) -> HostSpec:
-    docker = not DOCKER.isdisjoint(environment.roles_of(host))
+    docker = "docker" in environment.roles_of(host)
     return HostSpec(name=host.name, user=host.user or environment.user, port=host.port, docker=docker)
 
 

@@ -227,6 +227,7 @@ class Channel:
                 f"the agent on {self.target.name} broke",
                 host=self.target.name,
                 last_lines=[harmless(line) for line in frames.decode(body, kind)["message"].splitlines()[-12:]],
+                hint="the same command can be run again; please report these lines",
             )
 
     def _begin(self, batch: Batch, index: int) -> None:

@@ -96,7 +96,10 @@ class CommittedSecrets:
                 os.fsync(stream.fileno())
             partial.rename(self.file)
         except OSError as error:
-            raise InventoryError(f"{self.shown_as} cannot be written and is as it was: {error.strerror}") from None
+            raise InventoryError(
+                f"{self.shown_as} cannot be written and is as it was: {error.strerror}",
+                hint="may you write in its folder, and is there room?",
+            ) from None
         finally:
             partial.unlink(missing_ok=True)
         self._document, self._tree = made, made.tree

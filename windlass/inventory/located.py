@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from windlass.inventory.nesting import may_be_too_deep, too_deep
+
 try:
     from yaml import CSafeLoader as _BaseLoader
 except ImportError:  # PyYAML built without libyaml: the same, ten times slower
@@ -101,6 +103,8 @@ def _fill(tree: Tree, text: str, name: str) -> list[Note]:
     """The tree with what the text says; nothing for a text that is no YAML, and a note."""
     loader = _Loader(text)
     try:
+        if may_be_too_deep(text) and (line := too_deep(text, _BaseLoader)):
+            return [_nested(name, line)]
         node = loader.get_single_node()
         reader = _Reader(loader, name, tree.places)
         built = reader.build(node, ()) if node is not None else None
@@ -108,7 +112,7 @@ def _fill(tree: Tree, text: str, name: str) -> list[Note]:
     except yaml.YAMLError as error:
         return [_syntax(error, name, text)]
     except RecursionError:
-        return [Note(Place(name, 1), (), "is nested too deeply to be read: hundreds of levels, one in another")]
+        return [_nested(name, too_deep(text, _BaseLoader) or 1)]
     except TooLarge:
         return [Note(Place(name, 1), (), f"comes to more than {MOST_VALUES} values: do aliases multiply each other?")]
     finally:
@@ -187,6 +191,10 @@ class _Reader:
 
     def _note(self, node: yaml.Node, path: KeyPath, text: str) -> None:
         self.notes.append(Note(self._at(node), path, text))
+
+
+def _nested(name: str, line: int) -> Note:
+    return Note(Place(name, line), (), "is nested too deeply to be read: hundreds of levels, one in another")
 
 
 def _syntax(error: yaml.YAMLError, name: str, text: str) -> Note:

@@ -114,6 +114,7 @@ def _host_faults(host: HostSpec) -> list[str]:
 
 
 def to_json(lab: Lab) -> str:
+    """The text that `from_json` reads."""
     return json.dumps(dataclasses.asdict(lab), default=str, indent=2) + "\n"
 
 

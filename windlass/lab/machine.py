@@ -158,6 +158,7 @@ def thaw(host: LabHost) -> None:
 
 
 def status(host: LabHost) -> HostStatus:
+    """Whether a host runs and answers, since when (seconds), and the memory that it takes (bytes)."""
     pid = groups.init(host.machine)
     return HostStatus(
         name=host.name,

@@ -71,6 +71,7 @@ table ip {table} {{
 
 
 def ensure_rules(table: str, bridge: str, subnet: str) -> None:
+    """Have the lab's table of nftables as it should be, in one transaction. Raises LabError."""
     _run("nft", "-f", "-", text=rules(table, bridge, subnet))
 
 

@@ -80,32 +80,42 @@ def lab_key(name: str, owner: Path) -> str:
 
 
 def write(record: Record) -> None:
+    """Keep what this machine knows of a lab, whole at once."""
     record.folder.mkdir(parents=True, exist_ok=True)
     write_whole(record.folder / "record.json", json.dumps(dataclasses.asdict(record), default=str, indent=2) + "\n")
 
 
 def read(name: str, owner: Path) -> Record | None:
+    """What this machine knows of a lab; None where there is none of this name and owner."""
     return _read(cache() / "labs" / lab_key(name, owner) / "record.json")
 
 
 def every() -> list[Record]:
-    """All labs that are on this machine, whoever owns them."""
-    found = [_read(path) for path in sorted((cache() / "labs").glob("*/record.json"))]
+    """All labs that are on this machine, whoever owns them, and whichever version keeps them: what another one knows besides is
+    left out."""
+    found = [_read(path, others_too=True) for path in sorted((cache() / "labs").glob("*/record.json"))]
     return [record for record in found if record]
 
 
-def _read(path: Path) -> Record | None:
-    if not path.exists():
-        return None
+def _read(path: Path, *, others_too: bool = False) -> Record | None:
     try:
-        return _from_json(path.read_text())
+        values = json.loads(path.read_text())
+        return _from(_known(values) if others_too else values)
+    except FileNotFoundError:
+        return None
     except (ValueError, KeyError, TypeError) as error:
         hint = "another version of Windlass may have written it: take the lab down with that one"
         raise LabError(f"the record {path} of a lab cannot be read", hint=hint) from error
 
 
-def _from_json(text: str) -> Record:
-    values: dict[str, Any] = json.loads(text)
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what this version has no name for."""
+    fields, of_host = ({each.name for each in dataclasses.fields(kind)} for kind in (Record, HostSpec))
+    hosts = [{name: value for name, value in host.items() if name in of_host} for host in values["hosts"]]
+    return {name: value for name, value in values.items() if name in fields} | {"hosts": hosts}
+
+
+def _from(values: dict[str, Any]) -> Record:
     hosts = tuple(HostSpec(**{**host, "extra_users": tuple(host["extra_users"])}) for host in values.pop("hosts"))
     return Record(**{**values, "owner": Path(values["owner"]), "layers": tuple(values["layers"])}, hosts=hosts)
 

@@ -53,6 +53,7 @@ def refuse_unfit_machine() -> None:
 
 
 def report(faults: list[Fault]) -> str:
+    """All that is missing, in a sentence."""
     return "this machine cannot run the lab; it lacks " + ", ".join(fault.missing for fault in faults)
 
 

@@ -129,7 +129,9 @@ def _folder(lab: str) -> Path:
 
 
 def _read(path: Path) -> Snapshot:
-    values: dict[str, Any] = json.loads(path.read_text())
+    """What another version notes besides is left out: it may be one of its labs."""
+    said: dict[str, Any] = json.loads(path.read_text())
+    values = {each.name: said[each.name] for each in dataclasses.fields(Snapshot) if each.name in said}
     return Snapshot(**{**values, "layers": tuple(values["layers"])})
 
 

@@ -33,7 +33,7 @@ def contained_of(file: str, text: str, content: object) -> Contained:
     own = [name for name in services if name not in data]
     web = next((name for name in own if services[name].get("ports")), own[0] if own else "web")
     workers = tuple(name for name in own if name != web and not _comes_along(name, services))
-    asked = stack_of(text, content, ())
+    asked = stack_of(text, {"services": {name: services[name] for name in own}}, ())
     variables = tuple(name for name in asked.variables if name not in ("PORT", "RELEASE"))
     return Contained(
         web=web,

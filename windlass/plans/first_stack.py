@@ -9,6 +9,7 @@ from typing import Any, Final
 
 _PORT: Final = re.compile(r"(?:(\[[^]]+\]|\d+(?:\.\d+){3}):)?(?:(\d+)(?:-\d+)?:)?\d+(?:-\d+)?(?:/(tcp|udp))?")
 _VARIABLE: Final = re.compile(r"(?<!\$)\$(?:\{(\w+)(?::?([-?+])([^}]*))?\}|([A-Za-z_]\w*))")
+_NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _SECRET: Final = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL")
 _LOOPBACK: Final = ("127.", "[::1]", "::1", "localhost")
 
@@ -45,7 +46,7 @@ def stack_of(text: str, content: object, paths: tuple[str, ...]) -> Stack:
                    "says `env_file: .env`" for each in _files(mapping(service)) if each not in (".env", *paths)]  # fmt: skip
     if not doors:
         doubts.append("no service publishes a port for everybody: who is to reach it, and how?")
-    names = tuple(dict.fromkeys(_asked(text)))
+    names = tuple(dict.fromkeys((*_asked(text), *_passed_on(services))))
     secrets = tuple(name for name in names if _SECRET.search(name.upper()))
     variables = tuple(name for name in names if name not in secrets)
     doubts += [f"stack.environment: what is {name} to be?" for name in variables]
@@ -78,6 +79,15 @@ def _asked(text: str) -> Iterator[str]:
     for found in _VARIABLE.finditer(lines):
         if found[2] in (None, "?"):
             yield found[1] or found[4]
+
+
+def _passed_on(services: Mapping[Any, Any]) -> Iterator[str]:
+    """The variables that containers get as .env has them, by name alone: `environment: [DATABASE_URL]`."""
+    for service in services.values():
+        said = mapping(service).get("environment")
+        if isinstance(said, Mapping):
+            yield from (str(name) for name, value in said.items() if value is None)
+        yield from (name for name in map(str, _list(said)) if _NAME.fullmatch(name))
 
 
 def _files(service: Mapping[str, Any]) -> list[str]:

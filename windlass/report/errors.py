@@ -19,7 +19,7 @@ def render_error(error: WindlassError, *, colour: bool = False, width: int = 0) 
     words = wrapped(f"error: {_headline(error)}", width).removeprefix("error:")
     lines = [f"{_paint('error:', _RED, colour=colour)}{words}"]
     if isinstance(error, FlowFailed):
-        lines += [f"{INDENT}{host}: {state}" for host, state in error.hosts.items()]
+        lines += [wrapped(f"{INDENT}{host}: {state}", width, INDENT * 2) for host, state in error.hosts.items()]
     mark = "" if isinstance(error, InventoryError) else "| "
     lines += [f"{INDENT}{mark}{line}".rstrip() for line in (last_words(error.last_lines) if mark else error.last_lines)]
     if error.hint:

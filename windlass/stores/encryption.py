@@ -24,7 +24,9 @@ def identities(path: Path) -> tuple[pyrage.x25519.Identity, ...]:
         lines = [line.strip() for line in path.read_text(encoding="ascii").splitlines()]
         found = tuple(pyrage.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#"))
     except OSError as error:
-        raise UsageError(f"cannot read the identity file {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read the identity file {path}: {error.strerror}", hint="is its path right, and may you read it?"
+        ) from error
     except (ValueError, pyrage.IdentityError):
         found = ()
     if not found:

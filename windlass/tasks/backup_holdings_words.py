@@ -157,4 +157,5 @@ def pruned(found: dict[str, Pruned], *, check: bool) -> Outcome:
 def left(done: Pruned) -> BackupError | None:
     """What could not be removed, as an error."""
     lines = [f"{backup}: {message}" for backup, message in done.failed.items()]
-    return BackupError(f"{counted(len(lines), 'backup')} could not be removed", last_lines=lines) if lines else None
+    hint = "they stay as they are, and the next prune tries again"
+    return BackupError(f"{counted(len(lines), 'backup')} could not be removed", last_lines=lines, hint=hint) if lines else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from windlass.flows.backups.schedule import Schedule
+from windlass.report.prose import prose
 from windlass.tasks.door import Outcome
 
 
@@ -15,7 +16,7 @@ def scheduled(done: Schedule, *, check: bool) -> Outcome:
         state = f"{place} now has:" if done.changed else f"{place} had this already:"
     lines = [state, *(f"  {line}" for line in done.lines)] if done.lines else [_no_entries(done, check=check)]
     result = {"by": done.by, "lines": list(done.lines), "changed": done.changed, "notes": list(done.notes)}
-    return Outcome(result=result, text="\n".join([*lines, *(f"note: {note}" for note in done.notes)]))
+    return Outcome(result=result, text="\n".join([*lines, *(prose([f"note: {note}"]) for note in done.notes)]))
 
 
 def _no_entries(done: Schedule, *, check: bool) -> str:

@@ -131,13 +131,14 @@ def rollback(
 def _rolled_back(done: RolledBack) -> Outcome:
     from dataclasses import asdict
 
+    from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
     from windlass.values import counted, human_seconds
 
     if done.undone:
         what = f"the deploy of {done.undone} had broken off and was taken back; nothing else was done"
-        text = f"{done.application} {done.release} serves: {what}\nto go back further, run the same again"
-        return Outcome(result=asdict(done), text=text)
+        lines = [f"{done.application} {done.release} serves: {what}", "to go back further, run the same again"]
+        return Outcome(result=asdict(done), text=prose(lines))
     how = "by the switch alone" if done.warm else "started anew, it was no longer warm"
     lines = [
         f"{done.application} {done.release} serves again on {counted(len(done.switch_milliseconds), 'host')} ({how})",
@@ -148,7 +149,7 @@ def _rolled_back(done: RolledBack) -> Outcome:
         lines.append(f"not undone: the database keeps these migrations: {', '.join(done.between.migrations)}")
     if done.between.environment:
         lines.append(f"the environment went back too; these differ: {', '.join(done.between.environment)}")
-    return Outcome(result=asdict(done), text="\n".join(line for line in lines if line))
+    return Outcome(result=asdict(done), text=prose(line for line in lines if line))
 
 
 @command(app=APP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -75,17 +76,14 @@ def apply(
 
 
 def _set_up(task: str, options: Options, on_failure: str) -> None:
-    from windlass.errors import UsageError
-    from windlass.flows.edge.firewall import ROLE
+    from windlass.flows.edge.firewall import ROLE, protected
     from windlass.flows.setup import setup
     from windlass.tasks.running import run_flow
     from windlass.tasks.setup import outcome_of, policy_of
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
         policy = policy_of(on_failure)
-        hosts = [host for host in workspace.hosts(options.limit) if ROLE in workspace.environment.roles_of(host)]
-        if not hosts:
-            raise UsageError("none of these hosts has the role firewall", hint="give it to a group: roles: [base, firewall]")
+        hosts = protected(workspace, workspace.hosts(options.limit))
         result = setup(workspace, hosts, check=options.check, policy=policy, listener=listener, roles=(ROLE,))
         return outcome_of(result, check=options.check)
 
@@ -119,8 +117,7 @@ def explain(_context: Context, *, env: str = "", limit: str = "", json: bool = F
             for each in opened
         ]
         text = table(["host", "port", "from", "why"], rows) + "\n" if rows else ""
-        if bare:
-            text += f"{', '.join(bare)}: no firewall, for want of the role firewall"
+        text += _without(bare)
         return Outcome(result={"openings": {name: _plain(opened) for name, opened in doors.items()}, "without": bare}, text=text)
 
     run_flow("firewall.explain", Options.of(locals()), work, changes=False)
@@ -163,8 +160,9 @@ def check(
     from windlass.tasks.running import run_flow
 
     def work(workspace: Workspace, listener: Listener) -> Outcome:
-        found = flow(workspace, workspace.hosts(limit), ports=_ports(ports), viewers=_viewers(from_), listener=listener)
-        return _compared(found)
+        hosts = workspace.hosts(limit)
+        found = flow(workspace, hosts, ports=_ports(ports), viewers=_viewers(from_), listener=listener)
+        return _compared(found, [host.name for host in hosts if host.name not in found.hosts])
 
     run_flow("firewall.check", Options.of(locals()), work, changes=False)
 
@@ -187,7 +185,13 @@ def _viewers(text: str) -> Viewers:
     return Viewers(hosts="") if text == "outside" else Viewers(here=False, hosts=text)
 
 
-def _compared(found: Exposures) -> Outcome:
+def _without(hosts: Sequence[str]) -> str:
+    from windlass.report.prose import prose
+
+    return prose([f"{', '.join(hosts)}: no firewall, for want of the role firewall"]) if hosts else ""
+
+
+def _compared(found: Exposures, bare: Sequence[str]) -> Outcome:
     from windlass.report.tables import table
     from windlass.tasks.door import Outcome
 
@@ -204,6 +208,7 @@ def _compared(found: Exposures) -> Outcome:
     parts = [table(["host", "seen from", "at", "open"], rows)]
     parts += [table(["host", "seen from", "at", "differs", "why"], wrong)] if wrong else []
     parts += [] if found.error() else [f"exactly what was compiled is open, in {found.seconds:.0f} s"]
+    parts += [_without(bare)] if bare else []
     return Outcome(result=_document(found), text="\n\n".join(parts), error=found.error())
 
 

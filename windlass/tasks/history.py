@@ -104,7 +104,9 @@ def _reading(work: Callable[[History], Value]) -> Value:
     except NewerHistory:
         raise WindlassError("a newer Windlass has written this history", hint="read it with that version") from None
     except (OSError, sqlite3.Error) as error:
-        raise WindlassError(f"the history {kept.path} cannot be read: {error}") from error
+        raise WindlassError(
+            f"the history {kept.path} cannot be read: {error}", hint="moved away, it begins anew; deploys do not need it"
+        ) from error
     finally:
         for note in kept.notes:
             sys.stderr.write(f"warning: {note}\n")

@@ -52,7 +52,7 @@ def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[st
 def _how_many(hosts: Sequence[HostRow]) -> str:
     """Nothing of a run that is under way: nobody has written it down yet."""
     failed = sum(host.status == "failed" for host in hosts)
-    return f"{failed} of {len(hosts)} failed" if failed else str(len(hosts) or "")
+    return f"{len(hosts)}, {failed} failed" if failed else str(len(hosts) or "")
 
 
 def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:

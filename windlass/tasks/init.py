@@ -67,19 +67,20 @@ def init(
 def _outcome(done: Written, environment: str, domain: str) -> Outcome:
     from dataclasses import asdict
 
+    from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
     from windlass.tasks.typed import program
 
     by = f", seen by {' and '.join(done.guess.because)}" if done.guess.because else ""
     needs = f"; it needs {' and '.join(done.needs)}" if done.needs else ""
-    lines = [f"wrote {' and '.join(done.files)}", f"{done.app}: {done.guess.kind}{by}{needs}"]
-    lines += [f"to look at: {note}" for note in done.notes]
+    told = [f"wrote {' and '.join(done.files)}", f"{done.app}: {done.guess.kind}{by}{needs}"]
+    lines = [prose([*told, *(f"to look at: {note}" for note in done.notes)])]
     steps = [
         (f"inventory.check --env {environment}", "all faults at once"),
         (f"setup --env {environment} --check --accept-new", "what would change"),
         (f"setup --env {environment}", ""),
         *([(f"deploy --env {environment}", "")] if done.guess.kind != "compose" else []),
-        *([(f"tls.issue --env {environment}", "when DNS leads to the host")] if domain else []),
+        *([(f"tls.issue --env {environment}", "once DNS leads there")] if domain else []),
     ]
     width = max(len(words) for words, _ in steps)
     lines += [

@@ -3,14 +3,16 @@
 Invoke loads `unittest.mock` (with asyncio and ssl behind it) for a class that only its users' tests need, and its copy of a YAML
 reader for configuration files that most people do not have. Both are loaded here when they are first used. Pydantic looks through
 all installed packages for plugins of its own, and Windlass has none; Paramiko asks for its own version, and all of `email` is
-loaded to read it. Pydantic's core describes its schemas with ninety TypedDicts whose thousand fields Python compiles one by one,
-for type checkers that read them elsewhere: they are plain classes here.
+loaded to read it, and it loads `tempfile` (with shutil and three ways of compression behind it) for keys that are passed on.
+Pydantic's core describes its schemas with ninety TypedDicts whose thousand fields Python compiles one by one, for type checkers
+that read them elsewhere: they are plain classes here.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 
 INFO = ".dist-info"
 CORE_SCHEMA = "pydantic_core.core_schema"
+_replacing = threading.Lock()
 
 
 class _Later(ModuleType):
@@ -77,8 +80,9 @@ class _Undescribing:
 
 
 def _real(stand_in: ModuleType) -> ModuleType:
-    if sys.modules.get(stand_in.__name__) is stand_in:
-        del sys.modules[stand_in.__name__]
+    with _replacing:  # several hosts may need it at the same time
+        if sys.modules.get(stand_in.__name__) is stand_in:
+            del sys.modules[stand_in.__name__]
     return importlib.import_module(stand_in.__name__)
 
 
@@ -89,6 +93,7 @@ def start() -> None:
         sys.meta_path.insert(0, _Undescribing())
     if "importlib.metadata" not in sys.modules:
         importlib.metadata = sys.modules["importlib.metadata"] = _Metadata("importlib.metadata")
+    sys.modules.setdefault("tempfile", _Later("tempfile"))
     if "invoke" in sys.modules or "unittest.mock" in sys.modules:
         return
     mock = ModuleType("unittest.mock")

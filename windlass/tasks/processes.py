@@ -74,7 +74,7 @@ def reading_logs(app: str, process: str, lines: int, limit: str, *, only: str = 
         application, hosts = chosen_hosts(workspace, app, limit, only)
         with workspace.fleet(hosts, listener) as fleet:
             found = logs(application, fleet, lines=lines, process=process)
-        failed = {host: each.message for host, each in found.items() if isinstance(each, HostError)}
+        failed = {host: each for host, each in found.items() if isinstance(each, HostError)}
         good = {host: each for host, each in found.items() if not isinstance(each, HostError)}
         text = "\n".join(
             f"{host} {name} | {unpainted(line)}"
@@ -92,7 +92,7 @@ def _listed(listed: Mapping[str, list[dict[str, Any]] | HostError]) -> Outcome:
     from windlass.report.tables import table
     from windlass.tasks.door import Outcome
 
-    failed = {host: found.message for host, found in listed.items() if isinstance(found, HostError)}
+    failed = {host: found for host, found in listed.items() if isinstance(found, HostError)}
     processes = {host: found for host, found in listed.items() if not isinstance(found, HostError)}
     rows = [_row(host, entry) for host, found in processes.items() for entry in found]
     head = ["host", "process", "status", "pid", "up", "restarts", "memory", "limit", "cpu"]
@@ -131,8 +131,12 @@ def chosen_hosts(workspace: Workspace, app: str, limit: str, only: str) -> tuple
     return application, [host.name for host in workspace.environment.hosts_of(application.hosts) if host.name in wanted]
 
 
-def _failed(failed: dict[str, str]) -> WindlassError | None:
+def _failed(failed: Mapping[str, HostError]) -> WindlassError | None:
     from windlass.errors import FlowFailed
     from windlass.values import counted
 
-    return FlowFailed(f"{counted(len(failed), 'host')} failed", hosts=failed, last_lines=list(failed.values())) if failed else None
+    if not failed:
+        return None
+    hosts = {host: each.message for host, each in failed.items()}
+    hints = dict.fromkeys(each.hint for each in failed.values() if each.hint)
+    return FlowFailed(f"{counted(len(failed), 'host')} failed", hosts=hosts, hint="; ".join(hints))

@@ -44,7 +44,7 @@ def reboot(
         invoke reboot --env staging --limit 'web*' --when-required
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or inventory, 3 failed after
-    others were done, 4 not confirmed.
+    others were done, 4 not confirmed, or another run is at work there.
     """
     from windlass.flows.reboot import reboot as flow
     from windlass.operations.reboot import Reboot
@@ -63,6 +63,7 @@ def reboot(
 
 def outcome_of(done: SetupResult, *, check: bool) -> Outcome:
     """What it came to, as it is shown."""
+    from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
 
     rebooted = [name for name, host in done.hosts.items() if host.changed and not host.error]
@@ -72,6 +73,6 @@ def outcome_of(done: SetupResult, *, check: bool) -> Outcome:
     return Outcome(
         result={"rebooted": [] if check else rebooted, "hosts_failed": sum(bool(host.error) for host in done.hosts.values())},
         hosts={name: {"seconds": host.seconds} for name, host in done.hosts.items()},
-        text="" if done.error() else "; ".join(words),
+        text="" if done.error() else prose(["; ".join(words)]),
         error=done.error(),
     )

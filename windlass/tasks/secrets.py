@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
 from windlass.tasks.common import Options, command
-from windlass.tasks.typed import typed
 
 if TYPE_CHECKING:
-    from windlass.flows.secrets.secret_file import People
-    from windlass.flows.secrets.secret_listing import Listed
-    from windlass.flows.secrets.secret_scan import Scanned
     from windlass.inventory import Environment
     from windlass.tasks.door import Outcome
 
@@ -95,10 +90,11 @@ def list_(_context: Context, *, env: str = "", json: bool = False) -> None:
 
     from windlass.flows.secrets.secret_listing import listing
     from windlass.tasks.door import Outcome
+    from windlass.tasks.secrets_words import listed
 
     def work(environment: Environment) -> Outcome:
         rows = listing(environment)
-        return Outcome(result={"secrets": [asdict(row) for row in rows]}, text=_listed(rows))
+        return Outcome(result={"secrets": [asdict(row) for row in rows]}, text=listed(rows))
 
     _run("secrets.list", Options.of(locals()), work)
 
@@ -144,12 +140,13 @@ def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
     nobody named.
     """
     from windlass.flows.secrets.secret_file import rotate as flow
+    from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
 
     def work(environment: Environment) -> Outcome:
         count = flow(environment)
         said = "who could read them before may know them still: change what must not be known where it comes from"
-        return Outcome(result={"values": count}, text=f"{count} values encrypted under a new key; {said}")
+        return Outcome(result={"values": count}, text=prose([f"{count} values encrypted under a new key; {said}"]))
 
     _run("secrets.rotate", Options.of(locals()), work)
 
@@ -178,16 +175,19 @@ def people(_context: Context, *, env: str = "", add: str = "", recipient: str = 
     from windlass.errors import UsageError
     from windlass.flows.secrets import secret_file
     from windlass.tasks.door import Outcome
+    from windlass.tasks.secrets_words import people_told
 
     def work(environment: Environment) -> Outcome:
         if (add and remove) or (recipient and not add):
-            raise UsageError("either --add NAME with --recipient, or --remove NAME")
+            raise UsageError(
+                "either --add NAME with --recipient, or --remove NAME", hint="such as --add ben --recipient age1…, or --remove ben"
+            )
         if add:
             secret_file.add_person(environment, add, recipient)
         if remove:
             secret_file.remove_person(environment, remove)
         found = secret_file.people(environment)
-        return Outcome(result={"people": dict(found.named), "unnamed": list(found.unnamed)}, text=_people(found, remove))
+        return Outcome(result={"people": dict(found.named), "unnamed": list(found.unnamed)}, text=people_told(found, remove))
 
     _run("secrets.people", Options.of(locals()), work)
 
@@ -205,24 +205,17 @@ def scan(_context: Context, *, env: str = "", json: bool = False) -> None:
 
     Exit codes: 0 nothing found, 1 found, 2 wrong usage or no key.
     """
-    from windlass.errors import WindlassError
     from windlass.flows.secrets.secret_scan import scan as flow
     from windlass.flows.workspace import load_environment
     from windlass.tasks.common import environments
-    from windlass.tasks.door import Outcome
     from windlass.tasks.place import project_folder
     from windlass.tasks.running import run_alone
+    from windlass.tasks.secrets_words import looked_for
 
     def work() -> Outcome:
         project = project_folder()
         scanned = flow(project, [load_environment(project, name) for name in ([env] if env else environments(project))])
-        found = [f"{one.secret}: {one.path} ({one.commit})" for one in scanned.findings]
-        error = WindlassError(
-            f"{len(found)} places hold a secret in the open" if len(found) > 1 else "a secret stands in the open",
-            hint="change the secret where it comes from: what was once committed cannot be taken back",
-            last_lines=found,
-        )
-        return Outcome(result=_scanned(scanned), text="" if found else _clean(scanned), error=error if found else None)
+        return looked_for(scanned)
 
     run_alone("secrets.scan", Options.of(locals()), work)
 
@@ -252,7 +245,7 @@ def _value(name: str) -> str:
         return sys.stdin.read().removesuffix("\n")
     value = getpass.getpass(f"{name}: ")
     if getpass.getpass(f"{name} once more: ") != value:
-        raise UsageError("these are not the same: nothing was changed")
+        raise UsageError("these are not the same: nothing was changed", hint="type it again, or pipe it in")
     return value
 
 
@@ -265,31 +258,3 @@ def _again(fault: str) -> bool:
     sys.stderr.write(f"{fault}. Enter opens the editor again, `drop` throws the changes away: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip() != "drop"
-
-
-def _listed(rows: Sequence[Listed]) -> str:
-    if not rows:
-        return "the inventory declares no secrets"
-    from windlass.report.tables import table
-
-    return table(("secret", "state", "changed", "from"), [(row.name, row.state, row.changed, row.source) for row in rows])
-
-
-def _people(found: People, removed: str) -> str:
-    lines = [f"{name}{' (you)' if name in found.own else ''}: {recipient}" for name, recipient in sorted(found.named.items())]
-    lines += [f"nobody named it: {recipient}" for recipient in found.unnamed]
-    if removed:
-        lines.append(
-            f"the file has a new key; what {removed} could read before {removed} may know still: change it where it comes from"
-        )
-    return "\n".join(lines) or f"nobody yet: {typed('secrets.people')} --add YOUR-NAME"
-
-
-def _scanned(scanned: Scanned) -> dict[str, Any]:
-    findings = [{"secret": one.secret, "commit": one.commit, "path": one.path} for one in scanned.findings]
-    return {"findings": findings, "objects": scanned.objects, "too_short": list(scanned.skipped)}
-
-
-def _clean(scanned: Scanned) -> str:
-    short = f"; too short to look for: {', '.join(scanned.skipped)}" if scanned.skipped else ""
-    return f"no known secret in the files and {scanned.objects} objects of the history{short}"

@@ -66,7 +66,7 @@ def setup(
         invoke setup --env staging --resume 20260102T030405-1f2e3d
 
     Exit codes: 0 done, 1 failed on all hosts, 2 wrong usage or inventory, 3
-    failed on some hosts, 4 not confirmed.
+    failed on some hosts, 4 not confirmed, or another run is at work on all.
     """
     from windlass.events import Note
     from windlass.flows.resuming import told

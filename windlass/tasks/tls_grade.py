@@ -63,6 +63,7 @@ def grade(
 
 def _text(found: Sequence[Graded]) -> str:
     """A row for each listener; below, once for all that share it, what stands in the way."""
+    from windlass.report.prose import prose
     from windlass.report.tables import table
 
     rows = [
@@ -80,7 +81,7 @@ def _text(found: Sequence[Graded]) -> str:
     for each in found:
         for reason in each.grade.reasons if each.grade else ():
             shared.setdefault(reason, []).append(each.where)
-    lines = [f"  {reason}\n      {_places(places, len(found))}" for reason, places in shared.items()]
+    lines = [prose([f"  {reason}", f"      {_places(places, len(found))}"]) for reason, places in shared.items()]
     heads = ["site", "host", "address", "name", "grade", "score", "seen"]
     return "\n".join([table(heads, rows), *(["", "why it is no better:", *lines] if lines else [])])
 

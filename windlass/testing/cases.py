@@ -68,7 +68,8 @@ class Place:
     tools: str = ""
 
 
-def operation_classes() -> dict[str, type[Operation]]:
+@cache
+def operation_classes() -> Mapping[str, type[Operation]]:
     """Every operation there is, by the name of its class."""
     found = {}
     for module in pkgutil.iter_modules(windlass.operations.__path__):

@@ -23,9 +23,19 @@ class TestHost:
 
     def shell(self, script: str) -> str:
         """What a shell script prints; one that fails fails the test."""
-        answer = lab.run_inside(self.machine, Command.of("/bin/sh", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.machine, script)
+
+
+def shell(machine: lab.LabHost, script: str, *, program: str = "/bin/sh", given: bytes = b"", limit: float = 300.0) -> str:
+    """What a shell script prints that runs as root on a lab host, without SSH. One that fails fails the test.
+
+    program  which shell
+    given    what the script can read
+    limit    the most seconds that it may take
+    """
+    answer = lab.run_inside(machine, Command.of(program, "-ec", script), given, limit)
+    assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
+    return answer.text
 
 
 LabHosts = Callable[[str, Sequence[str]], dict[str, TestHost]]

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.backups.place import Place
-from windlass import lab
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 REPOSITORY = Path(__file__).parents[3]
 PROJECT = "/root/night's project"
@@ -43,8 +42,7 @@ def make_controller(place: Place) -> None:
 
 def put(place: Place, content: bytes, script: str) -> None:
     """Run a script that reads this."""
-    answer = lab.run_inside(place.machine, Command.of("/bin/sh", "-ec", script), content, limit=120)
-    assert answer.code == 0, answer.stderr.decode(errors="replace")
+    shell(place.machine, script, given=content)
 
 
 def _archive() -> bytes:

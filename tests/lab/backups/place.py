@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -23,7 +24,7 @@ from windlass.hosts.channel import Channel
 from windlass.inventory import Backup
 from windlass.plans.restoration import Wish
 from windlass.stores.published import Stored
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 INVENTORY = """
 environment: {user: deploy, grace_seconds: 30}
@@ -88,9 +89,7 @@ class Place:
     other: lab.LabHost
 
     def shell(self, script: str) -> str:
-        answer = lab.run_inside(self.machine, Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text.strip()
+        return shell(self.machine, script, program="/bin/bash").strip()
 
     def sql(self, statements: str, database: str = "tickets") -> str:
         command = f"cd / && su postgres -c 'psql -XAtq -v ON_ERROR_STOP=1 {database}' <<'SQL'\n{statements}\nSQL"
@@ -124,22 +123,11 @@ class Place:
 
     def spare(self, script: str) -> str:
         """Run something on the other host."""
-        answer = lab.run_inside(self.other, Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text.strip()
+        return shell(self.other, script, program="/bin/bash").strip()
 
     def channel(self) -> Channel:
         (target,) = self.workspace.targets(["backup"])
         return Channel(target)
-
-
-def wait_for(fact: Callable[[], object]) -> None:
-    """A limit that is only there so that a broken test ends."""
-    for _attempt in range(3000):
-        if fact():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come true within five minutes")
 
 
 def state(place: Place) -> str:
@@ -164,7 +152,7 @@ def locked_table(place: Place) -> Iterator[None]:
     """Somebody holds a table, and whoever dumps the database waits for it, however fast this machine is."""
     held = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relname = 'people' AND granted"
     with background(place, "psql -q tickets -c 'BEGIN; LOCK TABLE people; SELECT pg_sleep(3600)'"):
-        wait_for(lambda: place.sql(held) == "1")
+        until(lambda: place.sql(held) == "1")
         yield
 
 
@@ -191,7 +179,7 @@ def failing_backup(place: Place, deed: Callable[[], object]) -> list[WindlassErr
     with locked_table(place):
         thread = threading.Thread(target=run)
         thread.start()
-        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
+        until(lambda: place.shell("pgrep -x pg_dump || true"))
         deed()
         thread.join()
     return errors

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.backups.place import LEFT, Place, background, failing_backup, hung_up, locked_table, patient, state, wait_for
+from tests.lab.backups.place import LEFT, Place, background, failing_backup, hung_up, locked_table, patient, state
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, RefusedError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -26,7 +27,7 @@ from windlass.operations.operation import LocalFile
 from windlass.operations.wire import Batch
 from windlass.plans.restoration import Wish
 from windlass.stores.manifest import DUMP
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -58,10 +59,10 @@ def test_a_backup_is_whole_private_and_described(place: Place) -> None:
 def test_rows_are_counted_in_the_very_snapshot_that_is_dumped(place: Place) -> None:
     writer = "while psql -q tickets -c 'INSERT INTO written DEFAULT VALUES'; do :; done"
     with background(place, writer):
-        wait_for(lambda: int(place.sql("SELECT count(*) FROM written")) > 2)
+        until(lambda: int(place.sql("SELECT count(*) FROM written")) > 2)
         done = place.backup()
         now = int(place.sql("SELECT count(*) FROM written"))
-        wait_for(lambda: int(place.sql("SELECT count(*) FROM written")) > now)
+        until(lambda: int(place.sql("SELECT count(*) FROM written")) > now)
 
     proof = place.drill(done.id).proof
 
@@ -74,7 +75,7 @@ def test_what_stands_beside_a_backup_restores_it_without_windlass(place: Place) 
     blocks = dict(re.findall(r"```sh (\w+)\n(.*?)```", (Path(done.place) / "RESTORE.md").read_text(), re.DOTALL))
     place.shell("rm -rf /tmp/alone && mkdir /tmp/alone")
     for name in (DUMP, "globals.sql.zst", "manifest.json", "manifest.json.sig", "signer.pem"):
-        lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >/tmp/alone/{name}"), (Path(done.place) / name).read_bytes())
+        shell(place.machine, f"cat >/tmp/alone/{name}", given=(Path(done.place) / name).read_bytes())
     place.shell("chown -R postgres /tmp/alone")
 
     def typed(block: str) -> str:
@@ -96,7 +97,7 @@ def test_a_dump_that_was_cut_off_is_not_passed_although_its_list_is(place: Place
     plain = subprocess.run(["zstd", "-dc", f"{done.place}/{DUMP}"], capture_output=True, check=True).stdout
     path = tmp_path / DUMP
     path.write_bytes(subprocess.run(["zstd", "-qc"], input=plain[: len(plain) // 2], capture_output=True, check=True).stdout)
-    lab.run_inside(place.machine, Command.of("sh", "-c", "cat >/tmp/cut"), path.read_bytes())
+    shell(place.machine, "cat >/tmp/cut", given=path.read_bytes())
     channel = place.channel()
 
     place.shell("zstd -qdc /tmp/cut | pg_restore --list >/dev/null")  # the usual check sees nothing
@@ -182,10 +183,10 @@ def test_a_line_that_breaks_while_a_dump_comes_is_taken_up_again(place: Place) -
     done: list[BackedUp] = []
     thread = threading.Thread(target=lambda: done.append(backup(patient(place.workspace), place.entry("noise"), heard.append)))
     place.shell("mv /usr/bin/zstd /usr/bin/zstd.away; rm -f /tmp/half /tmp/go")
-    lab.run_inside(place.machine, Command.of("sh", "-c", "cat >/usr/bin/zstd; chmod 755 /usr/bin/zstd"), HALF_WAY.encode())
+    shell(place.machine, "cat >/usr/bin/zstd; chmod 755 /usr/bin/zstd", given=HALF_WAY.encode())
     try:
         thread.start()
-        wait_for(lambda: place.shell("ls /tmp/half || true"))
+        until(lambda: place.shell("ls /tmp/half || true"))
         hung_up(place)
     finally:
         place.shell("touch /tmp/go; mv /usr/bin/zstd.away /usr/bin/zstd")
@@ -208,7 +209,7 @@ def test_a_host_that_loses_its_power_publishes_nothing_and_is_backed_up_when_it_
         lab.boot(place.workspace.lab, "backup", say=lambda _line: None)
 
     errors = failing_backup(place, lose_power)
-    wait_for(lambda: place.shell("su postgres -c 'psql -c \"select 1\"' 2>/dev/null || true"))
+    until(lambda: place.shell("su postgres -c 'psql -c \"select 1\"' 2>/dev/null || true"))
 
     assert "its agent is gone" in errors[0].message
     assert "run the same again" in errors[0].hint
@@ -230,7 +231,7 @@ def test_a_full_disk_publishes_nothing_and_leaves_nothing(place: Place) -> None:
 
     assert "make room" in caught.value.hint
     assert left == []
-    wait_for(lambda: place.shell(LEFT) == "")
+    until(lambda: place.shell(LEFT) == "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
@@ -241,10 +242,10 @@ def test_a_controller_that_goes_leaves_no_process_and_no_backup(place: Place, nu
 
     with locked_table(place):
         command = place.command("backup.run", "--name", "tickets")
-        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
+        until(lambda: place.shell("pgrep -x pg_dump || true"))
         os.killpg(command.pid, number)
         _out, told = command.communicate(timeout=300)
-        wait_for(lambda: place.shell(LEFT) == "")
+        until(lambda: place.shell(LEFT) == "")
 
     assert command.returncode == (130 if number == signal.SIGINT else -number)
     assert ("interrupted" in told) == (number == signal.SIGINT)
@@ -256,7 +257,7 @@ def test_a_controller_that_goes_leaves_no_process_and_no_backup(place: Place, nu
 def test_two_backups_of_one_database_never_overlap(place: Place) -> None:
     with locked_table(place):
         first = place.command("backup", "--name", "tickets")
-        wait_for(lambda: place.shell("pgrep -x pg_dump || true"))
+        until(lambda: place.shell("pgrep -x pg_dump || true"))
         second = place.command("backup", "--name", "tickets", "--json")
         out, _told = second.communicate(timeout=300)
     first.communicate(timeout=300)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.backups.place import INVENTORY, LEFT, Place, state, wait_for
+from tests.lab.backups.place import INVENTORY, LEFT, Place, state
+from tests.waiting import until
 from windlass.errors import BackupError, RefusedError
 from windlass.flows.backups.holdings import verify
 from windlass.plans.restoration import Wish
@@ -80,13 +81,13 @@ def test_a_drill_whose_controller_is_killed_leaves_no_server(place: Place) -> No
     )
     try:
         command = place.command("backup.drill", "--name", "tickets")
-        wait_for(lambda: place.shell("pgrep -f '[p]g_sleep.600' || true"))
+        until(lambda: place.shell("pgrep -f '[p]g_sleep.600' || true"))
     finally:
         (place.project / "inventories" / "vault" / "hosts.yml").write_text(INVENTORY)
     os.killpg(command.pid, signal.SIGKILL)
     command.communicate(timeout=300)
 
-    wait_for(lambda: place.shell(LEFT) == "")
+    until(lambda: place.shell(LEFT) == "")
     assert place.stored(backed.id).drill is None
 
 

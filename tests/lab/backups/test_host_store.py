@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.lab.backups.offsite import STORE, Offsite, new_key
-from tests.lab.backups.place import LEFT, Place, locked_table, wait_for
+from tests.lab.backups.place import LEFT, Place, locked_table
+from tests.waiting import until
 from windlass.errors import BackupError, WindlassError
 from windlass.flows.backups.backup import backup
 from windlass.flows.backups.drill import drill
@@ -122,8 +123,8 @@ def begun(vaulted: Vaulted, errors: list[WindlassError]) -> threading.Thread:
 
     thread = threading.Thread(target=run)
     thread.start()
-    wait_for(lambda: vaulted.place.shell("pgrep -x pg_dump || true"))
-    wait_for(vaulted.listening)
+    until(lambda: vaulted.place.shell("pgrep -x pg_dump || true"))
+    until(vaulted.listening)
     return thread
 
 
@@ -135,7 +136,7 @@ def test_a_storing_side_that_dies_under_way_fails_the_run_and_the_next_one_works
         place.spare(f"kill -9 $(ss -Hltnp 'sport = :{PORT}' | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u)")
     thread.join()
     after = [each.id for each in off.stored()]
-    wait_for(lambda: place.shell("flock --nonblock /run/windlass/lock/backup-tickets echo free || true"))  # its host is told
+    until(lambda: place.shell("flock --nonblock /run/windlass/lock/backup-tickets echo free || true"))  # its host is told
     assert place.shell(LEFT) == ""
     again = off.backup()
 
@@ -162,8 +163,8 @@ def test_a_database_host_that_dies_leaves_nothing_and_only_it_is_let_in(vaulted:
     assert "404" in guessed
     assert len(errors) == 1
     assert vaulted.kept() == before
-    wait_for(lambda: vaulted.listening() == "")
-    wait_for(lambda: place.shell(LEFT) == "")
+    until(lambda: vaulted.listening() == "")
+    until(lambda: place.shell(LEFT) == "")
 
 
 def test_a_store_that_is_full_or_gone_says_so_and_keeps_what_it_has(vaulted: Vaulted) -> None:

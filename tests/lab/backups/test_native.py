@@ -18,6 +18,7 @@ from windlass.flows.backups.drill import drill
 from windlass.flows.backups.holdings import holding
 from windlass.inventory import Backup
 from windlass.lab import folders
+from windlass.testing.lab import shell
 from windlass.values import Command
 
 pytestmark = pytest.mark.lab
@@ -59,8 +60,7 @@ def archive() -> bytes:
 def native(place: Place) -> Iterator[Place]:
     """The host with PostgreSQL 18 and a database in it."""
     unpack = f"mkdir -p {HOME}; tar -xz -C {HOME} --strip-components=1 --no-same-owner; apt-get install -y -qq age >/dev/null"
-    answer = lab.run_inside(place.machine, Command.of("/bin/sh", "-ec", unpack), archive(), limit=300)
-    assert answer.code == 0, answer.stderr.decode(errors="replace")
+    shell(place.machine, unpack, given=archive())
     try:
         place.shell(START)
         place.sql(WORDS, "native")

@@ -11,9 +11,9 @@ import pyrage
 import pytest
 
 from tests.lab.backups.offsite import STORE, new_key, offsite
-from tests.lab.backups.place import LEFT, Place, wait_for
+from tests.lab.backups.place import LEFT, Place
 from tests.s3.servers import KEY, server
-from windlass import lab
+from tests.waiting import until
 from windlass.errors import BackupError, OperationFailed, UsageError
 from windlass.flows.backups.backup import BackedUp, backup
 from windlass.flows.backups.drill import drill
@@ -22,7 +22,7 @@ from windlass.flows.backups.restore import restore
 from windlass.flows.backups.restore_part import PartWish, explain_part, restore_part
 from windlass.inventory import Backup
 from windlass.plans.restoration import Wish
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -124,7 +124,7 @@ def test_what_stands_beside_it_brings_files_and_redis_back_without_windlass(poin
     blocks = dict(re.findall(r"```sh ([\w-]+)\n(.*?)```", (Path(done.place) / "RESTORE.md").read_text(), re.DOTALL))
     place.shell("rm -rf /tmp/parts && mkdir -m 700 /tmp/parts")
     for name in ("uploads.tar.zst", "configuration.tar.zst", "redis.rdb.zst"):
-        lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >/tmp/parts/{name}"), (Path(done.place) / name).read_bytes())
+        shell(place.machine, f"cat >/tmp/parts/{name}", given=(Path(done.place) / name).read_bytes())
     ask = f"redis-cli -a {PASSWORD} --no-auth-warning"
     place.shell(f"{ask} FLUSHALL && {ask} SET other thing")
 
@@ -132,7 +132,7 @@ def test_what_stands_beside_it_brings_files_and_redis_back_without_windlass(poin
         return place.shell(f"cd /tmp/parts && export REDISCLI_AUTH={PASSWORD} && set -o pipefail\n{blocks[block]}")
 
     told = [typed(block) for block in ("part-uploads", "part-configuration", "part-redis", "redis-swap")]
-    wait_for(lambda: place.shell(f"{ask} PING || true") == "PONG")
+    until(lambda: place.shell(f"{ask} PING || true") == "PONG")
 
     assert [line.splitlines()[0].endswith(": OK") for line in told[:3]] == [True, True, True]
     assert tree(place, "/srv/app/uploads_restored") == tree(place, "/srv/app/uploads")
@@ -236,7 +236,7 @@ case "$*" in {its_own}) {real} "$@" | head -c 100; kill -9 $$;; esac
 exec {real} "$@"
 """
     place.shell(f"mv /usr/bin/{program} {real}")
-    lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >/usr/bin/{program}; chmod 755 /usr/bin/{program}"), dying.encode())
+    shell(place.machine, f"cat >/usr/bin/{program}; chmod 755 /usr/bin/{program}", given=dying.encode())
     try:
         with pytest.raises(OperationFailed, match=r"ended by signal 9|status -9|status 137"):
             backup(place.workspace, point.without_database())

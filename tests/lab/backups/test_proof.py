@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.lab.backups.place import LEFT, Place, state
-from windlass import lab
 from windlass.errors import BackupError, OperationFailed
 from windlass.events import Event, Note
 from windlass.flows.backups.backup import backup
@@ -22,7 +21,7 @@ from windlass.inventory import Backup, Keep
 from windlass.plans.restoration import Wish
 from windlass.stores.manifest import DUMP
 from windlass.stores.signature import SIGNATURE, Signatures
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -161,7 +160,7 @@ case "$*" in {its_own}) {real} "$@" | head -c 100; kill -9 $$;; esac
 exec {real} "$@"
 """
     place.shell(f"mv {program} {real}")
-    lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >{program}; chmod 755 {program}"), dying.encode())
+    shell(place.machine, f"cat >{program}; chmod 755 {program}", given=dying.encode())
     try:
         with pytest.raises(OperationFailed, match="was ended by signal 9"):
             backup(place.workspace, entry)

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from tests.lab.backups.place import LEFT, Place, background, state, wait_for
+from tests.lab.backups.place import LEFT, Place, background, state
+from tests.waiting import until
 from windlass.errors import OperationFailed, RefusedError, UsageError
 from windlass.flows.backups import vault
 from windlass.flows.backups.holdings import holding, prune, verify
@@ -79,7 +80,7 @@ def test_a_swap_brings_destroyed_data_back_under_clients_and_keeps_what_was_ther
     client = "while :; do psql -q tickets -c 'SELECT pg_sleep(0.01)' -c 'SELECT pg_sleep(600)' || :; done"
 
     with background(place, client), background(place, client):
-        wait_for(lambda: place.sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '600' AND pid <> pg_backend_pid()") == "2")
+        until(lambda: place.sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '600' AND pid <> pg_backend_pid()") == "2")
         done = place.restore(Wish(swap=True), backed.id)
     rows = place.sql('SELECT count(*) FROM "Tickets"')
     gone = place.sql("SELECT to_regclass('public.\"Tickets\"') IS NULL", done.before)
@@ -138,7 +139,7 @@ def held(place: Place, work: Callable[[], object]) -> Iterator[None]:
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(work)
         try:
-            wait_for(lambda: place.shell("ls /tmp/restoring 2>/dev/null || true") or done.done())
+            until(lambda: place.shell("ls /tmp/restoring 2>/dev/null || true") or done.done())
             yield
         finally:
             place.shell("touch /tmp/go")

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab.backups.offsite import Offsite, new_key, offsite
-from tests.lab.backups.place import LEFT, Place, hung_up, locked_table, patient, wait_for
+from tests.lab.backups.place import LEFT, Place, hung_up, locked_table, patient
 from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, bucket_at, server
-from windlass import lab
+from tests.waiting import until
 from windlass.errors import BackupError, FlowFailed, OperationFailed, WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
 from windlass.flows.backups.drill import drill
@@ -30,7 +30,7 @@ from windlass.inventory import Keep, StoreEntry
 from windlass.plans.restoration import Wish
 from windlass.stores.s3 import S3Store
 from windlass.tasks.backup_words import backed_up
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -232,7 +232,7 @@ def test_what_cannot_be_stored_leaves_the_last_good_one_and_nothing_else(far: Fa
 
     assert re.search(said, caught.value.message)
     assert (far.all_keys(), far.uploads()) == (before, [])
-    wait_for(lambda: far.place.shell(LEFT) == "")
+    until(lambda: far.place.shell(LEFT) == "")
 
 
 def test_a_dump_that_dies_leaves_nothing(far: Far) -> None:
@@ -249,7 +249,7 @@ def test_a_dump_that_dies_leaves_nothing(far: Far) -> None:
     with locked_table(far.place):
         thread = threading.Thread(target=run)
         thread.start()
-        wait_for(lambda: far.place.shell("pgrep -x pg_dump || true"))
+        until(lambda: far.place.shell("pgrep -x pg_dump || true"))
         far.place.shell("kill -9 $(pgrep -x pg_dump)")
         thread.join()
 
@@ -266,7 +266,7 @@ def test_a_killed_controller_leaves_what_is_swept_a_day_later(far: Far) -> None:
     assert far.faults.held.wait(60)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_for(lambda: far.place.shell(LEFT) == "")
+    until(lambda: far.place.shell(LEFT) == "")
     far.faults.go.set()
     far.faults.reset()
     left = far.uploads()
@@ -331,7 +331,7 @@ def test_what_stands_beside_it_fetches_and_restores_it(far: Far) -> None:
     text = far.store.bucket.get(far.store.key("tickets", done.id, "RESTORE.md")).decode()
     blocks = dict(re.findall(r"```sh (\w+)\n(.*?)```", text, re.DOTALL))
     place.shell("rm -rf /tmp/far && mkdir /tmp/far")
-    lab.run_inside(place.machine, Command.of("sh", "-c", "cat >/tmp/far/identity.txt"), far.identity.read_bytes())
+    shell(place.machine, "cat >/tmp/far/identity.txt", given=far.identity.read_bytes())
     place.shell("chown -R postgres /tmp/far")
 
     def typed(block: str, before: str = "") -> str:

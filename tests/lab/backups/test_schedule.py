@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.lab.backups.controller import PROJECT, make_controller
-from tests.lab.backups.place import Place, wait_for
+from tests.lab.backups.place import Place
 from tests.plans.test_calendar import WRITTEN
+from tests.waiting import until
 from windlass.plans.calendar import calendar, following
 
 pytestmark = pytest.mark.lab
@@ -48,7 +49,7 @@ def test_a_timer_and_then_cron_make_up_once_for_a_missed_run(place: Place) -> No
     none_yet = place.shell(BACKUPS)
     place.shell(f"systemctl stop {unit}; touch -d '2 days ago' /var/lib/systemd/timers/stamp-{unit}; systemctl start {unit}")
     service = unit.replace(".timer", ".service")
-    wait_for(lambda: place.shell(f"systemctl show -p ExecMainExitTimestamp --value {service}"))
+    until(lambda: place.shell(f"systemctl show -p ExecMainExitTimestamp --value {service}"))
     journal = place.shell("journalctl -o cat -t windlass")
     place.shell(f"systemctl restart {unit}")
     by_systemd = place.shell(BACKUPS).split()
@@ -70,7 +71,7 @@ def test_a_timer_and_then_cron_make_up_once_for_a_missed_run(place: Place) -> No
     noted["backup"]["started"] = "2026-11-01T02:30:00Z"
     place.shell(f"cat >\"{note}\" <<'NOTE'\n{json.dumps(noted)}\nNOTE")
     place.shell("crontab -l | sed 's/sleep 120/sleep 0/' | crontab -; rm -f /run/crond.reboot; systemctl restart cron")
-    wait_for(lambda: len(place.shell(BACKUPS).split()) == 2)
+    until(lambda: len(place.shell(BACKUPS).split()) == 2)
     told = windlass(place, "backup.run --env night --if-missed")
     log = place.shell(f'cat "{PROJECT}/.windlass/backups/night-missed.log"')
     left = place.shell("ls /etc/systemd/system | grep windlass-backup || true")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from tests.lab.backups.place import LEFT, Place, state, wait_for
-from windlass import lab
+from tests.lab.backups.place import LEFT, Place, state
+from tests.waiting import until
 from windlass.errors import BackupError, OperationFailed, UsageError
 from windlass.flows.backups.backup import BackedUp, backup
 from windlass.flows.backups.drill import drill
@@ -19,7 +19,7 @@ from windlass.flows.backups.holdings import holding, verify
 from windlass.flows.backups.restore import restore
 from windlass.inventory import Backup
 from windlass.plans.restoration import Wish
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
 
@@ -156,7 +156,7 @@ def test_what_stands_beside_it_restores_it_with_age_zstd_and_pg_restore(sealed: 
     place.shell("rm -rf /tmp/sealed && mkdir /tmp/sealed")
     needed = {DUMP: Path(done.place) / DUMP, GLOBALS: Path(done.place) / GLOBALS, "identity.txt": sealed.identity}
     for name, path in needed.items():
-        lab.run_inside(place.machine, Command.of("sh", "-c", f"cat >/tmp/sealed/{name}"), path.read_bytes())
+        shell(place.machine, f"cat >/tmp/sealed/{name}", given=path.read_bytes())
     place.shell("chown -R postgres /tmp/sealed")
 
     def typed(block: str) -> str:
@@ -184,7 +184,7 @@ def test_a_host_without_age_is_told_so_before_anything_is_published(sealed: Seal
 
     assert "apt-get install age" in caught.value.hint
     assert [each.id for each in holding(sealed.place.workspace, sealed.entry).backups] == before
-    wait_for(lambda: sealed.place.shell(LEFT) == "")
+    until(lambda: sealed.place.shell(LEFT) == "")
 
 
 def test_a_program_that_dies_on_the_way_publishes_nothing(sealed: Sealed) -> None:

@@ -5,42 +5,28 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.lab.first_setup import FirstSetup
 from tests.lab.foresight import Witness
 from tests.lab.suite.project import NAME as SUITE
 from tests.lab.suite.project import command, git
-from windlass import lab
 from windlass.flows.deployment.deploy import Deployed, deploy
 from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.setup import SetupResult, setup
-from windlass.flows.workspace import Workspace, open_workspace
+from windlass.flows.workspace import open_workspace
 from windlass.inventory import Application
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 HERE = Path(__file__).parent
 NAME = SUITE.replace("suite", "compose")
 HOST = "dock"
 
 
-@dataclass(frozen=True)
-class Dock:
-    """The running host, and what the first check, the first run and the second run of setup came to."""
-
-    workspace: Workspace
-    lab: lab.Lab
-    foreseen: SetupResult
-    first: SetupResult
-    second: SetupResult
-    foretold: Witness
-    witnessed: Witness
-
-    @property
-    def project(self) -> Path:
-        return self.workspace.project
+class Dock(FirstSetup):
+    """The running host, and the means of the tests to work with it and to look behind it."""
 
     @property
     def application(self) -> Application:
@@ -52,9 +38,7 @@ class Dock:
 
     def shell(self, script: str) -> str:
         """What a shell script prints that runs as root on the host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[HOST], Command.of("/bin/sh", "-ec", script), limit=120)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[HOST], script)
 
     def write(self, path: str, text: str) -> str:
         """Put a text into a file of the project; gives the one that was in it."""
@@ -67,6 +51,12 @@ class Dock:
         """Set the host up as the project says now."""
         witness, workspace = Witness(), open_workspace(self.project, NAME, lab=True)
         return setup(workspace, workspace.hosts(), check=check, listener=witness), witness
+
+    def with_worker(self, **settings: object) -> Application:
+        """The application, its worker with other settings."""
+        processes = dict(self.application.processes)
+        processes["worker"] = processes["worker"].model_copy(update=settings)
+        return self.application.model_copy(update={"processes": processes})
 
     def containers(self, project: str) -> dict[str, str]:
         """The running containers of a project of Compose's whose name begins like this: id by name."""
@@ -86,8 +76,13 @@ class Dock:
         """Deploy what was committed last."""
         return deploy(self.workspace, self.application, "")
 
-    def rollback(self, wanted: str = "") -> RolledBack:
-        return rollback(self.workspace, self.application, wanted)
+    def rollback(self, wanted: str = "", application: Application | None = None) -> RolledBack:
+        return rollback(self.workspace, application or self.application, wanted)
+
+    def workers_since(self, moment: str) -> list[str]:
+        """Since this moment of the host's clock (`date +%s.%N`): `start` for each worker that began, `die` for each that ended."""
+        told = f"docker events --since {moment} --until $(($(date +%s) + 1)) --filter label=com.docker.compose.service=worker"
+        return self.shell(f"{told} --filter event=start --filter event=die --format '{{{{.Action}}}}'").split()
 
     def ask(self) -> dict[str, Any]:
         """Who answers the public."""

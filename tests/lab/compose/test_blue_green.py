@@ -10,7 +10,7 @@ import pytest
 
 from demo.generator import Load
 from tests.lab.compose.place import HOST, Dock
-from tests.lab.compose.test_stack import until
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import FlowFailed
 from windlass.flows.deployment import overview
@@ -49,6 +49,14 @@ def test_a_release_is_containers_of_its_own_that_nobody_reaches_but_nginx(shop: 
     assert release in shop.shell("cat /srv/shop/shared/migrations").split()
     assert shop.shell(f"stat -c '%U %a' /srv/shop/releases/{release}/.env") == "shop 600"
     assert set(shop.shell("tail -3 /srv/shop/shared/work").split()) == {release}
+
+
+def test_a_cron_entry_runs_in_a_container_of_the_release_that_serves(shop: Dock) -> None:
+    before = shop.shell("cat /srv/shop/shared/migrations").split()
+    one = "entry=/srv/shop/slots/$slot/cron-yearly; test ! -e $entry || su -s /bin/sh shop -c $entry"
+    shop.shell(f"for slot in blue green; do {one}; done")
+
+    assert shop.shell("cat /srv/shop/shared/migrations").split() == [*before, shop.live()]
 
 
 def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
@@ -178,14 +186,15 @@ def test_what_serves_is_started_anew_in_the_other_slot_without_losing_a_request(
     release, slot = shop.live(), shop.slot()
 
     with Load(shop.url, connections=3) as load:
-        reload(shop.workspace, shop.application)
+        reload(shop.workspace, shop.with_worker(handover="single"))
 
     assert load.figures["lost"] == 0, load.figures
     assert (shop.live(), shop.slot()) == (release, other(slot))
     assert shop.projects() == {f"{other(slot)}-{release}-{name}-0" for name in ("web", "worker")}
+    assert shop.shell("flock -n /run/shop/locks/worker true || echo held") == "held"
 
 
-def test_an_older_release_is_started_anew(shop: Dock) -> None:
+def test_an_older_release_is_started_anew_and_of_its_worker_there_is_never_more_than_one(shop: Dock) -> None:
     def cold_ones() -> list[str]:
         return [each.release for each in overview.releases(shop.workspace, shop.application).back if not each.warm]
 
@@ -195,7 +204,9 @@ def test_an_older_release_is_started_anew(shop: Dock) -> None:
             assert shop.deploy().changed
     cold = cold_ones()
 
-    back = shop.rollback(cold[0])
+    began = shop.shell("date +%s.%N")
+    back = shop.rollback(cold[0], shop.with_worker(handover="single"))
 
+    assert shop.workers_since(began) == ["die", "start"]
     assert (back.release, back.warm) == (cold[0], False)
     assert shop.ask()["release"] == cold[0] == shop.live()

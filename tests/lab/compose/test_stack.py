@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from time import monotonic, sleep
 
 import pytest
 
 from tests.lab.compose.place import Dock
 from tests.lab.foresight import Witness, lies
+from tests.waiting import until
 from windlass.flows.setup import SetupResult
 
 pytestmark = pytest.mark.lab
@@ -63,6 +62,14 @@ def test_what_is_as_it_should_be_is_left_alone(cellar: Dock) -> None:
     assert {host.round_trips for host in cellar.second.hosts.values()} == {2}
     assert (checked.changed, told(witness)) == (0, {})
     assert cellar.containers("cellar") == before
+
+
+def test_what_its_containers_write_is_kept_within_bounds_from_the_first_start_of_docker_on(dock: Dock) -> None:
+    bounds = dock.shell(
+        "docker inspect --format '{{.HostConfig.LogConfig.Type}} {{json .HostConfig.LogConfig.Config}}' cellar_front_1"
+    )
+
+    assert bounds == 'json-file {"max-file":"2","max-size":"5m"}'
 
 
 def test_its_secrets_are_in_a_file_of_root_s_alone_and_in_nothing_that_is_told(dock: Dock) -> None:
@@ -148,11 +155,3 @@ def test_what_the_folder_has_no_more_goes_only_where_that_is_wanted(cellar: Dock
     assert set(there) - set(cellar.shell("ls /srv/cellar").split()) == {"old.txt"}
     assert cellar.shell("stat -c %a /srv/cellar/.env") == "600"
     assert UP in changed
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = monotonic() + 120
-    while not true():
-        assert monotonic() < deadline, "it did not come true"
-        sleep(0.2)

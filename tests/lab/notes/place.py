@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -19,7 +17,7 @@ from windlass.flows.deployment.deploy import Deployed, deploy
 from windlass.flows.deployment.rollback import RolledBack, rollback
 from windlass.flows.workspace import Workspace
 from windlass.inventory import Application
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 HERE = Path(__file__).parent
 NAME = SUITE.replace("suite", "notes")
@@ -44,9 +42,7 @@ class Notes:
 
     def shell(self, script: str) -> str:
         """What a shell script prints that runs as root on the host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[HOST], Command.of("/bin/sh", "-ec", script), limit=120)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[HOST], script)
 
     def ask(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer to a request, as the public gets it."""
@@ -91,14 +87,6 @@ class Notes:
     def command(self, *words: str) -> subprocess.Popen[str]:
         """A Windlass command as a person starts it."""
         return command(self.project, *words)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true; a generous limit says that it never will be."""
-    deadline = monotonic() + 180
-    while not true():
-        assert monotonic() < deadline, "it did not come true"
-        sleep(0.2)
 
 
 def raise_notes(folder: Path) -> Notes:

@@ -9,7 +9,8 @@ import signal
 import pytest
 
 from demo.generator import Load
-from tests.lab.notes.place import HOST, NAME, Notes, until
+from tests.lab.notes.place import HOST, NAME, Notes
+from tests.waiting import until
 from windlass import lab
 from windlass.errors import FlowFailed
 from windlass.flows.deployment import overview

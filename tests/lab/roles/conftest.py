@@ -6,34 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.foresight import Witness
+from tests.lab.first_setup import set_up
 from tests.lab.roles.place import NAME, Site, make_project, serve
-from windlass import lab
-from windlass.flows.setup import setup
-from windlass.flows.twin import lab_spec, labs_folder
-from windlass.flows.workspace import load_environment, open_workspace
 
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Bare hosts that were set up, with a check before and a run after it."""
     project = tmp_path_factory.mktemp("project")
     make_project(project)
-    try:
-        running = lab.up(lab_spec(load_environment(project, NAME)), root=labs_folder(project), say=_silent)
-        workspace = open_workspace(project, NAME, lab=True)
-        hosts = workspace.hosts()
-        foretold, witnessed = Witness(), Witness()
-        yield Site(
-            workspace,
-            running,
-            setup(workspace, hosts, check=True, listener=foretold),
-            setup(workspace, hosts, listener=witnessed),
-            setup(workspace, hosts),
-            foretold,
-            witnessed,
-        )
-    finally:
-        lab.down(NAME, root=labs_folder(project), say=_silent)
+    with set_up(Site, project, NAME) as raised:
+        yield raised
 
 
 @pytest.fixture
@@ -49,7 +32,3 @@ def released(site: Site) -> Iterator[Site]:
     finally:
         for host in ("app1", "app2"):
             site.shell(host, "systemctl stop 'answer-*'; rm -f /srv/tickets/live /run/tickets/*/*.sock")
-
-
-def _silent(_line: str) -> None:
-    """Tests read results, not progress."""

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.foresight import Witness
+from tests.lab.first_setup import FirstSetup
 from tests.unit.roles_sample import PROJECT
-from windlass import lab
-from windlass.flows.setup import SetupResult, setup
-from windlass.flows.workspace import Workspace, open_workspace
-from windlass.values import Command
+from windlass.flows.setup import setup
+from windlass.flows.workspace import open_workspace
+from windlass.testing.lab import shell
 
 NAME = "roles"
 MADE_BY_THE_DEMO = shutil.ignore_patterns("outside.yml", "secrets.sops.yml")
@@ -46,27 +45,12 @@ class Visitor:
         return response.status, json.loads(body) if response.status == 200 else {"page": body.decode()}
 
 
-@dataclass(frozen=True)
-class Site:
-    """The hosts, and what the first check, the first run and the second run of setup came to."""
-
-    workspace: Workspace
-    lab: lab.Lab
-    foreseen: SetupResult
-    first: SetupResult
-    second: SetupResult
-    foretold: Witness
-    witnessed: Witness
-
-    @property
-    def project(self) -> Path:
-        return self.workspace.project
+class Site(FirstSetup):
+    """The running hosts, and the means of the tests to work with them and to look behind them."""
 
     def shell(self, host: str, script: str) -> str:
         """What a shell script prints that runs as root on a host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[host], script, program="/bin/bash")
 
     def address(self, host: str) -> str:
         return self.lab.hosts[host].address

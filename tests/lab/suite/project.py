@@ -22,8 +22,8 @@ from windlass.flows.workspace import Workspace, load_environment, open_workspace
 from windlass.hosts.many.fleet import errors_of
 from windlass.operations.package import Package
 from windlass.operations.wire import Batch
+from windlass.testing.lab import shell
 from windlass.testing.recording import operations_of
-from windlass.values import Command
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
@@ -43,9 +43,7 @@ class Suite:
 
     def shell(self, host: str, script: str) -> str:
         """What a shell script prints that runs as root on a host, without SSH."""
-        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/sh", "-ec", script), limit=120)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[host], script)
 
     def url(self, path: str = "/", port: int = 80) -> str:
         """An address of the balancer's."""

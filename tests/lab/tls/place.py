@@ -24,7 +24,7 @@ from windlass.flows.setup import SetupResult, setup
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.lab import authority
 from windlass.plans.grade import Grade
-from windlass.values import Command
+from windlass.testing.lab import shell
 
 # Each checkout has hosts of its own, so that two may run their tests at the same time.
 NAME = f"tls{hashlib.sha256(str(Path(__file__).parents[3]).encode()).hexdigest()[:4]}"
@@ -84,9 +84,7 @@ class Site:
         return open_workspace(self.project, NAME, lab=True)
 
     def shell(self, host: str, script: str) -> str:
-        answer = lab.run_inside(self.lab.hosts[host], Command.of("/bin/bash", "-ec", script), limit=300)
-        assert answer.code == 0, f"{script}\n{answer.text}\n{answer.stderr.decode(errors='replace')}"
-        return answer.text
+        return shell(self.lab.hosts[host], script, program="/bin/bash")
 
     def setup(self, limit: str = "web", roles: tuple[str, ...] = (), *, check: bool = False) -> SetupResult:
         workspace = self.workspace

@@ -26,6 +26,7 @@ OPTIONS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--for
 
 
 def must(completed: process.Completed, complaint: List[str]) -> None:
+    """Raise OperationError, with what apt has said, unless it ended well."""
     if completed.status != 0:
         raise OperationError(
             "apt-get ended with status %d" % completed.status,
@@ -35,6 +36,7 @@ def must(completed: process.Completed, complaint: List[str]) -> None:
 
 
 def call(verb: str, names: List[str], arguments: Dict[str, Any], context: Context) -> process.Completed:
+    """One call of apt-get, when nobody holds its locks any more; how it ended is the caller's to judge."""
     wait_for_locks(arguments, context)
     wait = ["-o", "DPkg::Lock::Timeout=%d" % arguments["lock_seconds"]]
     command = ["apt-get", "--yes", "--quiet=2", *_choices(names, arguments), *OPTIONS, *wait, verb, "--", *names]
@@ -55,6 +57,7 @@ def _choices(names: List[str], arguments: Mapping[str, Any]) -> List[str]:
 
 
 def configure(arguments: Dict[str, Any], context: Context) -> None:
+    """Finish what an apt that broke off has unpacked and not set up. Raises OperationError."""
     wait_for_locks(arguments, context)
     limit = float(arguments["limit_seconds"])
     process.must(["dpkg", "--force-confdef", "--force-confold", "--configure", "--pending"], extra=QUIET, limit=limit)

@@ -96,6 +96,7 @@ def place_for(lines: List[str], after: Optional[str], before: Optional[str]) -> 
 
 
 def last_match(lines: List[str], expression: Optional[str]) -> Optional[int]:
+    """The index of the last line that an expression finds; None for none, or without an expression."""
     if expression is None:
         return None
     found = [index for index, each in enumerate(lines) if matches(expression, each)]

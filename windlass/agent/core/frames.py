@@ -34,6 +34,7 @@ FETCH, CREDIT, DATA = b"F", b"K", b"D"
 NOTE, PING, CANCEL, BYE, FATAL, ARMED = b"N", b"P", b"Z", b"Q", b"X", b"A"
 ASK, ANSWER, LIVE, LINE, MODULES = b"U", b"V", b"L", b"W", b"M"
 
+ATTACH = "attach"  # the word that makes the agent's program the way back to another, before any frame: `relay`
 LARGE_CHUNK = 256_000  # a DATA frame: fewer frames cost both sides less than the packets they are cut into
 WINDOW = 16 * LARGE_CHUNK  # bytes of one stream that may be under way to a host before it grants more
 GIVEN_FROM = 1 << 31  # the number of the first stream that a controller gives along unasked; hosts count theirs from 1
@@ -83,6 +84,7 @@ class BrokenFrame(Exception):  # noqa: N818 - reads as what happened
 
 
 def encode(kind: bytes, body: Dict[str, Any]) -> bytes:
+    """A frame of this kind with this body, compressed where that is worth it."""
     payload = quick_json.short(body).encode()
     if len(payload) >= SQUEEZED_FROM:
         payload = zlib.compress(payload, LEVEL)
@@ -148,6 +150,7 @@ def _spread(body: Union[bytes, bytearray]) -> bytes:
 
 
 def decode_data(body: Read) -> Tuple[int, Read]:
+    """The number of the stream that a frame of data belongs to, and its bytes. Raises BrokenFrame."""
     if len(body) < _STREAM.size:
         raise BrokenFrame("data without a stream")
     return _STREAM.unpack_from(body)[0], body[_STREAM.size :]

@@ -5,25 +5,28 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from typing import IO, Any, Dict
+from typing import IO, Any, Callable, Dict
 
 from windlass.agent.core import heirs, quick_json
 from windlass.agent.core.context import RUN, Context
 from windlass.agent.core.outcome import OperationError
 
+Look = Callable[[Dict[str, Any]], None]
 LET_GO = 10.0  # seconds that an agent takes to end when nobody comes back to it; what it is at is finished first
 HINT = "wait until it is done, then run the same again; the lock frees itself when its holder ends"
 
 
 def path_of(name: str) -> str:
+    """The file of the lock of this name."""
     return os.path.join(RUN, "lock", name)
 
 
-def hold(name: str, record: Dict[str, Any], wait: float, context: Context) -> IO[str]:
+def hold(name: str, record: Dict[str, Any], wait: float, context: Context, look: Look = lambda _last: None) -> IO[str]:
     """Take the lock; it is held as long as the file is open, which no child inherits. Raises OperationError, with who holds it.
 
     record  holder and purpose in words, and perhaps the run: a lock that the same run holds (of a machine that is there by two
             names) keeps nobody out
+    look    is given what the last run signed that had it, and may refuse
     """
     path = path_of(name)
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
@@ -32,21 +35,57 @@ def hold(name: str, record: Dict[str, Any], wait: float, context: Context) -> IO
         if not (_locked(handle, time.monotonic() + wait, context) or _inherited(handle, path, context)):
             handle.close()
             raise _held(name, _holder(path))
+        try:
+            look(_holder(path))
+        except OperationError:
+            handle.close()
+            raise
         _sign(handle, dict(record, since=time.time(), **heirs.signature(context)))
     return handle
 
 
 def holder_of(name: str, context: Context) -> Dict[str, Any]:
     """Who holds this lock, with what it signed; empty if nobody does, or only an agent whose controller is certainly dead."""
+    holder = _holder(path_of(name)) if _is_held(path_of(name)) else {}
+    return {} if heirs.is_dead(holder, context) else holder
+
+
+def refuse_others(context: Context) -> None:
+    """Raises OperationError, with who it is, where a run of another controller has a lock on this host, whatever it is of.
+
+    An agent whose controller is dead finishes what it is at, and is waited for.
+    """
+    folder = path_of("")
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        path = path_of(name)
+        holder = _holder(path)
+        if not _is_held(path) or _is_of_this_run(holder, context):
+            continue
+        if not (heirs.told_to_end(holder, context) and _is_let_go(path, context)):
+            raise _held(name, holder)
+
+
+def _is_let_go(path: str, context: Context) -> bool:
+    deadline = time.monotonic() + LET_GO
+    while _is_held(path) and time.monotonic() < deadline:
+        context.wait(0.1)
+    return not _is_held(path)
+
+
+def _is_held(path: str) -> bool:
     try:
-        with open(path_of(name), encoding="utf-8") as handle:
+        with open(path, encoding="utf-8") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = _holder(path_of(name))
-        return {} if heirs.is_dead(holder, context) else holder
+        return True
     except OSError:
         pass
-    return {}
+    return False
+
+
+def _is_of_this_run(holder: Dict[str, Any], context: Context) -> bool:
+    controller = holder.get("controller")
+    return holder.get("agent") == os.getpid() or (bool(controller) and controller == context.controller)
 
 
 def _is_ours(path: str, record: Dict[str, Any]) -> bool:
@@ -97,4 +136,4 @@ def _held(name: str, holder: Dict[str, Any]) -> OperationError:
         said += " for %s (since %s)" % ("%.0f s" % seconds if seconds < 120 else "%.0f min" % (seconds / 60), clock)
     if holder.get("purpose"):
         said += ": %s" % holder["purpose"]
-    return OperationError(said, hint=HINT, data=holder)
+    return OperationError(said, hint=HINT, data=dict(holder, locked=True))

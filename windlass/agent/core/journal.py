@@ -46,6 +46,7 @@ class Journal:
     ) -> None:
         self.differs: Optional[int] = None
         self._run = name.partition(".")[0]
+        self._goes_on = False
         self.operations = operations
         self._finished: Dict[int, Dict[str, Any]] = {}
         self._begun: Set[int] = set()
@@ -114,10 +115,19 @@ class Journal:
         """Keep other runs out. Raises OperationError, which says who is there; where /run is full, nobody is kept out."""
         holding = modules.get(HOLDING, context)
         try:
-            handle: IO[str] = holding.hold(alone["name"], dict(alone, run=self._run), LOCK_WAIT, context)
+            handle: IO[str] = holding.hold(alone["name"], dict(alone, run=self._run), LOCK_WAIT, context, self._refuse_if_overtaken)
         except OSError:
             return None
         return handle
+
+    def _refuse_if_overtaken(self, last: Dict[str, Any]) -> None:
+        """Not if a later run has been at work since this one broke off, or stood still: names of runs sort by time."""
+        if self._goes_on and str(last.get("run", "")) > self._run:
+            raise OperationError(
+                "%s has been at work here since, with %s: to go on with run %s would take a part of that back"
+                % (last.get("holder") or "another run", last.get("purpose") or last["run"], self._run),
+                hint="run setup anew, without --resume: what is done is left alone",
+            )
 
     def _give_up(self, error: OSError) -> None:
         """What looks before it acts goes on without a journal; so does everything for who can have none, not being root."""
@@ -140,6 +150,7 @@ class Journal:
         if not records:
             self._write(dict(heirs.signature(context), operations=digests), firm=False)
             return
+        self._goes_on = True
         self._write(heirs.signature(context), firm=False)
         before = ([record["operations"] for record in records if isinstance(record.get("operations"), list)] or [[]])[-1]
         unlike = [index for index in range(min(len(before), len(digests))) if before[index] != digests[index]]
@@ -169,6 +180,7 @@ def is_blind(operation: Dict[str, Any]) -> bool:
 
 
 def digest(operation: Dict[str, Any]) -> str:
+    """What tells an operation, with all its values, from every other."""
     return sha256(quick_json.ordered(operation).encode()).hexdigest()
 
 

@@ -21,7 +21,6 @@ from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.core.parts import SimpleQueue, signal
 
-ATTACH = "attach"  # the word that makes the agent's program the way back to another: `relay`
 FORESIGHT = "windlass.agent.core.foresight"
 VIGILS = ("watch.watch", "frontend.pages_served")  # they watch over what the operation before has just done
 
@@ -106,7 +105,7 @@ class Loop:
             vigil = acted and operation["kind"] in VIGILS  # waits for nobody: what is watched serves already
             if not vigil:
                 self._line.wait_for_somebody()
-                if context.gone.is_set():
+                if self._line.ended.is_set():  # `gone` is set a moment later
                     return
             hopeless = failed or index < (journal.differs or 0)
             acted = not hopeless and _wanted(operation, changed) and (vigil or not context.cancelled.is_set())
@@ -130,7 +129,7 @@ class Loop:
         try:
             journal.begin(index)
         except OperationError as error:
-            return dict(self._failure(str(error), error.hint, [], {}), seconds=0.0)
+            return dict(self._failure(str(error), error.hint, error.last_lines, error.data), seconds=0.0)
         result = self._perform(journal.operations[index], changed)
         journal.end(index, result)
         return result
@@ -210,7 +209,7 @@ def main() -> None:
     """Entry point on the host. Its words: who is at work; how many seconds a lost controller may stay away, or `attach`; which
     process the controller is."""
     grace, controller = (sys.argv[2:] + ["", ""])[:2]
-    if grace == ATTACH:
+    if grace == frames.ATTACH:
         from windlass.agent.core.relay import relay  # noqa: PLC0415 - nothing else of all this is needed then
 
         relay()

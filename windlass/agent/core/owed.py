@@ -43,10 +43,12 @@ def mark(identity: str) -> None:
 
 
 def is_owed(identity: str) -> bool:
+    """Whether a reaction is noted that no run has made yet."""
     return os.path.exists(_path(identity))
 
 
 def forget(identity: str) -> None:
+    """It was made, or is not wanted any more."""
     try:
         os.unlink(_path(identity))
     except FileNotFoundError:

@@ -115,6 +115,7 @@ def _opened(name: str, folder: str) -> IO[str]:
 
 
 def record_of(line: str) -> Optional[Dict[str, Any]]:
+    """What a line holds; None for one that was cut off or that somebody else wrote."""
     try:
         record = quick_json.read(line)
     except ValueError:

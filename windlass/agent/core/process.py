@@ -91,9 +91,11 @@ def start(
             start_new_session=True,
         )
     except KeyError:
-        raise OperationError("there is no user %s on this host" % user) from None
+        raise OperationError("there is no user %s on this host" % user, hint="invoke setup makes those of applications") from None
     except OSError as error:
-        raise OperationError("cannot start %s: %s" % (arguments[0], error.strerror or error)) from error
+        raise OperationError(
+            "cannot start %s: %s" % (arguments[0], error.strerror or error), hint="is it installed here?"
+        ) from error
 
 
 def output_of(process: "subprocess.Popen[bytes]") -> "IO[bytes]":

@@ -42,6 +42,7 @@ def check_role(arguments: Dict[str, Any], name: str, context: Context) -> None:
 
 
 def rows(arguments: Dict[str, Any], query: str, values: Dict[str, str], database: str = USER) -> List[List[str]]:
+    """The rows that a query gives, as texts. Raises OperationError."""
     return [line.split("|") for line in process.lines(say(arguments, query, values, database))]
 
 

@@ -39,8 +39,9 @@ class Receiver:
         self._server: Optional[ThreadingHTTPServer] = None
 
     def listen(self, address: str, port: int, wait_seconds: float, context: Context) -> None:
-        """Begin; another file that is on its way is waited for. Raises OperationError."""
+        """Begin; another file that is on its way is waited for, which is told. Raises OperationError."""
         deadline = time.monotonic() + wait_seconds
+        told = False
         while self._server is None:
             try:
                 self._server = _server(address, port, self)
@@ -48,6 +49,9 @@ class Receiver:
                 if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                     hint = "does another backup take so long, or is the port somebody else's? the store's `port` gives another"
                     raise OperationError("cannot listen on port %d: %s" % (port, error.strerror), hint=hint) from None
+                if not told:
+                    context.note("waiting until another backup, or whoever else has port %d, lets it go" % port)
+                    told = True
                 context.wait(0.5)
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 

@@ -33,6 +33,7 @@ def of_kind(sites: List[Site], kind: str) -> List[Site]:
 
 
 def wanted(site: Site) -> List[File]:
+    """The files of a site as they should be."""
     return [
         (each["path"], None if each["content"] is None else each["content"].encode(), each["enabled"]) for each in site["files"]
     ]
@@ -66,6 +67,7 @@ def _going(name: str) -> Site:
 
 
 def differs(site: Site) -> bool:
+    """Whether any file of a site is not as it should be."""
     return any(_differs(each) for each in wanted(site))
 
 

@@ -107,7 +107,9 @@ def _read() -> str:
 def _write(table: str) -> None:
     done = _crontab("-", given=table)
     if done.returncode != 0:
-        raise BackupError("cron did not take the crontab; the old one stays", last_lines=done.stderr.splitlines())
+        raise BackupError(
+            "cron did not take the crontab; the old one stays", last_lines=done.stderr.splitlines(), hint="may this user use cron?"
+        )
 
 
 def _crontab(argument: str, given: str = "") -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from windlass import events
 from windlass.errors import BackupError, HostError
+from windlass.flows.steps import notes_only
 from windlass.operations.wire import Batch
 
 if TYPE_CHECKING:
@@ -15,12 +17,12 @@ if TYPE_CHECKING:
     from windlass.stores.host import Line, Sink
 
 
-def store_line(workspace: Workspace, host: str) -> Line:
-    """Opens the link to one host for a block; the host's faults are those of the store: BackupError."""
+def store_line(workspace: Workspace, host: str, listener: events.Listener) -> Line:
+    """Opens the link to one host for a block; the host's faults are those of the store: BackupError. `listener`: of its notes."""
 
     @contextmanager
     def opened() -> Iterator[Any]:
-        with workspace.fleet([host]) as fleet:
+        with workspace.fleet([host], notes_only(listener)) as fleet:
 
             def run(operation: Operation, sink: Sink | None = None) -> Mapping[str, Any]:
                 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from windlass import events
 from windlass.flows.backups.store_line import store_line
 from windlass.inventory import S3, store_credentials
 from windlass.stores.directory import DirectoryStore
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ONLY_IN_LAB = "lab"  # this environment has no real hosts whose backups a twin's could be mixed up with
 
 
-def open_store(workspace: Workspace, entry: Backup) -> Store:
+def open_store(workspace: Workspace, entry: Backup, listener: events.Listener = events.nobody) -> Store:
     """Where the inventory says that the backups go: the entry's store, the first if it has several. Raises InventoryError where a
     secret has no value.
 
@@ -38,7 +39,7 @@ def open_store(workspace: Workspace, entry: Backup) -> Store:
         return _s3(workspace, entry.store, described.s3, signatures)
     if described.host:
         address = environment.host(described.host).private_address
-        line = store_line(workspace, described.host)
+        line = store_line(workspace, described.host, listener)
         return HostStore(described.host, described.directory, address, described.port, line, signatures, environment.name)
     return DirectoryStore(project / Path(described.directory).expanduser(), signatures, environment.name)
 

@@ -70,7 +70,8 @@ class Vault:
 
         Of one that comes back on another host its own is held as well: who makes backups there, or lets old ones go, asks that.
         """
-        lease = Lease(name=f"backup-{self.entry.name}", holder=self.workspace.operator, purpose=purpose, wait_seconds=LOCK_WAIT)
+        what = f"{purpose}, environment {self.workspace.environment.name}"
+        lease = Lease(name=f"backup-{self.entry.name}", holder=self.workspace.operator, purpose=what, wait_seconds=LOCK_WAIT)
         home = own_host(self.workspace.environment, self.entry)
         elsewhere = home != self.entry.host
         self.fleet.call([home] if elsewhere else [])
@@ -143,7 +144,7 @@ def open_vault(workspace: Workspace, entry: Backup, listener: events.Listener, i
     """The vault, with its line to the host, for as long as the block lasts."""
     hosts = dict.fromkeys((entry.host, own_host(workspace.environment, entry)))
     with workspace.fleet(hosts, listener) as fleet:
-        yield Vault(workspace, entry, open_store(workspace, entry), fleet, listener, Timer(listener), identity)
+        yield Vault(workspace, entry, open_store(workspace, entry, listener), fleet, listener, Timer(listener), identity)
 
 
 def own_host(environment: Environment, entry: Backup) -> str:

@@ -18,6 +18,7 @@ LIMIT = 1800.0  # seconds for images to be built or pulled
 
 
 def contained(application: Application) -> bool:
+    """Whether the processes of an application are services of Compose."""
     return application.runtime == "compose"
 
 

@@ -102,7 +102,8 @@ class Cutover:
 
     def first_steps(self, purpose: str) -> tuple[Lease, ReleaseState]:
         """What every run begins with on a host: the lock, then a look."""
-        return lease_of(self.application, self.operator, purpose), ReleaseState(root=self.layout.root)
+        what = f"{purpose} --env {self.workspace.environment.name}"  # another one may have the same hosts
+        return lease_of(self.application, self.operator, what), ReleaseState(root=self.layout.root)
 
     def states_of(
         self, first: tuple[Lease, ReleaseState], outcomes: Mapping[str, Sequence[Any] | HostError]

@@ -81,7 +81,11 @@ def _git(*arguments: str, folder: Path) -> str:
     except FileNotFoundError:
         raise BuildFailed("git is not installed here", hint="apt-get install git") from None
     if completed.returncode != 0:
-        raise BuildFailed(f"git {arguments[0]} failed in {folder}", last_lines=completed.stderr.splitlines()[-10:])
+        raise BuildFailed(
+            f"git {arguments[0]} failed in {folder}",
+            last_lines=completed.stderr.splitlines()[-10:],
+            hint="git's own words say why; is there room on this machine?",
+        )
     return completed.stdout.strip()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from windlass import events
 from windlass.agent.core import scanner
-from windlass.errors import FlowFailed, HostError, WindlassError
+from windlass.errors import FlowFailed, HostError, UsageError, WindlassError
 from windlass.flows.edge.addresses import Known, known_addresses
 from windlass.flows.steps import Timer, all_of
 from windlass.operations.scan import Addresses, Scan
@@ -83,6 +83,14 @@ def _said(found: Exposure) -> str:
     return "; ".join(words) or "not seen from everywhere"
 
 
+def protected(workspace: Workspace, hosts: Iterable[Host]) -> list[Host]:
+    """Those of the hosts that have a firewall of ours. Raises UsageError where none has."""
+    found = [host for host in hosts if ROLE in workspace.environment.roles_of(host)]
+    if not found:
+        raise UsageError("none of these hosts has the role firewall", hint="give it to a group: roles: [base, firewall]")
+    return found
+
+
 def compiled_for(workspace: Workspace, hosts: Iterable[Host]) -> dict[str, tuple[Opening, ...]]:
     """What is open on each host that has a firewall, to whom and why. Raises InventoryError."""
     environment = workspace.environment
@@ -103,9 +111,9 @@ def check(
 ) -> Exposures:
     """Scan the hosts from here and from the environment's hosts, and compare. Only the inventory's hosts are tried.
 
-    Raises HostError when a host that is to be looked at cannot say which addresses it has.
+    Raises HostError when a host that is to be looked at cannot say which addresses it has, UsageError where no host has a firewall.
     """
-    doors = compiled_for(workspace, hosts)
+    doors = compiled_for(workspace, protected(workspace, hosts))
     timer = Timer(listener)
     peers = [host.name for host in workspace.hosts(viewers.hosts)] if viewers.hosts else []
     with workspace.fleet(sorted({*doors, *peers}), listener) as fleet:

@@ -54,7 +54,10 @@ def serving(workspace: Workspace, limit: str = "", site: str = "") -> dict[str, 
     found = {host: batch for host, batch in batches.items() if batch.operations}
     if not found:
         what = f"the site {site}" if site else "the role nginx"
-        raise UsageError(f"no host of {limit or workspace.environment.name} has {what}")
+        raise UsageError(
+            f"no host of {limit or workspace.environment.name} has {what}",
+            hint="invoke inventory.hosts lists hosts with their roles",
+        )
     return found
 
 

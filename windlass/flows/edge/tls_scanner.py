@@ -25,6 +25,7 @@ from windlass.plans.grade import PROTOCOLS, Handshakes, Leaf, Suite, Weakness
 
 LIMIT = 120.0  # seconds for one listener; it takes about one
 INSTALL_LIMIT = 600.0
+REACHABLE = "it needs Python's venv (Debian: python3-venv) and a package index that pip can reach"
 TRUSTED_BY = ("Mozilla", "Supplied CA file")
 
 
@@ -54,13 +55,15 @@ def _run(*command: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_LIMIT, check=False)
     except subprocess.TimeoutExpired:
-        raise WindlassError(f"sslyze could not be installed within {INSTALL_LIMIT:.0f} s", tried=" ".join(command)) from None
+        raise WindlassError(
+            f"sslyze could not be installed within {INSTALL_LIMIT:.0f} s", tried=" ".join(command), hint=REACHABLE
+        ) from None
     if done.returncode:
         raise WindlassError(
             "sslyze, which looks at what a listener agrees to, cannot be installed on this machine",
             tried=" ".join(command),
             last_lines=(done.stdout + done.stderr).splitlines()[-8:],
-            hint="it needs Python's venv (Debian: python3-venv) and a package index that pip can reach",
+            hint=REACHABLE,
         )
 
 
@@ -93,7 +96,7 @@ def _scanned(command: Sequence[str], folder: Path, where: str) -> Handshakes:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False)
         found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     except (subprocess.TimeoutExpired, OSError, ValueError) as error:
-        raise CertificateError(f"{where}: sslyze gave no answer: {error}") from error
+        raise CertificateError(f"{where}: sslyze gave no answer: {error}", hint="run it again") from error
     return read(found, done.stdout, where)
 
 
@@ -102,11 +105,13 @@ def read(document: Mapping[str, Any], words: str, where: str) -> Handshakes:
     (found,) = document["server_scan_results"] or [{}]
     if not found or found.get("connectivity_status") != "COMPLETED":
         last = str(found.get("connectivity_error_trace") or "").strip().splitlines()[-1:]
-        raise CertificateError(f"{where}: no handshake is possible", last_lines=last)
+        raise CertificateError(f"{where}: no handshake is possible", last_lines=last, hint="invoke tls.status says what it serves")
     results = {name: attempt["result"] for name, attempt in found["scan_result"].items() if attempt["status"] == "COMPLETED"}
     missing = sorted(name for name, attempt in found["scan_result"].items() if attempt["status"] == "ERROR")
     if missing:
-        raise CertificateError(f"{where}: sslyze could not try {', '.join(missing)}")
+        raise CertificateError(
+            f"{where}: sslyze could not try {', '.join(missing)}", hint="run it again: a busy server may have hung up"
+        )
     spoken = {
         protocol: results[_field(protocol)] for protocol in PROTOCOLS if results[_field(protocol)]["is_tls_version_supported"]
     }

@@ -56,11 +56,7 @@ def edit(environment: Environment, editor: str, again: Callable[[str], bool]) ->
 
 def read(text: str, known: set[str]) -> dict[str, str]:
     """What was written. Raises ValueError that says what is wrong, never with a value in it."""
-    try:
-        root = yaml.compose(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ValueError(f"line {mark.line + 1 if mark else 1} is not YAML") from None
+    root = _composed(text)
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
@@ -78,6 +74,17 @@ def read(text: str, known: set[str]) -> dict[str, str]:
             raise ValueError(f"line {line}: the inventory declares no secret of this name{did_you_mean(key.value, known)}")
         values[key.value] = value.value
     return values
+
+
+def _composed(text: str) -> yaml.Node | None:
+    try:
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ValueError(f"line {mark.line + 1 if mark else 1} is not YAML") from None
+    except RecursionError:
+        raise ValueError('it should be `name: "value"` lines, and is nested hundreds of levels deep') from None
+    return root
 
 
 @contextmanager
@@ -121,4 +128,6 @@ def _run(editor: str, path: Path) -> None:
     except (FileNotFoundError, ValueError):
         raise UsageError(f"the editor {editor!r} cannot be started", hint="set EDITOR") from None
     if done.returncode != 0:
-        raise WindlassError(f"the editor ended with {done.returncode}: nothing was changed")
+        raise WindlassError(
+            f"the editor ended with {done.returncode}: nothing was changed", hint="save, and leave it without an error"
+        )

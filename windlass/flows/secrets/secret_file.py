@@ -33,7 +33,9 @@ def put(environment: Environment, name: str, value: str) -> bool:
     """
     declared(environment.secrets, name)
     if not value:
-        raise UsageError("the value is empty: nothing was changed")
+        raise UsageError(
+            "the value is empty: nothing was changed", hint="invoke secrets.edit takes one away: delete its line there"
+        )
     file = existing_file(environment)
     if file.values().get(name) == value:
         return False

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from windlass import events
 from windlass.agent.core import frames
-from windlass.errors import OperationFailed
+from windlass.errors import HeldByAnother, OperationFailed
 from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
 from windlass.terminal import harmless
@@ -63,6 +63,7 @@ def output(host: str, told: Mapping[str, Any]) -> events.OperationOutput:
 
 
 def complete(batch: Batch, results: list[Result]) -> list[Result]:
+    """The results, if there is one for each operation. Raises BrokenFrame."""
     if len(results) != len(batch.asked):
         raise frames.BrokenFrame(f"done after {len(results)} of {len(batch.asked)} operations")
     return results
@@ -82,10 +83,13 @@ def title(operation: Operation) -> str:
 
 
 def raise_first_failure(host: str, results: list[Result]) -> None:
+    """Raise OperationFailed for the first operation that failed, if any did."""
     for result in results:
         if result.failed:
-            raise OperationFailed(
-                f"{title(result.operation)} failed on {host}: {result.message}",
+            kind = HeldByAnother if result.data.get("locked") is True else OperationFailed
+            failed = "" if kind is HeldByAnother else f"{title(result.operation)} failed on "
+            raise kind(
+                f"{failed}{host}: {result.message}",
                 host=host,
                 tried=title(result.operation),
                 hint=result.hint,

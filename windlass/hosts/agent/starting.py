@@ -9,7 +9,6 @@ import socket
 import time
 
 from windlass.agent.core import frames, loader
-from windlass.agent.core.loop import ATTACH
 from windlass.errors import AgentFailed, ConnectionFailed
 from windlass.hosts.agent import payload
 from windlass.hosts.agent.controller import identity, process_tag
@@ -47,7 +46,7 @@ def start_command(target: Target, prompt: str = "", *, attach: bool = False, ter
     if target.sudo and target.user != "root":
         sudo = f"sudo -S -p {prompt}" if target.sudo_password else "sudo -n"
     tag = f"windlass for {getpass.getuser()}@{socket.gethostname()} {process_tag()}"
-    words = (ATTACH,) if attach else (f"{target.grace_seconds:g}", identity())
+    words = (frames.ATTACH,) if attach else (f"{target.grace_seconds:g}", identity())
     return payload.start_command(sudo=sudo, tag=tag, words=words, terminal=terminal)
 
 

@@ -103,7 +103,7 @@ def _shake_hands(connection: Any, sock: socket.socket, target: Target) -> None:
     try:
         connection.handshake(sock)
     except exceptions.Timeout:
-        raise refusals.silent(target) from None
+        raise (refusals.stalled if sockets.has_heard(sock) else refusals.silent)(target) from None
     except DROPPED as error:
         message = f"{refusals.place(target)}: no SSH server answers there, it hangs up"
         raise _Dropped(message, host=target.name, hint=refusals.no_banner(target)) from error
@@ -140,6 +140,8 @@ def _log_in(connection: Any, target: Target) -> None:
             raise refusals.not_let_in(target, "it takes no key of ssh-agent, and none of ~/.ssh")
     except exceptions.AuthenticationError as error:
         raise refusals.not_let_in(target, "it does not take the key") from error
+    except exceptions.Timeout:
+        raise refusals.stalled(target) from None
     except exceptions.KeyfileAuthFailedError as error:
         raise refusals.locked_key(target) from error
     except exceptions.FileError as error:

@@ -10,16 +10,17 @@ import contextlib
 import hashlib
 import os
 import shlex
+import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from windlass.errors import ConnectionFailed
-from windlass.hosts.by_openssh import ssh_pipes
+from windlass.hosts.by_openssh import ssh_login, ssh_pipes
 from windlass.hosts.by_openssh.ssh_jumps import jumps
 from windlass.hosts.common import programs
-from windlass.hosts.common.descriptors import READABLE, WRITABLE, ready
+from windlass.hosts.common.descriptors import READABLE, WRITABLE, readable, ready
 from windlass.hosts.common.retrying import pause, turnstile
 from windlass.hosts.common.session import SILENCE_LIMIT
 from windlass.hosts.common.target import Target
@@ -34,8 +35,11 @@ CIPHERS: Final = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 ALIVE: Final = {"ServerAliveInterval": "5", "ServerAliveCountMax": str(int(SILENCE_LIMIT // 5))}
 
 
-def command_line(target: Target) -> list[str]:
-    """The words that start ssh towards a target, without a command."""
+def command_line(target: Target, level: str = "INFO") -> list[str]:
+    """The words that start ssh towards a target, without a command.
+
+    level   how much it says: less would leave us without a reason, and far more fill a pipe that nobody reads meanwhile
+    """
     options = {
         "BatchMode": "yes",
         "ConnectTimeout": str(max(1, round(target.connect_seconds))),
@@ -45,7 +49,7 @@ def command_line(target: Target) -> list[str]:
         "ForwardAgent": "no",
         "ClearAllForwardings": "yes",  # what else a person's configuration has for this host is meant for him
         "RemoteCommand": "none",
-        "LogLevel": "INFO",  # less would leave us without a reason, and more fill a pipe that nobody reads meanwhile
+        "LogLevel": level,
         **ALIVE,
         **_keys(target),
         **_sharing(target),
@@ -61,7 +65,7 @@ def command_line(target: Target) -> list[str]:
 
 def program(target: Target, command: str) -> list[str]:
     """The words that run one command on a host."""
-    return [*command_line(target), _host(target), command]
+    return [*command_line(target, ssh_login.LEVEL), _host(target), command]
 
 
 def _host(target: Target) -> str:
@@ -145,6 +149,7 @@ class Session:
             os.set_blocking(descriptor, False)
         self._outgoing = ssh_pipes.Outgoing(self._input)
         ssh_pipes.widen(self._output, ssh_pipes.ANSWERS)
+        self._login = ssh_login.Login(target, warm=_is_warm(target))
 
     def send(self, data: bytes | bytearray) -> None:
         """Send all of it. Raises OSError when the line is dead or takes nothing for too long."""
@@ -166,7 +171,7 @@ class Session:
     def receive(self, most: int) -> bytes:
         """What has come, at least a byte; empty at the end. Raises TimeoutError, and ConnectionFailed where there was no way in."""
         while True:
-            if not ready(self._output, READABLE, self._limit):
+            if not self._comes(time.monotonic() + self._limit):
                 raise TimeoutError
             data = os.read(self._output, most)
             self.received += len(data)
@@ -178,6 +183,25 @@ class Session:
                 self._explain()
                 return data
 
+    def _comes(self, deadline: float) -> bool:
+        """Whether there was something on standard output in time, or its end. Raises ConnectionFailed for a login that stalls."""
+        while not self._login.is_over:
+            if self._login.left < 0:
+                self._give_up()
+            seconds = min(deadline - time.monotonic(), self._login.left)
+            came = readable((self._output, self._errors), seconds)
+            self._login.is_over = self._output in came or (self._errors in came and not self._listen())
+            self._login.hear(self._said)
+            if not came and time.monotonic() >= deadline:
+                return False
+        return ready(self._output, READABLE, deadline - time.monotonic())
+
+    def _give_up(self) -> NoReturn:
+        """End ssh at once, with what leads it there: nobody has been given anything to whom we had to say goodbye."""
+        self._leave_place()
+        os.killpg(self._process.pid, signal.SIGTERM)
+        raise _words().stalled(self._target)
+
     def wait_at_most(self, seconds: float) -> None:
         """Set the limit of `receive` and `send`."""
         self._limit = seconds
@@ -186,7 +210,7 @@ class Session:
         """What was written to standard error since the last call."""
         self._listen()
         said, self._complaints = self._complaints, b""
-        return said.decode("utf-8", "replace")
+        return ssh_login.without_its_own(said.decode("utf-8", "replace"))
 
     def _listen(self) -> bytes:
         """Take what stands on standard error now."""
@@ -234,7 +258,8 @@ class Session:
     def _explain(self) -> None:
         """Nothing ever came: say why, if it was ssh that failed and not the command."""
         if self._process.returncode == FAILED:
-            raise _words().failure(self._target, self._said.decode("utf-8", "replace"))
+            said = ssh_login.without_its_own(self._said.decode("utf-8", "replace"))
+            raise _words().failure(self._target, said)
 
     def _collect(self) -> None:
         """Wait for the end of ssh, and read standard error to its end, which a master left behind may never close."""

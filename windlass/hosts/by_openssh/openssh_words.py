@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from windlass.errors import ConnectionFailed
+from windlass.hosts.common import refusals
 from windlass.hosts.common.refusals import by_hand, place
 from windlass.hosts.common.retrying import DROPPED, ONCE, TRIES_DROPPED, TRIES_REFUSED
 from windlass.hosts.common.session import FORWARD, LOOK, SILENT, UP, NotLetIn
@@ -47,6 +48,11 @@ def tries(complaint: str) -> int:
         return TRIES_REFUSED
     known = any(re.search(words, complaint, re.MULTILINE) for words, _meaning, _hint in WORDS) or re.search(NOT_DROPPED, complaint)
     return TRIES_DROPPED if not known and re.search(DROPPED, complaint, re.MULTILINE) else ONCE
+
+
+def stalled(target: Target) -> ConnectionFailed:
+    """It neither lets us in nor refuses us, of which ssh itself says nothing."""
+    return refusals.stalled(target)
 
 
 def failure(target: Target, complaint: str) -> ConnectionFailed:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import paramiko
 
 from windlass.errors import ConnectionFailed
+from windlass.hosts.by_paramiko.quick_login import Stalled
 from windlass.hosts.common import refusals
 from windlass.hosts.common.target import Target
 
@@ -22,6 +23,8 @@ def explained(target: Target, towards: str = "") -> Iterator[None]:
         raise refusals.other_key(target, towards) from error
     except paramiko.AuthenticationException as error:
         raise refusals.not_let_in(target, error, towards) from error
+    except Stalled as error:
+        raise refusals.stalled(target, towards) from error
     except paramiko.SSHException as error:
         if _is_silence(error):
             raise refusals.silent(target, towards) from error

@@ -6,12 +6,15 @@ keeps.
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import Any
+from typing import Any, Final
 
 import paramiko
 
 from windlass.hosts.by_paramiko.packets import Packets
+
+TIMED_OUT: Final = "Authentication timeout."  # as Paramiko says it
 
 
 class QuickPackets(Packets):
@@ -35,8 +38,33 @@ class QuickPackets(Packets):
         self._answered = True
 
 
+class Stalled(paramiko.SSHException):
+    """The other side has greeted us, and stopped before it had let us in or refused us."""
+
+
 class QuickTransport(paramiko.Transport):
-    """A connection that leaves alone what sshd says of its own work."""
+    """A connection that leaves alone what sshd says of its own work, and tells who stalls from who says no."""
+
+    _stalls = False
+
+    def start_client(self, event: threading.Event | None = None, timeout: float | None = None) -> None:
+        """Exchange keys; past its limit Paramiko would go on without."""
+        self.handshake_timeout = 2 * timeout if timeout else self.handshake_timeout  # so that it is not that which ends it
+        super().start_client(event=event, timeout=timeout)
+        if event is None and not self.initial_kex_done and self.remote_version:
+            raise Stalled("no keys were agreed on in time")
+
+    def auth_publickey(self, username: str, key: paramiko.PKey, event: threading.Event | None = None) -> list[str]:
+        """Who stalls at one key is not asked about the others: each would be waited for as long."""
+        if self._stalls:
+            raise Stalled(TIMED_OUT)
+        try:
+            return super().auth_publickey(username, key, event)
+        except paramiko.AuthenticationException as error:
+            if str(error) != TIMED_OUT:
+                raise
+            self._stalls = True
+            raise Stalled(TIMED_OUT) from error
 
     def _parse_debug(self, m: paramiko.Message) -> None:
         """Of no interest here: which line of authorized_keys it was, twice for each login."""

@@ -23,9 +23,19 @@ WRITABLE: Final = select.POLLOUT
 
 def ready(descriptor: int, what: int, seconds: float) -> bool:
     """Wait until it is `READABLE` or `WRITABLE`, or has come to its end. `select` could do this for the first 1,024 only."""
+    return bool(_polled((descriptor,), what, seconds))
+
+
+def readable(descriptors: Collection[int], seconds: float) -> frozenset[int]:
+    """Wait until one of these is, or has come to its end; all that are by then."""
+    return frozenset(descriptor for descriptor, _what in _polled(descriptors, READABLE, seconds))
+
+
+def _polled(descriptors: Collection[int], what: int, seconds: float) -> list[tuple[int, int]]:
     poll = select.poll()
-    poll.register(descriptor, what)
-    return bool(poll.poll(max(0.0, seconds) * 1000))
+    for descriptor in descriptors:
+        poll.register(descriptor, what)
+    return poll.poll(max(0.0, seconds) * 1000)
 
 
 def make_room(targets: Collection[Target]) -> None:

@@ -8,7 +8,7 @@ import shlex
 
 from windlass.errors import ConnectionFailed
 from windlass.hosts.common.known_hosts import DEFAULT_PORT, KnownKey, known_hosts_of, named, remember
-from windlass.hosts.common.session import FORWARD, LOOK, SILENT, UP, NotLetIn
+from windlass.hosts.common.session import FORWARD, LOOK, SILENT, SLOW, UP, NotLetIn
 from windlass.hosts.common.target import Target
 
 
@@ -123,6 +123,12 @@ def no_banner(target: Target) -> str:
 def silent(target: Target, towards: str = "") -> ConnectionFailed:
     """Its kernel takes the connection, and nobody speaks: all programs there stand still, or it is another one that listens."""
     return ConnectionFailed(f"{place(target, towards)} {SILENT}", host=towards or target.name, hint=LOOK)
+
+
+def stalled(target: Target, towards: str = "") -> ConnectionFailed:
+    """An SSH server has begun to speak, and neither lets us in nor refuses us."""
+    message = f"{place(target, towards)} speaks SSH, but stopped before it had let us in ({target.connect_seconds:g} s)"
+    return ConnectionFailed(message, host=towards or target.name, hint=SLOW)
 
 
 def not_forwarded(target: Target, jump: Target, towards: str = "", *, forbidden: bool) -> ConnectionFailed:

@@ -16,6 +16,11 @@ UP: Final = "check that the host is up, and its address and port in the inventor
 FORWARD: Final = "the jump host's sshd_config needs `AllowTcpForwarding local`, and no PermitOpen that leaves the host out"
 LOOK: Final = "the host may be frozen, or far too busy: look at its console; or it is something else than sshd that has this port"
 
+SLOW: Final = (
+    "the host may have frozen, or be far too busy: look at its console; or its sshd waits for others, such as a directory of users "
+    "(LDAP); `connect_seconds` in the inventory gives it longer"
+)
+
 
 class NotLetIn(ConnectionFailed):
     """There is somebody, who does not let us in, or is somebody else than before: the hint says what to mend."""

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from windlass.agent.core import frames
 from windlass.errors import OperationFailed
-from windlass.hosts.content import delta, shared_blocks
 from windlass.operations.local_tree import LocalTree, TreeEntry
 
 AGAIN = "it was there a moment ago; run the same again"
@@ -92,11 +91,15 @@ def _readable(path: str | Path) -> Iterator[None]:
 
 
 def _changed(path: Path, described: Mapping[str, Any]) -> Iterator[bytes]:
+    from windlass.hosts.content import delta  # noqa: PLC0415 - for a few files only, and most runs have none of them
+
     with _readable(path), path.open("rb") as handle:
         yield from delta.instructions(handle, described)
 
 
 def _shared(path: Path, wish: Mapping[str, Any]) -> Iterator[bytes]:
+    from windlass.hosts.content import shared_blocks  # noqa: PLC0415 - the same
+
     with _readable(path):
         yield from shared_blocks.instructions(path, wish["checksum"], wish["blocks"])
 

@@ -218,11 +218,25 @@ class Fleet:
             self.drop(host)
 
     def _end(self, futures: Iterable[Future[Any]]) -> None:
-        """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning."""
+        """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning.
+
+        It is another thread that asks them: a second Ctrl-C would tear what this one is sending, and the goodbye would not arrive.
+        """
         waiting = {future for future in futures if not future.cancel()}
-        while waiting:
+        over = threading.Event()
+        asking = threading.Thread(target=self._ask_to_end, args=(over,), name="end it", daemon=True)
+        try:
+            asking.start()
+            while waiting:
+                waiting = wait(waiting, timeout=0.5).not_done
+        finally:
+            over.set()
+        asking.join()  # or what comes next would be ended, too
+
+    def _ask_to_end(self, over: threading.Event) -> None:
+        while not over.is_set():
             self._tell_to_end()
-            waiting = wait(waiting, timeout=0.5).not_done
+            over.wait(0.5)
 
     def _keep_pinging(self) -> None:
         with self._opening:

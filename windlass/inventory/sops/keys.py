@@ -71,7 +71,7 @@ def key_ring(project: Path, surroundings: Mapping[str, str] | None = None) -> Ke
     found = _keys_in(given.get("SOPS_AGE_KEY", ""))
     named = given.get("SOPS_AGE_KEY_FILE", "")
     if named and not Path(named).is_file():
-        raise InventoryError(f"SOPS_AGE_KEY_FILE names {named}, and there is no such file")
+        raise InventoryError(f"SOPS_AGE_KEY_FILE names {named}, and there is no such file", hint="correct it, or unset it")
     home = Path(given.get("XDG_CONFIG_HOME") or Path(given.get("HOME") or "~").expanduser() / ".config")
     files = [*([Path(named)] if named else []), home / "sops" / "age" / "keys.txt", project / OWN_KEY]
     for file in files:
