@@ -102,7 +102,6 @@ TLS: Final = (
 # What the check and the run refuse, in the same words.
 REFUSED: Final = (
     (Turn("postgresql", "web1", {"version": 14}), "PostgreSQL 14 is wanted, and another one is there that has its port"),
-    (Turn("postgresql", "app2", {"version": 14}), "postgresql-14"),
 )
 # What is compared nowhere on a host, and why.
 NOT_ON_A_HOST: Final = {
