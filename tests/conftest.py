@@ -17,7 +17,7 @@ __all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_ignore_c
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Modules, cases and parameters live until the end: to look through them for garbage as often as usual takes a twentieth of it all.
-gc.set_threshold(20_000,20,20)
+gc.set_threshold(20_000, 20, 20)
 
 # No test fails for how slow the machine is just now.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
