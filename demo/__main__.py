@@ -36,10 +36,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Show what Windlass does on real hosts.")
     parser.add_argument("--svg", type=Path, help="also keep a picture of the screen here")
     parser.add_argument("--connections", type=int, default=50, help="how many visitors ask while releases come and go")
+    parser.add_argument("--ports", default="", metavar="1-9999", help="try these from outside; all 65,535 take half a minute")
     chosen = parser.parse_args()
     screen = Screen()
     try:
-        figures = tell(PROJECT, screen, connections=chosen.connections)
+        figures = tell(PROJECT, screen, connections=chosen.connections, ports=chosen.ports)
     except (Unexpected, WindlassError, httpx.HTTPError, subprocess.CalledProcessError) as error:
         screen.bad(f"the story ends here: {error}")
         if isinstance(error, subprocess.CalledProcessError):

@@ -36,6 +36,7 @@ class Stage:
     lost: int = 0
     secret: str = ""
     connections: int = 50
+    ports: str = ""
     lab: Lab = field(init=False)
     site: Site = field(init=False)
     outside: Outside = field(init=False)

@@ -30,10 +30,13 @@ CHAPTERS: tuple[Callable[[Stage], None], ...] = (
 )
 
 
-def tell(project: Path, screen: Screen, *, connections: int) -> dict[str, Any]:
-    """All chapters, with so many connections of visitors; gives the figures. Raises Unexpected when something is not as told."""
+def tell(project: Path, screen: Screen, *, connections: int, ports: str = "") -> dict[str, Any]:
+    """All chapters, with so many connections of visitors; gives the figures. Raises Unexpected when something is not as told.
+
+    `ports` are tried from outside, such as 1-9999; all of them where it is empty.
+    """
     started = time.monotonic()
-    stage = Stage(project, screen, Windlass(project), connections=connections)
+    stage = Stage(project, screen, Windlass(project), connections=connections, ports=ports)
     for chapter in CHAPTERS:
         chapter(stage)
     measured = {"requests": stage.requests, "lost": stage.lost, "seconds": stage.windlass.seconds}

@@ -3,7 +3,6 @@ some families of cases."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,12 +21,14 @@ TOGETHER = {
     ),
 }
 
-# There are hundreds of cases for real hosts. Those of a line have what they install in common; all others are a part of their own.
-CASE = re.compile(r"tests/lab/test_operations\.py::test_operation\[(\w+):")
+# There are hundreds of cases for real hosts. Those of a line have a host in common (tests/lab/grounds.py), and so have other tests
+# whose names begin as told; what is left is a part of its own.
+CASES = "tests/lab/test_operations.py"
 PARTS = {
     "databases": ("chains", "pip", "postgres_grant", "postgres_role", "postgresql"),
     "packages": ("apt", "git", "locale", "logrotate", "package", "service"),
 }
+BESIDES = {"packages": ("packages_", "a_check_says_what_the_run_does_to_a_system")}
 
 # The quick ones that take longest, and those that start servers for themselves, begin first: what is left at the end is short.
 LONGEST_QUICK = (
@@ -58,10 +59,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+def part_of(node_id: str) -> str:
+    """The part of the cases that a test belongs to; empty for what is left."""
+    name = node_id.partition("::test_")[2]
+    beginnings = {part: [f"operation[{family}:" for family in families] for part, families in PARTS.items()}
+    return next((part for part, own in beginnings.items() if name.startswith((*own, *BESIDES.get(part, ())))), "")
+
+
 def unit(node_id: str) -> str:
     """The folder, file or part of a file whose tests go to one process."""
-    if found := CASE.match(node_id):
-        return "::".join((node_id.partition("::")[0], *(part for part, families in PARTS.items() if found[1] in families)))
+    if node_id.startswith(f"{CASES}::"):
+        return "::".join(filter(None, (CASES, part_of(node_id))))
     return next((name for name, beginnings in TOGETHER.items() if node_id.startswith(beginnings)), node_id.partition("::")[0])
 
 

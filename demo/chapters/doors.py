@@ -10,8 +10,10 @@ HOST = "web1"
 
 
 def scan(stage: Stage) -> None:
-    stage.screen.chapter("All 65,535 ports of a balancer that also holds the databases, tried from outside")
-    document = stage.run("firewall.check", "firewall.check", "--limit", HOST, "--from", "outside")
+    which = f"The ports {stage.ports}" if stage.ports else "All 65,535 ports"
+    stage.screen.chapter(f"{which} of a balancer that also holds the databases, tried from outside")
+    some = ("--ports", stage.ports) if stage.ports else ()
+    document = stage.run("firewall.check", "firewall.check", "--limit", HOST, "--from", "outside", *some)
     found = document["result"]["hosts"][HOST]
     opened = {port for seen in found["seen"] for port in seen["open"]}
     for each in found["compiled"]:

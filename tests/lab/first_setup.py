@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from tests.lab.foresight import Witness
+from tests.lab.suite.stock import furnished
 from windlass import lab
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.twin import lab_spec, labs_folder
@@ -36,11 +37,11 @@ Place = TypeVar("Place", bound=FirstSetup)
 
 
 @contextmanager
-def set_up(kind: type[Place], project: Path, name: str) -> Iterator[Place]:
-    """The hosts of an environment of the project, from bare; they go when the block is left."""
-    root = labs_folder(project)
+def set_up(kind: type[Place], project: Path, name: str, kinds: Mapping[str, str] | None = None) -> Iterator[Place]:
+    """The hosts of an environment, bare but for those of which a kind is named; they go when the block is left."""
+    root, spec = labs_folder(project), lab_spec(load_environment(project, name))
     try:
-        running = lab.up(lab_spec(load_environment(project, name)), root=root, say=_silent)
+        running = furnished(spec, root, kinds) if kinds else lab.up(spec, root=root, say=_silent)
         workspace = open_workspace(project, name, lab=True)
         hosts, foretold, witnessed = workspace.hosts(), Witness(), Witness()
         yield kind(

@@ -16,7 +16,7 @@ import pytest
 
 from demo.generator import Load
 from tests.lab.lone import is_free
-from tests.lab.suite.project import NAME, Suite
+from tests.lab.suite.project import NAME, Suite, begun
 from tests.waiting import until
 from windlass import events, lab
 from windlass.errors import ConnectionFailed, RefusedError, UsageError
@@ -73,6 +73,16 @@ def step(suite: Suite, host: str) -> str:
     """What the host's disk says is being done there."""
     found = suite.shell(host, "cat /srv/tiny/progress.json 2>/dev/null || echo '{}'")
     return str(json.loads(found).get("step", ""))
+
+
+# A command that takes a host that says nothing for gone sooner than after half a minute.
+IMPATIENT = """
+from windlass.hosts import line
+from windlass.hosts.many import fleet
+line.SILENCE_LIMIT, fleet.PING_EVERY = 8.0, 0.3
+from windlass.tasks.program import command
+command()
+"""
 
 
 def in_the_gate(suite: Suite) -> subprocess.Popen[str]:
@@ -135,7 +145,7 @@ def test_interrupt_takes_the_deploy_back_and_says_what_is_true(served: Suite) ->
 def test_a_cut_link_fails_the_deploy_and_the_next_one_clears_up(served: Suite) -> None:
     before = served.live()
     served.commit({"kind": "never"}, note="the link is cut")
-    process = served.command("deploy", "--env", NAME, "--lab", "--app", "tiny")
+    process = begun(served.project, "-c", IMPATIENT, "deploy", "--env", NAME, "--lab", "--app", "tiny")
     until(lambda: step(served, "app1") == "start" and step(served, "app2") == "start")
 
     lab.cut_link(served.lab.hosts["app2"])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.suite.stock import furnished
 from windlass import lab
 from windlass.flows.edge.nginx import apply, serving
 from windlass.flows.twin import lab_spec, labs_folder
@@ -105,7 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder.mkdir(parents=True)
     (folder / "hosts.yml").write_text(INVENTORY)
     try:
-        running = lab.up(lab_spec(load_environment(project, NAME)), root=labs_folder(project), say=_silent)
+        running = furnished(lab_spec(load_environment(project, NAME)), labs_folder(project), {"web1": "edge"})
         site = Site(open_workspace(project, NAME, lab=True), running)
         assert apply(site.workspace, serving(site.workspace)).error() is None
         site.shell(CERTIFICATE)

@@ -268,8 +268,10 @@ def test_a_saved_lab_starts_again_as_it_was(tmp_path: Path) -> None:
         seen.append(inside(lab.up(spec, root=tmp_path, source="setup", say=silent).hosts["app1"], "cat /root/file"))
         same = inits(second) == kept
         found = lab.saved_as("one")
-        moved = lab.up(replace(spec, name=MOVED), root=tmp_path, source="setup", of=spec.name, say=silent)
-        seen.append(ssh(moved.ssh("app1", "sudo cat /root/file; hostname")).stdout)
+        other = lab.LabSpec(MOVED, (lab.HostSpec("app7"), lab.HostSpec("bare")))
+        moved = lab.up(other, root=tmp_path, source="setup", of=spec.name, like={"app7": "app1"}, say=silent)
+        seen.append(ssh(moved.ssh("app7", "sudo cat /root/file; hostname")).stdout)
+        seen.append(inside(moved.hosts["bare"], "ls /root/file 2>/dev/null || id -u someone 2>/dev/null || hostname"))
         entered = ssh(second.ssh("db1.example.org", "id -un")).stdout
         lab.save(second, "later", say=silent)
         with pytest.raises(LabError, match="does not stem from snapshot setup"):
@@ -279,7 +281,7 @@ def test_a_saved_lab_starts_again_as_it_was(tmp_path: Path) -> None:
         lab.down(MOVED, root=tmp_path, say=silent)
         lab.down(spec.name, root=tmp_path, say=silent, purge=True)
 
-    assert seen == ["saved\nsomeone", "again", "saved\napp1\n"]
+    assert seen == ["saved\nsomeone", "again", "saved\napp7\n", "bare"]
     assert found == saved
     assert moved.subnet != second.subnet
     assert (same, entered, listed) == (True, "admin\n", {"later": "", "setup": "one"})

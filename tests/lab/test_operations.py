@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 import subprocess
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ import pytest
 
 from tests.cases.case import Place, cases, go_through
 from tests.lab import accounts, systems
-from tests.lab.conftest import LabHosts, TestHost
+from tests.lab.conftest import TestHost
 from tests.lab.foresight import untrue
+from tests.lab.grounds import Grounds, grounds
+from tests.sharing import part_of
 from windlass import events
 from windlass.errors import OperationFailed
 from windlass.hosts.channel import Channel
-from windlass.hosts.many.fleet import Fleet
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
@@ -32,18 +32,28 @@ from windlass.operations.wire import Batch
 
 pytestmark = pytest.mark.lab
 numbers = itertools.count(1)
-FEW = 2
 
 
 @pytest.fixture(scope="module")
-def host(lab_hosts: LabHosts) -> TestHost:
-    return lab_hosts("operations", ["one"])["one"]
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
+    with grounds(tmp_path_factory.mktemp("labs")) as made:
+        yield made
 
 
-@pytest.fixture(scope="module")
-def channel(host: TestHost) -> Iterator[Channel]:
-    with Fleet([host.target]) as fleet:  # which lets the agent know that somebody is still here while a case prepares its host
-        yield fleet.channel("one")
+@pytest.fixture
+def part(request: pytest.FixtureRequest) -> str:
+    """Which of the file's hosts a test is for."""
+    return part_of(request.node.nodeid)
+
+
+@pytest.fixture
+def host(places: Grounds, part: str) -> TestHost:
+    return places.host(part)
+
+
+@pytest.fixture
+def channel(places: Grounds, part: str) -> Channel:
+    return places.channel(part)
 
 
 def local_shell(script: str) -> str:
@@ -51,15 +61,16 @@ def local_shell(script: str) -> str:
 
 
 def on_a_host() -> list[Any]:
-    """All cases that need a host, and of each family a few of the others: the real agent over pipes goes through all of those."""
-    seen: Counter[str] = Counter()
+    """All cases that need a host, and of each family one of the others: the real agent over pipes goes through all of those."""
+    seen: set[str] = set()
     chosen: list[Any] = []
     for case in cases():
         family = str(case.id).partition(":")[0]
-        elsewhere = not case.values[0].get("only")
-        seen[family] += elsewhere
-        if not elsewhere or seen[family] <= FEW:
+        needs_a_host = bool(case.values[0].get("only"))
+        if needs_a_host or family not in seen:
             chosen.append(case)
+        if not needs_a_host:
+            seen.add(family)
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""The shipped environments are no mere examples: staging is rehearsed as a twin, from nothing to two served applications."""
+"""The shipped environments are no mere examples: staging is rehearsed as a twin, up to two served applications."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 
+from tests.lab.suite.stock import furnished
 from windlass import lab
+from windlass.flows.twin import lab_spec, labs_folder
+from windlass.flows.workspace import load_environment
 
 pytestmark = pytest.mark.lab
 
 TOP = Path(__file__).parent.parent.parent
+KINDS = {"app1": "app", "app2": "app", "data1": "data"}
 
 
 def command(clone: Path, *words: str) -> dict[str, Any]:
@@ -31,10 +35,14 @@ def command(clone: Path, *words: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A clone of the repository whose staging environment runs in the lab and is set up."""
+    """A clone of the repository whose staging environment runs in the lab and is set up.
+
+    All hosts but the balancer have their packages already; that bare hosts become what their roles say is shown in `roles`.
+    """
     folder = tmp_path_factory.mktemp("twin") / "windlass"
     subprocess.run(["git", "clone", "-q", str(TOP), str(folder)], check=True)
     try:
+        furnished(lab_spec(load_environment(folder, "staging")), labs_folder(folder), KINDS)
         command(folder, "lab.up")
         command(folder, "setup", "--lab")
         yield folder
@@ -54,8 +62,6 @@ def ask(url: str, name: str) -> bytes:
 
 
 def domain(twin: Path, application: str) -> str:
-    from windlass.flows.workspace import load_environment  # noqa: PLC0415
-
     site = load_environment(twin, "staging").application(application).site
     assert site is not None
     return site.domains[0]

@@ -42,7 +42,7 @@ def test_runs_are_listed_with_what_tells_them_apart() -> None:
         "20260101T000100-bbbbbb  deploy --check  running",
         "20260101T000000-aaaaaa  setup           done     1        2.0 s",
     ]
-    assert several[1].split("  ")[-1] == "2, 1 failed"
+    assert several[1].split("  ")[-1] == "1 of 2"
 
 
 def test_where_there_is_one_host_alone_it_is_not_named_again() -> None:

@@ -88,6 +88,36 @@ def test_a_snapshot_of_other_hosts_does_not_fit(record: Record) -> None:
         snapshot.check_fits(saved, LabSpec("try", (HOSTS[0], HostSpec("web1"))))
 
 
+def test_hosts_of_other_names_begin_as_saved_ones_or_bare(cache: Path, record: Record) -> None:
+    saved = snapshot.write(snapshot.set_aside(record, "l1"), "setup", "")
+    spec = LabSpec("other", (HostSpec("app2"), HostSpec("app3"), HostSpec("bare")))
+    fitting = snapshot.for_others(saved, spec, {"app2": "app1", "app3": "app1"})
+    snapshot.check_fits(fitting, spec)
+    begun = replace(record, name="other", layers=fitting.layers, like=fitting.like)
+    for path in (cache / "layers/l2/app2", cache / "layers/l3/app9"):
+        path.mkdir(parents=True)
+    later = replace(begun, layers=("l1", "l2", "l3"), like={**begun.like, "app9": "app2"})
+
+    bare = [cache / "base/b1"]
+    assert begun.below("app2") == begun.below("app3") == [cache / "layers/l1/app1", *bare]
+    assert begun.below("bare") == bare
+    assert later.below("app9") == [cache / "layers/l3/app9", cache / "layers/l2/app2", cache / "layers/l1/app1", *bare]
+    assert snapshot.write(later, "later", "").like == {"app2": "app1", "app3": "app1", "app9": "app2"}
+    lost = replace(begun, layers=("l1", "lost"))
+    assert lost.below("bare") == [cache / "layers/lost", *bare], "no host goes on without what is lost"
+
+
+@pytest.mark.parametrize("like", [{"app2": "web1"}, {"app1": "db1"}, {"app9": "app1"}])
+def test_a_host_begins_as_none_that_was_not_saved_nor_in_place_of_one_that_was(like: dict[str, str], record: Record) -> None:
+    saved = snapshot.write(snapshot.set_aside(record, "l1"), "setup", "")
+    ((name, other),) = like.items()
+
+    with pytest.raises(LabError, match=f"can begin like this with snapshot setup: {name} as {other}") as caught:
+        snapshot.for_others(saved, LabSpec("other", (HostSpec("app1"), HostSpec("app2"))), like)
+
+    assert caught.value.hint == "it holds app1, db1; wanted are app1, app2"
+
+
 def test_only_layers_and_images_that_nobody_stands_on_are_collected(cache: Path, record: Record) -> None:
     snapshot.write(snapshot.set_aside(record, "l1"), "setup", "")
     for name in ("base/b0", "layers/l0", "layers/l2", "layers/l3.partial"):

@@ -16,6 +16,7 @@ from windlass.report.plain import PlainReport
 from windlass.report.progress import Progress
 from windlass.report.screen import can_redraw, masked, open_view, wants_colour
 from windlass.report.tables import table
+from windlass.report.wording import Line, line_of
 from windlass.values import Secret
 
 STORY = (
@@ -294,3 +295,23 @@ def test_what_a_stream_can_take(stream: io.StringIO, environ: dict[str, str], re
 
 def test_a_pipe_gets_plain_lines() -> None:
     assert isinstance(open_view(io.StringIO(), still_progress(), title="t", check=False), PlainReport)
+
+
+def test_a_step_that_only_some_hosts_took_says_which() -> None:
+    progress = Progress(lambda: 0.0)
+    ends = []
+    for hosts in (("app1", "app2"), ("app1",)):
+        progress(events.StepStarted("switch", hosts))
+        progress(ended := events.StepEnded("switch", 1.0 + len(hosts)))
+        ends.append(line_of(ended, progress))
+
+    assert ends == [Line("step", "switch done in 3.0 s"), Line("step", "switch on app1 done in 2.0 s")]
+
+
+def test_a_host_whose_failure_begins_with_its_name_is_named_once() -> None:
+    screen = Terminal()
+    with LiveReport(screen, Progress(lambda: 0.0), title="setup · staging") as view:
+        view(events.HostEnded("web2", failed="web2 cannot be reached"))
+
+    assert "web2  web2" not in screen.getvalue()
+    assert "web2 cannot be reached" in screen.getvalue()

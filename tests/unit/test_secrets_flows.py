@@ -162,6 +162,9 @@ def test_people_come_and_go(environment: Environment) -> None:
         secret_file.remove_person(environment, "anna")
     with pytest.raises(UsageError, match="a private key is not an age recipient"):
         secret_file.add_person(environment, "ben", str(ben))
+    with pytest.raises(RefusedError, match="anna is you already, and ben would be, too"):
+        secret_file.add_person(environment, "ben", "")
+    assert secret_file.add_person(environment, "anna", "") == secret_file.people(environment).named["anna"]
 
 
 def test_a_recipient_that_somebody_merely_wrote_in_never_gets_a_key(environment: Environment) -> None:

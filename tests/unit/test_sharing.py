@@ -18,4 +18,5 @@ def test_the_cases_of_some_families_are_parts_of_their_own() -> None:
     assert unit(f"{CASES}::test_operation[apt: has nothing newer]") == f"{CASES}::packages"
     assert unit(f"{CASES}::test_operation[postgresql: makes a database]") == f"{CASES}::databases"
     assert unit(f"{CASES}::test_operation[user: is there]") == unit(f"{CASES}::test_something_else") == CASES
+    assert unit(f"{CASES}::test_packages_wait_for_somebody") == f"{CASES}::packages"
     assert {family for families in PARTS.values() for family in families} <= {path.stem for path in FOLDER.glob("*.yml")}

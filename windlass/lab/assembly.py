@@ -61,7 +61,7 @@ def _boot(record: Record, names: list[str], public_key: str, say: Say) -> None:
     def start(name: str) -> None:
         host = record.host(name)
         machine.cut_power(host)
-        guest.dress(machine.mount(host, record.base, record.layers), host, specs[name], shared)
+        guest.dress(machine.mount(host, record.below(name)), host, specs[name], shared)
         machine.launch(host, record.bridge)
         machine.wait_until_up(host)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from windlass.errors import LabError
@@ -56,11 +57,8 @@ def processes(machine: str) -> list[int]:
     found: set[int] = set()
     for folder in folders(machine):
         for group, _, _ in os.walk(folder):  # walks on when a group goes away meanwhile
-            try:
-                found |= {int(word) for word in Path(group, "cgroup.procs").read_text().split()}
-            except OSError:
-                continue
-    return sorted(found - {0})
+            found |= _members(Path(group))
+    return sorted(found)
 
 
 def supervisor(machine: str) -> int:
@@ -70,15 +68,32 @@ def supervisor(machine: str) -> int:
 
 def init(machine: str) -> int:
     """The process which is PID 1 inside, seen from outside; 0 when there is none."""
-    for pid in processes(machine):
-        try:
-            status = Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            continue
-        inside = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
-        if len(inside) == 2 and inside[1] == "1" and "\nState:\tZ" not in status:
-            return pid
-    return 0
+    return next(filter(_is_first, _early_ones_first(machine)), 0)
+
+
+def _early_ones_first(machine: str) -> Iterator[int]:
+    """Its processes: first those of groups that the host has not divided, where its init stands early, for all others take long."""
+    for folder in folders(machine):
+        yield from sorted(_members(folder))
+    yield from processes(machine)
+
+
+def _is_first(pid: int) -> bool:
+    """Whether a process lives and is PID 1 of a machine."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    inside = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+    return len(inside) == 2 and inside[1] == "1" and "\nState:\tZ" not in status
+
+
+def _members(group: Path) -> set[int]:
+    """The processes that are in one group itself."""
+    try:
+        return {int(word) for word in (group / "cgroup.procs").read_text().split()} - {0}
+    except OSError:
+        return set()
 
 
 def end(machine: str, limit: float = 60.0) -> None:

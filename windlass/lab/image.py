@@ -46,6 +46,8 @@ FILES = {
     "etc/dpkg/dpkg.cfg.d/lab": "# Lab hosts are thrown away: package installs need not survive a power cut.\nforce-unsafe-io\n",
     "etc/default/locale": "LANG=C.UTF-8\n",
     "etc/ssh/sshd_config.d/50-lab.conf": "",
+    "etc/systemd/logind.conf.d/lab.conf": "# Who comes again finds what systemd runs for a user still there: half a login.\n"
+    "[Login]\nUserStopDelaySec=infinity\n",
     "etc/sudoers.d/lab-environment": "# sudo starts from an empty environment; proxies and trust are needed there too.\n"
     "Defaults env_file=/etc/environment\n",
     "etc/systemd/system/lab-network.service": NETWORK_UNIT,
@@ -130,7 +132,7 @@ def _customise(target: Path) -> None:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         (target / path).symlink_to(destination)
     (target / "etc/machine-id").write_text("")
-    (target / "etc/update-motd.d/10-uname").unlink(missing_ok=True)  # three programs at each login
+    shutil.rmtree(target / "etc/update-motd.d", ignore_errors=True)  # what PAM runs at each login, by three programs and more
     _run(target, *DIVERT)
     _trust(target)
     _run(target, *READ_LISTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from windlass.lab.record import Record
 from windlass.lab.snapshot import Snapshot
 
 
-def up(spec: LabSpec, *, root: Path, source: str = "", of: str = "", say: Say) -> Lab:
+def up(spec: LabSpec, *, root: Path, source: str = "", of: str = "", like: Mapping[str, str] | None = None, say: Say) -> Lab:
     """The lab runs as specified, its hosts answering. What runs well is left alone, the rest is booted.
 
     `root` is the folder of the caller's labs; `source` names a snapshot to start from, one that lab `of` saved if that is
-    given: then the hosts get addresses of their own, and what was saved may still name the old ones. Raises LabError when the
-    machine cannot do it, a host does not come up, or the lab runs already and does not stem from `source`.
+    given: then the hosts get addresses of their own, and what was saved may still name the old ones. If `like` is given, the
+    hosts may be others than those that were saved: it tells which of these each begins as, and those it leaves out begin bare.
+    Raises LabError when the machine cannot do it, a host does not come up, or the lab runs already and does not stem from `source`.
     """
     requirements.refuse_other_than_root()
     description.check_spec(spec)
@@ -30,6 +32,8 @@ def up(spec: LabSpec, *, root: Path, source: str = "", of: str = "", say: Say) -
     with locked(records.lab_key(spec.name, owner), say):
         before = records.read(spec.name, owner)
         saved = snapshot.find(of or spec.name, source) if source else None
+        if saved and like is not None:
+            saved = snapshot.for_others(saved, spec, like)
         record = _changed(before, spec, saved) if before else _new(spec, owner, saved, say, moved=bool(of))
         return bring_up(record, before.hosts if before else (), say)
 
@@ -129,6 +133,7 @@ def _new(spec: LabSpec, owner: Path, saved: Snapshot | None, say: Say, *, moved:
         subnet = _subnet(spec.name, None if moved else saved)
         base, layers = (saved.base, saved.layers) if saved else (image.ensure(say), ())
         record = Record(spec.name, owner, str(subnet), base, layers, saved.name if saved else "", registry, is_default)
+        record = dataclasses.replace(record, like=dict(saved.like) if saved else {})
         record = records.with_hosts(record, spec.hosts, saved.numbers if saved else {})
         records.write(record)
     return record
@@ -137,7 +142,7 @@ def _new(spec: LabSpec, owner: Path, saved: Snapshot | None, say: Say, *, moved:
 def _changed(record: Record, spec: LabSpec, saved: Snapshot | None) -> Record:
     """The record of a lab that is there, with the hosts that are wanted now; hosts that are not are discarded."""
     record = snapshot.mend(record)
-    if saved and saved.layers != record.layers:
+    if saved and (saved.layers, saved.like) != (record.layers, record.like):
         raise LabError(f"lab {spec.name} is up and does not stem from snapshot {saved.name}", hint="take it down first")
     if not (cache() / "base" / record.base).is_dir():
         raise LabError(f"the base image under lab {spec.name} was deleted", hint="take the lab down, then up again")

@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.errors import LabError
 from windlass.lab import groups, nesting, network
 from windlass.lab.description import HostStatus, LabHost
-from windlass.lab.folders import cache, remove_tree, unmount_all
+from windlass.lab.folders import remove_tree, unmount_all
 from windlass.values import Command
 
 BOOT_LIMIT = 60.0
@@ -43,16 +44,15 @@ def link(host: LabHost) -> str:
     return f"vb-{host.machine}"
 
 
-def mount(host: LabHost, base: str, layers: tuple[str, ...]) -> Path:
-    """Mount the host's own layer over the saved ones over the base image; the place where it is."""
-    lower = [str(cache() / "layers" / layer / host.name) for layer in reversed(layers)] + [str(cache() / "base" / base)]
+def mount(host: LabHost, below: Sequence[Path]) -> Path:
+    """Mount the host's own layer over what it lies on (the uppermost first); the place where it is."""
     root = host.folder / "root"
     unmount_all(root)
     for name in ("upper", "work", "root"):
         (host.folder / name).mkdir(parents=True, exist_ok=True)
     shutil.rmtree(host.folder / "work" / "work" / "incompat", ignore_errors=True)  # says that it was mounted like this before
     # Volatile: fsync waits for no disk. What a host wrote outlives its power cut all the same, for this machine still has it.
-    options = f"lowerdir={':'.join(lower)},upperdir={host.folder / 'upper'},workdir={host.folder / 'work'},volatile"
+    options = f"lowerdir={':'.join(map(str, below))},upperdir={host.folder / 'upper'},workdir={host.folder / 'work'},volatile"
     done = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], capture_output=True, check=False)
     if done.returncode:
         raise LabError(f"the file system of {host.name} cannot be mounted", last_lines=done.stderr.decode().splitlines())

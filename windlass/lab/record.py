@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import ipaddress
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ FIRST_ADDRESS = 10  # .1 is the gateway; the few below the hosts stay free for w
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One lab: whose it is, where its hosts are, and of which layers (lowest first) they are made."""
+    """One lab: whose it is, where its hosts are, and of which layers (lowest first) they are made.
+
+    A host has its part of a layer under its own name; `like` tells of one that has none which other host's part it stands on.
+    """
 
     name: str
     owner: Path
@@ -32,6 +36,7 @@ class Record:
     saving: str = ""
     hosts: tuple[HostSpec, ...] = ()
     numbers: dict[str, int] = field(default_factory=dict)
+    like: dict[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -57,6 +62,24 @@ class Record:
     def directory(self) -> Path:
         """Where the lab's user finds its key, known hosts and description."""
         return self.owner / self.name
+
+    def below(self, name: str) -> list[Path]:
+        """What a host's own layer lies on, the uppermost first; nothing but the base image for one that stands on no layer."""
+        found = [cache() / "base" / self.base]
+        for layer in self.layers:
+            folder = cache() / "layers" / layer
+            part = next((folder / each for each in self._names(name) if (folder / each).is_dir()), None)
+            if part or not folder.is_dir():  # of a layer that was deleted the mount will complain
+                found.insert(0, part or folder)
+        return found
+
+    def _names(self, name: str) -> Iterator[str]:
+        """Under which a layer may have a host's part; the other host may have begun like a third one."""
+        seen: set[str] = set()
+        while name and name not in seen:
+            yield name
+            seen.add(name)
+            name = self.like.get(name, "")
 
     def all_hosts(self) -> list[LabHost]:
         return [self.host(spec.name) for spec in self.hosts]

@@ -9,7 +9,8 @@ import dataclasses
 import datetime as dt
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from windlass.lab.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was saved of a lab. `fingerprint` is the caller's word for what went into it, to tell a stale one."""
+    """What was saved of a lab. `fingerprint` is the caller's word for what went into it, to tell a stale one.
+
+    `like` is what the record has: which other host's part of a layer one stands on that has none.
+    """
 
     lab: str
     name: str
@@ -32,6 +36,7 @@ class Snapshot:
     layers: tuple[str, ...]
     subnet: str
     numbers: dict[str, int]
+    like: dict[str, str] = field(default_factory=dict)
 
 
 def every(lab: str) -> dict[str, Snapshot]:
@@ -65,10 +70,38 @@ def check_fits(snapshot: Snapshot, spec: LabSpec) -> None:
         )
 
 
+def for_others(snapshot: Snapshot, spec: LabSpec, like: Mapping[str, str]) -> Snapshot:
+    """The same for other hosts: one that was not saved begins as the saved one that `like` names for it, or else bare.
+
+    Raises LabError when `like` names a host that was not saved, or is about one that was, or that is not wanted.
+    """
+    wanted = {host.name for host in spec.hosts}
+    wrong = [f"{name} as {other}" for name, other in like.items() if name not in wanted - set(snapshot.numbers)]
+    wrong += [f"{name} as {other}" for name, other in like.items() if other not in snapshot.numbers]
+    if wrong:
+        saved = ", ".join(sorted(snapshot.numbers))
+        raise LabError(
+            f"no host of lab {spec.name} can begin like this with snapshot {snapshot.name}: {', '.join(dict.fromkeys(wrong))}",
+            hint=f"it holds {saved}; wanted are {', '.join(sorted(wanted))}",
+        )
+    numbers = {host.name: number for number, host in enumerate(spec.hosts)}
+    return dataclasses.replace(snapshot, numbers=numbers, like={**snapshot.like, **like})
+
+
 def write(record: Record, name: str, fingerprint: str) -> Snapshot:
     """Name the layers that a lab now stands on."""
     created = dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds")
-    snapshot = Snapshot(record.name, name, fingerprint, created, record.base, record.layers, record.subnet, dict(record.numbers))
+    snapshot = Snapshot(
+        lab=record.name,
+        name=name,
+        fingerprint=fingerprint,
+        created=created,
+        base=record.base,
+        layers=record.layers,
+        subnet=record.subnet,
+        numbers=dict(record.numbers),
+        like=dict(record.like),
+    )
     folder = _folder(record.name)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / f"{name}.json", json.dumps(dataclasses.asdict(snapshot), indent=2) + "\n")

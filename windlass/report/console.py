@@ -97,7 +97,7 @@ def _styled(line: Line) -> Text:
     if line.kind == "step":
         return Text.assemble(("✓ ", "green"), line.text)
     mark = {"failed": "✗ ", "warning": "! "}.get(line.kind, "  ")
-    host = f"{line.host}  " if line.host else ""
+    host = f"{line.host}  " if line.host and not line.text.startswith(f"{line.host} ") else ""
     return Text.assemble((mark, style), (host, "bold"), (line.text, style))
 
 

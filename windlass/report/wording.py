@@ -31,7 +31,7 @@ def line_of(event: events.Event, progress: Progress | None = None, *, check: boo
         case events.StepStarted():
             return Line("step", f"{event.step}{_on(event.hosts)}")
         case events.StepEnded():
-            return _step_end(event)
+            return _step_end(event, progress)
         case events.OperationEnded(status="changed" | "unknown" | "failed"):
             return _operation(event, check=check)
         case events.HostEnded(failed=message) if message and not _has_failed_operation(event.host, progress):
@@ -60,10 +60,18 @@ def _has_failed_operation(host: str, progress: Progress | None) -> bool:
     return progress is not None and host in progress.hosts and progress.hosts[host].counts["failed"] > 0
 
 
-def _step_end(event: events.StepEnded) -> Line:
+def _step_end(event: events.StepEnded, progress: Progress | None) -> Line:
     state = "failed after" if event.failed else "done in"
     detail = f": {event.detail}" if event.detail else ""
-    return Line("failed" if event.failed else "step", f"{event.step} {state} {human_seconds(event.seconds)}{detail}")
+    where = _on(_of_some(event, progress))
+    return Line("failed" if event.failed else "step", f"{event.step}{where} {state} {human_seconds(event.seconds)}{detail}")
+
+
+def _of_some(event: events.StepEnded, progress: Progress | None) -> tuple[str, ...]:
+    """The hosts of the step that ended, where others take part in the run: it may come again, with them."""
+    ended = (step for step in reversed(progress.steps) if step.name == event.step) if progress else iter(())
+    hosts = next((step.hosts for step in ended if step.seconds == event.seconds), ())
+    return hosts if progress and set(hosts) != set(progress.hosts) else ()
 
 
 def _operation(event: events.OperationEnded, *, check: bool) -> Line:

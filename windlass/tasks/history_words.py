@@ -30,10 +30,9 @@ def operation_object(operation: OperationRow) -> dict[str, Any]:
 
 
 def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[str, str]) -> str:
-    """A line for each run. The id tells when, in UTC. Environment, hosts and who ran it are there where they tell runs apart."""
+    """A line for each run. The id tells when, in UTC. Environment and who ran it are there where they tell runs apart."""
     where = len({run.environment for run, _hosts in found}) > 1
     several = len({run.operator for run, _hosts in found}) > 1
-    many = any(len(hosts) > 1 for _run, hosts in found)
     rows = [
         (
             run.run,
@@ -41,18 +40,18 @@ def runs_table(found: Sequence[tuple[RunRow, list[HostRow]]], states: Mapping[st
             states[run.run].replace("_", " "),
             str(sum(host.changed for host in hosts) or ""),
             human_seconds(run.seconds) if states[run.run] not in ("running", "broke off") else "",
-            _how_many(hosts) if many else "",
+            _failed(hosts),
             run.operator if several else "",
         )
         for run, hosts in found
     ]
-    return table(("run", "what", "came to", "changed", "took", "hosts", "by"), rows)
+    return table(("run", "what", "came to", "changed", "took", "failed", "by"), rows)
 
 
-def _how_many(hosts: Sequence[HostRow]) -> str:
-    """Nothing of a run that is under way: nobody has written it down yet."""
+def _failed(hosts: Sequence[HostRow]) -> str:
+    """On how many hosts, where there are several: `1 of 3`."""
     failed = sum(host.status == "failed" for host in hosts)
-    return f"{len(hosts)}, {failed} failed" if failed else str(len(hosts) or "")
+    return f"{failed} of {len(hosts)}" if failed and len(hosts) > 1 else ""
 
 
 def shown(run: RunRow, hosts: Sequence[HostRow], operations: Sequence[OperationRow], state: str) -> str:

@@ -142,11 +142,12 @@ def rotate(_context: Context, *, env: str = "", json: bool = False) -> None:
     from windlass.flows.secrets.secret_file import rotate as flow
     from windlass.report.prose import prose
     from windlass.tasks.door import Outcome
+    from windlass.values import counted
 
     def work(environment: Environment) -> Outcome:
         count = flow(environment)
         said = "who could read them before may know them still: change what must not be known where it comes from"
-        return Outcome(result={"values": count}, text=prose([f"{count} values encrypted under a new key; {said}"]))
+        return Outcome(result={"values": count}, text=prose([f"{counted(count, 'value')} encrypted under a new key; {said}"]))
 
     _run("secrets.rotate", Options.of(locals()), work)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.backups.place import INVENTORY, NOISE, TICKETS, Place
+from tests.lab.backups.place import INVENTORY, NOISE, TICKETS, WITHOUT_ITS_DATABASE, Place
 from tests.lab.suite.shelf import stocked
 from windlass import lab
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment, open_workspace
 
-PACKAGES = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql zstd age curl >/dev/null"
+KINDS = {"backup": "data", "spare": "data"}
+PACKAGES = "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq age >/dev/null"
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +27,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
     def fill(running: lab.Lab) -> None:
         there(running).shell(PACKAGES)
+        there(running).spare(WITHOUT_ITS_DATABASE)
         there(running).sql(TICKETS + NOISE, "postgres")
 
-    mark = hashlib.sha256((INVENTORY + PACKAGES + TICKETS + NOISE).encode()).hexdigest()[:16]
     try:
-        environment = load_environment(project, "vault")
-        running = stocked(lab_spec(environment), labs_folder(project), mark, fill)
+        spec = lab_spec(load_environment(project, "vault"))
+        work = INVENTORY + PACKAGES + WITHOUT_ITS_DATABASE + TICKETS + NOISE
+        running = stocked(spec, labs_folder(project), KINDS, work, fill)
         there(running).shell("until su postgres -c 'psql -c \"select 1\"' >/dev/null 2>&1; do sleep 0.1; done")
         yield there(running)
     finally:

@@ -43,6 +43,7 @@ backups:
     host: backup
     directory: backups
 """
+ROWS = 10000  # of the largest table
 # What applications have: names with capitals, a type of their own, owners, privileges, settings, an empty table, a second schema.
 TICKETS = r"""
 CREATE ROLE tickets LOGIN; CREATE ROLE reader;
@@ -62,7 +63,7 @@ CREATE TABLE archive.old (id int);
 CREATE TABLE written (id serial PRIMARY KEY, at timestamptz DEFAULT now());
 GRANT SELECT ON "Tickets" TO reader;
 INSERT INTO people (name) SELECT 'n' || i FROM generate_series(1, 1000) i;
-INSERT INTO "Tickets" (person, mood, body) SELECT 1 + i % 1000, 'good', repeat(md5(i::text), 8) FROM generate_series(1, 50000) i;
+INSERT INTO "Tickets" (person, mood, body) SELECT 1 + i % 1000, 'good', repeat(md5(i::text), 8) FROM generate_series(1, 10000) i;
 """
 # More than fits into all windows and pipes between the two ends, also compressed, so that the dump waits for its reader.
 NOISE = r"""
@@ -72,6 +73,8 @@ CREATE DATABASE noise;
 CREATE EXTENSION pgcrypto;
 CREATE TABLE noise AS SELECT gen_random_bytes(1000) AS bytes FROM generate_series(1, 48000);
 """
+# Of the other host the tests expect that it has none.
+WITHOUT_ITS_DATABASE = "systemctl disable --quiet --now postgresql"
 # What a run may have left on the host: its programs, a scratch server, its folder. A pattern in brackets does not find itself.
 LEFT = (
     "pgrep -af '[p]sql --no-psqlrc|[p]g_dump|[p]g_restore|[z]std -|[p]ostgres -D /var/lib/windlass' || true; "

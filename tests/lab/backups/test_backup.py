@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.backups.place import LEFT, Place, background, failing_backup, hung_up, locked_table, patient, state
+from tests.lab.backups.place import LEFT, ROWS, Place, background, failing_backup, hung_up, locked_table, patient, state
 from tests.waiting import until
 from windlass import lab
 from windlass.errors import BackupError, OperationFailed, RefusedError
@@ -49,7 +49,7 @@ def test_a_backup_is_whole_private_and_described(place: Place) -> None:
     assert not (folder.parent / f".partial-{done.id}").exists()
     assert hashlib.sha256((folder / DUMP).read_bytes()).hexdigest() == manifest.dump.sha256
     assert manifest.dump.stored_bytes == (folder / DUMP).stat().st_size
-    assert manifest.tables['public."Tickets"'] == 50000
+    assert manifest.tables['public."Tickets"'] == ROWS
     assert manifest.tables["archive.old"] == 0
     assert (manifest.source["owner"], manifest.source["roles"]) == ("tickets", ["postgres", "reader", "tickets"])
     assert manifest.verified_at is not None
@@ -88,7 +88,7 @@ def test_what_stands_beside_a_backup_restores_it_without_windlass(place: Place) 
 
     assert told[0] == f"{DUMP}: OK"
     assert 'role "postgres" already exists' in told[1]
-    assert (rows, owner) == ("50000", "tickets")
+    assert (rows, owner) == (str(ROWS), "tickets")
     assert told[3] == "Signature Verified Successfully"
 
 

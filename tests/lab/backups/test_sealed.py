@@ -10,7 +10,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from tests.lab.backups.place import LEFT, Place, state
+from tests.lab.backups.place import LEFT, ROWS, Place, state
 from tests.waiting import until
 from windlass.errors import BackupError, OperationFailed, UsageError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -169,7 +169,7 @@ def test_what_stands_beside_it_restores_it_with_age_zstd_and_pg_restore(sealed: 
 
     assert told[0] == f"{DUMP}: OK"
     assert 'role "postgres" already exists' in told[1]
-    assert rows == "50000"
+    assert rows == str(ROWS)
 
 
 def test_a_host_without_age_is_told_so_before_anything_is_published(sealed: Sealed) -> None:

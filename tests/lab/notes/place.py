@@ -96,5 +96,5 @@ def raise_notes(folder: Path) -> Notes:
     git(folder, "init", "-q", "-b", "main", "notes")
     git(folder / "notes", "add", "-A")
     git(folder / "notes", "commit", "-q", "-m", "first")
-    workspace, running = stand(folder, NAME)
+    workspace, running = stand(folder, NAME, {HOST: "data"})
     return Notes(folder, workspace, running)

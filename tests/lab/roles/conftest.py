@@ -9,13 +9,15 @@ import pytest
 from tests.lab.first_setup import set_up
 from tests.lab.roles.place import NAME, Site, make_project, serve
 
+KINDS = {"app2": "app"}  # all other hosts are bare, app1 of the same roles among them
+
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Bare hosts that were set up, with a check before and a run after it."""
+    """Hosts that were set up, with a check before and a run after it; all but one are bare."""
     project = tmp_path_factory.mktemp("project")
     make_project(project)
-    with set_up(Site, project, NAME) as raised:
+    with set_up(Site, project, NAME, KINDS) as raised:
         yield raised
 
 

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.lab
 
 
 def test_a_check_of_bare_hosts_foresees_everything_and_fails_nowhere(site: Site) -> None:
+    """And of one that has its packages already."""
     assert site.foreseen.error() is None
     assert lies(site.foretold, site.witnessed) == []
     assert all(site.foreseen.hosts[name].changed > 2 * unknown for name, unknown in surprises(site.foretold).items())

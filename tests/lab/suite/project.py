@@ -1,4 +1,4 @@
-"""A project of its own for the tests, on hosts that are set up once and then started from a snapshot."""
+"""A project of its own for the tests, on hosts that are set up once."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.suite.shelf import stocked
+from tests.lab.suite.stock import finish, furnished
 from windlass import lab
 from windlass.flows.deployment.deploy import Deployed, deploy
 from windlass.flows.deployment.rollback import RolledBack, rollback
-from windlass.flows.setup import SetupResult, setup
+from windlass.flows.setup import setup
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import Workspace, load_environment, open_workspace
-from windlass.hosts.many.fleet import errors_of
-from windlass.operations.package import Package
-from windlass.operations.wire import Batch
 from windlass.testing.lab import shell
-from windlass.testing.recording import operations_of
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
+KINDS = {"front": "edge", "app1": "app", "app2": "app"}
 SOURCES = {"tiny": HERE / "app", "queue": TOP / "samples/queue", "pages": TOP / "samples/pages"}
-# Each checkout, and in it each process of a parallel run, has hosts and a snapshot of its own.
+# Each checkout, and in it each process of a parallel run, has hosts of its own.
 _WHO = f"{TOP} {os.environ.get('PYTEST_XDIST_WORKER', '')}"
 NAME = f"suite{hashlib.sha256(_WHO.encode()).hexdigest()[:4]}"
 
@@ -114,51 +112,16 @@ def make_project(folder: Path) -> None:
         git(folder / name, "commit", "-q", "-m", "first")
 
 
-def fingerprint(inventory: Path) -> str:
-    """Of all that shapes the hosts: a snapshot made from something else is stale."""
-    digest = hashlib.sha256(b"packages")
-    shaping = (TOP / folder for folder in ("roles", "templates", "windlass/agent", "windlass/operations", "windlass/plans"))
-    for folder in (*shaping, inventory):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def raise_suite(folder: Path) -> Suite:
     """The suite's hosts, and its project."""
     make_project(folder)
-    workspace, running = stand(folder, NAME)
+    workspace, running = stand(folder, NAME, KINDS)
     return Suite(folder, workspace, running)
 
 
-def stand(folder: Path, name: str) -> tuple[Workspace, lab.Lab]:
-    """An environment's hosts, set up. What takes long and knows no addresses was done before by whoever needed it first."""
-    spec, root = lab_spec(load_environment(folder, name)), labs_folder(folder)
-    running = stocked(spec, root, fingerprint(folder / "inventories" / name), lambda _lab: provide(folder, name))
+def stand(folder: Path, name: str, kinds: Mapping[str, str]) -> tuple[Workspace, lab.Lab]:
+    """An environment's hosts, set up. They begin as hosts of these kinds, for what takes long was done before."""
+    running = furnished(lab_spec(load_environment(folder, name)), labs_folder(folder), kinds)
     workspace = open_workspace(folder, name, lab=True)
     finish(setup(workspace, workspace.hosts()))
     return workspace, running
-
-
-def provide(folder: Path, name: str) -> None:
-    """Node and PM2, and the packages of all other roles."""
-    workspace = open_workspace(folder, name, lab=True)
-    hosts = workspace.hosts()
-    finish(setup(workspace, hosts, roles=("base", "nodejs")))
-    with workspace.fleet(hosts) as fleet:
-        assert not errors_of(fleet.run({host.name: Batch(packages(workspace, folder, host.name)) for host in hosts}))
-
-
-def packages(workspace: Workspace, folder: Path, host: str) -> tuple[Package, ...]:
-    """What the roles of a host take from Debian; Node comes from elsewhere."""
-    environment = workspace.environment
-    roles = [role for role in environment.roles_of(environment.host(host)) if role != "nodejs"]
-    wanted = operations_of(folder, environment.name, host, roles=roles)
-    return tuple(each for each in wanted if isinstance(each, Package))
-
-
-def finish(result: SetupResult) -> None:
-    """Raises what went wrong."""
-    if error := result.error():
-        raise error

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.suite.stock import furnished
 from tests.lab.tls.place import ANSWER, INVENTORY, NAME, NAMES, Site
 from windlass import lab
 from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment
 from windlass.lab import authority
+
+KINDS = {"web2": "data", "app1": "edge"}  # the first balancer is blank
 
 
 @pytest.fixture(scope="package")
@@ -20,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder.mkdir(parents=True)
     (folder / "hosts.yml").write_text(INVENTORY)
     try:
-        running = lab.up(lab_spec(load_environment(project, NAME)), root=labs_folder(project), say=_silent)
+        running = furnished(lab_spec(load_environment(project, NAME)), labs_folder(project), KINDS)
         api, chain, key = authority.certificate_for("ca")
         site = Site(project, running, api)
         site.settings()

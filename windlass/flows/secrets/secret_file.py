@@ -75,16 +75,20 @@ def add_person(environment: Environment, name: str, recipient: str) -> str:
     """Let somebody read the file: wrap the same data key for them, too. Gives the recipient.
 
     Without a recipient it is oneself: the first private key that is found here, or a new one in `.windlass/age-key.txt`.
-    The first person's file is made here. Raises UsageError (a bad name or recipient), RefusedError (the name is taken).
+    The first person's file is made here. Raises UsageError (a bad name or recipient), RefusedError (the name is taken, or oneself
+    has another one).
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a name for a person", hint="letters, digits and . _ @ + - : anna, ci, anna@example.org")
     file = committed_file(environment)
-    recipient = recipient or _own(file)
+    is_oneself, recipient = not recipient, recipient or _own(file)
     if not file.file.exists():
         file.write(created({name: recipient}, datetime.now(UTC)))
         return recipient
     known = people_in(file.tree())
+    own = [other for other, key in known.items() if key == recipient]
+    if is_oneself and own and name not in known:
+        raise RefusedError(f"{own[0]} is you already, and {name} would be, too", hint=f"say --recipient, the public key of {name}")
     if known.get(name, recipient) != recipient:
         raise RefusedError(f"{name} is there already, with another key", hint=f"--remove {name} first, or take another name")
 
