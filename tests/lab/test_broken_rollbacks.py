@@ -171,8 +171,9 @@ def test_ctrl_c_twice_after_the_switch(lone: Lone, warm: str) -> None:
     would have done that between the two."""
     before = lone.live()
     with lone.busy():
-        process = lone.command("rollback", "--to", warm)
-        until(lambda: lone.step() == "settle")
+        with lone.haste():
+            process = lone.command("rollback", "--to", warm, before=HASTE)
+            until(lambda: lone.step() == "settle")
         lab.freeze(lone.host)
         process.send_signal(signal.SIGINT)
         assert process.stderr

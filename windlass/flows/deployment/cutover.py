@@ -273,6 +273,8 @@ class Cutover:
         """After an error: bring every host that answers to one release, and say for each host what is true there now."""
         self.fleet.call_anew()
         states = self.look()
+        if self.fleet.call_anew():  # an agent may have given us up after its last word, which is noticed only now
+            states = self.look()
         try:
             self.recover(states, told(error))
         except WindlassError as worse:

@@ -97,7 +97,7 @@ class Fleet:
         channel = self._channels[host] = Channel(target, self._listener, self._opener, self._confirmer, begun)
         self._keep_pinging()
         if self._ending.is_set():
-            raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
+            raise _not_begun(host)
         if self._stop.is_set():  # called, and then not needed
             channel.close()
         return channel
@@ -163,13 +163,15 @@ class Fleet:
 
         Ctrl-C asks the hosts to end what they are at, waits for that, and raises KeyboardInterrupt; a second one leaves at once.
         """
+        if self._ending.is_set():  # a second Ctrl-C: all threads may still be at hosts that do not answer
+            return {host: _not_begun(host) for host in hosts}
         futures: dict[str, Future[Value]] = {}
         all_told, given_up = threading.Event(), threading.Event()
 
         def begin(host: str) -> Value:
             all_told.wait()  # so that a Ctrl-C finds either nothing begun or every host known
             if given_up.is_set() or self._ending.is_set():
-                raise ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
+                raise _not_begun(host)
             return work(host)
 
         try:
@@ -186,13 +188,7 @@ class Fleet:
             self._end(futures.values())
             self._ending.clear()  # what is taken back now needs the hosts
             raise
-        outcomes: Outcomes[Value] = {}
-        for host, future in futures.items():
-            try:
-                outcomes[host] = future.result()
-            except HostError as error:
-                outcomes[host] = error
-        return outcomes
+        return {host: _outcome(future) for host, future in futures.items()}
 
     def _wait(self, futures: Iterable[Future[Any]]) -> None:
         """Wait for all, in slices: a Ctrl-C that arrives just before a long wait begins would not be noticed during it."""
@@ -212,10 +208,13 @@ class Fleet:
         if channel is not None:
             channel.abandon()
 
-    def call_anew(self) -> None:
-        """Let go of the hosts that are there and whose agent is not, as after a reboot: whoever needs one is logged in on it."""
-        for host in [host for host, channel in self._channels.items() if channel.is_without_agent]:
+    def call_anew(self) -> bool:
+        """Let go of the hosts that are there and whose agent is not, as after a reboot: whoever needs one is logged in on it.
+        Whether there were any."""
+        gone = [host for host, channel in self._channels.items() if channel.is_without_agent]
+        for host in gone:
             self.drop(host)
+        return bool(gone)
 
     def _end(self, futures: Iterable[Future[Any]]) -> None:
         """Hosts that wait for their turn do not get it; those at work are asked again and again: some are only just beginning.
@@ -253,6 +252,18 @@ class Fleet:
                 if channel.is_open and not self._stop.is_set():
                     stuck[channel] = self._pings.submit(channel.ping)
                     wait([stuck[channel]], timeout=PING_PATIENCE)
+
+
+def _outcome(future: Future[Any]) -> Any:
+    """Its value, or the error of its host. Raises whatever else broke there."""
+    try:
+        return future.result()
+    except HostError as error:
+        return error
+
+
+def _not_begun(host: str) -> ConnectionFailed:
+    return ConnectionFailed(f"nothing was begun on {host}: interrupted", host=host)
 
 
 def errors_of(outcomes: Mapping[str, object]) -> dict[str, HostError]:
