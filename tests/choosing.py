@@ -19,8 +19,9 @@ def holds_nothing(text: str, wanted: str) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what `-m` would drop after it was imported, in each of the processes."""
+    """Leave out what `-m` would drop after it was imported, in each of the processes; with a whole folder, what its tests share."""
     wanted = config.option.markexpr
-    if not wanted or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
+    if not wanted:
         return None
-    return holds_nothing(collection_path.read_text(), wanted) or None
+    files = collection_path.rglob("test_*.py") if collection_path.is_dir() else [collection_path]
+    return all(path.match("test_*.py") and holds_nothing(path.read_text(), wanted) for path in files) or None

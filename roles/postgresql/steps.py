@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from windlass.operations.assertion import Assert
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
@@ -32,6 +33,7 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
     restart, reload = _settings_files(host, settings, cluster)
     sealed = any(backup.host == host.name and backup.recipients for backup in host.environment.backups.values())
     return [
+        _alone(settings.version),
         Package(names=(f"postgresql-{settings.version}", *(("age",) if sealed else ()))),
         *_after_network(unit),
         restart,
@@ -41,6 +43,16 @@ def steps(host: HostView, settings: Settings) -> list[Operation]:
         Service(name=unit, enabled=None, restart_on=(restart,), reload_on=(reload, access), limit_seconds=300),
         *_databases(host, settings),
     ]
+
+
+def _alone(version: int) -> Assert:
+    """A second version would get a port of its own and stay empty, while databases were made in the first."""
+    port = r"'^[[:space:]]*port[[:space:]]*=[[:space:]]*5432\b'"
+    return Assert(
+        message=f"PostgreSQL {version} is wanted, and another one is there that has its port",
+        command=f"! grep -lsE {port} /etc/postgresql/*/*/postgresql.conf | grep -v ^/etc/postgresql/{version}/main/",
+        hint="set postgresql.version to the one that is there; or move its data first: pg_upgradecluster OLD main",
+    )
 
 
 def _settings_files(host: HostView, settings: Settings, cluster: str) -> tuple[File, File]:

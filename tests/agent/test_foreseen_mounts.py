@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from windlass.agent.core.foreseen_mounts import holders, obstacles
+from windlass.agent.core.foreseen_mounts import holders, is_uncertain, obstacles
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -55,5 +55,25 @@ def test_what_is_made_of_nothing_or_of_a_folder_is_tried_out(tmp_path: Path) -> 
 def test_what_is_no_disk_is_none(tmp_path: Path) -> None:
     assert obstacles(wanted(tmp_path, "ext4", "defaults")) == [f"{tmp_path} is a folder"]
     assert obstacles(wanted(tmp_path / "no", "xfs", "defaults")) == [f"{tmp_path / 'no'} is not there"]
-    assert obstacles(wanted("UUID=ab", "ext4", "defaults")) == []
+    assert obstacles(wanted("UUID=ab", "ext4", "defaults")) == ["UUID=ab is not there"]
     assert obstacles(wanted("host:/x", "nfs4", "defaults")) == []
+
+
+def test_what_is_on_a_disk_is_read_and_nothing_is_written(tmp_path: Path) -> None:
+    disk, blank = tmp_path / "disk", tmp_path / "blank"
+    for each in (disk, blank):
+        each.write_bytes(bytes(1 << 20))
+    subprocess.run(["/usr/sbin/mkfs.ext2", "-qF", str(disk)], check=True)
+    before = disk.read_bytes(), disk.stat().st_mtime_ns
+
+    assert [obstacles(wanted(disk, kind, "defaults")) for kind in ("ext2", "ext4", "auto")] == [[], [], []]
+    assert obstacles(wanted(disk, "xfs", "defaults")) == [f"{disk} has ext2, not xfs"]
+    assert obstacles(wanted(blank, "auto", "defaults")) == [f"there is no file system on {blank}"]
+    assert (disk.read_bytes(), disk.stat().st_mtime_ns) == before
+
+
+def test_servers_and_options_of_a_file_system_s_own_are_for_the_run() -> None:
+    known = (("ext4", "defaults", "noatime", "X-mount.mkdir"), ("tmpfs", "size=1m"), ("none", "bind"))
+    unknown = (("ext4", "errors=remount-ro"), ("nfs4", "defaults"), ("fuse.sshfs", "ro"))
+
+    assert [is_uncertain(wanted("x", *each)) for each in (*known, *unknown)] == [False] * 3 + [True] * 3

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from windlass.agent.core import attributes
 from windlass.errors import InventoryError
 from windlass.hosts.agent.results import Result
 from windlass.hosts.channel import Channel
@@ -31,6 +32,7 @@ from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.template import Template
 from windlass.operations.tree import Tree
 from windlass.operations.wire import Batch
+from windlass.values import Secret
 
 PLACES: Final = ("a", "b", "d", "d/a", "d/e", "d/e/a", "l", "l/a")
 TEXTS: Final = ("", "x\n", "a\nb\n", "[s]\nk = 1\n", '{"k": 1}\n')
@@ -51,6 +53,8 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda lot, path, _here: File(path=path, content=None, mode=lot.choice(("0644", "0600")), **MINE),
     lambda _lot, path, here: File(path=path, content=LocalFile.of(here / "local"), **MINE),
     lambda _lot, path, _here: File(path=path, content="once\n", once=True, **MINE),
+    lambda lot, path, _here: File(path=path, content=Secret(lot.choice(TEXTS)), **MINE),
+    lambda lot, path, _here: Line(path=path, line=Secret(lot.choice("ab")), create=lot.random() < 0.6),
     lambda _lot, path, _here: File(path=path, absent=True),
     lambda lot, path, _here: Directory(path=path, mode=lot.choice(("0755", "0700")), **MINE),
     lambda _lot, path, _here: Directory(path=path, absent=True),
@@ -109,6 +113,7 @@ def furnish(root: Path, drawn: random.Random) -> None:
             continue
         if what == 0:
             path.write_text(drawn.choice(TEXTS))
+            attributes.mark(str(path), drawn.random() < 0.3)
         elif what < 3 and place in ("d", "d/e"):
             path.mkdir()
         elif what == 3:

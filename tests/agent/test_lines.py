@@ -61,11 +61,12 @@ def test_a_batch_broken_off_by_its_sink_leaves_nothing_for_the_next_one(big: Pat
     channel.close()
 
 
-def test_a_file_that_vanished_is_one_host_s_error_and_says_which(channel: Channel, tmp_path: Path) -> None:
+def test_a_file_that_vanished_is_one_host_s_error_and_says_which(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_text("x")
     content = LocalFile.of(source)
     source.unlink()
+    channel = local_channel()
 
     with pytest.raises(OperationFailed, match="source cannot be sent: No such file"):
         channel.run(Batch((File(path=str(tmp_path / "copy"), content=content, owner="", group=""),)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ MODULES = sorted(".".join(["windlass.agent", *path.relative_to(FOLDER).with_suff
 USUAL = ("cron", "directory", "file", "group", "line", "link", "package", "service", "template", "user")
 
 
+@cache
 def imported(name: str) -> set[str]:
     """What Python's own reader finds in a module, wherever in it."""
     found = set()

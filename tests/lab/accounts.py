@@ -33,6 +33,11 @@ FURNITURE: Final = (
     "groupadd -g 711 windlass-p",
     "groupadd windlass-q; useradd -m -g windlass-q -G windlass-q windlass-y",
     "groupadd windlass-p; useradd -G windlass-p -e 2031-02-03 windlass-x; echo 'windlass-x:$6$a$b' | chpasswd -e",
+    "useradd -m -s /nowhere/sh windlass-x; groupadd windlass-q; useradd -M -N -g windlass-q windlass-y; groupdel -f windlass-q",
+    "useradd -M windlass-x; touch /home/windlass-x; useradd -M windlass-y; ln -s nowhere /home/windlass-y",
+    "useradd -m windlass-x; touch /home/windlass-x/.ssh; useradd -m windlass-y; mkdir -p /home/windlass-y/.ssh/authorized_keys",
+    "useradd -m windlass-x; sed -i /^windlass-x:/d /etc/shadow",
+    "ln -s nowhere /etc/sudoers.d/windlass-lot; mkdir /etc/cron.d/windlass-lot",
     "true",
 )
 

@@ -10,9 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import pytest
+
 from tests.lab.foresight import untrue
+from windlass.errors import OperationFailed
+from windlass.flows.setup import asserts_first
 from windlass.flows.workspace import Workspace
 from windlass.hosts.agent.results import Result
+from windlass.operations.operation import Operation
 from windlass.operations.wire import Batch
 from windlass.plans.topology import Surroundings
 
@@ -22,12 +27,17 @@ NEAR: Final = "http://127.0.0.1:8099"  # what is served of /srv/near on the host
 
 @dataclass(frozen=True)
 class Turn:
-    """A role's settings on a host, beside its own; `{…}` in texts is filled in. `alone`: as on a host that is no container."""
+    """A role's settings on a host, beside its own; `{…}` in texts is filled in.
+
+    alone    as on a host that is no container
+    changes  whether the host has to be changed for it
+    """
 
     role: str
     host: str
     settings: Mapping[str, Any]
     alone: bool = False
+    changes: bool = True
 
 
 ROLES: Final = (
@@ -59,6 +69,7 @@ ROLES: Final = (
         "password": SECRET, "maxmemory": "9mb", "maxmemory_policy": "allkeys-lru", "appendonly": False, "more": ["timeout 300"],
     }),
     Turn("app", "app1", {"open_files": 1024, "log_size": "5M", "log_keep": 3}),
+    Turn("python", "app1", {"interpreter": "/usr/bin/python3"}, changes=False),  # what the next releases are built with
     Turn("python", "app1", {"packages": ["python3"], "more_packages": ["dc"]}),
     Turn("nodejs", "app2", {"pm2_version": "9.9.9", "registry": NEAR}, alone=True),
     Turn(
@@ -81,38 +92,57 @@ ROLES: Final = (
     Turn("nodejs", "app2", {"source": "debian"}),
 )  # fmt: skip
 TLS: Final = (
+    Turn("certificates", "web2", {"grade_paths": {"tickets": ["/admin"]}}, changes=False),  # what the sites are asked for from here
     Turn("certificates", "web2", {
         "contact": "a@example.org", "directory": "https://else.example.org/dir", "profile": "shortlived",
         "renew_at": "*-*-* 03:00:00", "deploy_hooks": ["true"], "directory_authority": "another",
     }),
     Turn("certificates", "web2", {"staging": True, "staging_directory": "https://rehearsal.example.org/dir"}),
 )  # fmt: skip
+# What the check and the run refuse, in the same words.
+REFUSED: Final = (
+    (Turn("postgresql", "web1", {"version": 14}), "PostgreSQL 14 is wanted, and another one is there that has its port"),
+)
 # What is compared nowhere on a host, and why.
 NOT_ON_A_HOST: Final = {
-    ("certificates", "grade_paths"): "what the controller asks the sites for",
     **dict.fromkeys(
         [("docker", "packages"), ("docker", "log_driver"), ("docker", "log_options")],
         "Docker takes minutes to install; the hosts of lab/compose are set up with it",
     ),
-    ("postgresql", "version"): "a Debian has one",
-    ("python", "interpreter"): "what releases are built with: lab/test_deploy.py",
 }
 
 
 def compare(workspace: Workspace, turn: Turn, facts: Mapping[str, str]) -> None:
     """What a check says of a turn and the run then does is the same, and a check of what is done says nothing."""
-    view, has = workspace.view(turn.host), workspace.environment.settings(turn.host, turn.role)
-    if turn.alone:
-        view = replace(view, surroundings=Surroundings(ssh_network=view.surroundings.ssh_network))
-    wanted = type(has).model_validate(has.model_dump() | _filled(turn.settings, facts))
-    operations = tuple(workspace.catalogue.wanted(turn.role, view, wanted))
+    operations = _operations(workspace, turn, facts)
     with workspace.fleet([turn.host]) as fleet:
         runs = [fleet.channel(turn.host).run(Batch(operations, check=check, go_on=True)) for check in (True, False, True)]
     foreseen, done, again = runs
     assert [_told(each) for each in done if each.failed] == []
     assert untrue(foreseen, done) == []
-    assert turn.settings == {} or any(each.changed for each in done)
+    assert turn.settings == {} or any(each.changed for each in done) is turn.changes
     assert [_told(each) for each in again if each.status not in ("ok", "skipped")] == []
+
+
+def refuse(workspace: Workspace, turn: Turn, said: str) -> None:
+    """The check refuses it, and the run in the same words; nothing is changed."""
+    batches = [Batch(_operations(workspace, turn, {}), check=check) for check in (True, False)]
+    told = []
+    with workspace.fleet([turn.host]) as fleet:
+        for batch in batches:
+            with pytest.raises(OperationFailed) as caught:
+                fleet.channel(turn.host).run(batch)
+            told.append((caught.value.tried, caught.value.message, caught.value.hint))
+    assert told[0] == told[1]
+    assert said in told[0][1]
+
+
+def _operations(workspace: Workspace, turn: Turn, facts: Mapping[str, str]) -> tuple[Operation, ...]:
+    view, has = workspace.view(turn.host), workspace.environment.settings(turn.host, turn.role)
+    if turn.alone:
+        view = replace(view, surroundings=Surroundings(ssh_network=view.surroundings.ssh_network))
+    wanted = type(has).model_validate(has.model_dump() | _filled(turn.settings, facts))
+    return asserts_first(tuple(workspace.catalogue.wanted(turn.role, view, wanted)))
 
 
 def _filled(value: Any, facts: Mapping[str, str]) -> Any:

@@ -47,10 +47,11 @@ apt-get -qq -o APT::Get::List-Cleanup=0 -o Dir::Etc::SourceList=$source -o Dir::
 """
 NOTHING_YET: Final = rf"""
 touch /var/lib/windlass/apt-updated; apt-mark unhold {" ".join(PACKAGES)} >/dev/null 2>&1 || true
-dpkg --purge {" ".join(PACKAGES)} >/dev/null 2>&1 || true
+dpkg --force-all --purge {" ".join(PACKAGES)} >/dev/null 2>&1 || true; systemctl unmask --quiet {UNIT} || true
 systemctl disable --quiet --now windlass-lot.service windlass-lot.timer 2>/dev/null || true
 rm -rf /etc/systemd/system/windlass-lot*; systemctl daemon-reload; systemctl reset-failed
 while mountpoint -q {HERE}/m; do umount {HERE}/m; done; : > /etc/fstab
+for each in /etc/hostname /etc/fstab {HERE}/swap; do chattr -i $each 2>/dev/null || true; done
 rm -rf {HERE}/m {HERE}/swap /run/windlass-lot /etc/*.d/*windlass-lot* /etc/modules-load.d/*windlass* /root/.ssh/authorized_keys
 rm -f /etc/sysctl.d/*-windlass-*; echo 15 > /proc/sys/net/ipv4/tcp_retries2; echo LANG=C > /etc/default/locale
 hostname operations; hostname > /etc/hostname; ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime; echo Etc/UTC > /etc/timezone
@@ -60,6 +61,12 @@ FURNITURE: Final = (
     f"dpkg --install {HERE}/debs/c.deb >/dev/null; apt-mark auto windlass-lot-c >/dev/null",
     f"mkdir -p {HERE}/m; echo 'tmpfs {HERE}/m tmpfs size=1m 0 0' > /etc/fstab; mount {HERE}/m",
     f"printf '{WORKER.format(998)}' > /etc/systemd/system/{UNIT}; systemctl enable --quiet --now {UNIT}",
+    f"dpkg --unpack {HERE}/debs/a.deb >/dev/null",
+    f"dpkg --force-depends --install {HERE}/debs/b.deb >/dev/null 2>&1 || true",
+    f"systemctl mask --quiet {UNIT}; touch {HERE}/m; printf '# no end' > /etc/fstab; rm /etc/hostname /etc/timezone",
+    f"ln -s /nowhere /etc/systemd/system/{UNIT}; ln -s no {HERE}/m; rm /etc/localtime; cp /usr/share/zoneinfo/UTC /etc/localtime",
+    f"mkdir {HERE}/m; mount -t tmpfs -o ro tmpfs {HERE}/m; chattr +i /etc/hostname; printf 'LANG=de\\r\\n' > /etc/default/locale",
+    f"touch {HERE}/swap; chattr +i {HERE}/swap; mkdir /run/windlass-lot; ln -s nowhere /root/.ssh/authorized_keys",
     "true",
 )
 KEYS: Final = tuple(f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter * 43}" for letter in "ab")

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,9 +29,8 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     """
     folder = tmp_path / "windlass"
     subprocess.run(["git", "clone", "-q", str(TOP), str(folder)], check=True)
-    spec = lab_spec(load_environment(folder, "lab"))
     try:
-        furnished(replace(spec, hosts=tuple(host for host in spec.hosts if host.name in KINDS)), labs_folder(folder), KINDS)
+        furnished(lab_spec(load_environment(folder, "lab")), labs_folder(folder), KINDS)
         yield folder
     finally:
         lab.down("lab", root=folder / ".windlass" / "labs", say=lambda _line: None)

@@ -221,12 +221,15 @@ def test_a_changed_specification_is_followed(running: lab.Lab, root: Path) -> No
 
     changed = lab.up(replace(SPEC, hosts=wanted), root=root, say=silent)
     entered = [ssh(changed.ssh(name, "id -un")).stdout for name in ("app1", "web1")]
+    lab.up(replace(SPEC, hosts=(*wanted, lab.HostSpec("late"))), root=root, say=silent)
+    known = inside(changed.hosts["web1"], "getent hosts late")
     as_ops = replace(changed, hosts={"app1": replace(changed.hosts["app1"], user="ops")})
     entered.append(ssh(as_ops.ssh("app1", "sudo -n id -un")).stdout)
     gone = groups.processes(running.hosts["db1.example.org"].machine)
     restored = lab.up(SPEC, root=root, say=silent)
 
     assert entered == ["deploy\n", "deploy\n", "root\n"]
+    assert known.endswith("late")
     assert changed.hosts["app1"].address == running.hosts["app1"].address
     assert before["db1.example.org"] not in gone
     assert restored == running

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +41,8 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """
     folder = tmp_path_factory.mktemp("twin") / "windlass"
     subprocess.run(["git", "clone", "-q", str(TOP), str(folder)], check=True)
-    spec = lab_spec(load_environment(folder, "staging"))
     try:
-        furnished(replace(spec, hosts=tuple(host for host in spec.hosts if host.name in KINDS)), labs_folder(folder), KINDS)
+        furnished(lab_spec(load_environment(folder, "staging")), labs_folder(folder), KINDS)
         command(folder, "lab.up")
         command(folder, "setup", "--lab")
         yield folder

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
 from windlass.errors import UsageError
-from windlass.hosts.many.dask_workers import DaskWorkers, scheduler_address
+
+
+@pytest.fixture(scope="module")
+def workers() -> ModuleType:
+    """Loaded where it is wanted: to load Dask takes longer than all tests of many a file."""
+    from windlass.hosts.many import dask_workers  # noqa: PLC0415
+
+    return dask_workers
 
 
 @pytest.mark.parametrize(
@@ -19,18 +28,18 @@ from windlass.hosts.many.dask_workers import DaskWorkers, scheduler_address
         ("dask+tcp://scheduler:8786", "tcp://scheduler:8786"),
     ],
 )
-def test_secrets_travel_in_the_open_only_within_this_machine_or_when_told(url: str, address: str) -> None:
-    assert scheduler_address(url) == address
+def test_secrets_travel_in_the_open_only_within_this_machine_or_when_told(workers: ModuleType, url: str, address: str) -> None:
+    assert workers.scheduler_address(url) == address
 
 
 @pytest.mark.parametrize("url", ["scheduler:8786", "tcp://scheduler:8786", "dask://scheduler", "dask://:8786"])
-def test_what_is_no_address_is_refused_with_one_that_is(url: str) -> None:
+def test_what_is_no_address_is_refused_with_one_that_is(workers: ModuleType, url: str) -> None:
     with pytest.raises(UsageError, match="dask://scheduler:8786, or tls://scheduler:8786"):
-        scheduler_address(url)
+        workers.scheduler_address(url)
 
 
-def test_without_certificates_there_is_no_tls_and_the_hint_says_where_they_belong() -> None:
+def test_without_certificates_there_is_no_tls_and_the_hint_says_where_they_belong(workers: ModuleType) -> None:
     with pytest.raises(UsageError, match=r"tls://127\.0\.0\.1:9 cannot be used") as caught:
-        DaskWorkers("tls://127.0.0.1:9")
+        workers.DaskWorkers("tls://127.0.0.1:9")
 
     assert "distributed.comm.tls" in caught.value.hint

@@ -90,6 +90,12 @@ def test_a_large_file_is_taken_as_it_is(project: Path) -> None:
     assert changed_since(project, place, "staging") == ()
     (project / "templates/greeting/motd").unlink()
     assert changed_since(project, place, "staging") == ("templates/greeting/motd (gone)",)
+    large.write_bytes(b"y" * (LARGEST + 1))
+    os.utime(large, (0, large.stat().st_mtime + 5))  # written in place, for the clock of a disk takes its time
+    assert changed_since(project, place, "staging") == ("roles/greeting/large", "templates/greeting/motd (gone)")
+    large.write_bytes(b"small")
+    os.utime(large, (0, large.stat().st_mtime + 5))
+    assert changed_since(project, place, "staging") == ("roles/greeting/large", "templates/greeting/motd (gone)")
 
 
 def test_too_much_is_not_kept(project: Path) -> None:

@@ -15,10 +15,10 @@ import pytest
 import windlass
 from tests.unit.sample_project import run_tasks, write_project
 from windlass.errors import UsageError
-from windlass.flows.resuming import MOST, Remembering, Started, recall, remember, reopen, told
+from windlass.flows.resuming import MOST, Remembering, Started, recall, reopen, told
 from windlass.flows.secrets import secret_file
 from windlass.flows.setup import batch_for
-from windlass.flows.workspace import load_environment
+from windlass.flows.workspace import load_environment, open_workspace
 from windlass.history.database import History, RunRow
 from windlass.history.ledger import Entry, HostBooks
 from windlass.hosts.many.crew import Hands
@@ -36,8 +36,16 @@ def project(tmp_path: Path) -> Path:
 
 def begun(project: Path, *hosts: str) -> Started:
     """A run on these hosts that has been remembered."""
-    remember(project, Started(RUN, "staging", hosts or ("web1", "web2"), lab=False))
-    return recall(project, RUN, "staging")
+    return remember(project, Started(RUN, "staging", hosts or ("web1", "web2"), lab=False))
+
+
+def remember(project: Path, started: Started) -> Started:
+    """The run as it is written down."""
+    workspace = open_workspace(project, started.environment)
+    with Remembering(project, started) as run:
+        run.want({name: batch_for(workspace, workspace.environment.host(name)) for name in started.hosts}, workspace.secrets)
+    assert run.trouble == ""
+    return recall(project, started.run, started.environment)
 
 
 def begun_on(project: Path, *hosts: str) -> Started:
@@ -54,9 +62,8 @@ def change(project: Path, name: str, old: str, new: str) -> None:
 def test_a_run_is_found_again_with_all_that_shapes_it(project: Path) -> None:
     policy = FailurePolicy(on_failure="stop", serial=Share(25, percent=True), max_failed=Share(2))
     started = Started(RUN, "staging", ("web1", "web2"), ("greeting",), lab=False, policy=policy, hands=Hands(2, "dask://x:1"))
-    remember(project, started)
 
-    found = recall(project, RUN, "staging")
+    found = remember(project, started)
 
     assert found.values
     assert (found.run, found.environment, found.hosts, found.roles) == (RUN, "staging", ("web1", "web2"), ("greeting",))
@@ -89,7 +96,7 @@ def test_the_hosts_are_wanted_what_the_run_wanted_of_them(project: Path) -> None
         (File(path="/etc/motd", content="We say from the edge to web2"),),
     ]
     assert told(started, workspace) == (
-        f"goes on with the values of run {RUN}; changed since: {HOSTS}:7, inventories/staging/more.yml (new), "
+        f"with the values of run {RUN}; changed since: {HOSTS}:7, inventories/staging/more.yml (new), "
         "roles/greeting/defaults.yml:2, roles/greeting/steps.py:8, templates/greeting/motd:1; "
         "for what is wanted now, run setup anew afterwards"
     )
@@ -119,7 +126,7 @@ def test_a_committed_secret_is_what_it_was_and_nothing_of_it_lies_in_the_open(
 def test_that_nothing_has_changed_is_said_too(project: Path) -> None:
     started = begun(project)
 
-    assert told(started, reopen(started, project)) == f"goes on with the values of run {RUN}; nothing has changed since"
+    assert told(started, reopen(started, project)) == f"with the values of run {RUN}; no file that they are in has changed since"
 
 
 def test_an_inventory_that_is_broken_by_now_stands_in_nobody_s_way(project: Path) -> None:
@@ -233,11 +240,12 @@ def test_a_run_that_is_not_there_is_told_with_those_that_are(project: Path) -> N
 
 
 def test_a_run_that_is_gone_on_with_stays_as_it_was_begun(project: Path) -> None:
-    started = begun(project)
+    started = begun(project, "web1")
     change(project, "templates/greeting/motd", "say", "shout")
 
+    workspace = reopen(started, project)
     with Remembering(project, Started(RUN, "staging", ("web1",))) as again:
-        pass
+        again.want({"web1": batch_for(workspace, workspace.environment.host("web1"))}, workspace.secrets)
 
     assert (again.trouble, recall(project, RUN, "staging")) == ("", started)
 
@@ -258,7 +266,7 @@ def test_what_cannot_be_written_down_is_said(project: Path) -> None:
     (project / ".windlass").write_text("in the way")
 
     with Remembering(project, Started(RUN, "staging", ("web1",))) as begun_:
-        pass
+        begun_.want({}, open_workspace(project, "staging").secrets)
 
     assert begun_.trouble == "Not a directory"
 
@@ -284,7 +292,7 @@ def test_the_command_goes_on_and_says_with_what(project: Path) -> None:
     other = run_tasks(project, "setup", "--env", "staging", "--resume", "20260101T000000-000000")
 
     assert f"or go on with this run: --resume {first['run']}" in first["error"]["hint"]
-    assert f"goes on with the values of run {first['run']}; changed since: templates/greeting/motd:1" in again.stderr
+    assert f"with the values of run {first['run']}; changed since: templates/greeting/motd:1" in again.stderr
     assert again.returncode == 1
     assert [path.name for path in (project / ".windlass/resume").glob("*.*") if path.is_dir()] == []
     assert json.loads(mixed.stdout)["error"]["message"].startswith("--resume takes the hosts and roles of the run")

@@ -8,7 +8,7 @@ import re
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from windlass.agent.core import apt_get, atomic, locks, process, temporary
+from windlass.agent.core import apt_get, atomic, diffs, locks, process, temporary
 from windlass.agent.core.apt_get import LOCKS, OPTIONS, QUIET
 from windlass.agent.core.context import Context
 from windlass.agent.core.installed import Installed, besides
@@ -54,7 +54,7 @@ def _described(path: str, before: Optional[bytes], content: Optional[bytes]) -> 
         return "remove %s" % what, "-%s" % path
     if what == "key":
         return what, "%s: %s" % (path, "another key" if before else "new key")
-    return what, atomic.text_diff(before, content, path)
+    return what, diffs.text_diff(before, content, path)
 
 
 def _action(differing: List[Tuple[str, Optional[bytes]]], arguments: Dict[str, Any], context: Context) -> Callable[[], None]:

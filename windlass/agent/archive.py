@@ -31,6 +31,7 @@ def archive(arguments: Dict[str, Any], context: Context) -> Outcome:
     need_folder(changes, path, context)
     label = (wanted or "unknown")[:12]
     changes.add("unpack", lambda: _install(arguments, context), "+%s/ from an archive with sha256 %s" % (path, label))
+    context.need_writable(path)
     context.expect("tree", path)
     if context.foresights:
         _foresee(changes, arguments, context)

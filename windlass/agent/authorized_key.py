@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from windlass.agent.core import atomic, modules, safe_paths
+from windlass.agent.core import atomic, diffs, modules, safe_paths
 from windlass.agent.core.accounts import find, group_name, need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.editing import lines_of
@@ -119,7 +119,7 @@ def _want_file(changes: Changes, account: _Account, texts: Tuple[Optional[bytes]
     else:
         metadata(changes, folder, account.owner, account.group, "0700", context.foreseen(folder))
     if before is None or differs:
-        diff = atomic.text_diff(before, after, path)
+        diff = diffs.text_diff(before, after, path)
         changes.add("keys", lambda: _write(folder, after, account), diff)
     else:
         metadata(changes, path, account.owner, account.group, "0600", context.foreseen(path))
@@ -137,6 +137,8 @@ def _refuse_links(folder: str, path: str) -> None:
     for each in (folder, path):
         if os.path.islink(each):
             raise OperationError("%s is a symbolic link" % each, hint="make it a real one; keys are not written through links")
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise OperationError("%s is there and is not a directory" % folder, hint="move it away if it is not needed")
 
 
 def _write(folder: str, content: bytes, account: _Account) -> None:

@@ -61,6 +61,7 @@ def _want_metadata(changes: Changes, path: str, arguments: Dict[str, Any], conte
 
 def _foresee(changes: Changes, path: str, arguments: Dict[str, Any], context: Context) -> None:
     before = context.foreseen(path)
+    context.need_writable(path, of_itself=os.path.isdir(path))
     context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
     if (before and before.is_unknown()) or context.is_unknown(os.path.dirname(path)):
         changes.unknown = True
@@ -148,6 +149,7 @@ def _absent(path: str, context: Context) -> Outcome:
         raise OperationError("a file system is mounted at %s" % mounted[0], hint="unmount it first; nothing was removed")
     import shutil  # noqa: PLC0415 - for what has to go
 
+    context.need_writable(path)
     changes.add("remove", lambda: shutil.rmtree(path), "-%s/ (%d entries)" % (path, sum(1 for _entry in _below(path))))
     if context.foresights:
         changes.unknown = changes.unknown or context.foresights.below(path)

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional
 
-from windlass.agent.core import atomic, attributes, frames, modules, process
+from windlass.agent.core import atomic, attributes, diffs, frames, modules, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.core.parts import sha256
@@ -52,6 +52,8 @@ def want_file(changes: Changes, arguments: Dict[str, Any], context: Context) -> 
         examine(changes, chunks, arguments, arguments["validate"], context)
     elif context.is_there(path):
         metadata(changes, path, arguments["owner"], arguments["group"], arguments["mode"], foreseen)
+        if content is not None and _is_secret(arguments, content):
+            diffs.mark_secret(path, context)
     if changes:
         _foresee(changes, arguments, content, context)
 
@@ -62,12 +64,15 @@ def _is_directory(path: str) -> bool:
 
 def _foresee(changes: Changes, arguments: Dict[str, Any], content: Any, context: Context) -> None:
     path, foreseen = arguments["path"], context.foreseen(arguments["path"])
+    is_written = any(text.startswith("content") for text in changes.texts())
+    context.need_writable(path, of_itself=not is_written)
     context.expect("path", path)
     if context.foresights:
         changes.unknown = changes.unknown or bool(foreseen and foreseen.is_unread())
         context.foresights.need_owner(changes, arguments["owner"], arguments["group"])
         text = content if content is None or _is_offered(content) else text_of(content).encode()
-        context.foresights.file(path, arguments, foreseen, text)
+        secret = _is_secret(arguments, content) or (not is_written and diffs.holds_secret(path, context))
+        context.foresights.file(path, arguments, foreseen, text, secret)
 
 
 def _absent(path: str, context: Context) -> Outcome:
@@ -76,6 +81,7 @@ def _absent(path: str, context: Context) -> Outcome:
         raise OperationError("%s is a directory" % path, hint="say so with a Directory that is absent")
     changes.unknown = bool(foreseen and foreseen.is_unknown())
     if context.is_there(path) or changes.unknown:
+        context.need_writable(path)
         changes.add("remove", lambda: os.unlink(path))
         if context.foresights:
             context.foresights.gone(path)
@@ -169,6 +175,7 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
     def install(chunks: Iterable[frames.Bytes]) -> None:
         mode, check = atomic.mode_bits(path, arguments["mode"]), validator(arguments["validate"])
         installed = atomic.write(path, chunks, mode, arguments["owner"], arguments["group"], check)
+        attributes.mark(path, _is_secret(arguments, content))
         sums = _sums(int(content["size"]), context) if offered else None
         if sums:
             sums.wrote(path, installed, content["checksum"], getattr(chunks, "prints", b""))
@@ -220,17 +227,21 @@ def validator(command: Optional[List[str]]) -> Optional[Callable[[str], None]]:
 
 def _diff(arguments: Dict[str, Any], content: Any, context: Context) -> str:
     path = arguments["path"]
-    if arguments["sensitive"] or (isinstance(content, dict) and "secret" in content):
+    if _is_secret(arguments, content):
         return "%s: content is not shown" % path
     if isinstance(content, dict):
         kind = "checksum by blocks" if "-" in content["checksum"] else "sha256"
         return "%s: %d bytes, %s %s" % (path, content["size"], kind, content["checksum"][:12])
     foreseen = context.foreseen(path)
     before = foreseen.content if foreseen else None if os.path.islink(path) else atomic.read_or_none(path)
-    diff = atomic.text_diff(before, text_of(content).encode(), path)
+    diff = diffs.shown_diff(before, text_of(content).encode(), path, context)
     if before is None and context.check and context.expects_surprises():
         return diff.replace("--- /dev/null", "--- /dev/null or what a package brings (unknown until run)", 1)
     return diff
+
+
+def _is_secret(arguments: Dict[str, Any], content: Any) -> bool:
+    return bool(arguments["sensitive"] or (isinstance(content, dict) and "secret" in content))
 
 
 def metadata(changes: Changes, path: str, owner: str, group: str, mode: str, foreseen: Any = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -9,7 +10,7 @@ import time
 from typing import Any, Dict, Iterator, List, Set
 
 from windlass.agent import release
-from windlass.agent.core import atomic, site_probe
+from windlass.agent.core import atomic, safe_paths, site_probe
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.file import sha256_of
@@ -29,17 +30,29 @@ def place_pages(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(True, unknown=True)
     _need_index(pages)
-    added = 0
-    for path in _files(pages["folder"]):
-        inside = os.path.relpath(path, pages["folder"])
-        _let_read(path)
-        if pages["assets"] and inside.startswith(pages["assets"] + "/"):
-            added += _unite(path, os.path.join(pages["union"], inside))
-        else:
-            os.utime(path, (arguments["moment"], arguments["moment"]), follow_symlinks=False)
+    _need_own(pages)
+    with contextlib.closing(safe_paths.Below(os.path.realpath(pages["release"]))) as below:
+        added = sum(_place(below, inside, arguments) for inside in _files(os.path.realpath(pages["folder"])))
     _sync(pages["union"])
     atomic.replace_link(pages["site"], pages["folder"])
     return Outcome(True, "%d new assets" % added)
+
+
+def _place(below: safe_paths.Below, inside: str, arguments: Dict[str, Any]) -> int:
+    """One file, by its name in the pages' folder; how many assets came by it. The release is the application's user's, who may lay
+    links there in this very moment: no name leads through one."""
+    pages = arguments["pages"]
+    name = os.path.normpath(os.path.join(_name_of(pages), inside))
+    _let_read(below, name)
+    if pages["assets"] and inside.startswith(pages["assets"] + "/"):
+        return _unite(below.at(name), name, os.path.join(pages["union"], inside))
+    os.utime(below.at(name), (arguments["moment"], arguments["moment"]), follow_symlinks=False)
+    return 0
+
+
+def _name_of(pages: Pages) -> str:
+    """The folder of the pages, by its name in the release, behind all links."""
+    return str(os.path.relpath(os.path.realpath(pages["folder"]), os.path.realpath(pages["release"])))
 
 
 def _need_index(pages: Pages) -> None:
@@ -49,32 +62,54 @@ def _need_index(pages: Pages) -> None:
         )
 
 
+def _need_own(pages: Pages) -> None:
+    """Raises OperationError where a link leads out of the release: nginx would show the host's files to everybody."""
+    for path in (pages["folder"], *_links(os.path.realpath(pages["folder"]))):
+        target = os.path.realpath(path)
+        if not _is_below(target, os.path.realpath(pages["release"])):
+            raise OperationError(
+                "%s leads out of the release, to %s" % (path, target),
+                hint="have the build copy what is to be served; a link may lead to what the release itself has",
+            )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return (path + "/").startswith(folder.rstrip("/") + "/")
+
+
+def _links(folder: str) -> Iterator[str]:
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            if os.path.islink(os.path.join(place, name)):
+                yield os.path.join(place, name)
+
+
 def _files(folder: str) -> Iterator[str]:
-    """The regular files below; a link could lead anywhere and is left out."""
+    """The regular files below, by their names in it; links are left out."""
     for place, _folders, names in os.walk(folder):
         for name in names:
             path = os.path.join(place, name)
             if stat.S_ISREG(os.lstat(path).st_mode):
-                yield path
+                yield os.path.relpath(path, folder)
 
 
-def _let_read(path: str) -> None:
+def _let_read(below: safe_paths.Below, name: str) -> None:
     """nginx is another user."""
-    for each, more in ((path, 0o444), (os.path.dirname(path), 0o555)):
-        mode = stat.S_IMODE(os.stat(each).st_mode)
+    for each, more in ((name, 0o444), (os.path.dirname(name), 0o555)):
+        mode = stat.S_IMODE(os.lstat(below.at(each)).st_mode)
         if mode | more != mode:
-            atomic.change_mode(each, mode | more)
+            atomic.change_mode(below.at(each), mode | more)
 
 
-def _unite(path: str, place: str) -> int:
-    """A second name for an asset, unless it has it already."""
+def _unite(path: str, name: str, place: str) -> int:
+    """A second name for an asset, unless it has it already. It is at `path`, and called by its name in the release."""
     os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
     try:
         os.link(path, place, follow_symlinks=False)
     except FileExistsError:
         if sha256_of(path) != sha256_of(place):
             raise OperationError(
-                "%s differs from the one of an earlier release under the same name" % path,
+                "%s differs from the one of an earlier release under the same name" % name,
                 hint="browsers keep what is in `static.assets` for ever: give the file a hash in its name, or another folder",
             ) from None
         return 0
@@ -110,6 +145,8 @@ def _broken(pages: Pages) -> str:
     """Why a release cannot be served; empty if it can."""
     if os.path.realpath(pages["site"]) != os.path.realpath(pages["folder"]):
         return "%s does not lead to %s" % (pages["site"], pages["folder"])
+    if not _is_below(os.path.realpath(pages["folder"]), os.path.realpath(pages["release"])):
+        return "%s leads out of the release" % pages["folder"]
     index = os.path.join(pages["folder"], INDEX)
     if not os.path.isfile(index) or not os.path.getsize(index):
         return "there is no page in %s" % index
@@ -166,8 +203,8 @@ def prune_assets(arguments: Dict[str, Any], context: Context) -> Outcome:
     for name in os.listdir(arguments["releases"]):
         if not name.startswith("."):
             mine = os.path.join(arguments["releases"], name, arguments["inside"], arguments["assets"])
-            kept |= {os.path.relpath(path, mine) for path in _files(mine)}
-    doomed: List[str] = [path for path in _files(folder) if os.path.relpath(path, folder) not in kept]
-    for path in doomed if not context.check else []:
-        os.unlink(path)
+            kept |= set(_files(mine))
+    doomed: List[str] = [name for name in _files(folder) if name not in kept]
+    for name in doomed if not context.check else []:
+        os.unlink(os.path.join(folder, name))
     return Outcome(bool(doomed), "%d assets" % len(doomed) if doomed else "")

@@ -30,6 +30,7 @@ def git_checkout(arguments: Dict[str, Any], context: Context) -> Outcome:
         if context.foresights:
             _foresee(changes, arguments, context)
         changes.add("clone", lambda: _clone(arguments), "+%s at %s" % (path, arguments["revision"]))
+        context.need_writable(path)
         context.expect("tree", path)
         if context.foresights:
             context.foresights.whole(path)

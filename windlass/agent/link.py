@@ -24,9 +24,11 @@ def link(arguments: Dict[str, Any], context: Context) -> Outcome:
         _check_replaceable(path, arguments["force"] and not arguments["absent"], not foreseen and os.path.isdir(path))
     if arguments["absent"]:
         if has is not None:
+            context.need_writable(path)
             changes.add("remove", lambda: os.unlink(path), "-%s -> %s" % (path, has))
     elif has != target:
         need_folder(changes, path, context)
+        context.need_writable(path)
         before = "" if has is None else "-%s -> %s\n" % (path, has)
         changes.add("target", lambda: _point(path, target), before + "+%s -> %s" % (path, target))
         context.expect("path", path)

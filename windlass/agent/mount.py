@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from windlass.agent.core import atomic, modules, mounted, process
+from windlass.agent.core import atomic, diffs, modules, mounted, process
 from windlass.agent.core.context import RUN, Context
 from windlass.agent.core.editing import KEPT, lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -33,6 +33,8 @@ def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
         changes.add("unmount", lambda: _unmount(path), "-mounted %s" % path)
         _foresee_unmount(changes, path, context)
     elif not arguments["absent"] and not context.is_folder(path):
+        _need_place(path, context)
+        context.need_writable(path)
         changes.add("make folder", lambda: os.makedirs(path, exist_ok=True), "+%s/" % path)
         context.expect("tree", path)
     differs = _want_line(changes, path, None if arguments["absent"] else arguments["line"], context)
@@ -43,9 +45,15 @@ def mount(arguments: Dict[str, Any], context: Context) -> Outcome:
         elif differs or _lacks(found.options, arguments["options"]):
             remount = ["mount", "-o", "remount", "--", path]
             changes.add("remount", lambda: _try(remount, "unmount it, and run again", before), "remount %s" % path)
+            context.expect("remount", path)
     if context.foresights and {"mount", "unmount"}.intersection(changes.texts()):
         context.foresights.whole(context.real(path))  # nobody knows what is in the one, or under the other
     return changes.outcome(context.check)
+
+
+def _need_place(path: str, context: Context) -> None:
+    if context.is_there(path) and not context.is_unknown(path):
+        raise OperationError("%s is there and is not a directory" % path, hint="move it away if it is not needed")
 
 
 def _is_another(found: mounted.Mounted, arguments: Dict[str, Any]) -> bool:
@@ -80,12 +88,14 @@ def _foresee_mount(changes: Changes, arguments: Dict[str, Any], is_another: bool
         return
 
     def look() -> None:
-        lines = modules.get(FORESEEN, context).obstacles(arguments)
+        lines = foreseen.obstacles(arguments)
         if lines and is_another:
             raise _stays(arguments, lines)
         if lines:
             raise OperationError("mount of %s failed" % arguments["path"], hint="see dmesg", last_lines=lines)
 
+    foreseen = modules.get(FORESEEN, context)
+    changes.unknown = changes.unknown or foreseen.is_uncertain(arguments)
     modules.get(REHEARSAL, context).rehearse(look, changes, context)
 
 
@@ -159,7 +169,8 @@ def _want_line(changes: Changes, field: str, line: Optional[str], context: Conte
     if line:
         kept.insert(mine[0] if mine else len(kept), line)
     after = "".join(each + "\n" for each in kept).encode("utf-8", "surrogateescape")
-    changes.add("line of fstab", _writer(after), atomic.text_diff(before, after, FSTAB))
+    context.need_writable(FSTAB)
+    changes.add("line of fstab", _writer(after), diffs.text_diff(before, after, FSTAB))
     if context.foresights:
         modules.get(REHEARSAL, context).rehearse(lambda: _try_out(after, context), changes, context)
         context.foresights.file(FSTAB, KEPT, foreseen, after)
@@ -222,9 +233,11 @@ def swap_file(arguments: Dict[str, Any], context: Context) -> Outcome:
     if arguments["absent"]:
         _want_line(changes, path, None, context, column=0)
         if os.path.lexists(path):
+            context.need_writable(path)
             changes.add("remove", lambda: os.unlink(path), "-%s" % path)
         return changes.outcome(context.check)
     if not fits:
+        context.need_writable(path)
         text = "%s %d bytes" % ("make anew with" if there else "make", arguments["bytes"])
         changes.add(text, lambda: _make_swap(path, arguments["bytes"]), "+%s" % path)
         context.expect("path", path)

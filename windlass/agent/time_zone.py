@@ -29,6 +29,7 @@ def time_zone(arguments: Dict[str, Any], context: Context) -> Outcome:
     has = os.path.realpath(LOCAL) if os.path.islink(LOCAL) else "a copy" if os.path.exists(LOCAL) else "none"
     if not os.path.islink(LOCAL) or os.path.normpath(os.path.join("/etc", os.readlink(LOCAL))) != zone:
         text = "%s becomes %s" % (has.replace(ZONES + "/", ""), name)
+        context.need_writable(LOCAL)
         changes.add(text, lambda: atomic.replace_link(LOCAL, zone), "time zone: %s" % text)
     if atomic.read_or_none("/etc/timezone") != (name + "\n").encode():
         want_file(changes, dict(KEPT, path="/etc/timezone", content=name + "\n"), context)

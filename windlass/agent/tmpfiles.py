@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, List
 
 from windlass.agent.core.context import Context
@@ -20,11 +21,19 @@ def tmpfiles(arguments: Dict[str, Any], context: Context) -> Outcome:
     if outcome.changed and not arguments["absent"]:
         for line in arguments["content"].split("\n"):
             words = line.split()
+            outcome.unknown = outcome.unknown or (context.check and len(words) > 1 and _is_in_the_way(*words[:2]))
             if len(words) > 1 and words[0][0] in FOLDERS:
                 _foresee(words, outcome, context)
             elif len(words) > 1:
                 _expect(words, context)
     return outcome
+
+
+def _is_in_the_way(kind: str, path: str) -> bool:
+    """Whether something else is there, which some versions of systemd replace and others do not."""
+    if kind[0] not in FOLDERS + "fF" or not os.path.lexists(path):
+        return False
+    return os.path.islink(path) or (os.path.isdir(path) if kind[0] in "fF" else not os.path.isdir(path))
 
 
 def _expect(words: List[str], context: Context) -> None:

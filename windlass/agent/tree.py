@@ -65,6 +65,7 @@ def _compare(found: Found, memory: Optional[TreeMemory], arguments: Dict[str, An
 
 
 def _foresee(changes: Changes, difference: Difference, wanted: Wanted, context: Context) -> None:
+    context.need_writable(difference.root, of_itself=os.path.isdir(difference.root))
     context.expect("tree", difference.root)
     if not context.foresights:
         return

@@ -7,7 +7,7 @@ import re
 import shutil
 from typing import Any, Callable, Dict, Optional
 
-from windlass.agent.core import atomic, modules, owed, process, temporary, units
+from windlass.agent.core import atomic, attributes, diffs, modules, owed, process, temporary, units
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 
@@ -66,7 +66,9 @@ def _want_files(changes: Changes, arguments: Dict[str, Any], context: Context) -
         before = _before(path, context)
         if before != content.encode():
             differing[path] = content.encode()
-            changes.add(os.path.basename(name), lambda: None, atomic.text_diff(before, content.encode(), path))
+            diff = diffs.shown_diff(before, content.encode(), path, context)
+            changes.add(os.path.basename(name), lambda: None, diff)
+            context.need_writable(path)
             context.expect("unit file", path)
             if context.foresights:
                 context.foresights.file(path, WRITTEN, context.foreseen(path), content.encode())
@@ -99,6 +101,7 @@ def _install(differing: Dict[str, bytes], arguments: Dict[str, Any]) -> None:
     for path, content in differing.items():
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         atomic.write(path, [content], 0o644, "root", "root")
+        attributes.mark(path, False)
     _reload()
 
 

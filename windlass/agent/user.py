@@ -124,7 +124,7 @@ def _change(changes: Changes, has: Account, arguments: Dict[str, Any], context: 
 def _change_groups(changes: Changes, account: Account, arguments: Dict[str, Any], context: Context) -> None:
     if arguments["groups"] is None:
         return
-    name, has, wanted = account.name, joined(account), set(arguments["groups"])
+    name, has, wanted = account.name, joined(account, context), set(arguments["groups"])
     extra = has - wanted if arguments["only_groups"] else set()
     missing = wanted - has - {group_name(account.group)}
     if not missing and not extra:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gzip
 import io
+import os
 import shutil
 import stat
 import tarfile
@@ -32,6 +33,7 @@ def packed(found: Iterable[Found]) -> bytes:
                 member.type = tarfile.DIRTYPE
             elif each.is_large:
                 member.type, member.linkname = tarfile.SYMTYPE, str(Path(each.path).absolute())
+                member.mtime = each.status.st_mtime  # the link's own is that of the file then
             content = Path(each.path).read_bytes() if member.isreg() else b""
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
@@ -69,6 +71,7 @@ def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> N
     content = archive.extractfile(member) if member.isreg() else None
     if member.issym():
         path.symlink_to(member.linkname)
+        os.utime(path, (member.mtime, member.mtime), follow_symlinks=False)
     elif content is None:
         path.mkdir(exist_ok=True)
         path.chmod(member.mode | stat.S_IRWXU)

@@ -25,6 +25,7 @@ ENDING: Final = ".tar.gz"
 _NEVER: Final = frozenset(("__pycache__", ".git"))
 _HOUR: Final = 3600.0
 _DAY: Final = 86400.0
+_TICK: Final = 0.001  # seconds; an archive keeps times a little less exactly than the disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,18 @@ def _difference(before: Found | None, now: Found | None) -> str:
     """Nothing where they are the same."""
     if before is None or now is None:
         return f"{before.name} (gone)" if before else f"{now.name} (new)" if now else ""
-    if now.is_large:
-        return "" if os.path.samestat(before.status, now.status) else now.name
+    if now.is_large or _was_large(before):
+        is_same = _was_large(before) and abs(os.lstat(before.path).st_mtime - now.status.st_mtime) < _TICK
+        return "" if is_same else now.name
     old, new = Path(before.path).read_bytes(), Path(now.path).read_bytes()
     if old == new:
         return ""
     return now.name if b"\0" in old + new else f"{now.name}:{_first_unlike(old.splitlines(), new.splitlines())}"
+
+
+def _was_large(before: Found) -> bool:
+    """It is kept as a link, which has the file's time of then."""
+    return Path(before.path).is_symlink()
 
 
 def _first_unlike(old: list[bytes], new: list[bytes]) -> int:

@@ -1,7 +1,7 @@
 """What a run was begun with, so that `--resume` can go on with it. What is done already is in each host's own journal.
 
 Its hosts, roles and options are in `.windlass/resume/<run>.json`, what its values came from in an archive beside it. What cannot be
-kept is worked out anew, and a host refuses what is not what the run wanted of it.
+kept is worked out anew, and the run is gone on with only if the same comes out: digests of it are in the record (`wanted`).
 """
 
 from __future__ import annotations
@@ -9,19 +9,25 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import windlass
 from windlass import own_file
 from windlass.errors import UsageError, WindlassError
 from windlass.flows import kept_values, overdue
+from windlass.flows.wanted import Wanted, differences, wanted_of
 from windlass.flows.workspace import ONLY_IN_LAB, Workspace, load_environment, open_workspace
 from windlass.hosts.many.crew import Hands
 from windlass.inventory import Environment
 from windlass.plans.rounds import FailurePolicy, share
+
+if TYPE_CHECKING:
+    from windlass.flows.secrets.known_secrets import KnownSecrets
+    from windlass.operations.wire import Batch
 
 ANY_FAILURE = FailurePolicy()
 THIS_PROCESS = Hands()
@@ -36,6 +42,7 @@ class Started:
     lab      whether it worked on the environment's twin; None if nobody knows
     version  of Windlass
     values   the archive with what its values came from; empty if there is none
+    wanted   what it wanted of its hosts; None if an earlier version wrote the record
     """
 
     run: str
@@ -47,12 +54,14 @@ class Started:
     hands: Hands = THIS_PROCESS
     version: str = windlass.__version__
     values: str = ""
+    wanted: Wanted | None = None
 
 
 class Remembering:
-    """Writes a run down while the block goes on, for a disk takes its time; after it, no loss of power takes that back.
+    """Keeps what a run's values come from while the block works them out, for a disk takes its time. `want` ends the block: the run
+    is written down, and no loss of power takes that back; a block that fails before has touched no host, and leaves no run.
 
-    A run that is known already stays as it was begun, and one whose block fails has touched no host and is forgotten.
+    A run that is known already stays as it was begun.
 
     run       its name
     trouble   after the block: why it could not be written down; empty if it was
@@ -61,10 +70,11 @@ class Remembering:
     def __init__(self, project: Path, started: Started) -> None:
         self.run = started.run
         self.trouble = ""
-        self._was_known = False
         self._project = project
         self._started = started
-        self._thread = threading.Thread(target=self._remember, name="remember", daemon=True)
+        self._known = _known(project, started.run)
+        self._values = ("", False)
+        self._thread = threading.Thread(target=self._keep, name="remember", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -72,26 +82,59 @@ class Remembering:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._thread.join()
-        if error and not self._was_known:
-            _path(self._project, self.run).unlink(missing_ok=True)
 
-    def _remember(self) -> None:
+    def want(self, batches: Mapping[str, Batch], secrets: KnownSecrets) -> None:
+        """This is what came out for the hosts. Raises UsageError if the run that is gone on with wanted something else."""
+        if self._known:
+            _refuse_others(self._known, batches, secrets)
+            return
+        wanted = wanted_of(batches, secrets)
+        self._thread.join()
+        values, is_new = self._values
+        if not self.trouble:
+            self._try(
+                lambda: _write_down(self._project, replace(self._started, values=values, wanted=wanted), values_are_new=is_new)
+            )
+
+    def _keep(self) -> None:
+        if not self._known:
+            self._try(self._keep_values)
+
+    def _keep_values(self) -> None:
+        self._values = kept_values.keep(self._project, self._started.environment)
+
+    def _try(self, step: Callable[[], None]) -> None:
         try:
-            self._was_known = _path(self._project, self.run).exists()
-            if not self._was_known:
-                remember(self._project, self._started)
+            step()
         except (OSError, ValueError) as error:  # the latter of a name that no archive takes
             self.trouble = getattr(error, "strerror", "") or str(error)
 
 
-def remember(project: Path, started: Started) -> None:
-    """Write down a run and what its values come from, before the first host is touched. Raises OSError."""
-    values, is_new = kept_values.keep(project, started.environment)
-    own_file.write(_path(project, started.run), _encoded(replace(started, values=values)), firm=True)
+def _known(project: Path, run: str) -> Started | None:
+    path = _path(project, run)
+    return _read(path, run) if path.exists() else None
+
+
+def _refuse_others(started: Started, batches: Mapping[str, Batch], secrets: KnownSecrets) -> None:
+    """Raises UsageError unless the same comes out for the hosts as then. Of an earlier version's run only hosts know it."""
+    if not started.wanted:
+        return
+    others = differences(started.wanted, wanted_of(batches, secrets, started.wanted.salt), batches)
+    if others:
+        raise UsageError(
+            f"run {started.run} is not gone on with: something else would be wanted of its hosts by now",
+            hint="put it back as it was; or run setup anew, without --resume: what is done is left alone",
+            last_lines=others,
+        )
+
+
+def _write_down(project: Path, started: Started, *, values_are_new: bool) -> None:
+    """Raises OSError."""
+    own_file.write(_path(project, started.run), _encoded(started), firm=True)
     records = sorted(name for name in os.listdir(_folder(project)) if name.endswith(".json"))  # noqa: PTH208 - paths cost more
     for old in records[:-MOST]:
         (_folder(project) / old).unlink(missing_ok=True)
-    if is_new:
+    if values_are_new:
         kept_values.sweep(project, [_values_of(_folder(project) / name) for name in records[-MOST:]])
 
 
@@ -132,16 +175,15 @@ def reopen(started: Started, project: Path, *, lab: bool = False, accept_new: bo
 def told(started: Started, workspace: Workspace) -> str:
     """What a person should know of the values that a run goes on with."""
     if not started.values:
-        return f"the values of run {started.run} were not kept: they are worked out anew, and a host refuses what is another one"
+        others = "it goes on only if the same comes out" if started.wanted else "a host refuses what is another one"
+        return f"the values of run {started.run} were not kept: they are worked out anew, and {others}"
     changed = list(kept_values.changed_since(workspace.project, workspace.catalogue.project, started.environment))
     if started.version != windlass.__version__:
         changed.append(f"Windlass itself ({started.version} then)")
     if not changed:
-        return f"goes on with the values of run {started.run}; nothing has changed since"
+        return f"with the values of run {started.run}; no file that they are in has changed since"
     names = ", ".join(changed[:MOST_NAMES]) + (f" and {len(changed) - MOST_NAMES} more" if len(changed) > MOST_NAMES else "")
-    return (
-        f"goes on with the values of run {started.run}; changed since: {names}; for what is wanted now, run setup anew afterwards"
-    )
+    return f"with the values of run {started.run}; changed since: {names}; for what is wanted now, run setup anew afterwards"
 
 
 def _as_it_is(project: Path, name: str) -> Environment | None:
@@ -166,6 +208,7 @@ def _encoded(started: Started) -> bytes:
         "executor": started.hands.executor,
         "version": started.version,
         "values": started.values,
+        "wanted": started.wanted.encoded() if started.wanted else None,
     }
     return json.dumps(record).encode() + b"\n"
 
@@ -174,7 +217,7 @@ def _read(path: Path, run: str) -> Started:
     """Raises UsageError for one that was torn by a power cut while an earlier version wrote it: no host had been touched yet."""
     try:
         return _decoded(run, json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         raise UsageError(f"run {run} broke off before it had touched a host", hint="run setup anew, without --resume") from None
 
 
@@ -195,6 +238,7 @@ def _decoded(run: str, record: dict[str, Any]) -> Started:
         hands=Hands(record.get("workers", 0), record.get("executor", "")),
         version=record.get("version", windlass.__version__),
         values=record.get("values", ""),
+        wanted=Wanted.decoded(record["wanted"]) if record.get("wanted") else None,
     )
 
 

@@ -116,6 +116,8 @@ def setup(
             batches = shared({host.name: batch_for(workspace, host, check=check, roles=roles) for host in hosts})
             for operation in {id(each): each for batch in dict.fromkeys(batches.values()) for each in batch.operations}.values():
                 operation.get_ready()
+            if begun:
+                begun.want(batches, workspace.secrets)
         return _counted(crew, batches, tally, policy, _resumable(begun, listener))
 
 

@@ -31,6 +31,9 @@ def bring_up(record: Record, before: tuple[HostSpec, ...], say: Say) -> Lab:
     well = at_once(machine.runs_well, record.all_hosts())
     states = zip(record.hosts, well, strict=True)
     late = [spec.name for spec, runs in states if locked_out or not runs or spec not in before]
+    for host in record.all_hosts():
+        if host.name not in late:  # it may not know those yet that come now
+            guest.introduce(host.folder / "root", host, _addresses(record))
     if late:
         _boot(record, late, public_key, say)
     return lab
@@ -69,10 +72,14 @@ def _boot(record: Record, names: list[str], public_key: str, say: Say) -> None:
 
 
 def _shared(record: Record, public_key: str) -> guest.Dress:
-    addresses = {host.name: host.address for host in record.all_hosts()}
+    addresses = _addresses(record)
     registry = "" if record.npm_is_default else record.npm_registry
     environment = surroundings.environment(record.subnet, addresses, registry)
     return guest.Dress(record.gateway, addresses, surroundings.resolvers(), environment, public_key)
+
+
+def _addresses(record: Record) -> dict[str, str]:
+    return {host.name: host.address for host in record.all_hosts()}
 
 
 def _describe(record: Record) -> tuple[Lab, str]:

@@ -30,7 +30,7 @@ class Dress:
 def dress(tree: Path, host: LabHost, spec: HostSpec, shared: Dress) -> None:
     """Write it all. Running it again on a host that was up before leaves alone whatever the host made of itself."""
     _write(tree / "etc/hostname", f"{host.name}\n")
-    _write(tree / "etc/hosts", _hosts_file(tree / "etc/hosts", host, shared.names))
+    introduce(tree, host, shared.names)
     _write(tree / "etc/resolv.conf", shared.resolvers)
     _write(tree / "etc/lab/network", f"ADDRESS={host.address}/24\nGATEWAY={shared.gateway}\n")
     lines = "".join(f'{key}="{value}"\n' for key, value in shared.environment.items())
@@ -42,6 +42,13 @@ def dress(tree: Path, host: LabHost, spec: HostSpec, shared: Dress) -> None:
         nesting.equip(tree)
     for user in (spec.user, *spec.extra_users):
         _admit(tree, user, shared.public_key)
+
+
+def introduce(tree: Path, host: LabHost, addresses: dict[str, str]) -> None:
+    """Have a host know all of its lab by name; one that runs learns it at once."""
+    file = tree / "etc/hosts"
+    if (text := _hosts_file(file, host, addresses)) != (file.read_text() if file.exists() else ""):
+        _write(file, text)
 
 
 def _hosts_file(path: Path, host: LabHost, names: dict[str, str]) -> str:

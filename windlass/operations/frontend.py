@@ -14,12 +14,14 @@ from windlass.operations.operation import Operation
 class Pages:
     """The files of a release in a slot.
 
-    folder  the result of the build
-    site    the slot's link to it
-    union   where the assets of all releases are together
-    assets  the folder with hashed names, in both; empty: there is none
+    release  its folder: no link may lead out of it
+    folder   the result of the build, in it
+    site     the slot's link to it
+    union    where the assets of all releases are together
+    assets   the folder with hashed names, in both; empty: there is none
     """
 
+    release: str
     folder: str
     site: str
     union: str

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.lab.role_turns import ROLES, compare
+from tests.lab.role_turns import REFUSED, ROLES, Turn, compare, refuse
 from tests.lab.roles.place import Site
 
 pytestmark = pytest.mark.lab
@@ -75,4 +75,9 @@ def test_a_check_says_what_other_settings_change(role: str, site: Site, facts: M
         for turn in turns:
             compare(site.workspace, turn, facts)
     finally:
-        compare(site.workspace, replace(turns[-1], settings={}, alone=False), facts)
+        compare(site.workspace, replace(turns[-1], settings={}, alone=False, changes=True), facts)
+
+
+@pytest.mark.parametrize(("turn", "said"), REFUSED, ids=lambda each: each.host if isinstance(each, Turn) else "")
+def test_what_cannot_be_is_refused_by_the_check_as_by_the_run(turn: Turn, said: str, site: Site) -> None:
+    refuse(site.workspace, turn, said)

@@ -101,11 +101,12 @@ def group_name(group: Any, wanted: str = "") -> Optional[str]:
         return None if isinstance(group, str) else str(group)
 
 
-def joined(account: Account) -> Set[str]:
+def joined(account: Account, context: Context) -> Set[str]:
     """The groups that a user is in, besides the primary one."""
     if account.joined is not None:
         return set(account.joined)
-    return {entry.gr_name for entry in grp.getgrall() if account.name in entry.gr_mem}
+    emptied = context.foresights.people.emptied if context.foresights else set()
+    return {entry.gr_name for entry in grp.getgrall() if account.name in entry.gr_mem} - emptied
 
 
 def shadow(account: Account) -> List[str]:

@@ -13,14 +13,12 @@ from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 from windlass.agent.core import attributes
 from windlass.agent.core.frames import REMEMBERED_FROM, Bytes
 from windlass.agent.core.outcome import OperationError
-from windlass.agent.core.process import lines
 
 MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
 HELD = "/proc/self/fd/%d"  # what is open, whatever becomes of its name
 LONGEST_STEM = 60  # characters of a file's name in that of the temporary one: a name has at most 255 bytes
-LONGEST_DIFF = 200_000  # bytes of either side; more is no longer read by anybody
 
 
 class OtherContent(OperationError):  # noqa: N818 - reads as what happened
@@ -279,22 +277,3 @@ def names_and_mode(status: os.stat_result) -> Tuple[str, str, int]:
     except KeyError:
         group = str(status.st_gid)
     return owner, group, stat.S_IMODE(status.st_mode)
-
-
-def text_diff(before: Optional[bytes], after: Optional[bytes], path: str) -> str:
-    """A unified diff of two texts; a short note for binary or very long ones."""
-    old, new = before or b"", after or b""
-    if len(old) > LONGEST_DIFF or len(new) > LONGEST_DIFF:
-        return "%s: %d bytes become %d bytes" % (path, len(old), len(new))
-    if all(text.count(b"\r\n") == text.count(b"\n") for text in (old, new)):  # both end their lines so: that is no news
-        old, new = old.replace(b"\r\n", b"\n"), new.replace(b"\r\n", b"\n")
-    try:
-        old_lines, new_lines = lines(old.decode()), lines(new.decode())
-    except UnicodeDecodeError:
-        return "%s: binary, %d bytes become %d bytes" % (path, len(old), len(new))
-    import difflib  # noqa: PLC0415 - what is as it should be has no diff
-
-    names = ("/dev/null" if before is None else path, "/dev/null" if after is None else path)
-    if old_lines == new_lines and old != new:
-        return "%s: the last line %s its end" % (path, "gets" if new.endswith(b"\n") else "loses")
-    return "\n".join(difflib.unified_diff(old_lines, new_lines, names[0], names[1], lineterm=""))

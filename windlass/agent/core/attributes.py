@@ -11,6 +11,7 @@ ACL = "system.posix_acl_access"
 KEPT = (ACL, "security.selinux", "user.")  # not security.capability: that vouches for a content
 ENTRY = struct.Struct("<HHI")  # tag, rights, whose
 OWNER, MASK, OTHERS = 0x01, 0x10, 0x20
+MARK = "user.windlass.secret"  # of a file into which something secret was written: once it is known no longer, nothing masks it
 
 
 def carry_over(path: str, descriptor: int, mode: int) -> None:
@@ -53,6 +54,28 @@ def _cut(value: bytes, mode: int) -> bytes:
     return value[:4] + b"".join(
         ENTRY.pack(tag, bits.get(tag, rights), whose) for tag, rights, whose in ENTRY.iter_unpack(value[4:])
     )
+
+
+def holds_secret(path: str) -> bool:
+    """Whether something secret was written into this file, and it was not written whole without any since."""
+    try:
+        os.getxattr(path, MARK, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def mark(path: str, is_secret: bool) -> None:
+    """Note it, where the file system can."""
+    if is_secret == holds_secret(path):
+        return
+    try:
+        if is_secret:
+            os.setxattr(path, MARK, b"1", follow_symlinks=False)
+        else:
+            os.removexattr(path, MARK, follow_symlinks=False)
+    except OSError:
+        pass
 
 
 def other_names(path: str) -> str:

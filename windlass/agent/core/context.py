@@ -54,7 +54,7 @@ class Context:
 
         The kinds are `user`, `group`, `package`, `kept package` (marked as wanted), `hold`, `unhold` and `upgrade` (of packages),
         `path`, `tree` (a folder with whatever is in it), `command` (anything at all), `kernel module`, `locale`, `unit file` (that
-        systemd has read), and of PostgreSQL `postgres role`, `postgres revoke`, `database` and `schema`.
+        systemd has read), `remount` (of a path), and of PostgreSQL `postgres role`, `postgres revoke`, `database` and `schema`.
         """
         self._expected.add((kind, name))
         if self.foresights and kind in ("path", "tree"):
@@ -71,6 +71,14 @@ class Context:
     def foreseen(self, path: str) -> Any:
         """How earlier operations of this check leave a path; None where what is there now counts, as always in a run."""
         return self.foresights.at(path) if self.foresights else None
+
+    def need_writable(self, path: str, of_itself: bool = False) -> None:
+        """In a check, insist that the run can change what is there: to be called before anything is foreseen of it. Raises OSError.
+
+        of_itself   only its owner and mode, which takes no new name
+        """
+        if self.foresights:
+            self.foresights.need_writable(path, of_itself)
 
     def real(self, path: str) -> str:
         """Where links lead; in a check those that earlier operations make, too."""

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from windlass.agent.core import atomic, attributes
+from windlass.agent.core import atomic, attributes, diffs
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import examine, need_folder, validator
@@ -47,12 +47,15 @@ def want_text(
     after, what = change((before or b"").decode("utf-8", "surrogateescape"))
     if what:
         new = after.encode("utf-8", "surrogateescape")
-        diff = "%s: the change is not shown" % path if secret else atomic.text_diff(before, new, path)
-        changes.add(what + ("" if foreseen else attributes.other_names(path)), lambda: _write(path, new, validate), diff)
+        diff = "%s: the change is not shown" % path if secret else diffs.shown_diff(before, new, path, context)
+        changes.add(what + ("" if foreseen else attributes.other_names(path)), lambda: _write(path, new, validate, secret), diff)
         examine(changes, [new], dict(KEPT, path=path), validate, context)
+        context.need_writable(path)
         context.expect("path", path)
         if context.foresights:
-            context.foresights.file(path, KEPT, foreseen, new)
+            context.foresights.file(path, KEPT, foreseen, new, secret or diffs.holds_secret(path, context))
+    elif secret and before is not None:
+        diffs.mark_secret(path, context)
 
 
 def _missing(path: str, context: Context) -> Outcome:
@@ -61,12 +64,14 @@ def _missing(path: str, context: Context) -> Outcome:
     raise OperationError("there is no file %s" % path, hint="give create to make it, or install what brings it before")
 
 
-def _write(path: str, content: bytes, validate: Optional[List[str]]) -> None:
+def _write(path: str, content: bytes, validate: Optional[List[str]], secret: bool) -> None:
     mode, owner, group = 0o644, "", ""
     if os.path.exists(path):
         status = os.stat(path)
         mode, owner, group = stat.S_IMODE(status.st_mode), str(status.st_uid), str(status.st_gid)
     atomic.write(path, [content], mode, owner, group, validator(validate))
+    if secret:
+        attributes.mark(path, True)  # and else it stays as it was
 
 
 def lines_of(text: str) -> Tuple[List[str], str]:

@@ -7,9 +7,9 @@ import hashlib
 import os
 import pwd
 import stat
-from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Set, Tuple
 
-from windlass.agent.core import atomic
+from windlass.agent.core import atomic, diffs, unwritable
 from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.foreseen_accounts import People
@@ -35,7 +35,7 @@ TOLD = {  # what systemd says of a unit that was told to
 
 
 class Foreseen(NamedTuple):
-    """How one path will be. `content` is None where only its checksum is known."""
+    """How one path will be. `content` is None where only its checksum is known; of what is `secret` no line is shown."""
 
     kind: str
     content: Optional[bytes] = None
@@ -44,6 +44,7 @@ class Foreseen(NamedTuple):
     owner: str = ""
     group: str = ""
     mode: int = UNSURE
+    secret: bool = False
 
     def is_folder(self) -> bool:
         return self.kind in (NEW, FOLDER)
@@ -91,6 +92,7 @@ class Foresights:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known: Dict[str, Foreseen] = {}
+        self._secret: Set[str] = set()
         self.people = People(context)
         self.units: Dict[str, Dict[str, str]] = {}  # what systemd will say of units
         self.npm: Dict[str, str] = {}  # versions of packages by their folders, as they were asked for; empty for those that go
@@ -182,7 +184,7 @@ class Foresights:
                 text = None if name in folders else atomic.read_or_none(source) or b""
                 self._keep(target, Foreseen(NEW if text is None else FILE, text, _sum(text), "", user, group or user, mode))
 
-    def file(self, path: str, arguments: Dict[str, Any], before: Optional[Foreseen], content: Any) -> None:
+    def file(self, path: str, arguments: Dict[str, Any], before: Optional[Foreseen], content: Any, secret: bool = False) -> None:
         """A regular file: with new content (bytes, or what has its `checksum`), or with None as it was."""
         if isinstance(content, dict):
             text, checksum = None, str(content["checksum"])
@@ -191,7 +193,21 @@ class Foresights:
         else:
             text = atomic.read_or_none(path) if content is None else content
             checksum = _sum(text)
-        self._keep(path, Foreseen(FILE, text, checksum, "", *_dress(path, arguments, before, 0o644)))
+        if content is None:
+            secret = diffs.holds_secret(path, self._context)
+        self._keep(path, Foreseen(FILE, text, checksum, "", *_dress(path, arguments, before, 0o644), secret))
+
+    def secret(self, path: str) -> None:
+        """Something secret is in the file, which stays as it is."""
+        place = self._place(path)
+        if place in self._known:
+            self._known[place] = self._known[place]._replace(secret=True)
+        else:
+            self._secret.add(place)
+
+    def is_secret(self, path: str) -> bool:
+        """Of a file of which nothing else is foreseen."""
+        return self._place(path) in self._secret
 
     def unit(self, name: str, content: str) -> None:
         """A unit file that was not there; systemd has read it."""
@@ -208,6 +224,13 @@ class Foresights:
         for kind, name in (("user", owner), ("group", group)):
             if name and not name.isdigit() and not need_account(kind, name, self._context):
                 changes.unknown = True
+
+    def need_writable(self, path: str, of_itself: bool) -> None:
+        """Raises OSError where the run could not change what is there, unless an earlier operation may mend that."""
+        place = self._place(path)
+        known = self._at(place) or self._at(os.path.dirname(place))
+        if not known and not self._context.expects_surprises() and not self._context.expects_any("remount"):
+            unwritable.need_writable(place, of_itself)
 
     def _keep(self, path: str, foreseen: Foreseen) -> None:
         """What was in it is of no account any more, unless it is the folder that it was."""

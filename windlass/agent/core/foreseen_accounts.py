@@ -21,6 +21,7 @@ class People:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.known: Dict[str, Dict[str, Any]] = {"user": {}, "group": {}}
+        self.emptied: Set[str] = set()  # groups that went with all who were in them, though others of these names may come
         self.renumbered: Set[str] = set()  # whose files are somebody else's then, but for those in a home
 
     def user(self, before: Optional[Account], arguments: Dict[str, Any]) -> None:
@@ -35,7 +36,7 @@ class People:
             arguments["home"] or has.home,
             arguments["shell"] or has.shell,
             has.comment if arguments["comment"] is None else arguments["comment"],
-            _joined(has, arguments),
+            _joined(has, arguments, self._context),
             _shadow(has, before is None, arguments),
         )
         home = arguments["home"] or (has.home if before is None else "")
@@ -77,7 +78,9 @@ class People:
             others |= set(grp.getgrnam(name).gr_mem)
         except KeyError:
             pass
-        others |= {each for each, account in users.items() if account and (account.group == name or name in joined(account))}
+        others |= {
+            each for each, account in users.items() if account and (account.group == name or name in joined(account, self._context))
+        }
         return others - {name}
 
     def group(self, before: Optional[Band], arguments: Dict[str, Any]) -> None:
@@ -95,14 +98,22 @@ class People:
 
     def _lose(self, kind: str, name: str) -> None:
         self.known[kind][name] = None
+        if kind == "group":
+            self._empty(name)
         self._context.expect_nobody(kind, name)
 
+    def _empty(self, group: str) -> None:
+        self.emptied.add(group)
+        for name, account in self.known["user"].items():
+            if account and account.joined is not None:
+                self.known["user"][name] = account._replace(joined=[each for each in account.joined if each != group])
 
-def _joined(has: Account, arguments: Dict[str, Any]) -> Optional[List[str]]:
+
+def _joined(has: Account, arguments: Dict[str, Any], context: Context) -> Optional[List[str]]:
     wanted = arguments["groups"]
     if wanted is None:
         return None if has.joined is None else list(has.joined)
-    return sorted(set(wanted) if arguments["only_groups"] else set(wanted) | joined(has))
+    return sorted(set(wanted) if arguments["only_groups"] else set(wanted) | joined(has, context))
 
 
 def _shadow(has: Account, is_new: bool, arguments: Dict[str, Any]) -> Optional[List[str]]:

@@ -9,22 +9,60 @@ from windlass.agent.core import mounted, process, temporary
 
 FEW = 5  # that are named
 FROM_NOTHING = ("tmpfs", "ramfs")
-ON_DISKS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "squashfs", "iso9660")
+EXT = ("ext2", "ext3", "ext4")  # each may pass for another one
+ON_DISKS = (*EXT, "xfs", "btrfs", "f2fs", "vfat", "squashfs", "iso9660", "auto")
+NOTHING_FOUND = 2  # says blkid
+# Which mount itself understands, or the kernel for each file system; others are a file system's own.
+PLAIN = (
+    "defaults", "ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "atime", "noatime", "diratime", "nodiratime",
+    "relatime", "norelatime", "strictatime", "lazytime", "sync", "async", "dirsync", "auto", "noauto", "nofail", "_netdev",
+    "user", "nouser", "users", "owner", "group", "loop",
+)  # fmt: skip
+
+
+def is_uncertain(arguments: Dict[str, Any]) -> bool:
+    """Whether only the run can tell if it can be mounted: nothing here asks a server, nor tries an option that only this file
+    system knows, for that would write to the disk."""
+    if _is_tried(arguments):
+        return False
+    own = [each for each in arguments["options"] if each not in PLAIN and not each.lower().startswith("x-")]
+    return bool(own) or arguments["filesystem"] not in ON_DISKS
+
+
+def _is_tried(arguments: Dict[str, Any]) -> bool:
+    return arguments["filesystem"] in FROM_NOTHING or bool({"bind", "rbind"}.intersection(arguments["options"]))
 
 
 def obstacles(arguments: Dict[str, Any]) -> List[str]:
     """Why it surely cannot be mounted. What touches no disk and no network is tried out where nobody else sees it."""
     source, options = arguments["source"], arguments["options"]
-    if arguments["filesystem"] in FROM_NOTHING or {"bind", "rbind"}.intersection(options):
+    if _is_tried(arguments):
         with temporary.folder("mount") as place:
             command = ["mount", "-t", arguments["filesystem"], "-o", ",".join(options), "--", source, place]
             if os.path.isfile(source):
                 return []  # which wants a file to be mounted on
             tried = process.run(["unshare", "--mount", "--", *command], limit=60)
         return tried.last_lines(6) if tried.status != 0 and b"unshare" not in tried.errors else []
-    if arguments["filesystem"] in ON_DISKS and source.startswith("/") and (os.path.isdir(source) or not os.path.exists(source)):
-        return ["%s is %s" % (source, "a folder" if os.path.isdir(source) else "not there")]
-    return []
+    return _of_disk(source, arguments["filesystem"]) if arguments["filesystem"] in ON_DISKS else []
+
+
+def _of_disk(source: str, wanted: str) -> List[str]:
+    """What is on a disk is read, as mount does that has to find it."""
+    device = source if source.startswith("/") else _found(source)
+    if not os.path.exists(device) or os.path.isdir(device):
+        return ["%s is %s" % (source, "a folder" if os.path.isdir(device) else "not there")]
+    looked = process.run(["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device], limit=60)
+    has = looked.text.strip()
+    if looked.status == NOTHING_FOUND:
+        return ["there is no file system on %s" % source]
+    same = not has or wanted in (has, "auto") or {has, wanted} <= set(EXT)
+    return [] if same else ["%s has %s, not %s" % (source, has, wanted)]
+
+
+def _found(source: str) -> str:
+    """The device that `UUID=…` and the like mean, without the notes that blkid else takes; empty if there is none."""
+    command = ["blkid", "--cache-file", "/dev/null", "--list-one", "--output", "device", "--match-token", source]
+    return process.run(command, limit=60).text.strip()
 
 
 def holders(path: str) -> List[str]:

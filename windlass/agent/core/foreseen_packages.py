@@ -45,6 +45,8 @@ class Packages:
         alone = together if together.status == 0 else apt_get.simulated(list(wanted.values()), arguments, verb)
         if alone.status != 0 or self._recommends not in (None, arguments["recommends"]) or _doubtful(verb, arguments, context):
             self._sure = False
+        if self._host.broken:  # they are configured before, and what they bring or break is seen then
+            self._sure = False
         self._recommends, before = bool(arguments["recommends"]), self.installed
         if together.status == 0:
             self._words, steps = words, STEP.findall(together.text)

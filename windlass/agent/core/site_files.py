@@ -12,6 +12,7 @@ import shutil
 from typing import Any, Dict, Iterator, List, Match, Optional, Tuple
 
 from windlass.agent.core import atomic, temporary, webserver
+from windlass.agent.core.diffs import text_diff
 
 FOLDER = "/etc/nginx"
 ACCEPTED = "/var/lib/windlass/nginx"
@@ -79,7 +80,7 @@ def _differs(each: File) -> bool:
 def diffs(site: Site) -> List[str]:
     """What changes in the texts."""
     changed = [each for each in wanted(site) if _now(each[0]) != each[1]]
-    return [atomic.text_diff(_now(path), content, os.path.join(FOLDER, path)) for path, content, _enabled in changed]
+    return [text_diff(_now(path), content, os.path.join(FOLDER, path)) for path, content, _enabled in changed]
 
 
 def install(files: List[File]) -> None:

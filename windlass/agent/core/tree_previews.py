@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Dict, List
 
-from windlass.agent.core import atomic
+from windlass.agent.core import atomic, attributes, diffs
 from windlass.agent.core.context import Context
 from windlass.agent.core.delta import Incoming
 from windlass.agent.core.tree_difference import Difference
@@ -51,8 +51,8 @@ def _shown(entry: Entry, difference: Difference) -> str:
 
 def _replaced(entry: Entry, difference: Difference, known: Dict[str, bytes]) -> str:
     path = difference.place(entry.path)
-    if entry.value in known and difference.kind(entry.path) == "f":
-        return atomic.text_diff(atomic.read_or_none(path), known[entry.value], path)
+    if entry.value in known and difference.kind(entry.path) == "f" and not attributes.holds_secret(path):
+        return diffs.text_diff(atomic.read_or_none(path), known[entry.value], path)
     if entry.kind == "f" == difference.kind(entry.path):
         return "%s: %d bytes become %d bytes" % (path, difference.has[entry.path].st_size, entry.size)
     return "%s: becomes %s" % (path, _shown(entry, difference)[len(path) :].strip() or "a directory")

@@ -28,7 +28,8 @@ def pages(application: Application, slot: str, release: str) -> Pages:
     """A release's files in a slot."""
     layout, (folder, assets) = Layout(application.name), _inside(application)
     site = f"{layout.slot(slot)}/site"
-    return Pages(folder=f"{layout.release(release)}/{folder}", site=site, union=layout.union, assets=assets)
+    home = layout.release(release)
+    return Pages(release=home, folder=f"{home}/{folder}", site=site, union=layout.union, assets=assets)
 
 
 def start(application: Application, slot: str, release: str) -> tuple[Operation, ...]:

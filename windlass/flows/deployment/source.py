@@ -24,6 +24,7 @@ from windlass.inventory import GitSource, NpmSource, PathSource
 if TYPE_CHECKING:
     from windlass.inventory import Application
 
+OWN_WORDS = "git's own words say why; is there room on this machine?"  # the hint where nothing better is known
 NOT_CODE = frozenset((".git", ".windlass"))  # of a folder that is no repository: in ours are keys and secrets
 UNUSED = 7 * 86400  # seconds until a kept tar goes; it can be made again
 
@@ -84,7 +85,7 @@ def _git(*arguments: str, folder: Path) -> str:
         raise BuildFailed(
             f"git {arguments[0]} failed in {folder}",
             last_lines=completed.stderr.splitlines()[-10:],
-            hint="git's own words say why; is there room on this machine?",
+            hint=OWN_WORDS,
         )
     return completed.stdout.strip()
 
@@ -162,10 +163,8 @@ def _repository(address: str, project: Path) -> Path:
     try:
         return _mirror(address, project)
     except BuildFailed as error:
-        hint = (
-            error.hint
-            or f"`git ls-remote {shlex.quote(address)}` tries it: is the application's source.git right, and may you read it?"
-        )
+        tried = f"`git ls-remote {shlex.quote(address)}` tries it: is the application's source.git right, and may you read it?"
+        hint = tried if error.hint == OWN_WORDS else error.hint
         raise BuildFailed(f"{address} cannot be fetched: {error.message}", last_lines=error.last_lines, hint=hint) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from windlass.errors import InventoryError
@@ -24,6 +24,7 @@ class KnownSecrets:
         self._lock = threading.Lock()
         self._values = _existing(source)
         self._all = tuple(self._values.values())
+        self._asked: dict[str, Secret] = {}
 
     def get(self, name: str) -> Secret:
         """The value. Raises UsageError for a name that is not declared, InventoryError when there is no value."""
@@ -31,7 +32,16 @@ class KnownSecrets:
             if name not in self._values:
                 self._values[name] = self._source.get(name)
                 self._all = tuple(self._values.values())
-            return self._values[name]
+            return self._asked.setdefault(name, self._values[name])
+
+    def asked(self) -> Mapping[str, Secret]:
+        """Those that somebody has asked for up to now, by name."""
+        with self._lock:
+            return dict(self._asked)
+
+    def sources(self) -> Mapping[str, str]:
+        """For each secret that has a value, where it comes from. Raises InventoryError when a file cannot be read."""
+        return self._source.sources()
 
     def known(self, without: Collection[str] = ()) -> tuple[Secret, ...]:
         """All values that exist by now but for those of some names, whether or not anybody asked for them: hosts' output may hold
