@@ -32,22 +32,24 @@ BESIDES = {"packages": ("packages_", "a_check_says_what_the_run_does_to_a_system
 
 # The quick ones that take longest, and those that start servers for themselves, begin first: what is left at the end is short.
 LONGEST_QUICK = (
-    "test_cases",
-    "test_tasks_program",
     "test_upload",
+    "test_tasks_program",
+    "test_cases",
+    "test_fuzz",
+    "test_retention",
+    "test_secrets_flows",
     "test_tasks_secrets",
-    "test_backup_watch",
-    "test_download",
+    "test_init",
+    "test_conventions",
+    "test_foresight_of_many",
     "test_scanner",
-    "test_backup_schedule",
+    "test_lifeline",
     "test_inventory_schema",
-    "test_inventory_environment_file",
-    "test_backup_status",
-    "test_history",
+    "test_start",
     "test_modules",
     "test_user_pages",
-    "test_fuzz",
-    "test_delta",
+    "test_families",
+    "test_backup_watch",
 )
 
 

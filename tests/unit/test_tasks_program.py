@@ -235,27 +235,44 @@ def test_a_fault_in_a_role_is_told_with_its_file_and_line_before_anything_is_don
     assert "setup on" not in done.stderr
 
 
+def interrupted(project: Path, server: socket.socket) -> tuple[bool, int, str, str]:
+    """A setup that hears Ctrl-C when it has begun, and again if it waits for its host by then: whether it did, its exit code, what
+    it said on either stream."""
+    command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--env", "staging", "--limit", "web1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=project, env=surroundings(project), text=True, **pipes) as process:  # type: ignore[call-overload]
+        connection, _ = server.accept()
+        assert any("setup on" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        told, waited = "", False
+        for line in process.stderr:
+            told += line
+            if "Ctrl-C again leaves at once" in line:
+                waited = True
+                process.send_signal(signal.SIGINT)
+        output, _nothing = process.communicate()
+        connection.close()
+    return waited, process.returncode, output, told
+
+
 def test_ctrl_c_twice_ends_at_once_with_130_and_says_what_is_true(project: Path) -> None:
-    """A host that takes the connection and then says nothing would hold a thread for as long as a connection may take."""
+    """A host that takes the connection and then says nothing would hold a thread for as long as a connection may take. Who presses
+    it before any host is waited for needs it only once, which is another case and hangs on the moment: then it is tried again."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         hosts = HOSTS.replace("127.0.0.1, port: 1}", f"127.0.0.1, port: {server.getsockname()[1]}}}")
+        hosts = hosts.replace("user: deploy,", "user: deploy, connect_seconds: 300,")
         (project / "inventories/staging/hosts.yml").write_text(hosts)
-        command = [sys.executable, "-m", "windlass.tasks.program", "setup", "--env", "staging", "--limit", "web1"]
-        with subprocess.Popen(
-            command, cwd=project, env=surroundings(project), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            connection, _ = server.accept()
-            assert process.stderr
-            assert any("setup on" in line for line in process.stderr)
-            process.send_signal(signal.SIGINT)
-            assert any("Ctrl-C again leaves at once" in line for line in process.stderr)
-            process.send_signal(signal.SIGINT)
-            output, errors = process.communicate()
-            connection.close()
+        waited = False
+        for _attempt in range(30):
+            waited, code, output, errors = interrupted(project, server)
 
-    assert (process.returncode, output) == (130, "")
-    assert "error: interrupted: what was done stays done" in errors
-    assert "Traceback" not in errors
+            assert (code, output) == (130, "")
+            assert "error: interrupted: what was done stays done" in errors
+            assert "Traceback" not in errors
+            if waited:
+                break
+
+    assert waited
 
 
 @pytest.mark.parametrize(
