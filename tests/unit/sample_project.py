@@ -62,6 +62,7 @@ def surroundings(folder: Path) -> dict[str, str]:
     """An environment for child processes in which nothing of the caller's shows; what one's start keeps, the next may use."""
     cache = REPOSITORY / "build" / "cache"
     given = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_CACHE_HOME": str(cache)}
+    given |= {name: os.environ[name] for name in ("WINDLASS_LAB_CACHE",) if name in os.environ}  # where the tests' labs are
     return given | {"PYTHONPATH": str(REPOSITORY), "LANG": "C.UTF-8"}
 
 

@@ -207,9 +207,9 @@ def test_a_host_that_loses_its_power_publishes_nothing_and_is_backed_up_when_it_
         assert place.workspace.lab
         lab.cut_power(place.machine)
         lab.boot(place.workspace.lab, "backup", say=lambda _line: None)
+        until(lambda: place.shell("su postgres -c 'psql -c \"select 1\"' 2>/dev/null || true"))
 
     errors = failing_backup(place, lose_power)
-    until(lambda: place.shell("su postgres -c 'psql -c \"select 1\"' 2>/dev/null || true"))
 
     assert "its agent is gone" in errors[0].message
     assert "run the same again" in errors[0].hint
