@@ -28,6 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import fanout_line
 from benchmarks.figures import merge, rewrite, spread
 from benchmarks.peers.installed import mitogen_settings, programs
 from benchmarks.peers.meter import Job, measure
@@ -219,34 +220,38 @@ def _why_not(name: str, size: int) -> str:
     return "failed" if size <= MOST_HOSTS.get(name, size) else ""
 
 
-def measured(sizes: Sequence[int], rounds: int) -> dict[str, Any]:
-    """Boot the container, spread it over the addresses, and let them all run."""
+def measured(sizes: Sequence[int], rounds: int, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Boot the container, spread it over the addresses, and let them all run. Without rounds what is `known` stays, and only
+    what goes over the line is looked at."""
     with tempfile.TemporaryDirectory(prefix="windlass-fanout-") as folder:
         root = Path(folder)
         running = lab.up(lab.LabSpec("fanout-bench", (lab.HostSpec("many", user="root"),)), root=root, say=print)
         try:
-            hosts = lab.spread(running, "many", max(sizes))
-            found = {}
-            for size in sizes:
-                print(f"{size} hosts", flush=True)
-                plan = root / f"{size}.json"
-                addresses = [host.address for host in hosts[:size]]
-                given = {
-                    "addresses": addresses,
-                    "key": str(running.private_key),
-                    "known_hosts": str(running.known_hosts),
-                    "folder": folder,
-                }
-                plan.write_text(json.dumps(given), encoding="utf-8")
-                found[str(size)] = contest(plan, size, rounds)
+            addresses = [host.address for host in lab.spread(running, "many", max(*sizes, fanout_line.HOSTS))]
+            given = {"key": str(running.private_key), "known_hosts": str(running.known_hosts), "folder": folder}
+            found = {str(size): _of_size(size, rounds, given | {"addresses": addresses[:size]}) for size in sizes if rounds}
+            line = fanout_line.on_the_line(running, addresses, given, {name: partial(job, name) for name in CONTENDERS})
         finally:
             lab.down("fanout-bench", root=root, say=print)
-    return {"hosts": found, **compared(found), "kernel": platform.release(), "python": platform.python_version()}
+    kept = known if not rounds else {"hosts": found, **compared(found)}
+    return {**kept, "line": line, "kernel": platform.release(), "python": platform.python_version()}
+
+
+def _of_size(size: int, rounds: int, given: Given) -> dict[str, Any]:
+    print(f"{size} hosts", flush=True)
+    plan = Path(given["folder"]) / f"{size}.json"
+    plan.write_text(json.dumps(given), encoding="utf-8")
+    return contest(plan, size, rounds)
+
+
+def _known() -> dict[str, Any]:
+    figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
+    return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure `true` on many hosts, ours and others in turn.")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="0: only what goes over the line")
     parser.add_argument("--hosts", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--dry", action="store_true", help="print only, write nothing into docs/")
     parser.add_argument("--contend", choices=list(CONTENDERS), help=argparse.SUPPRESS)
@@ -255,13 +260,13 @@ def main() -> None:
     if chosen.contend:
         CONTENDERS[chosen.contend](json.loads(chosen.plan.read_text(encoding="utf-8")))
         return
-    found = measured(chosen.hosts, chosen.rounds)
-    print(table(found))
+    found = measured(chosen.hosts, chosen.rounds, _known()["fanout"])
+    text = f"{table(found)}\n\n{fanout_line.table(found['line'])}"
+    print(text)
     if not chosen.dry:
-        known = json.loads(FIGURES.read_text(encoding="utf-8")).get("ratios", {})
         of_ours = {f"W2@{size}": ratios for size, ratios in found["compared"].items()}
-        merge(FIGURES, {"fanout": found, "ratios": dict(sorted({**known, **of_ours}.items()))})
-        rewrite(PAGE, "W2", table(found))
+        merge(FIGURES, {"fanout": found, "ratios": dict(sorted({**_known()["ratios"], **of_ours}.items()))})
+        rewrite(PAGE, "W2", text)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ def _wanted() -> Wanted:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", type=_words, default=list(converge.CONTENDERS), help="only these besides ours")
     parser.add_argument("--unchanged", action="store_true", help="of W1 only runs that find all as it should be")
+    parser.add_argument("--first", action="store_true", help="of W1 only runs on blank hosts")
     parser.add_argument("--dry", action="store_true", help="print only, write nothing into docs/")
     parser.add_argument("--down", action="store_true", help="take the lab down and do nothing else")
     return parser.parse_args()

@@ -188,7 +188,7 @@ def measure(ground: Ground, wanted: argparse.Namespace, found: Found) -> None:
                 run_one(ground, places, contender, found, f"first@{count}")
         case = f"unchanged@{count}"
         _observe(ground, places, found, (*who, *FLOORS), case)  # each keeps its cron entry in a place of its own
-        for _ in range(wanted.rounds):
+        for _ in range(0 if wanted.first else wanted.rounds):
             for contender in (*who, *FLOORS):
                 run_one(ground, places, contender, found, case)
 

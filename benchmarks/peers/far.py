@@ -34,19 +34,37 @@ class Distant:
 @contextlib.contextmanager
 def far_away(ground: Ground, hosts: Sequence[At], milliseconds: int) -> Iterator[Distant]:
     """These hosts at a round trip of so many milliseconds for as long as the block lasts."""
-    places = tuple(replace(at, address="127.0.0.1", port=port) for at, port in zip(hosts, _free_ports(len(hosts)), strict=True))
-    lines = [f"{near.port}:{at.address}:{at.port}" for near, at in zip(places, hosts, strict=True)]
+    ports = _free_ports(len(hosts))
+    places = tuple(replace(at, address="127.0.0.1", port=port) for at, port in zip(hosts, ports, strict=True))
+    with _behind(places, hosts, milliseconds) as distant:
+        ground.know((*ground.hosts, *places))
+        try:
+            yield distant
+        finally:
+            ground.know(ground.hosts)
+
+
+@contextlib.contextmanager
+def at_own_addresses(hosts: Sequence[At], milliseconds: int) -> Iterator[Distant]:
+    """The same for clients that are told no port: each host has an address of its own. Raises OSError where one is taken."""
+    places = tuple(replace(at, address=f"127.77.0.{number + 1}") for number, at in enumerate(hosts))
+    with _behind(places, hosts, milliseconds) as distant:
+        yield distant
+
+
+@contextlib.contextmanager
+def _behind(places: tuple[At, ...], hosts: Sequence[At], milliseconds: int) -> Iterator[Distant]:
+    lines = [f"{near.address}:{near.port}:{at.address}:{at.port}" for near, at in zip(places, hosts, strict=True)]
     command = [sys.executable, "-m", "benchmarks.peers.proxy", str(milliseconds), *lines]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
-        process.stdout.readline()
-        ground.know((*ground.hosts, *places))
+        if not process.stdout.readline():
+            raise OSError("the proxy cannot listen")
         yield Distant(places, process)
     finally:
         process.kill()
         process.wait()
-        ground.know(ground.hosts)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -75,11 +75,18 @@ class Ground:
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[list[int]]:
-        """Bytes to and from all hosts while the block lasts, headers included, as the bridge counts them."""
-        bridge = _interface(self.lab.gateway)
-        before, counts = _bytes(bridge), [0, 0]
-        yield counts
-        counts[:] = [now - then for now, then in zip(_bytes(bridge), before, strict=True)]
+        """Bytes to and from all hosts while the block lasts."""
+        with counted(self.lab.gateway) as counts:
+            yield counts
+
+
+@contextlib.contextmanager
+def counted(gateway: str) -> Iterator[list[int]]:
+    """Bytes to and from all hosts of a lab while the block lasts, headers included, as its bridge counts them."""
+    bridge = _interface(gateway)
+    before, counts = _bytes(bridge), [0, 0]
+    yield counts
+    counts[:] = [now - then for now, then in zip(_bytes(bridge), before, strict=True)]
 
 
 def take_down() -> None:

@@ -1,6 +1,6 @@
 """Distance: a TCP proxy that holds every byte back for half a round trip, for the kernel has no netem.
 
-    python -m benchmarks.peers.proxy MILLISECONDS PORT:ADDRESS:PORT …
+    python -m benchmarks.peers.proxy MILLISECONDS ADDRESS:PORT:ADDRESS:PORT …      where it listens, and the host behind
 
 It reads ahead no more than a socket's buffer would, so a sender feels the window of a long line. It says `ready` when it listens;
 each line that it gets on standard input is answered with how often the flow has turned around since the last one, per target.
@@ -72,10 +72,9 @@ async def main(milliseconds: str, *lines: str) -> None:
     flights: Counter[str] = Counter()
     servers = []
     for line in lines:
-        port, address, far = line.split(":")
-        servers.append(
-            await asyncio.start_server(Line(float(milliseconds) / 2000, address, int(far), flights).serve, "127.0.0.1", int(port))
-        )
+        here, port, address, far = line.split(":")
+        target = Line(float(milliseconds) / 2000, address, int(far), flights)
+        servers.append(await asyncio.start_server(target.serve, here, int(port)))
     print("ready", flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
         print(*(f"{address}={count}" for address, count in flights.items()), flush=True)
