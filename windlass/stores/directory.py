@@ -10,13 +10,14 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from windlass.errors import BackupError
+from windlass.errors import BackupError, RefusedError
 from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, SEALED, Manifest, Pin, Proof, written
 from windlass.stores.proofs import proof_file
 from windlass.stores.published import Listing, Stored
@@ -24,6 +25,7 @@ from windlass.stores.read_behind import ReadBehind
 from windlass.stores.reading import Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
+from windlass.stores.wanted import ReadLock, is_wish, stays
 
 PARTIAL, REMOVING = ".partial-", ".removing-"
 
@@ -170,11 +172,25 @@ class DirectoryStore:
             path.unlink(missing_ok=True)
             _sync(path.parent)
 
+    def lock(self, name: str, lock: ReadLock) -> None:
+        _write(self.folder / name / lock.backup / lock.file, written(lock).encode())
+
+    def unlock(self, name: str, lock: ReadLock) -> None:
+        path = self.folder / name / lock.backup / lock.file
+        with _told("remove", path):
+            path.unlink(missing_ok=True)
+
     def remove(self, name: str, backup_id: str) -> None:
         home = self.folder / name
-        going = home / f"{REMOVING}{backup_id}"
-        with _told("remove", home / backup_id):
-            (home / backup_id).rename(going)
+        there, going = home / backup_id, home / f"{REMOVING}{backup_id}"
+        with _told("remove", there):
+            _refuse_wanted(backup_id, there)
+            there.rename(going)
+            try:
+                _refuse_wanted(backup_id, going)
+            except RefusedError:
+                going.rename(there)
+                raise
             _sync(home)
             shutil.rmtree(going)
 
@@ -195,6 +211,13 @@ class DirectoryStore:
             if not home.is_dir():
                 return []
             return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
+
+
+def _refuse_wanted(backup_id: str, folder: Path) -> None:
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a lock that is given back at this moment
+            if is_wish(path.name, timedelta(seconds=time.time() - path.stat().st_mtime)):
+                raise stays(backup_id, path.name, path.read_bytes())
 
 
 def _digest(path: Path) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +19,9 @@ from windlass.operations.lease import Lease
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.stores.encryption import check_identity, decrypted, identities
-from windlass.stores.manifest import DUMP, is_id
+from windlass.stores.manifest import DUMP, is_id, stamp
 from windlass.stores.published import Listing, Stored
+from windlass.stores.wanted import READ_LOCK, ReadLock
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -98,6 +101,40 @@ class Vault:
         if not stored.signed:
             self.listener(events.Note(f"{stored.id} is not signed: nobody can tell whether its manifest was changed", warning=True))
         return stored
+
+    @contextmanager
+    def reading(self, stored: Stored, purpose: str) -> Iterator[None]:
+        """Have whoever made this backup leave it while the block reads it. Of our own, `hold` has made sure of that already.
+
+        Where we may not write beside it, that is told. Raises BackupError if it is gone by now.
+        """
+        if not stored.foreign:
+            yield
+            return
+        lock = self._lock_of(stored, purpose)
+        try:
+            self.store.lock(self.entry.name, lock)
+        except BackupError as error:
+            if stored.id not in [each.id for each in self.store.listing(self.entry.name).backups]:
+                gone = f"{stored.id} of the environment {stored.foreign} was let go just now; nothing was changed"
+                raise BackupError(gone, hint="choose another one, of invoke backup.list") from error
+            told = f"nobody keeps the environment {stored.foreign} from letting {stored.id} go meanwhile: {error.message}"
+            self.listener(events.Note(told, warning=True))
+        try:
+            yield
+        finally:
+            with suppress(BackupError):  # it counts for a day only
+                self.store.unlock(self.entry.name, lock)
+
+    def _lock_of(self, stored: Stored, purpose: str) -> ReadLock:
+        now = datetime.now(UTC)
+        return ReadLock(
+            backup=stored.id,
+            at=now,
+            operator=self.workspace.operator,
+            purpose=f"{purpose}, environment {self.workspace.environment.name}",
+            file=f"{READ_LOCK}{stamp(now)}-{secrets.token_hex(3)}.json",
+        )
 
     def kept(self, stored: Stored, part: str = "") -> LocalFile:
         """A part of a backup (the dump if empty) as it is stored; its checksum is the manifest's. Raises BackupError."""
