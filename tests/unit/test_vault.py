@@ -13,8 +13,9 @@ from tests.unit.test_stores import NIGHT, proof, put
 from windlass import lab
 from windlass.errors import RefusedError, UsageError
 from windlass.flows.backups.holdings import holding, pin, prune, prune_held
+from windlass.flows.backups.picking import passed_over, pick
 from windlass.flows.backups.store_opening import open_store
-from windlass.flows.backups.vault import chosen_backup, chosen_backups, chosen_places, passed_over, pick
+from windlass.flows.backups.vault import chosen_backup, chosen_backups, chosen_places
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Keep, StoreEntry
 from windlass.stores.directory import DirectoryStore

@@ -150,8 +150,12 @@ def list_stored(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 
 def _list_one(backup: str, folder: str, context: Context) -> None:
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:  # it was let go meanwhile
+        return
     context.emit(1, json.dumps({"id": backup}).encode() + b"\n")
-    for name in sorted(os.listdir(folder)):
+    for name in names:
         path = os.path.join(folder, name)
         with contextlib.suppress(FileNotFoundError):  # a lock or a draft of something that goes at this moment
             told = {"id": backup, "file": name, "bytes": os.stat(path).st_size}

@@ -20,11 +20,9 @@ from windlass.plans.restoration import Wish
 
 pytestmark = pytest.mark.lab
 
+STARTED = "systemctl start postgresql@15-main; until su postgres -c pg_isready >/dev/null; do sleep 0.1; done"
 # The other host has a role of the same name as one in the backup, and other settings on it.
-SPARE = """
-systemctl start postgresql@15-main; until su postgres -c pg_isready >/dev/null; do sleep 0.1; done
-cd / && su postgres -c "psql -qc 'CREATE ROLE reader LOGIN CONNECTION LIMIT 3'"
-"""
+READER = "cd / && su postgres -c \"psql -qc 'CREATE ROLE reader LOGIN CONNECTION LIMIT 3'\""
 ASK = 'cd / && su postgres -c "psql -XAtq -d {} -c \\"{}\\""'
 
 
@@ -36,7 +34,7 @@ def test_a_lost_host_s_database_comes_back_on_another_one(place: Place) -> None:
         restore(place.workspace, entry, Wish())
     with pytest.raises(UsageError, match="spore"):
         entry_on(place.workspace.environment, here, "spore")
-    place.spare(SPARE)
+    place.spare(f"{STARTED}; {READER}")
 
     told = "\n".join(explain(place.workspace, entry, Wish(swap=True), backup=done.id))
     there = restore(place.workspace, entry, Wish(swap=True), backup=done.id)
@@ -104,7 +102,7 @@ def test_what_another_environment_restores_is_not_let_go_meanwhile(place: Place)
     wanted, told = place.backup().id, list[str]()
     place.backup()
     policy = place.entry().model_copy(update={"keep": Keep(last=1, daily=0, weekly=0, monthly=0)})
-    place.spare(SPARE)
+    place.spare(STARTED)
 
     with held(place.spare, lambda: restore(staging, entry, Wish(into="slow"), backup=wanted)):
         while_read = prune(place.workspace, policy, listener=lambda event: told.append(getattr(event, "text", "")))

@@ -344,7 +344,7 @@ def test_what_somebody_reads_stays_also_if_they_come_while_it_is_removed(far: Fa
     there = [stored.id for stored in far.offsite.stored() if stored.whole]
     far.store.unlock("tickets", lock)
     far.store.remove("tickets", done.id)
-    with pytest.raises(BackupError, match=f"{done.id} is not in s3://acme any more"):
+    with pytest.raises(BackupError, match=f"{done.id} is not in s3://acme/production any more"):
         far.store.lock("tickets", lock)
 
     assert (len(deletions), deletions[0].partition("?")[0].endswith("/manifest.json")) == (1, True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from windlass import events
 from windlass.errors import BackupError, RefusedError, UsageError
+from windlass.flows.backups.picking import pick
 from windlass.flows.backups.recovery_parts import check_of
 from windlass.flows.backups.store_opening import open_store
-from windlass.flows.backups.vault import Vault, open_vault, pick
+from windlass.flows.backups.vault import Vault, open_vault
 from windlass.plans.retention import CLOCKS_MAY_DIFFER, Decision, retention
 from windlass.stores.manifest import Pin, Proof
 from windlass.stores.published import Stored
