@@ -119,7 +119,7 @@ def _refuse_others(started: Started, batches: Mapping[str, Batch], secrets: Know
     """Raises UsageError unless the same comes out for the hosts as then. Of an earlier version's run only hosts know it."""
     if not started.wanted:
         return
-    others = differences(started.wanted, wanted_of(batches, secrets, started.wanted.salt), batches)
+    others = differences(started.wanted, wanted_of(batches, secrets, started.wanted), batches)
     if others:
         raise UsageError(
             f"run {started.run} is not gone on with: something else would be wanted of its hosts by now",

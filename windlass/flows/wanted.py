@@ -1,7 +1,7 @@
 """What a run wanted of its hosts, as digests: whoever goes on with it has to want the very same, wherever values come from.
 
-The record is for its owner alone, and yet nobody who reads it is to find out a password by trying. What lies in plain beside it is
-digested quickly, all else that is secret slowly (scrypt, as for passwords), and each record has a salt of its own.
+The record is for its owner alone, and yet nobody who reads it is to find out a password by trying. What lies in plain beside it has
+a plain digest, all else that is secret one that takes long to try (`secrets/peppered`), and each record has a salt of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from windlass.flows.secrets import peppered
 from windlass.flows.secrets.known_secrets import KnownSecrets
 from windlass.inventory.reading import ENCRYPTED
 from windlass.inventory.secrets import PREFIX
@@ -21,8 +22,6 @@ from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch, encode
 from windlass.values import HIDDEN, SHORTEST, Secret
 
-SLOW: Final = 2**12  # of scrypt: 10 ms and 4 MiB for each guess
-QUICK: Final = 2
 LENGTH: Final = 6  # bytes of a digest
 MOST_NAMES: Final = 5  # operations, or hosts, that are named
 
@@ -65,17 +64,18 @@ class Wanted:
         return cls(bytes.fromhex(record["salt"]).hex(), hosts, record["hidden"], secrets)
 
 
-def wanted_of(batches: Mapping[str, Batch], secrets: KnownSecrets, salt: str = "") -> Wanted:
-    """What these batches want of their hosts; compare only what has the same salt. Without one there is a new one."""
+def wanted_of(batches: Mapping[str, Batch], secrets: KnownSecrets, then: Wanted | None = None) -> Wanted:
+    """What these batches want of their hosts. To be compared with what was wanted `then`, it has to be made with that: what is
+    secret has the digest of then where it is the same, and a new one otherwise."""
     used = secrets.asked()
-    sources = secrets.sources() if used else {}
-    digests = _Digests(bytes.fromhex(salt) if salt else os.urandom(16), _as_json(used.values()))
+    digests = _Digests(bytes.fromhex(then.salt) if then else os.urandom(16), _as_json(used.values()))
     lists = {batch: tuple(digests.of_operations(batch)) for batch in dict.fromkeys(batches.values())}
+    hidden = digests.of_hidden(then.hidden if then else "")
     return Wanted(
         digests.salt.hex(),
         {host: lists[batch] for host, batch in batches.items()},
-        digests.of_hidden(),
-        {name: (sources[name], digests.of_secret(each.reveal(), sources[name])) for name, each in used.items() if name in sources},
+        hidden,
+        then.secrets if then and hidden == then.hidden else _of_secrets(digests, secrets, then),
         tuple(digests.hidden),
     )
 
@@ -115,18 +115,36 @@ class _Digests:
                 text = operation.title()
             if parts:
                 self.hidden.setdefault(operation.title(), []).extend(parts)
-            yield hashlib.blake2b(text.encode(), digest_size=LENGTH, key=self.salt).hexdigest()
+            yield self._plain(text)
 
-    def of_hidden(self) -> str:
-        """One of all that was found secret; empty where nothing was."""
-        return self._of(json.dumps(self.hidden), SLOW) if self.hidden else ""
+    def of_hidden(self, then: str) -> str:
+        """One of all that was found secret, that of `then` if it is the same; empty where nothing was."""
+        return self._peppered(json.dumps(self.hidden), "", then) if self.hidden else ""
 
-    def of_secret(self, value: str, source: str) -> str:
-        """Slow where the value is nowhere on this disk; none of an encrypted one, for its file is kept with the run."""
-        return "" if source.endswith(ENCRYPTED) else self._of(value, SLOW if source.startswith(PREFIX) else QUICK)
+    def of_secret(self, name: str, value: str, source: str, then: str) -> str:
+        """Peppered where the value is nowhere on this disk; none of an encrypted one, for its file is kept with the run."""
+        if source.endswith(ENCRYPTED):
+            return ""
+        return self._peppered(value, name, then) if source.startswith(PREFIX) else self._plain(value)
 
-    def _of(self, text: str, cost: int) -> str:
-        return hashlib.scrypt(text.encode("utf-8", "surrogatepass"), salt=self.salt, n=cost, r=8, p=1, dklen=LENGTH).hex()
+    def _peppered(self, text: str, name: str, then: str) -> str:
+        salt = self.salt + name.encode()  # or one guess could be tried on all of them at once
+        return then if then and peppered.fits(then, text, salt) else peppered.made(text, salt)
+
+    def _plain(self, text: str) -> str:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=LENGTH, key=self.salt).hexdigest()
+
+
+def _of_secrets(digests: _Digests, secrets: KnownSecrets, then: Wanted | None) -> dict[str, tuple[str, str]]:
+    """Of each that was asked for: where its value comes from, and its digest."""
+    used = secrets.asked()
+    sources = secrets.sources() if used else {}
+    before = then.secrets if then else {}
+    return {
+        name: (sources[name], digests.of_secret(name, each.reveal(), sources[name], before.get(name, ("", ""))[1]))
+        for name, each in used.items()
+        if name in sources
+    }
 
 
 def _as_json(secrets: Iterable[Secret]) -> set[str]:
