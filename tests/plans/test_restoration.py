@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from windlass.errors import RefusedError
@@ -36,9 +38,11 @@ def test_a_restore_goes_beside_unless_told_otherwise() -> None:
 
 def test_a_swap_says_what_becomes_of_the_live_database_and_its_connections() -> None:
     plan = planned(Wish(swap=True))
+    quiet = planned(Wish(swap=True), replace(LIVE, connections={}))
 
     assert (plan.into, plan.before) == (f"tickets_restored_{STAMP}", f"tickets_before_{STAMP}")
     assert "this ends the 7 connections to tickets" in plan.lines
+    assert "this ends connections to tickets; now there are none" in quiet.lines
 
 
 def test_where_there_is_no_such_database_it_comes_back_under_its_own_name() -> None:

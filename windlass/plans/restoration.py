@@ -159,7 +159,13 @@ def _swap(database: str, into: str, server: Server, stamp: str) -> Restoration:
     lines = (
         f"the backup is restored into {into} and compared with what it should hold",
         f"then, in one transaction, {database} becomes {before} and {into} becomes {database}",
-        f"this ends the {counted(server.connections.get(database, 0), 'connection')} to {database}",
+        f"this ends {_who_is_on(database, server.connections.get(database, 0))}",
         f"what was written after the backup is then in {before} alone, which stays until you drop it",
     )
     return Restoration(into, before=before, lines=lines)
+
+
+def _who_is_on(database: str, connections: int) -> str:
+    if not connections:
+        return f"connections to {database}; now there are none"
+    return f"the {counted(connections, 'connection')} to {database}"

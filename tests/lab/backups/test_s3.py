@@ -20,7 +20,7 @@ from tests.lab.backups.place import LEFT, ROWS, Place, hung_up, locked_table, pa
 from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, bucket_at, server
 from tests.waiting import until
-from windlass.errors import BackupError, FlowFailed, OperationFailed, WindlassError
+from windlass.errors import BackupError, FlowFailed, OperationFailed, RefusedError, WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
 from windlass.flows.backups.drill import drill
 from windlass.flows.backups.holdings import pin, prune, verify
@@ -28,7 +28,9 @@ from windlass.flows.backups.restore import restore
 from windlass.hosts.channel import Channel
 from windlass.inventory import Keep, StoreEntry
 from windlass.plans.restoration import Wish
+from windlass.stores.manifest import written
 from windlass.stores.s3 import S3Store
+from windlass.stores.wanted import ReadLock
 from windlass.tasks.backup_words import backed_up
 from windlass.testing.lab import shell
 
@@ -316,6 +318,38 @@ def test_old_ones_go_and_what_was_changed_is_refused(far: Far) -> None:
     assert changed.doubt.startswith("its signature does not fit")
     assert [each for each in far.all_keys() if done[1] in each] == []
     assert prune(far.offsite.workspace, entry, check=True).failed == {}
+
+
+def test_what_somebody_reads_stays_also_if_they_come_while_it_is_removed(far: Far) -> None:
+    done = far.offsite.backup()
+    lock = ReadLock(
+        backup=done.id,
+        at=datetime.now(UTC),
+        operator="ada@desk",
+        purpose="restore tickets",
+        file="read-lock-20261120T023000Z-1a2b3c.json",
+    )
+    deletions = []
+
+    def come(request: Request) -> str:
+        if request.method == "DELETE":
+            deletions.append(request.path)
+            far.faults.reset()
+            far.store.bucket.put(far.store.key("tickets", lock.backup, lock.file), written(lock).encode())
+        return ""
+
+    far.faults.rule = come
+    with pytest.raises(RefusedError, match=f"{done.id} stays for now: ada@desk reads it since"):
+        far.store.remove("tickets", done.id)
+    there = [stored.id for stored in far.offsite.stored() if stored.whole]
+    far.store.unlock("tickets", lock)
+    far.store.remove("tickets", done.id)
+    with pytest.raises(BackupError, match=f"{done.id} is not in s3://acme/production any more"):
+        far.store.lock("tickets", lock)
+
+    assert (len(deletions), deletions[0].partition("?")[0].endswith("/manifest.json")) == (1, True)
+    assert done.id in there
+    assert [each for each in far.all_keys() if done.id in each] == []
 
 
 def test_a_bucket_that_is_gone_is_said_before_anything_is_done(far: Far) -> None:
