@@ -58,7 +58,8 @@ class Server:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port: int = self._listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -72,6 +73,8 @@ class Server:
                 came.sendall(self._said)
 
     def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)  # which ends the wait for one more: to close it alone would not
+        self._accepting.join()  # or it could take in somebody whom nobody lets go
         for each in (self._listening, *self._open):
             each.close()
 

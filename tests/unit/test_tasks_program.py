@@ -192,10 +192,13 @@ def test_an_unreachable_host_fails_and_json_is_all_there_is_on_standard_output(p
 
 def test_what_is_no_ssh_server_is_told_in_words_and_without_a_traceback(project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as web:
-        threading.Thread(target=answer_as_the_web, args=(web,), daemon=True).start()
+        answering = threading.Thread(target=answer_as_the_web, args=(web,), daemon=True)
+        answering.start()
         hosts = f"environment: {{connect_seconds: 1}}\nhosts: {{web1: {{address: 127.0.0.1, port: {web.getsockname()[1]}}}}}\n"
         (project / "inventories" / "staging" / "hosts.yml").write_text(f"{hosts}groups: {{all: {{roles: [greeting]}}}}\n")
         done = run_tasks(project, "setup", "--env", "staging", "--check")
+        web.shutdown(socket.SHUT_RDWR)  # which ends the wait for one more: to close it alone would not
+        answering.join()
 
     assert done.returncode == 1
     assert "no SSH server answers there" in done.stderr
