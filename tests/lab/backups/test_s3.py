@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 import secrets
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ import pytest
 from tests.lab.backups.offsite import Offsite, new_key, offsite
 from tests.lab.backups.place import LEFT, ROWS, Place, hung_up, locked_table, patient
 from tests.s3.faults import Faults, Request, proxy
-from tests.s3.servers import KEY, bucket_at, server
+from tests.s3.servers import KEY, KINDS, bucket_at, server
 from tests.waiting import until
 from windlass.errors import BackupError, FlowFailed, OperationFailed, RefusedError, WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -60,16 +62,29 @@ class Far:
             return sorted(each.key for each in bucket.uploads(""))
 
 
-@pytest.fixture(scope="module", params=["moto", "s3rver"])
-def far(request: pytest.FixtureRequest, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
-    folder = tmp_path_factory.mktemp("far")
-    recipient = new_key(folder / "identity.txt")
-    keys = (KEY, KEY) if request.param == "s3rver" else (secrets.token_hex(10), secrets.token_hex(20))
+@pytest.fixture(scope="module")
+def buckets(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Far]]:
+    """One of each kind, whose server is started when the first test wants it."""
     gateway = place.machine.address.rpartition(".")[0] + ".1"
-    with server(request.param, folder) as upstream, proxy(upstream) as (port, faults):
-        endpoint = f"http://{gateway}:{port}"
-        words = (str(place.project), endpoint, *keys, recipient)
-        yield Far(place, offsite(place.workspace, endpoint, keys, recipient), faults, folder / "identity.txt", words)
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def bucket_of(kind: str) -> Far:
+            folder = tmp_path_factory.mktemp(kind)
+            recipient = new_key(folder / "identity.txt")
+            keys = (KEY, KEY) if kind == "s3rver" else (secrets.token_hex(10), secrets.token_hex(20))
+            port, faults = stack.enter_context(proxy(stack.enter_context(server(kind, folder))))
+            endpoint = f"http://{gateway}:{port}"
+            words = (str(place.project), endpoint, *keys, recipient)
+            return Far(place, offsite(place.workspace, endpoint, keys, recipient), faults, folder / "identity.txt", words)
+
+        yield bucket_of
+
+
+@pytest.fixture(params=KINDS)
+def far(request: pytest.FixtureRequest, buckets: Callable[[str], Far]) -> Far:
+    """Tests come in any order: a fixture of the file's with these parameters would start its servers again and again."""
+    return buckets(request.param)
 
 
 @pytest.fixture(autouse=True)
