@@ -29,7 +29,7 @@ from windlass.flows.backups.restore import restore
 from windlass.hosts.channel import Channel
 from windlass.inventory import Keep, StoreEntry
 from windlass.plans.restoration import Wish
-from windlass.stores.manifest import written
+from windlass.stores.manifest import Pin, written
 from windlass.stores.s3 import S3Store
 from windlass.stores.wanted import ReadLock
 from windlass.tasks.backup_words import backed_up
@@ -330,6 +330,7 @@ def test_old_ones_go_and_what_was_changed_is_refused(far: Far) -> None:
 
 
 def test_what_somebody_reads_stays_also_if_they_come_while_it_is_removed(far: Far) -> None:
+    only(far, "moto")
     store, lock = far.store, ReadLock.model_validate(LOCK)
     store.begin("shop", lock.backup).publish(manifest(lock.backup), "how to restore")
     deletions = []
@@ -347,11 +348,16 @@ def test_what_somebody_reads_stays_also_if_they_come_while_it_is_removed(far: Fa
     there = [stored.id for stored in store.listing("shop").backups]
     store.unlock("shop", lock)
     store.remove("shop", lock.backup)
-    with pytest.raises(BackupError, match=f"{lock.backup} is not in s3://acme/production any more"):
-        store.lock("shop", lock)
+    pin_of_now = Pin(at=lock.at, operator="ada@desk")
+    for too_late in (lambda: store.lock("shop", lock), lambda: store.set_pin("shop", lock.backup, pin_of_now)):
+        with pytest.raises(BackupError, match=f"{lock.backup} is not in s3://acme/production any more"):
+            too_late()
+    nothing_left = [each for each in far.all_keys() if "/shop/" in each]
+    store.bucket.put(store.key("shop", lock.backup, "pin.json"), written(pin_of_now).encode())  # of somebody who died just then
+    swept = store.sweep("shop", datetime.now(UTC) + timedelta(hours=25))
 
     assert (len(deletions), deletions[0].partition("?")[0].endswith("/manifest.json")) == (1, True)
-    assert there == [lock.backup]
+    assert (there, nothing_left, swept) == ([lock.backup], [], (lock.backup,))
     assert [each for each in far.all_keys() if "/shop/" in each] == []
 
 
