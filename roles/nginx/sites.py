@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from windlass.plans.certificates import CHALLENGES, HTTPS, WEBROOT, Certificate, certificate
 from windlass.plans.firewall import family, private_addresses
-from windlass.plans.layout import Layout
+from windlass.plans.layout import SLOTS, Layout
 
 from .edge import edge, limits
 
@@ -96,7 +96,7 @@ def _own(application: Application, site: Site, balancers: tuple[Host, ...]) -> S
         more: dict[str, object] = {"static": True, "hidden": (), "union": layout.union, **application.static.model_dump()}
     else:
         template, root = "nginx/site.conf.j2", layout.live
-        more = {"sockets": _sockets(application), "upstream": layout.upstream.replace(".conf", "[.]conf")}
+        more = {"sockets": _sockets(application), "ports": _ports(application)}
     file = f"windlass-{application.name}.conf"
     return ServedSite(
         file,
@@ -144,3 +144,10 @@ def _sockets(application: Application) -> tuple[str, ...]:
     if web.listen != "socket":
         return ()
     return tuple(Layout(application.name).live_socket(f"{web.name}-{number}") for number in range(web.instances))
+
+
+def _ports(application: Application) -> Mapping[str, str]:
+    """The files in which deploys write the ports of each slot, as a pattern: one that is not there yet is no mistake."""
+    if application.web.listen == "socket":
+        return {}
+    return {slot: Layout(application.name).upstream(slot).replace(".conf", "[.]conf") for slot in SLOTS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,15 @@ def test_what_is_mounted_below_is_named() -> None:
 
 
 @root_only
-def test_what_is_made_of_nothing_or_of_a_folder_is_tried_out(tmp_path: Path) -> None:
-    before = Path("/proc/self/mounts").read_text()
+def test_what_is_made_of_nothing_or_of_a_folder_is_tried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where it is tried: what others mount meanwhile does not matter
 
     assert obstacles(wanted(tmp_path, "none", "bind")) == []
     assert obstacles(wanted("tmpfs", "tmpfs", "size=1m")) == []
     assert str(tmp_path / "no") in " ".join(obstacles(wanted(tmp_path / "no", "none", "bind")))
     assert obstacles(wanted("tmpfs", "tmpfs", "size=much")) != []
-    assert Path("/proc/self/mounts").read_text() == before
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_disk_is_none(tmp_path: Path) -> None:

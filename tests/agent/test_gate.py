@@ -17,7 +17,7 @@ import pytest
 from windlass.agent.core import sockets
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
-from windlass.agent.gate import gate, inspect, last_lines, last_words, unfit
+from windlass.agent.gate import drain, gate, inspect, last_lines, last_words, unfit
 from windlass.agent.watch import watch
 
 
@@ -171,3 +171,21 @@ def test_a_watch_that_is_taken_up_again_goes_back_when_nothing_comes_or_it_keeps
 
     assert (tmp_path / "live").readlink().name == "blue"
     assert json.loads((tmp_path / "progress.json").read_text())["went_back"] == "web-0: it is not running"
+
+
+def test_a_drain_waits_until_nobody_has_been_there_for_as_long_as_is_wanted() -> None:
+    """From the end of the last connection on; without such a wish it ends as soon as nobody is there."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        listens = [f"127.0.0.1:{server.getsockname()[1]}"]
+        visitor = socket.create_connection(server.getsockname())
+        accepted, _address = server.accept()
+        left = threading.Timer(0.3, lambda: (accepted.close(), visitor.close()))
+        began = time.monotonic()
+        left.start()
+
+        quiet = drain({"listens": listens, "limit_seconds": 60.0, "quiet_seconds": 0.5}, Context(lambda _frame: None))
+        took = time.monotonic() - began
+        at_once = drain({"listens": listens, "limit_seconds": 60.0, "quiet_seconds": 0.0}, Context(lambda _frame: None))
+
+    assert quiet.data == at_once.data == {"left": 0}
+    assert 0.8 <= took < 60.0

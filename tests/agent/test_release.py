@@ -1,4 +1,4 @@
-"""Switching and pruning in a folder of its own; nginx is a program that says yes or no."""
+"""Switching and pruning in a folder of its own; nginx is a program that says yes or no, where it is asked at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass.agent import release
 from windlass.agent.core import process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
@@ -35,6 +36,7 @@ def nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setattr(process, "PATH", f"{folder}:{process.PATH}")
+    monkeypatch.setattr(release, "SITE", f"{tmp_path}/windlass-%s.conf")
 
     def answer(status: int) -> None:
         for name in ("nginx", "systemctl"):
@@ -44,34 +46,58 @@ def nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
     return answer
 
 
+@pytest.fixture
+def by_include(root: Path) -> None:
+    """The site that an earlier version wrote for an application with ports."""
+    text = f"upstream shop {{\n\tinclude {root}/live/upstream[.]conf;\n}}\n"
+    (root / f"windlass-{root.name}.conf").write_text(text)
+
+
 def asked(root: Path) -> list[str]:
     return (root / "asked").read_text().splitlines()
 
 
-def test_a_first_switch_that_nginx_refuses_leaves_nothing_live(root: Path, context: Context, nginx: Callable[[int], None]) -> None:
+def test_a_switch_is_one_rename_and_nginx_is_not_told(root: Path, context: Context, nginx: Callable[[int], None]) -> None:
+    (root / f"windlass-{root.name}.conf").write_text(f"include {root}/slots/blue/upstream[.]conf;\n")
+    nginx(1)
+
+    outcome = switch({"root": str(root), "slot": "blue"}, context)
+
+    assert outcome.changed
+    assert (root / "live").readlink() == Path("slots/blue")
+    assert not (root / "asked").exists()
+
+
+def test_a_first_switch_that_nginx_refuses_leaves_nothing_live(
+    root: Path, context: Context, by_include: None, nginx: Callable[[int], None]
+) -> None:
     nginx(1)
 
     with pytest.raises(OperationError, match="nothing is live"):
-        switch({"root": str(root), "slot": "blue", "reload": True}, context)
+        switch({"root": str(root), "slot": "blue"}, context)
 
     assert not os.path.lexists(root / "live")
 
 
-def test_a_later_switch_that_nginx_refuses_leaves_what_was_live(root: Path, context: Context, nginx: Callable[[int], None]) -> None:
+def test_a_later_switch_that_nginx_refuses_leaves_what_was_live(
+    root: Path, context: Context, by_include: None, nginx: Callable[[int], None]
+) -> None:
     (root / "live").symlink_to("slots/blue")
     nginx(1)
 
     with pytest.raises(OperationError, match="blue is live as before"):
-        switch({"root": str(root), "slot": "green", "reload": True}, context)
+        switch({"root": str(root), "slot": "green"}, context)
 
     assert (root / "live").readlink() == Path("slots/blue")
 
 
-def test_a_switch_that_was_made_already_still_tells_nginx(root: Path, context: Context, nginx: Callable[[int], None]) -> None:
+def test_a_switch_that_was_made_already_still_tells_nginx(
+    root: Path, context: Context, by_include: None, nginx: Callable[[int], None]
+) -> None:
     (root / "live").symlink_to("slots/blue")
     nginx(0)
 
-    outcome = switch({"root": str(root), "slot": "blue", "reload": True}, context)
+    outcome = switch({"root": str(root), "slot": "blue"}, context)
 
     assert not outcome.changed
     assert asked(root) == ["nginx -t -q", "systemctl reload nginx"]
@@ -79,7 +105,7 @@ def test_a_switch_that_was_made_already_still_tells_nginx(root: Path, context: C
 
 @pytest.mark.parametrize(("before", "said"), [("blue", "the host switched back to blue by itself"), ("", "so nothing serves")])
 def test_a_watch_that_fails_switches_back_and_tells_nginx(
-    root: Path, context: Context, nginx: Callable[[int], None], before: str, said: str
+    root: Path, context: Context, by_include: None, nginx: Callable[[int], None], before: str, said: str
 ) -> None:
     (root / "live").symlink_to("slots/green")
     (root / "log").write_text("out of luck\n")
@@ -89,7 +115,7 @@ def test_a_watch_that_fails_switches_back_and_tells_nginx(
 
     with pytest.raises(OperationError, match=f"web-0 failed after the switch: it is not running; .*{said}") as caught:
         watch(
-            {"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "arriving_seconds": 0.0, "reload": True},
+            {"root": str(root), "instances": [gone], "before": before, "seconds": 60.0, "arriving_seconds": 0.0},
             context,
         )
 
@@ -115,7 +141,7 @@ def test_a_release_went_live_at_its_switch_by_the_clock_of_who_gave_the_batch(ro
         return float(json.loads((root / "records/r1.json").read_text())["live_at"])
 
     context.began -= 60.0  # what came before the switch took a minute
-    switch({"root": str(root), "slot": "blue", "reload": False}, context)
+    switch({"root": str(root), "slot": "blue"}, context)
     switched = time.monotonic() - context.began
     context.began -= 3600.0  # as if what came after it had taken an hour: but then the batch had begun earlier
     context.kept["the last switch"] -= 3600.0

@@ -172,7 +172,9 @@ def tidy(broken: TestHost) -> Iterator[None]:
 def test_a_host_that_ends_what_a_login_leaves_running_does_not_end_an_operation(broken: TestHost, tidy: None, user: str) -> None:
     heard = Heard()
     way = dataclasses.replace(waiting(broken, 20.0), user=user, sudo_password=PASSWORD if user == "careful" else None)
-    cut = f"echo one >> /root/chaos/ran; {SESSION}; until ! loginctl list-sessions --no-legend | grep -q {user}; do sleep 0.1; done"
+    mine = f"loginctl list-sessions --no-legend | awk '$3 == \"{user}\" {{print $1}}'"  # who comes back has another
+    gone = f"session=$({mine}); test $session; {SESSION}; while loginctl show-session $session; do sleep 0.1; done"
+    cut = f"echo one >> /root/chaos/ran; {gone}"
 
     outcomes = run([way], Batch((Run(command=f"{cut}; sleep 1; echo two >> /root/chaos/ran"), DONE)), heard)
 

@@ -73,8 +73,16 @@ def test_an_application_known_by_port_is_included_and_need_not_be_there_yet(tmp_
     by_port = ALONE.replace("listen: socket, instances: 2", "listen: port, ports: {blue: 4001, green: 4002}")
     site = lines(steps(environment(tmp_path, by_port), "app1", "nginx"), "windlass-shop.conf")
 
-    assert "include /srv/shop/live/upstream[.]conf;" in site
-    assert [line for line in site if line.startswith("server unix")] == ["server unix:/nonexistent.sock down;"]
+    for slot in ("blue", "green"):
+        first = site.index(f"upstream shop.{slot} {{")
+        assert site[first + 2 : first + 5] == [
+            "server unix:/nonexistent.sock down;",
+            f"include /srv/shop/slots/{slot}/upstream[.]conf;",
+            "}",
+        ]
+    first = site.index("map $windlass_slot $windlass_shop_servers {")
+    assert site[first + 1 : first + 4] == ["default shop.blue;", "green shop.green;", "}"]
+    assert "proxy_pass http://$windlass_shop_servers;" in site
 
 
 def test_unknown_names_get_no_answer_only_where_every_site_has_a_name(tmp_path: Path) -> None:

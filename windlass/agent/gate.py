@@ -276,8 +276,11 @@ def drain(arguments: Dict[str, Any], context: Context) -> Outcome:
     if context.check:
         return Outcome(False)
     deadline = time.monotonic() + arguments["limit_seconds"]
+    empty: Optional[float] = None  # since when
     while True:
         left = sum(sockets.connections(arguments["listens"]).values())
-        if not left or time.monotonic() >= deadline:
+        now = time.monotonic()
+        empty = None if left else empty or now
+        if now >= deadline or (empty and now - empty >= arguments["quiet_seconds"]):
             return Outcome(bool(left), "%d left" % left if left else "drained", data={"left": left})
         context.wait(INTERVAL)

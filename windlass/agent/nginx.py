@@ -138,6 +138,8 @@ def _return(old: Iterable[List[site_files.File]], loaded: bool) -> None:
 
 def nginx_reload(arguments: Dict[str, Any], context: Context) -> Outcome:
     """Tested, then loaded."""
+    if "notified" in arguments and not arguments["notified"]:
+        return Outcome(False)
     if not shutil.which("nginx"):
         raise _absent()
     words = webserver.refused()

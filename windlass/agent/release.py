@@ -17,6 +17,7 @@ PROGRESS = "progress.json"
 PAST_THE_GATE = ("switch", "settle")  # the steps of a deploy that are not given up for want of a little room
 MOST_OF_JOURNAL = 512 * 1024  # bytes: some hundred deploys
 SWITCHED = "the last switch"  # by the monotonic clock
+SITE = "/etc/nginx/sites-enabled/windlass-%s.conf"
 
 
 def release_state(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -116,13 +117,13 @@ def record(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 
 def switch(arguments: Dict[str, Any], context: Context) -> Outcome:
-    """One rename; behind nginx with ports also a test and a reload, undone if nginx objects."""
+    """One rename."""
     root, slot = arguments["root"], arguments["slot"]
     before = _live(root)
     data = {"before": before, "milliseconds": 0.0}
     if before == slot:
-        if arguments["reload"] and not context.check:
-            _reload(root, before)  # a run that broke off may have left nginx with the other one
+        if not context.check:
+            _show(root, before)  # a run that broke off may have left nginx with the other one
         return Outcome(False, data=data)
     if not os.path.isdir(os.path.join(root, "slots", slot)):
         raise OperationError("there is no slot %s in %s" % (slot, root))
@@ -130,8 +131,7 @@ def switch(arguments: Dict[str, Any], context: Context) -> Outcome:
         return Outcome(True, "%s becomes %s" % (before or "nothing", slot), data=data)
     started = time.perf_counter()
     _point(root, slot)
-    if arguments["reload"]:
-        _reload(root, before)
+    _show(root, before)
     context.kept[SWITCHED] = time.monotonic()
     data["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
     atomic.sync_folder(root)
@@ -143,7 +143,10 @@ def _point(root: str, slot: str) -> None:
     atomic.replace_link(os.path.join(root, "live"), os.path.join("slots", slot))
 
 
-def _reload(root: str, before: str) -> None:
+def _show(root: str, before: str) -> None:
+    """An nginx that looks at `live` only when it loads is reloaded; if it objects, the switch is undone."""
+    if not _is_read_at_load(root):
+        return
     tested = process.run(["nginx", "-t", "-q"])
     if tested.status == 0:
         tested = process.run(["systemctl", "reload", "nginx"])
@@ -157,13 +160,22 @@ def _reload(root: str, before: str) -> None:
     )
 
 
-def switch_back(root: str, before: str, reload: bool = False) -> None:
+def _is_read_at_load(root: str) -> bool:
+    """Whether this application's site is one that an earlier version of ours wrote, which includes the ports of what is live."""
+    try:
+        with open(SITE % os.path.basename(root), encoding="utf-8") as handle:
+            return "include %s/live/upstream" % root in handle.read()
+    except OSError:
+        return False
+
+
+def switch_back(root: str, before: str) -> None:
     """Back to the slot that was live; before the first release there was none."""
     if before:
         _point(root, before)
     else:
         os.unlink(os.path.join(root, "live"))
-    if reload:
+    if _is_read_at_load(root):
         process.run(["systemctl", "reload", "nginx"])
     atomic.sync_folder(root)
 

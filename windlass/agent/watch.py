@@ -17,7 +17,7 @@ def watch(arguments: Dict[str, Any], context: Context) -> Outcome:
     instances = arguments["instances"]
     bad = _not_come(instances, arguments["arriving_seconds"]) or _not_stayed(instances, arguments["seconds"])
     if bad:
-        release.switch_back(arguments["root"], arguments["before"], reload=arguments["reload"])
+        release.switch_back(arguments["root"], arguments["before"])
         release.remember_way_back(arguments["root"], "%s: %s" % (bad["name"], bad["why"]))
         raise _taken_back(bad, arguments["before"])
     if context.cancelled.is_set():  # nobody is there, or nobody wants what comes after it

@@ -87,12 +87,15 @@ class Drain(Operation):
     """Wait until nobody is connected to these sockets or address:ports. Data: `left`, connections still open at the limit.
 
     It counts as a change if some are left, so that what is to become of them can be said by `only_after`.
+
+    quiet_seconds  for so long nobody may have been
     """
 
     family: ClassVar[str] = "gate"
 
     listens: tuple[str, ...]
     limit_seconds: float
+    quiet_seconds: float = 0.0
 
     def title(self) -> str:
         return "drain the old slot"

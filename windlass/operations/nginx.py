@@ -71,9 +71,17 @@ class NginxSites(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NginxReload(Operation):
-    """nginx loads what is on the disk, if it accepts it; fails with its words if it does not, and then goes on as it was."""
+    """nginx loads what is on the disk, if it accepts it; fails with its words if it does not, and then goes on as it was.
+
+    run_on  only if one of these operations changed something, in this run or in an earlier one that broke
+    """
 
     family: ClassVar[str] = "nginx"
 
+    run_on: tuple[Operation, ...] = ()
+
     def title(self) -> str:
         return "reload nginx"
+
+    def watched(self) -> Mapping[str, tuple[Operation, ...]]:
+        return {"run": self.run_on} if self.run_on else {}

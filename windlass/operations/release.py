@@ -63,8 +63,10 @@ class Record(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch(Operation):
-    """Point `live` at a slot, in one rename(2). Where nginx knows the slots by port it is tested
-    and reloaded, and the link put back if it objects.
+    """Point `live` at a slot, in one rename(2): nginx looks at it for each request.
+
+    An nginx that an earlier version of ours has set up looks at ports when it loads: that one is tested and reloaded, and the link
+    put back if it objects.
 
     Data: `before`, the slot that was live; `milliseconds` for the switch itself.
     """
@@ -73,7 +75,6 @@ class Switch(Operation):
 
     root: str
     slot: str
-    reload: bool = False
 
     def title(self) -> str:
         return f"switch to {self.slot}"

@@ -20,7 +20,6 @@ class Watch(Operation):
     instances  the processes of the slot that serves now
     before     the slot that served before; empty if there was none: then nothing serves again
     seconds    how long
-    reload     whether nginx has to be told of a switch
     arriving_seconds  how long they may take to get fit first: where a watch is taken up again, the host may just have booted
     """
 
@@ -30,7 +29,6 @@ class Watch(Operation):
     instances: tuple[Instance, ...]
     before: str
     seconds: float
-    reload: bool = False
     arriving_seconds: float = 0.0
 
     def title(self) -> str:

@@ -74,10 +74,9 @@ class Layout:
         """The socket as nginx names it: through `live` and the slot's link `run`."""
         return f"{self.live}/run/{instance}.sock"
 
-    @property
-    def upstream(self) -> str:
-        """The servers of the live slot for nginx, where they are known by port; through `live`."""
-        return f"{self.live}/upstream.conf"
+    def upstream(self, slot: str) -> str:
+        """The servers of a slot for nginx, where they are known by port."""
+        return f"{self.slot(slot)}/upstream.conf"
 
     @property
     def live_site(self) -> str:

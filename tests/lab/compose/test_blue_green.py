@@ -15,6 +15,7 @@ from windlass import lab
 from windlass.errors import FlowFailed
 from windlass.flows.deployment import overview
 from windlass.flows.deployment.reload import reload
+from windlass.inventory.applications import Ports
 
 pytestmark = pytest.mark.lab
 
@@ -25,6 +26,7 @@ services:
   worker: {build: ., command: /work.sh}
 volumes: {data: }
 """
+NGINX = "pgrep -f '[n]ginx: worker'"
 BROKEN = "#!/bin/busybox sh\necho there is no such module >&2\nexit 3\n"
 
 
@@ -60,7 +62,7 @@ def test_a_cron_entry_runs_in_a_container_of_the_release_that_serves(shop: Dock)
 
 
 def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
-    before, old = shop.live(), shop.slot()
+    before, old, workers = shop.live(), shop.slot(), shop.shell(NGINX)
     shop.commit("second")
 
     with Load(shop.url, connections=6) as load:
@@ -70,6 +72,7 @@ def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
 
     assert load.figures["losses"] == {}
     assert load.figures["requests"] > 100
+    assert shop.shell(NGINX) == workers  # it had no need to load anything
     assert set(load.figures["releases"]) == {before, deployed.release}
     assert (deployed.before, deployed.warm, deployed.left) == (before, True, {HOST: 0})
     # The one before stays for the way back, without its worker.
@@ -192,6 +195,24 @@ def test_what_serves_is_started_anew_in_the_other_slot_without_losing_a_request(
     assert (shop.live(), shop.slot()) == (release, other(slot))
     assert shop.projects() == {f"{other(slot)}-{release}-{name}-0" for name in ("web", "worker")}
     assert shop.shell("flock -n /run/shop/locks/worker true || echo held") == "held"
+
+
+def test_other_ports_are_known_to_nginx_before_they_serve(shop: Dock) -> None:
+    processes = dict(shop.application.processes)
+    processes["web"] = processes["web"].model_copy(update={"ports": Ports(blue=4003, green=4004)})
+    listening = "ss -HlntO 'sport >= :4001 and sport <= :4004' | awk '{print $4}'"
+    seen = []
+
+    with Load(shop.url, connections=3, pause=0.5) as load:
+        for application in (shop.application.model_copy(update={"processes": processes}), shop.application, shop.application):
+            reload(shop.workspace, application)
+            seen.append((shop.ask()["release"], shop.shell(listening).split()))
+
+    slots = [other(shop.slot()), shop.slot()]
+    ports = {"blue": (4001, 4003), "green": (4002, 4004)}
+    live = shop.live()
+    assert seen == [(live, [f"127.0.0.1:{port}"]) for port in (ports[slots[1]][1], ports[slots[0]][0], ports[slots[1]][0])]
+    assert set(load.figures["releases"]) == {live}
 
 
 def test_an_older_release_is_started_anew_and_of_its_worker_there_is_never_more_than_one(shop: Dock) -> None:

@@ -72,20 +72,30 @@ def test_a_host_whose_processes_are_gone_is_passed_over(released: Site) -> None:
         assert {visitor.ask()[0] for _ in range(20)} == {200}
 
 
-def test_an_application_known_by_port_is_found_through_its_file(site: Site) -> None:
+def test_for_ports_the_rename_of_one_link_does_it_too(site: Site) -> None:
     try:
-        serve(site, "app1", "verdaccio", "4875", "green")
-        file = "/srv/verdaccio/slots/green/upstream.conf"
-        site.shell("app1", f"echo 'server 127.0.0.1:4875;' > {file}; ln -sfn slots/green /srv/verdaccio/live; nginx -s reload")
+        for slot, port in (("green", "4875"), ("blue", "4876")):
+            serve(site, "app1", "verdaccio", port, slot)
+            site.shell("app1", f"echo 'server 127.0.0.1:{port};' > /srv/verdaccio/slots/{slot}/upstream.conf")
+        site.shell("app1", "ln -sfn slots/green /srv/verdaccio/live; nginx -s reload")
         site.shell("web1", "until curl -sf -o /dev/null localhost:4873; do sleep 0.1; done")
+        workers = site.shell("app1", "pgrep -f '[n]ginx: worker'")
 
+        seen = []
         with site.visitor(4873) as visitor:
-            _status, body = visitor.ask()
+            for slot in ("green", "blue", "green"):
+                site.shell(
+                    "app1", f"ln -s slots/{slot} /srv/verdaccio/live.new && mv -T /srv/verdaccio/live.new /srv/verdaccio/live"
+                )
+                bodies = [visitor.ask()[1] for _ in range(20)]
+                seen.append({(body["release"], body["headers"]["host"]) for body in bodies})
 
-        assert (body["release"], body["headers"]["host"]) == ("green", f"{site.address('web1')}:4873")
+        host = f"{site.address('web1')}:4873"
+        assert seen == [{("green", host)}, {("blue", host)}, {("green", host)}]
+        assert site.shell("app1", "pgrep -f '[n]ginx: worker'") == workers
     finally:
         site.shell(
-            "app1", "systemctl stop 'answer-*'; rm -f /srv/verdaccio/live /srv/verdaccio/slots/green/upstream.conf; nginx -s reload"
+            "app1", "systemctl stop 'answer-*'; rm -f /srv/verdaccio/live /srv/verdaccio/slots/*/upstream.conf; nginx -s reload"
         )
 
 

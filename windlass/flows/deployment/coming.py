@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass.errors import RefusedError
-from windlass.flows.deployment import containers, handover, preparation
+from windlass.flows.deployment import containers, handover, ports, preparation
 from windlass.flows.deployment.artefact import Artefact, packed
 from windlass.flows.deployment.migrations import migrations_in
 from windlass.flows.deployment.preparation import Deployment
@@ -100,6 +100,7 @@ def start_in(cutover: Cutover, states: States, slots: Mapping[str, str], seen: M
         host: [
             cutover.progress("start", states[host], release, slot=slots[host]),
             *cutover.made_way(states[host], slots[host]),
+            *ports.made_known(seen[host].here, slots[host]),
             *preparation.start(seen[host], slots[host]),
         ]
         for host in slots

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from windlass.inventory import Application
 
 
+# Seconds. A socket is found, and counts as used, in one step; a port is chosen by nginx and then called, which may take a moment.
+STRAGGLERS = 0.5
+
+
 @contextmanager
 def cutting_over(
     workspace: Workspace, application: Application, action: str, timer: Timer, listener: events.Listener
@@ -177,11 +181,10 @@ class Cutover:
 
     def switch_on(self, hosts: list[str], states: States, slots: Mapping[str, str], release: str, *, warm: bool = False) -> Station:
         """Point these hosts at their slots, when all hosts are fit."""
-        reload = preparation.reloads(self.application)
         work = {
             host: [
                 self.progress("switch", states[host], release, slot=slots[host], warm=warm),
-                Switch(root=self.layout.root, slot=slots[host], reload=reload),
+                Switch(root=self.layout.root, slot=slots[host]),
                 *self.watch(states[host], release, slots[host], warm=warm),
             ]
             for host in hosts
@@ -197,8 +200,8 @@ class Cutover:
             return [replace(seen, arriving_seconds=arriving)]
         if warm or not seconds or state.live == slot:
             return []
-        found, reload = self.instances(state.host, release, slot), preparation.reloads(self.application)
-        watch = Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds, reload=reload)
+        found = self.instances(state.host, release, slot)
+        watch = Watch(root=self.layout.root, instances=found, before=state.live, seconds=seconds)
         return [replace(watch, arriving_seconds=arriving)]
 
     def drain(self, state: HostState, slot: str) -> list[Operation]:
@@ -210,7 +213,12 @@ class Cutover:
         held = self.held(state, old)
         if held.workers:
             operations += self.processes("stop", held, held.workers)
-        return [*operations, Drain(listens=held.listens, limit_seconds=self.application.drain_seconds)]
+        return [*operations, self.drained(held)]
+
+    def drained(self, held: Held) -> Drain:
+        """Nobody is connected any more to a slot that served until a moment ago."""
+        quiet = STRAGGLERS if preparation.by_port(self.application) else 0.0
+        return Drain(listens=held.listens, limit_seconds=self.application.drain_seconds, quiet_seconds=quiet)
 
     def held(self, state: HostState, slot: str) -> Held:
         """What was started in a slot."""

@@ -220,8 +220,8 @@ def slot_prefix(application: Application, slot: str) -> str:
     return Layout(application.name).process_name(slot, "")
 
 
-def reloads(application: Application) -> bool:
-    """Whether a switch needs nginx to reload: where the slots are known by port."""
+def by_port(application: Application) -> bool:
+    """Whether the slots are known by port: there are applications that speak nothing but TCP."""
     return any(process.listen == "port" for process in application.processes.values())
 
 
@@ -238,8 +238,6 @@ def start(deployment: Deployment, slot: str) -> tuple[Operation, ...]:
             content=json.dumps({"release": deployment.release, **asdict(held(application, slot))}) + "\n",
         ),
     ]
-    if reloads(application):
-        operations.append(File(path=f"{folder}/upstream.conf", content=_upstream(application, slot)))
     operations += containers.program(application, slot)
     started: list[Program] = []
     for process in application.processes.values():
@@ -284,9 +282,3 @@ def _launch(deployment: Deployment, process: Process, number: int, slot: str) ->
         File(path=f"{run}.pid", absent=True),
         File(path=layout.launcher(slot, name), content=text, mode="0700", owner=application.user, group=application.user),
     ]
-
-
-def _upstream(application: Application, slot: str) -> str:
-    """nginx's servers of a slot. Without `max_fails=0` one refused connection would take the only server out for ten seconds."""
-    lines = [f"server {listen} max_fails=0;" for listen in held(application, slot).listens]
-    return "# Written by Windlass: the servers of this slot.\n" + "\n".join(lines) + "\n"

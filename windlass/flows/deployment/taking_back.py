@@ -10,7 +10,6 @@ from windlass.flows.deployment import containers, handover, preparation, settlin
 from windlass.flows.deployment.preparation import Deployment
 from windlass.flows.deployment.settling import Settled
 from windlass.flows.deployment.supervision import supervisor_of
-from windlass.operations.gate import Drain
 from windlass.operations.link import Link
 from windlass.operations.operation import Operation
 from windlass.operations.release import Progress, Record, Switch
@@ -27,7 +26,7 @@ def finished(cutover: Cutover, state: HostState, found: Recovery, at: float) -> 
     retired = "bad" if state.progress.get("action") == "rollback" else "live"
     drained = cutover.drain(old, found.slot)
     return [
-        Switch(root=cutover.layout.root, slot=found.slot, reload=preparation.reloads(cutover.application)),
+        Switch(root=cutover.layout.root, slot=found.slot),
         *supervisor_of(cutover.application).ready(),
         *(handover.relieve(cutover, old, found.slot) if found.warm else ()),
         *drained,
@@ -39,7 +38,7 @@ def watched(cutover: Cutover, state: HostState) -> list[Operation]:
     """The watch of what serves, taken up again on a host that may have booted since."""
     before, release = replace(state, live=str(state.progress.get("before", ""))), state.live_release
     return [
-        Switch(root=cutover.layout.root, slot=state.live, reload=preparation.reloads(cutover.application)),
+        Switch(root=cutover.layout.root, slot=state.live),
         *supervisor_of(cutover.application).ready(),
         *cutover.watch(before, release, state.live, arriving=cutover.application.gate.limit_seconds),
     ]
@@ -56,7 +55,7 @@ def undone(cutover: Cutover, state: HostState, found: Recovery, why: str) -> lis
         operations += handover.bring_back(cutover, state, failed)
     if not found.warm and found.action != "forget" and state.slots.get(failed) == found.release:
         # It may have served for a moment, and somebody may still be connected to it.
-        operations.append(Drain(listens=cutover.held(state, failed).listens, limit_seconds=cutover.application.drain_seconds))
+        operations.append(cutover.drained(cutover.held(state, failed)))
         operations += _clear(cutover, state, failed)
     if found.release and state.progress.get("action") == "deploy":
         operations.append(Record(root=cutover.layout.root, release=found.release, values={"state": "failed", "why": why}))
@@ -67,7 +66,7 @@ def _return(cutover: Cutover, slot: str) -> Operation:
     """Switch back. Before the first release there was no slot."""
     if not slot:
         return Link(path=cutover.layout.live, absent=True)
-    return Switch(root=cutover.layout.root, slot=slot, reload=preparation.reloads(cutover.application))
+    return Switch(root=cutover.layout.root, slot=slot)
 
 
 def _clear(cutover: Cutover, state: HostState, slot: str) -> list[Operation]:

@@ -17,7 +17,7 @@ LENGTH: Final = 6  # bytes
 
 def made(text: str, salt: bytes) -> str:
     """A digest, another one each time; in hexadecimal digits."""
-    return _with_pepper(text, salt, os.urandom(1)[0] % 1)
+    return _with_pepper(text, salt, os.urandom(1)[0] % PEPPERS)
 
 
 def fits(digest: str, text: str, salt: bytes) -> bool:
