@@ -10,11 +10,11 @@ from typing import Final
 from windlass import lab
 from windlass.testing.lab import shell
 
-# What single tests ask of hosts that begin as kinds (stock.py), beside what roles of kinds want. A list that is too short does not
-# keep a role from anything: an agent to which apt says that a package is not there fetches the whole list.
+# What shipped environments and single tests ask of hosts that begin as kinds (stock.py), beside what roles of kinds want. Where apt
+# says that it is `unable to locate` another one, that belongs here.
 BESIDES: Final = (
-    "age", "bc", "busybox-static", "cron", "dc", "docker-compose", "docker.io", "git", "logrotate", "netcat-traditional",
-    "postgresql-client-15", "python3", "python3-venv", "redis-server", "rinetd", "tree", "unattended-upgrades",
+    "age", "bc", "busybox-static", "cron", "dc", "docker-compose", "docker.io", "git", "htop", "logrotate", "netcat-traditional",
+    "postgresql-client-15", "python3", "python3-venv", "redis-server", "rinetd", "rsync", "tree", "unattended-upgrades", "xz-utils",
 )  # fmt: skip
 NEEDS: Final = re.compile(r"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
 GIVES: Final = re.compile(r"^Provides: (.*)$", re.MULTILINE)
