@@ -20,6 +20,7 @@ from windlass.values import human_seconds
 
 PROJECT = Path(__file__).resolve().parent.parent
 NEXT = [
+    (". .venv/bin/activate", "once in each terminal, so that `invoke` is found"),
     ("invoke status --env lab", "what runs where, and what one can go back to"),
     ("invoke releases --env lab --app tickets", "every release, and why the failed one failed"),
     ("invoke deploy --env lab --app verdaccio", "a published npm server, deployed as it is"),
@@ -38,7 +39,7 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=50, help="how many visitors ask while releases come and go")
     parser.add_argument("--ports", default="", metavar="1-9999", help="try these from outside; all 65,535 take half a minute")
     chosen = parser.parse_args()
-    screen = Screen()
+    screen = Screen(picture=bool(chosen.svg))
     try:
         figures = tell(PROJECT, screen, connections=chosen.connections, ports=chosen.ports)
     except (Unexpected, WindlassError, httpx.HTTPError, subprocess.CalledProcessError) as error:

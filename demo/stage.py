@@ -62,7 +62,8 @@ class Stage:
     def run(self, step: str, *words: str, expect: int = 0) -> dict[str, Any]:
         """Show a command and run it; its document."""
         self.typed(*words)
-        return self.windlass.run(step, *words, expect=expect)
+        with self.screen.at_work():
+            return self.windlass.run(step, *words, expect=expect)
 
     def took(self, step: str) -> str:
         return human_seconds(self.windlass.seconds[step])

@@ -23,7 +23,8 @@ def set_up(stage: Stage) -> None:
     stage.screen.chapter("They become what their roles say: nginx, Node and PM2, PostgreSQL, Redis, a firewall")
     done = stage.run("setup", "setup")
     stage.screen.good(f"{changed(done)} operations changed something: {stage.took('setup')}")
-    again = stage.windlass.run("setup again", "setup")
+    with stage.screen.at_work():
+        again = stage.windlass.run("setup again", "setup")
     stage.screen.good(
         f"the same once more: {changed(again)} changed, {stage.took('setup again')}, one batch and one round trip a host"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import os
 import signal
@@ -131,12 +132,16 @@ def test_an_agent_to_which_nobody_comes_back_ends() -> None:
     assert not Path(door).exists()
 
 
-def test_an_agent_told_that_its_controller_is_dead_ends_at_once() -> None:
+@pytest.mark.parametrize("waits", [True, False])
+def test_an_agent_told_that_its_controller_is_dead_ends_at_once(*, waits: bool) -> None:
+    """Python acts on a signal when its main thread goes on: one that comes to another, or just before it waits, wakes nobody."""
     channel = Channel(dataclasses.replace(HERE, grace_seconds=300.0), opener=LocalSession)
     process = channel._line._session.process  # type: ignore[attr-defined]
 
     (result,) = channel.run(Batch((Run(command="echo $PPID"),)))
-    os.kill(int(result.data["output"]), signal.SIGUSR1)
+    agent = int(result.data["output"])
+    another = next(int(path.name) for path in Path(f"/proc/{agent}/task").iterdir() if path.name != str(agent))
+    ctypes.CDLL(None).tgkill(agent, agent if waits else another, signal.SIGUSR1)
 
     assert process.wait(120) == 0, "of 300 s in which it would wait for its controller"
     channel.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import reserved
 from windlass.agent.core import frames
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
@@ -37,20 +38,14 @@ MIB = 1 << 20
 HERE = "127.0.0.1"
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HERE, 0))
-        return int(found.getsockname()[1])
-
-
 def expected(content: bytes, number: int = 1) -> dict[str, object]:
     return {"number": number, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 class Listening:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self.path = folder / "dump.receiving"
-        self.port = free_port()
+        self.port = port
         self.receiver = Receiver(str(self.path))
         self.receiver.listen(HERE, self.port, 0, Context(lambda _frame: None))
 
@@ -66,9 +61,10 @@ class Listening:
 
 @pytest.fixture
 def listening(tmp_path: Path) -> Iterator[Listening]:
-    there = Listening(tmp_path)
-    yield there
-    there.receiver.close()
+    with reserved(HERE) as port:
+        there = Listening(tmp_path, port)
+        yield there
+        there.receiver.close()
 
 
 def test_a_port_that_another_backup_has_is_waited_for_which_is_told(listening: Listening, tmp_path: Path) -> None:
@@ -138,8 +134,14 @@ def test_a_full_disk_is_said_and_not_taken_for_a_broken_line(listening: Listenin
     assert listening.path.stat().st_size == 0
 
 
-def test_a_stream_goes_from_one_agent_to_the_other_and_ends_with_the_link(tmp_path: Path) -> None:
-    root, port = str(tmp_path / "vault"), free_port()
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved(HERE) as found:
+        yield found
+
+
+def test_a_stream_goes_from_one_agent_to_the_other_and_ends_with_the_link(port: int, tmp_path: Path) -> None:
+    root = str(tmp_path / "vault")
     content = os.urandom(5 * MIB) * 3 + b"the end"
     channel = local_channel()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import os
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,7 +34,7 @@ from windlass.stores.s3.source import S3Source
 from windlass.testing.local import local_channel
 
 MIB = 1 << 20
-CONTENT = os.urandom(5 * MIB) * 3 + b"the end"  # three whole parts and a small one
+CONTENT = os.urandom(5 * MIB) * 2 + b"the end"  # two whole parts and a small one
 KEY = "production/shop/20261120T023000Z-1a2b3c/dump.zst.age"
 
 
@@ -73,14 +75,24 @@ def _context(delivery: S3Delivery) -> Context:
     return context
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def there(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
-    with (
-        server(request.param, tmp_path_factory.mktemp("s3")) as upstream,
-        proxy(upstream) as (port, faults),
-        bucket_at(f"http://127.0.0.1:{port}") as bucket,
-    ):
-        yield There(bucket, faults, request.param)
+@pytest.fixture(scope="module")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], There]]:
+    """A bucket of each kind, whose server is started when the first test wants it."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def bucket_of(kind: str) -> There:
+            upstream = stack.enter_context(server(kind, tmp_path_factory.mktemp(kind)))
+            port, faults = stack.enter_context(proxy(upstream))
+            return There(stack.enter_context(bucket_at(f"http://127.0.0.1:{port}")), faults, kind)
+
+        yield bucket_of
+
+
+@pytest.fixture(params=KINDS)
+def there(request: pytest.FixtureRequest, buckets: Callable[[str], There]) -> There:
+    """Tests come in any order: a fixture of the file's with these parameters would start its servers again and again."""
+    return buckets(request.param)
 
 
 def once(action: str, number: int = 2) -> Rule:
@@ -116,7 +128,7 @@ def test_each_part_but_one_goes_out_once(there: There) -> None:
 
     there.send(rule)
 
-    assert sorted(numbers) == ["1", "2", "2", "3", "4"]
+    assert sorted(numbers) == ["1", "2", "2", "3"]
     there.bucket.delete(KEY)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from windlass.agent import directory
-from windlass.agent.core import atomic, safe_paths
+from windlass.agent.core import ownership, safe_paths
 from windlass.agent.core.outcome import Changes, OperationError
 
 pytestmark = pytest.mark.lab
@@ -43,8 +43,8 @@ def test_a_mode_is_that_of_the_very_file(tree: Path) -> None:
     (tree / "ours/file").chmod(0o644)
     (tree / "theirs/file").symlink_to(tree / "ours/file")
 
-    atomic.change_mode(str(tree / "theirs/file"), 0o600)
-    atomic.change_mode(str(tree / "theirs/inner/file"), 0o600)
+    ownership.change_mode(str(tree / "theirs/file"), 0o600)
+    ownership.change_mode(str(tree / "theirs/inner/file"), 0o600)
 
     assert (tree / "ours/file").stat().st_mode & 0o777 == 0o644
     assert (tree / "theirs/inner/file").stat().st_mode & 0o777 == 0o600

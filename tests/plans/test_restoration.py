@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from windlass.errors import RefusedError
+from windlass.errors import RefusedError, UsageError
 from windlass.plans.restoration import (
     EMPTY_SERVER,
     Restoration,
@@ -36,9 +39,11 @@ def test_a_restore_goes_beside_unless_told_otherwise() -> None:
 
 def test_a_swap_says_what_becomes_of_the_live_database_and_its_connections() -> None:
     plan = planned(Wish(swap=True))
+    quiet = planned(Wish(swap=True), replace(LIVE, connections={}))
 
     assert (plan.into, plan.before) == (f"tickets_restored_{STAMP}", f"tickets_before_{STAMP}")
     assert "this ends the 7 connections to tickets" in plan.lines
+    assert "this ends connections to tickets; now there are none" in quiet.lines
 
 
 def test_where_there_is_no_such_database_it_comes_back_under_its_own_name() -> None:
@@ -65,14 +70,18 @@ def test_a_table_that_is_there_is_not_touched() -> None:
     assert plan.beside == f"restored_{STAMP}"
 
 
+@pytest.mark.parametrize("other", [{"swap": True}, {"into": "other"}])
+def test_a_wish_that_contradicts_itself_is_none(other: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"--table and --{next(iter(other))} exclude each other"):
+        Wish(table="people", **other)
+
+
 @pytest.mark.parametrize(
     ("wish", "server", "said"),
     [
         (Wish(into="postgres"), LIVE, "there is a database postgres already"),
         (Wish(into="tickets"), LIVE, "there is a database tickets already"),
         (Wish(), Server(LIVE.databases, {}, 99 * MEBI), "may need 100 MiB, and 99 MiB are free"),
-        (Wish(swap=True, table="people"), LIVE, "exclude each other"),
-        (Wish(into="other", table="people"), LIVE, "exclude each other"),
         (Wish(table="people"), Server({}, {}, 100 * MEBI), "no database tickets to put the table into"),
         (
             Wish(swap=True),

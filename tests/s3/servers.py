@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.npm import node, npm
+from tests.ports import reserved
 from windlass.lab import folders
 from windlass.stores.s3 import Bucket
 from windlass.values import Secret
@@ -39,7 +40,11 @@ def bucket_at(endpoint: str) -> Iterator[Bucket]:
 @contextlib.contextmanager
 def server(kind: str, folder: Path) -> Iterator[int]:
     """The port of a server with an empty bucket, on all addresses of this machine."""
-    port = free_port()
+    with reserved(ANYWHERE) as port:
+        yield from _serving(kind, folder, port)
+
+
+def _serving(kind: str, folder: Path, port: int) -> Iterator[int]:
     if kind == "moto":
         command: Sequence[str] = [sys.executable, "-m", "moto.server", "-H", ANYWHERE, "-p", str(port)]
     else:
@@ -56,12 +61,6 @@ def server(kind: str, folder: Path) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("", 0))
-        return int(found.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

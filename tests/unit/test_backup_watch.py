@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.ports import reserved
 from tests.unit.sample_project import HOSTS, run_tasks, surroundings, write_project
 from windlass.errors import BackupError, RefusedError
 from windlass.events import Event, Note
@@ -292,14 +293,13 @@ def mail_server(box: Mailbox, folder: Path, monkeypatch: pytest.MonkeyPatch, **m
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = Controller(box, "localhost", port, tls_context=context, authenticator=box.log_in, **more)
-    server.start()
-    try:
-        yield port
-    finally:
-        server.stop()
+    with reserved() as port:
+        server = Controller(box, "127.0.0.1", port, tls_context=context, authenticator=box.log_in, **more)
+        server.start()
+        try:
+            yield port
+        finally:
+            server.stop()
 
 
 def test_an_e_mail_goes_by_starttls_with_a_login_to_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -331,7 +331,7 @@ def test_in_the_applications_own_repository_only_the_host_is_said(tmp_path: Path
 
 
 def test_a_compose_file_of_hundreds_of_levels_is_told(tmp_path: Path) -> None:
-    code = repository(tmp_path / "shop", {"compose.yml": f"services: {'[' * 9000}"})
+    code = repository(tmp_path / "shop", {"compose.yml": f"services:\n {'- ' * 9000}"})
 
     with pytest.raises(UsageError, match=r"compose.yml is nested too deeply to be read"):
         first_inventory(tmp_path, Wanted(environment="mine", host=HOST, git=str(code), kind="containers"))

@@ -253,7 +253,7 @@ def test_an_edit_seals_only_what_was_changed_and_leaves_nothing_behind(environme
         ("text = 'api_token: one\\napi_token: two'", "line 2: api_token is there twice"),
         ("text = 'api_token:'", "line 1 should be"),
         ("text = '- api_token'", "it should be"),
-        ("text = 'api_token: ' + '[' * 9000", "is nested hundreds of levels deep"),
+        ("text = 'api_token:\\n ' + '- ' * 9000", "is nested hundreds of levels deep"),
     ],
 )
 def test_a_text_that_cannot_be_taken_is_opened_again_or_dropped(

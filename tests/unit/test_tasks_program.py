@@ -138,6 +138,19 @@ def test_what_the_program_does_not_understand_is_wrong_usage(project: Path, word
     assert done.stderr.splitlines()[0] == f"error: {said}"
 
 
+@pytest.mark.parametrize("words", ["setup --evn staging", "stup --env staging"])
+def test_invoke_in_a_clone_tells_it_as_our_own_program_does(project: Path, words: str) -> None:
+    command = [sys.executable, "-m", "invoke", "--search-root", str(REPOSITORY), *words.split()]
+    done = subprocess.run(command, cwd=project, env=surroundings(project), capture_output=True, text=True, check=False)
+    ours = run_tasks(project, *words.split())
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        ours.stderr.splitlines()[0],
+        "hint: `invoke --list` shows all tasks, `invoke --help TASK` one",
+    ]
+
+
 def test_a_twin_that_is_not_up_says_how_to_get_it_up(project: Path) -> None:
     done = run_tasks(project, "setup", "--env", "staging", "--lab")
 

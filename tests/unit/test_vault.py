@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sample_project import HOSTS, write_project
-from tests.unit.test_stores import NIGHT, proof, put
-from windlass import lab
-from windlass.errors import RefusedError, UsageError
+from tests.unit.test_stores import NIGHT, files_no_bigger_than, proof, put
+from windlass import events, lab
+from windlass.errors import BackupError, RefusedError, UsageError
 from windlass.flows.backups.holdings import holding, pin, prune, prune_held
+from windlass.flows.backups.picking import passed_over, pick
 from windlass.flows.backups.store_opening import open_store
-from windlass.flows.backups.vault import chosen_backup, chosen_backups, chosen_places, passed_over, pick
+from windlass.flows.backups.vault import chosen_backup, chosen_backups, chosen_places, open_vault
 from windlass.flows.workspace import Workspace, open_workspace
 from windlass.inventory import Keep, StoreEntry
 from windlass.stores.directory import DirectoryStore
@@ -187,3 +188,48 @@ def test_an_old_one_that_cannot_be_removed_stays_is_told_and_fails_nothing(works
     assert (set(pruned.dropped), set(pruned.failed)) == ({names[1]}, {names[0]})
     assert "an old backup stays for now: cannot remove" in said[0]
     assert [each.id for each in store.listing("shop").backups] == [names[0], names[2]]
+
+
+def test_only_a_backup_of_another_environment_is_locked_while_it_is_read(workspace: Workspace) -> None:
+    shop = chosen_backup(workspace.environment, "shop")
+    other = replace(workspace, environment=replace(workspace.environment, name="production"))
+    put_in(workspace, "20261118-aa")
+    folder = workspace.project / "kept/backups/shop/20261118-aa"
+    seen = []
+
+    for reader in (workspace, other):
+        with open_vault(reader, shop, events.nobody) as vault, vault.reading(vault.pick("20261118"), "restore shop"):
+            seen.append([path.read_text() for path in folder.glob("read-lock-*")])
+
+    assert seen[0] == []
+    assert f'"{workspace.operator}"' in seen[1][0]
+    assert '"restore shop, environment production"' in seen[1][0]
+    assert list(folder.glob("read-lock-*")) == []
+
+
+def test_one_that_was_let_go_just_now_is_said_and_one_that_cannot_be_locked_is_told_of(workspace: Workspace) -> None:
+    shop, told = chosen_backup(workspace.environment, "shop"), list[str]()
+    other = replace(workspace, environment=replace(workspace.environment, name="production"))
+    store = put_in(workspace, "20261118-aa", "20261119-bb")
+
+    with open_vault(other, shop, lambda event: told.append(getattr(event, "text", ""))) as vault:
+        full = files_no_bigger_than(0)
+        with full, vault.reading(vault.pick("20261119"), "restore shop"):
+            pass
+        gone = vault.pick("20261118")
+        store.remove("shop", gone.id)
+        with pytest.raises(BackupError) as caught, vault.reading(gone, "restore shop"):
+            raise AssertionError
+
+    assert caught.value.message == "20261118-aa of the environment staging was let go just now; nothing was changed"
+    (warning,) = told
+    assert warning.startswith("nobody keeps the environment staging from letting 20261119-bb go meanwhile: cannot write ")
+
+
+def put_in(workspace: Workspace, *names: str) -> DirectoryStore:
+    """Backups of this environment in its first store."""
+    store = open_store(workspace, chosen_backup(workspace.environment, "shop"))
+    assert isinstance(store, DirectoryStore)
+    for name in names:
+        put(store, name)
+    return store

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, leftovers, modules, process, tar, temporary, unpacked
+from windlass.agent.core import atomic, leftovers, modules, ownership, process, tar, temporary, unpacked
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.directory import want_owner_below
@@ -121,7 +121,7 @@ def _check_place(path: str, replace: bool) -> None:
 def _beside(arguments: Dict[str, Any], context: Context) -> Iterator[Tuple[str, str]]:
     """A folder to work in, and in it the archive unpacked, with its note, and on the disk."""
     path, content = arguments["path"], arguments["content"]
-    ids = atomic.owner_ids(arguments["owner"], arguments["group"])
+    ids = ownership.owner_ids(arguments["owner"], arguments["group"])
     folder, prefix = os.path.dirname(path) or "/", "." + os.path.basename(path) + "."
     work = tempfile.mkdtemp(prefix=prefix, dir=folder)
     with leftovers.noted(work):

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from windlass.agent.core import atomic, diffs, modules, safe_paths
+from windlass.agent.core import atomic, diffs, modules, ownership, safe_paths
 from windlass.agent.core.accounts import find, group_name, need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.editing import lines_of
@@ -145,7 +145,7 @@ def _write(folder: str, content: bytes, account: _Account) -> None:
     """Into the very folder that was looked at, whatever its owner does to its name meanwhile."""
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        atomic.write(os.path.join(atomic.HELD % held, "authorized_keys"), [content], 0o600, account.owner, account.group)
+        atomic.write(os.path.join(ownership.HELD % held, "authorized_keys"), [content], 0o600, account.owner, account.group)
     finally:
         os.close(held)
 
@@ -160,4 +160,4 @@ def _need_home(changes: Changes, account: _Account, context: Context) -> None:
 
 def _make_folder(account: _Account, folder: str) -> None:
     os.mkdir(folder, 0o700)
-    safe_paths.dress(folder, atomic.owner_ids(account.owner, account.group), 0o700)
+    safe_paths.dress(folder, ownership.owner_ids(account.owner, account.group), 0o700)

@@ -10,7 +10,7 @@ import subprocess
 import time
 from typing import Any, Dict, List
 
-from windlass.agent.core import atomic, listening, process, venv
+from windlass.agent.core import atomic, listening, ownership, process, venv
 from windlass.agent.core.context import Context
 from windlass.agent.core.guard import Guard
 from windlass.agent.core.outcome import OperationError, Outcome
@@ -95,7 +95,7 @@ def _unpack(work: _Work) -> None:
     started = time.monotonic()
     if os.path.lexists(work.base):
         shutil.rmtree(work.base)
-    owner = atomic.owner_ids(work.user, "")[0]
+    owner = ownership.owner_ids(work.user, "")[0]
     os.mkdir(work.base, 0o755)
     for folder in (work.tree, work.home, work.cache):
         os.makedirs(folder, mode=0o755, exist_ok=True)

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Any, Dict, Iterator, List
 
-from windlass.agent.core import atomic, safe_paths
+from windlass.agent.core import ownership, safe_paths
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import metadata
@@ -72,7 +72,7 @@ def _foresee(changes: Changes, path: str, arguments: Dict[str, Any], context: Co
 
 
 def _make(path: str, owner: str, group: str, mode: str) -> None:
-    user_id, group_id = atomic.owner_ids(owner, group)
+    user_id, group_id = ownership.owner_ids(owner, group)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.mkdir(path, 0o700)
     safe_paths.dress(path, (user_id, group_id), int(mode or "0755", 8))
@@ -81,7 +81,7 @@ def _make(path: str, owner: str, group: str, mode: str) -> None:
 def want_owner_below(changes: Changes, path: str, owner: str, group: str) -> None:
     """Add the change of owner of everything below a directory that differs; links themselves, not what they point to."""
     try:
-        user_id, group_id = atomic.owner_ids(owner, group)
+        user_id, group_id = ownership.owner_ids(owner, group)
     except OperationError:  # in a check the user may be about to be made; in a run the action says what is wrong
         user_id = group_id = -2
     different = [entry for entry in _below(path) if _differs(entry, user_id, group_id)]
@@ -91,7 +91,7 @@ def want_owner_below(changes: Changes, path: str, owner: str, group: str) -> Non
     shown = ["%s: owner becomes %s:%s" % (entry, owner, group) for entry in different[:20]]
     if len(different) > len(shown):
         shown.append("and %d more" % (len(different) - len(shown)))
-    changes.add("owner of %d below" % len(different), lambda: _give_all(path, *atomic.owner_ids(owner, group)), "\n".join(shown))
+    changes.add("owner of %d below" % len(different), lambda: _give_all(path, *ownership.owner_ids(owner, group)), "\n".join(shown))
 
 
 def _give_all(path: str, user_id: int, group_id: int) -> None:
@@ -111,7 +111,7 @@ def _give(name: str, held: int, user_id: int, group_id: int) -> None:
         status = os.fstat(entry)
         if _is_of_others(status, user_id, group_id):
             os.chown(name, user_id, group_id, dir_fd=held, follow_symlinks=False)
-            atomic.set_mode(entry, stat.S_IMODE(status.st_mode))
+            ownership.set_mode(entry, stat.S_IMODE(status.st_mode))
     finally:
         os.close(entry)
 

@@ -12,7 +12,7 @@ import urllib.request
 from http.client import HTTPException
 from typing import Any, Dict, Generator
 
-from windlass.agent.core import atomic, modules
+from windlass.agent.core import atomic, modules, ownership
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.file import metadata, need_folder, text_of
@@ -83,7 +83,7 @@ def _fetch(arguments: Dict[str, Any], context: Context) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             chunks = _checked(arguments, deadline)
-            mode = atomic.mode_bits(arguments["path"], arguments["mode"])
+            mode = ownership.mode_bits(arguments["path"], arguments["mode"])
             atomic.write(arguments["path"], chunks, mode, arguments["owner"], arguments["group"])
         except urllib.error.HTTPError as error:
             reason = "status %d" % error.code

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional
 
-from windlass.agent.core import atomic, attributes, diffs, frames, modules, process
+from windlass.agent.core import atomic, attributes, diffs, frames, modules, ownership, process
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
 from windlass.agent.core.parts import sha256
@@ -173,7 +173,7 @@ def _writer(arguments: Dict[str, Any], content: Any, context: Context) -> Callab
     path, offered = arguments["path"], _is_offered(content)
 
     def install(chunks: Iterable[frames.Bytes]) -> None:
-        mode, check = atomic.mode_bits(path, arguments["mode"]), validator(arguments["validate"])
+        mode, check = ownership.mode_bits(path, arguments["mode"]), validator(arguments["validate"])
         installed = atomic.write(path, chunks, mode, arguments["owner"], arguments["group"], check)
         attributes.mark(path, _is_secret(arguments, content))
         sums = _sums(int(content["size"]), context) if offered else None
@@ -251,19 +251,19 @@ def metadata(changes: Changes, path: str, owner: str, group: str, mode: str, for
         numbers, is_link = (has_owner, has_group), False
         changes.unknown = changes.unknown or has_mode < 0
     else:
-        status, (has_owner, has_group, has_mode) = os.lstat(path), atomic.owner_and_mode(path)
+        status, (has_owner, has_group, has_mode) = os.lstat(path), ownership.owner_and_mode(path)
         numbers, is_link = (str(status.st_uid), str(status.st_gid)), stat.S_ISLNK(status.st_mode)
     if owner not in ("", has_owner, numbers[0]) or group not in ("", has_group, numbers[1]):
         text = "owner %s:%s becomes %s:%s" % (has_owner, has_group, owner or has_owner, group or has_group)
         changes.add(text, lambda: give_to(path, owner, group), "%s: %s" % (path, text))
     if mode and not is_link and int(mode, 8) != has_mode:
         text = "mode %s becomes %04o" % ("%04o" % has_mode if has_mode >= 0 else "unknown", int(mode, 8))
-        changes.add(text, lambda: atomic.change_mode(path, int(mode, 8)), "%s: %s" % (path, text))
+        changes.add(text, lambda: ownership.change_mode(path, int(mode, 8)), "%s: %s" % (path, text))
 
 
 def give_to(path: str, owner: str, group: str) -> None:
     """Change the owner and keep the mode, of which chown(2) drops the setuid and setgid bits."""
     status = os.lstat(path)
-    os.chown(path, *atomic.owner_ids(owner, group), follow_symlinks=False)
+    os.chown(path, *ownership.owner_ids(owner, group), follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):
-        atomic.change_mode(path, stat.S_IMODE(status.st_mode))
+        ownership.change_mode(path, stat.S_IMODE(status.st_mode))

@@ -10,7 +10,7 @@ import time
 from typing import Any, Dict, Iterator, List, Set
 
 from windlass.agent import release
-from windlass.agent.core import atomic, safe_paths, site_probe
+from windlass.agent.core import atomic, ownership, safe_paths, site_probe
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError, Outcome
 from windlass.agent.file import sha256_of
@@ -98,7 +98,7 @@ def _let_read(below: safe_paths.Below, name: str) -> None:
     for each, more in ((name, 0o444), (os.path.dirname(name), 0o555)):
         mode = stat.S_IMODE(os.lstat(below.at(each)).st_mode)
         if mode | more != mode:
-            atomic.change_mode(below.at(each), mode | more)
+            ownership.change_mode(below.at(each), mode | more)
 
 
 def _unite(path: str, name: str, place: str) -> int:

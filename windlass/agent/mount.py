@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from windlass.agent.core import atomic, diffs, modules, mounted, process
+from windlass.agent.core import atomic, diffs, modules, mounted, ownership, process
 from windlass.agent.core.context import RUN, Context
 from windlass.agent.core.editing import KEPT, lines_of
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -131,7 +131,7 @@ class _Fstab:
         if self._content is None or self._times is None:
             os.unlink(FSTAB)
         elif self._content != atomic.read_or_none(FSTAB):
-            atomic.write(FSTAB, [self._content], atomic.mode_bits(FSTAB, ""))
+            atomic.write(FSTAB, [self._content], ownership.mode_bits(FSTAB, ""))
             os.utime(FSTAB, ns=(self._times.st_atime_ns, self._times.st_mtime_ns))
         _tell_systemd()
 
@@ -179,7 +179,7 @@ def _want_line(changes: Changes, field: str, line: Optional[str], context: Conte
 
 def _writer(content: bytes) -> Callable[[], None]:
     def write() -> None:
-        mode = atomic.mode_bits(FSTAB, "")
+        mode = ownership.mode_bits(FSTAB, "")
         atomic.write(FSTAB, [content], mode, validate=_verify)
         _tell_systemd()
 

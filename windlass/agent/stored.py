@@ -108,14 +108,33 @@ def discard_draft(arguments: Dict[str, Any], _context: Context) -> Outcome:
 
 
 def remove_stored(arguments: Dict[str, Any], _context: Context) -> Outcome:
-    """Not listed any more before the first byte of it goes."""
+    """Not listed any more before the first byte of it goes. Whoever locked it until then is seen, and it comes back."""
     home = os.path.join(arguments["root"], arguments["name"])
-    going = os.path.join(home, REMOVING + arguments["id"])
-    with _told("remove", os.path.join(home, arguments["id"])):
-        os.rename(os.path.join(home, arguments["id"]), going)
+    there, going = os.path.join(home, arguments["id"]), os.path.join(home, REMOVING + arguments["id"])
+    with _told("remove", there):
+        wish = _wish(there, arguments)
+        if wish:
+            return Outcome(False, data=wish)
+        os.rename(there, going)
+        wish = _wish(going, arguments)
+        if wish:
+            os.rename(going, there)
+            return Outcome(False, data=wish)
         atomic.sync_folder(home)
         shutil.rmtree(going)
     return Outcome(True)
+
+
+def _wish(folder: str, arguments: Dict[str, Any]) -> Dict[str, str]:
+    """The file that says that somebody wants the backup in this folder; nothing if nobody does."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        with contextlib.suppress(FileNotFoundError):  # a lock that is given back at this moment
+            young = time.time() - os.stat(path).st_mtime < arguments["lock_seconds"]
+            if name == arguments["pin"] or (name.startswith(arguments["lock"]) and young):
+                with open(path, "rb") as handle:
+                    return {"file": name, "content": base64.b64encode(handle.read()).decode()}
+    return {}
 
 
 def list_stored(arguments: Dict[str, Any], context: Context) -> Outcome:
@@ -131,14 +150,19 @@ def list_stored(arguments: Dict[str, Any], context: Context) -> Outcome:
 
 
 def _list_one(backup: str, folder: str, context: Context) -> None:
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:  # it was let go meanwhile
+        return
     context.emit(1, json.dumps({"id": backup}).encode() + b"\n")
-    for name in sorted(os.listdir(folder)):
+    for name in names:
         path = os.path.join(folder, name)
-        told = {"id": backup, "file": name, "bytes": os.stat(path).st_size}
-        if name.endswith((".json", ".sig", ".pem")):
-            with open(path, "rb") as handle:
-                told["content"] = base64.b64encode(handle.read()).decode()
-        context.emit(1, json.dumps(told).encode() + b"\n")
+        with contextlib.suppress(FileNotFoundError):  # a lock or a draft of something that goes at this moment
+            told = {"id": backup, "file": name, "bytes": os.stat(path).st_size}
+            if name.endswith((".json", ".sig", ".pem")):
+                with open(path, "rb") as handle:
+                    told["content"] = base64.b64encode(handle.read()).decode()
+            context.emit(1, json.dumps(told).encode() + b"\n")
 
 
 def hash_stored(arguments: Dict[str, Any], context: Context) -> Outcome:

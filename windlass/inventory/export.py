@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
-import textwrap
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -117,16 +118,22 @@ def _models_in(kind: Any) -> Iterator[type[BaseModel]]:
 
 def _descriptions(model: type[BaseModel]) -> dict[str, str]:
     """The string below each field, read from the class's source: Pydantic could do it, on every start of the program."""
-    return {name: text for kind in reversed(model.__mro__) for name, text in _texts_below(kind) if issubclass(kind, BaseModel)}
+    kinds = (kind for kind in reversed(model.__mro__) if issubclass(kind, BaseModel) and kind is not BaseModel)
+    return {name: text for kind in kinds for name, text in _texts_below(kind)}
 
 
 def _texts_below(kind: type) -> Iterator[tuple[str, str]]:
-    try:
-        source = inspect.getsource(kind)
-    except (OSError, TypeError):  # made at run time, or a part of Python itself
-        return
-    body = getattr(ast.parse(textwrap.dedent(source)).body[0], "body", [])
-    for field, text in itertools.pairwise(body):
+    for field, text in itertools.pairwise(_classes_of(kind.__module__).get(kind.__name__, ())):
         match field, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
                 yield name, inspect.cleandoc(words)
+
+
+@functools.cache
+def _classes_of(module: str) -> Mapping[str, list[ast.stmt]]:
+    """What stands in each class of a module, which is read once; nothing of what is made at run time or a part of Python itself."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except (KeyError, OSError, TypeError):
+        return {}
+    return {each.name: each.body for each in ast.walk(tree) if isinstance(each, ast.ClassDef)}

@@ -89,9 +89,16 @@ class DiscardDraft(_Stored):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveStored(_Stored):
-    """Delete a backup."""
+    """Delete a backup, unless a file beside it says that somebody wants it. Data: that `file`, and its `content` in base64.
+
+    pin   the file that keeps it for as long as it is there
+    lock  how the names of files begin that keep it until they are `lock_seconds` old
+    """
 
     id: str
+    pin: str
+    lock: str
+    lock_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

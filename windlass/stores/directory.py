@@ -6,24 +6,24 @@ A draft is `.partial-<id>`, a removal under way `.removing-<id>`; one rename(2) 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from windlass.errors import BackupError
+from windlass.errors import BackupError, RefusedError
 from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, SEALED, Manifest, Pin, Proof, written
 from windlass.stores.proofs import proof_file
 from windlass.stores.published import Listing, Stored
 from windlass.stores.read_behind import ReadBehind
 from windlass.stores.reading import Reader, is_small
+from windlass.stores.safe_files import digest_of, private, sync, told, write_whole
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
+from windlass.stores.wanted import ReadLock, is_wish, stays
 
 PARTIAL, REMOVING = ".partial-", ".removing-"
 
@@ -34,7 +34,7 @@ class _PartWriter:
     path: Path
 
     def write(self, chunk: bytes | memoryview) -> None:
-        with _told("write", self.path):
+        with told("write", self.path):
             self.handle.write(chunk)
 
 
@@ -76,7 +76,7 @@ class DirectoryDraft:
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[_PartWriter]:
         path = self.folder / name
-        with _told("write", path), _private(path) as handle:
+        with told("write", path), private(path) as handle:
             yield _PartWriter(handle, path)
 
     @contextlib.contextmanager
@@ -88,7 +88,7 @@ class DirectoryDraft:
                 yield _DirectoryDelivery(writer, behind)
             finally:
                 behind.stop()
-        with _told("read", self.folder / part):
+        with told("read", self.folder / part):
             behind.whole()
         self.behind[part] = behind
 
@@ -96,9 +96,9 @@ class DirectoryDraft:
         return self.folder / name
 
     def digest(self, part: str, _size: int, _run: Runner) -> str:
-        with _told("read", self.folder / part):
+        with told("read", self.folder / part):
             followed = self.behind[part].sha256() if part in self.behind else ""
-        return followed or _digest(self.folder / part)
+        return followed or digest_of(self.folder / part)
 
     def publish(self, manifest: Manifest, instructions: str) -> Stored:
         files = {INSTRUCTIONS: instructions.encode(), MANIFEST: written(manifest).encode()}
@@ -107,10 +107,10 @@ class DirectoryDraft:
         for name, content in files.items():
             with self.part(name) as writer:
                 writer.write(content)
-        with _told("publish", self.final):
-            _sync(self.folder)
+        with told("publish", self.final):
+            sync(self.folder)
             self.folder.rename(self.final)
-            _sync(self.final.parent)
+            sync(self.final.parent)
         return Stored(manifest, signed=self.signatures is not None)
 
     def discard(self) -> None:
@@ -132,11 +132,11 @@ class DirectoryStore:
     def begin(self, name: str, backup_id: str) -> DirectoryDraft:
         home = self.folder / name
         draft = home / f"{PARTIAL}{backup_id}"
-        with _told("make", draft):
+        with told("make", draft):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             home.mkdir(mode=0o700, exist_ok=True)
             draft.mkdir(mode=0o700)
-            _sync(self.folder)
+            sync(self.folder)
         return DirectoryDraft(draft, home / backup_id, self.signatures)
 
     def listing(self, name: str) -> Listing:
@@ -145,7 +145,8 @@ class DirectoryStore:
             try:
                 backups.append(_read(folder, Reader(self.signatures, self.environment)))
             except (BackupError, OSError) as error:
-                unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
+                if folder.is_dir():  # or it was let go meanwhile
+                    unreadable[folder.name] = error.message if isinstance(error, BackupError) else str(error.strerror)
         return Listing(tuple(sorted(backups, key=lambda each: (each.manifest.taken, each.id))), unreadable)
 
     def source(self, name: str, backup_id: str, part: str) -> Path:
@@ -155,33 +156,47 @@ class DirectoryStore:
         return path
 
     def digest(self, name: str, backup_id: str, part: str, _size: int, _run: Runner) -> str:
-        return _digest(self.source(name, backup_id, part))
+        return digest_of(self.source(name, backup_id, part))
 
     def add_proof(self, name: str, proof: Proof) -> None:
         file, content = proof_file(proof, self.signatures)
-        _write(self.folder / name / proof.backup / file, content)
+        write_whole(self.folder / name / proof.backup / file, content)
 
     def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
         path = self.folder / name / backup_id / PIN
         if pin is not None:
-            _write(path, written(pin).encode())
+            write_whole(path, written(pin).encode())
             return
-        with _told("remove", path):
+        with told("remove", path):
             path.unlink(missing_ok=True)
-            _sync(path.parent)
+            sync(path.parent)
+
+    def lock(self, name: str, lock: ReadLock) -> None:
+        write_whole(self.folder / name / lock.backup / lock.file, written(lock).encode())
+
+    def unlock(self, name: str, lock: ReadLock) -> None:
+        path = self.folder / name / lock.backup / lock.file
+        with told("remove", path):
+            path.unlink(missing_ok=True)
 
     def remove(self, name: str, backup_id: str) -> None:
         home = self.folder / name
-        going = home / f"{REMOVING}{backup_id}"
-        with _told("remove", home / backup_id):
-            (home / backup_id).rename(going)
-            _sync(home)
+        there, going = home / backup_id, home / f"{REMOVING}{backup_id}"
+        with told("remove", there):
+            _refuse_wanted(backup_id, there)
+            there.rename(going)
+            try:
+                _refuse_wanted(backup_id, going)
+            except RefusedError:
+                going.rename(there)
+                raise
+            sync(home)
             shutil.rmtree(going)
 
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
         swept = []
         home = self.folder / name
-        with _told("read", home):
+        with told("read", home):
             left = [*home.glob(f"{PARTIAL}*"), *home.glob(f"{REMOVING}*")]
         for folder in left:
             if now.timestamp() - _last_touched(folder) > SWEPT_AFTER.total_seconds():
@@ -191,32 +206,27 @@ class DirectoryStore:
 
     def _folders(self, name: str) -> list[Path]:
         home = self.folder / name
-        with _told("read", home):
+        with told("read", home):
             if not home.is_dir():
                 return []
             return [each for each in home.iterdir() if each.is_dir() and not each.name.startswith(".")]
 
 
-def _digest(path: Path) -> str:
-    with _told("read", path), path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+def _refuse_wanted(backup_id: str, folder: Path) -> None:
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a lock that is given back at this moment
+            if is_wish(path.name, timedelta(seconds=time.time() - path.stat().st_mtime)):
+                raise stays(backup_id, path.name, path.read_bytes())
 
 
 def _read(folder: Path, reader: Reader) -> Stored:
-    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-    files = {name: (folder / name).read_bytes() for name in sizes if is_small(name)}
+    sizes, files = {}, {}
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a lock or a pin that is taken away at this moment
+            sizes[path.name] = path.stat().st_size
+            if is_small(path.name):
+                files[path.name] = path.read_bytes()
     return reader.stored(folder.name, files, sizes)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """A file beside a published backup, whole or not at all."""
-    draft = path.with_name("." + path.name)
-    with _told("write", path):
-        draft.unlink(missing_ok=True)
-        with _private(draft) as handle:
-            handle.write(content)
-        draft.rename(path)
-        _sync(path.parent)
 
 
 def _last_touched(folder: Path) -> float:
@@ -226,33 +236,3 @@ def _last_touched(folder: Path) -> float:
         with contextlib.suppress(FileNotFoundError):
             times.append(path.stat().st_mtime)
     return max(times)
-
-
-@contextlib.contextmanager
-def _private(path: Path) -> Iterator[BinaryIO]:
-    """A new file for its owner alone, on the disk when the block is left."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as handle:
-        yield handle
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Make what was renamed in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _told(action: str, path: Path) -> Iterator[None]:
-    """What the system says, as an error that says where and what to do."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        hint = "make room there; earlier backups are untouched" if full else "check the folder's owner and rights"
-        raise BackupError(f"cannot {action} {path}: {error.strerror}", hint=hint) from error

@@ -24,7 +24,7 @@ PIN: Final = "pin.json"
 _ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
     """Frozen; members that a later version added are passed over."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -72,7 +72,7 @@ class Part(BaseModel):
     changed: tuple[str, ...] = ()
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """All that is known of a backup.
 
     taken         when the snapshot was taken that is in it: data written later is not
@@ -149,7 +149,7 @@ class Manifest(_Record):
         return sum(self.tables.values())
 
 
-class Proof(_Record):
+class Proof(Record):
     """What came of trying a backup: of decoding it (`verify`) or of restoring it (`drill`).
 
     rto_minutes   from the start of the drill to the last answer: fetching, starting a server, restoring, checking
@@ -187,7 +187,7 @@ class Proof(_Record):
     failure: str = ""
 
 
-class Pin(_Record):
+class Pin(Record):
     """Somebody's wish that a backup stays, with the reason."""
 
     at: AwareDatetime
@@ -224,8 +224,8 @@ def read_pin(text: str | bytes) -> Pin:
         raise BackupError(f"not a pin: {_first(error)}") from None
 
 
-def written(record: Manifest | Proof | Pin) -> str:
-    """The text of a manifest, a proof or a pin as it is stored."""
+def written(record: Record) -> str:
+    """The text of a manifest, or of another record, as it is stored."""
     return record.model_dump_json(indent=2) + "\n"
 
 

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, Protocol
 
 from windlass.operations.operation import Operation
 from windlass.stores.manifest import Manifest, Pin, Proof
 from windlass.stores.published import Listing, Stored
 
-SWEPT_AFTER: Final = timedelta(days=1)  # what a crash left of a draft or a removal; a long backup may still be at work before
+if TYPE_CHECKING:
+    from windlass.stores.wanted import ReadLock
+
+SWEPT_AFTER: Final = timedelta(days=1)  # what a crash left of a draft, a removal or a lock; a long run may be at work before
 Answerer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Runner = Callable[[Operation, Answerer], Mapping[str, Any]]
 """Has an operation done on the database's host, answers what it asks meanwhile; its data. Raises HostError."""
@@ -96,8 +99,18 @@ class Store(Protocol):
     def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
         """Write down that a backup shall stay, or with None that it need not. Raises BackupError."""
 
+    def lock(self, name: str, lock: ReadLock) -> None:
+        """Keep a backup from being removed until `unlock`, at most for a day. Raises BackupError, also if it is gone."""
+
+    def unlock(self, name: str, lock: ReadLock) -> None:
+        """Whoever locked it does not need it any more. Raises BackupError."""
+
     def remove(self, name: str, backup_id: str) -> None:
-        """Delete a backup; from the first moment on it is not listed any more. Raises BackupError."""
+        """Delete a backup; from the first moment on it is not listed any more. Raises RefusedError if it is pinned or locked.
+
+        That is looked at when it is not listed any more, and then it comes back: whoever locked it until then is seen, and whoever
+        comes later does not find it. Raises BackupError.
+        """
 
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
         """Remove what broken runs left more than a day ago; the names of it. Raises BackupError if the store is not reached."""

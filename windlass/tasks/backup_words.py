@@ -116,12 +116,13 @@ def restored(done: Restored, wish: Wish) -> Outcome:
     """What a restore did."""
     state = f"as it was on {done.taken:%Y-%m-%d %H:%M:%S} UTC"
     if done.table:
-        lines = [f"{done.table} is in {done.database} {state}: {done.rows} rows"]
+        lines = [f"{done.table} is in {done.database} on {done.host} {state}: {counted(done.rows, 'row')}"]
     else:
-        lines = [f"{done.database} holds {done.name} {state}: {_rows_in_tables(done.rows, done.tables)}, counted and equal"]
+        rows = _rows_in_tables(done.rows, done.tables)
+        lines = [f"{done.database} on {done.host} holds {done.name} {state}: {rows}, counted and equal"]
     if done.before:
         lines.append(f"the swap took {done.milliseconds:.0f} ms; the database that was live is {done.before}")
-        lines.append(f"when you no longer need it: dropdb {done.before} (as postgres on its host)")
+        lines.append(f"when you no longer need it: dropdb {done.before} (as postgres on {done.host})")
     elif not wish.table and not wish.swap:
         lines.append("the live database is untouched; --swap lets a restored one take its place")
     if done.roles:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -186,3 +187,27 @@ def failing_backup(place: Place, deed: Callable[[], object]) -> list[WindlassErr
         deed()
         thread.join()
     return errors
+
+
+HELD = r"""
+mv {0} {0}.whole
+printf '#!/bin/sh\ntouch /tmp/restoring\nuntil test -e /tmp/go; do sleep 0.1; done\nexec {0}.whole "$@"\n' >{0}
+chmod 755 {0}
+"""
+
+
+@contextlib.contextmanager
+def held(shell: Callable[[str], str], work: Callable[[], object]) -> Iterator[None]:
+    """A restore or a drill of another controller's that stands still in the middle, and afterwards ends well."""
+    program = shell("ls /usr/lib/postgresql/*/bin/pg_restore").strip()
+    shell(HELD.format(program))
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        try:
+            until(lambda: shell("ls /tmp/restoring 2>/dev/null || true") or done.done())
+            yield
+        finally:
+            shell("touch /tmp/go")
+            wait([done])
+            shell(f"mv {program}.whole {program}; rm /tmp/go /tmp/restoring")
+        done.result()

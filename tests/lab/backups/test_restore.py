@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable
 
 import pytest
 
-from tests.lab.backups.place import LEFT, ROWS, Place, background, state
+from tests.lab.backups.place import LEFT, ROWS, Place, background, held, state
 from tests.waiting import until
 from windlass.errors import OperationFailed, RefusedError, UsageError
 from windlass.flows.backups import vault
@@ -125,30 +123,6 @@ def test_a_missing_table_comes_back_in_its_place_whole(place: Place) -> None:
     place.sql(f'DELETE FROM "Tickets" WHERE id = {added}')  # noqa: S608
 
 
-HELD = r"""
-mv {0} {0}.whole
-printf '#!/bin/sh\ntouch /tmp/restoring\nuntil test -e /tmp/go; do sleep 0.1; done\nexec {0}.whole "$@"\n' >{0}
-chmod 755 {0}
-"""
-
-
-@contextlib.contextmanager
-def held(place: Place, work: Callable[[], object]) -> Iterator[None]:
-    """A restore or a drill of another controller's that stands still in the middle, and afterwards ends well."""
-    program = place.shell("ls /usr/lib/postgresql/*/bin/pg_restore").strip()
-    place.shell(HELD.format(program))
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(work)
-        try:
-            until(lambda: place.shell("ls /tmp/restoring 2>/dev/null || true") or done.done())
-            yield
-        finally:
-            place.shell("touch /tmp/go")
-            wait([done])
-            place.shell(f"mv {program}.whole {program}; rm /tmp/go /tmp/restoring")
-        done.result()
-
-
 @pytest.mark.parametrize("first", ["restore tickets", "drill a backup of tickets"])
 def test_what_is_being_restored_or_drilled_nobody_else_restores_over_or_prunes(
     first: str, place: Place, monkeypatch: pytest.MonkeyPatch
@@ -167,7 +141,7 @@ def test_what_is_being_restored_or_drilled_nobody_else_restores_over_or_prunes(
         lambda: verify(place.workspace, place.entry()),
     ]
 
-    with held(place, work[first]):
+    with held(place.shell, work[first]):
         for other in others:
             with pytest.raises(
                 RefusedError, match=rf"backup-tickets is locked by .*@.* for .* \(since .* UTC\): {first}"

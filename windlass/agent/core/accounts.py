@@ -7,9 +7,9 @@ import pwd
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from windlass.agent.core import process
-from windlass.agent.core.atomic import nobody
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
+from windlass.agent.core.ownership import nobody
 
 LOCK_LIMIT = 30  # seconds; a package being installed makes accounts, too
 

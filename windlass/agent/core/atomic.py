@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import errno
-import grp
 import os
-import pwd
 import stat
 import threading
 from typing import BinaryIO, Callable, Iterable, Iterator, Optional, Tuple
 
-from windlass.agent.core import attributes
+from windlass.agent.core import attributes, ownership
 from windlass.agent.core.frames import REMEMBERED_FROM, Bytes
 from windlass.agent.core.outcome import OperationError
 
 MOMENT = 60 * 10**6  # nanoseconds: more than any clock takes to tick (`sums.TICK`)
 MUCH = 16 * 1024 * 1024  # bytes that may wait for the disk
 AGAIN = "run the same again; if it stays so, delete .windlass/checksums of your project"
-HELD = "/proc/self/fd/%d"  # what is open, whatever becomes of its name
 LONGEST_STEM = 60  # characters of a file's name in that of the temporary one: a name has at most 255 bytes
 
 
@@ -74,26 +71,6 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def owner_ids(owner: str, group: str) -> Tuple[int, int]:
-    """User and group id by name or number, -1 where empty. Raises OperationError for an unknown one."""
-    try:
-        user_id = -1 if not owner else int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
-    except KeyError:
-        raise nobody("user", owner) from None
-    try:
-        group_id = -1 if not group else int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
-    except KeyError:
-        raise nobody("group", group) from None
-    return user_id, group_id
-
-
-def nobody(kind: str, name: str) -> OperationError:
-    """What is said of an owner that there is not."""
-    return OperationError(
-        "there is no %s %s on this host" % (kind, name), hint="add a %s before this operation" % kind.capitalize()
-    )
-
-
 def write(
     path: str,
     chunks: Iterable[Bytes],
@@ -111,7 +88,7 @@ def write(
     import tempfile  # noqa: PLC0415 - what need not be changed needs none
 
     folder = os.path.dirname(path) or "/"
-    ids = kept_ids(path, owner_ids(owner, group))
+    ids = ownership.kept_ids(path, ownership.owner_ids(owner, group))
     descriptor, temporary = tempfile.mkstemp(prefix=".%s." % os.path.basename(path)[:LONGEST_STEM], dir=folder)
     arriving = chunks if isinstance(chunks, Arriving) else _AtHand(chunks)
     try:
@@ -178,37 +155,6 @@ def _sync_ahead(path: str) -> None:
         os.close(descriptor)
 
 
-def kept_ids(path: str, ids: Tuple[int, int]) -> Tuple[int, int]:
-    """User and group id, where -1 is that of the file that is there, if there is one."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return ids
-    return status.st_uid if ids[0] == -1 else ids[0], status.st_gid if ids[1] == -1 else ids[1]
-
-
-def change_mode(path: str, mode: int) -> None:
-    """Of this very file or folder, and not of what a link leads to that somebody lays in its place meanwhile."""
-    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
-    try:
-        set_mode(descriptor, mode)
-    finally:
-        os.close(descriptor)
-
-
-def set_mode(descriptor: int, mode: int) -> None:
-    """The same of what was opened with O_PATH; a link has no mode."""
-    if not stat.S_ISLNK(os.fstat(descriptor).st_mode):
-        os.chmod(HELD % descriptor, mode)
-
-
-def mode_bits(path: str, mode: str) -> int:
-    """Permission bits from octal text; from an empty one those of the file that is there, or the usual ones."""
-    if mode:
-        return int(mode, 8)
-    return stat.S_IMODE(os.stat(path).st_mode) if os.path.isfile(path) else 0o644
-
-
 def replace_link(path: str, target: str) -> None:
     """Point a symbolic link somewhere else in one rename(2); readers see the old or the new target, never none."""
     # The dot hides it from programs that read all that is in a folder, such as nginx in sites-enabled.
@@ -259,21 +205,3 @@ def need_file_or_nothing(path: str) -> None:
         return
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise no_file(path, "a directory" if stat.S_ISDIR(mode) else "a device, a socket or a pipe")
-
-
-def owner_and_mode(path: str) -> Tuple[str, str, int]:
-    """Owner name, group name (numbers where there is no name) and permission bits, of the link itself if it is one."""
-    return names_and_mode(os.lstat(path))
-
-
-def names_and_mode(status: os.stat_result) -> Tuple[str, str, int]:
-    """The same of what was looked at already."""
-    try:
-        owner = pwd.getpwuid(status.st_uid).pw_name
-    except KeyError:
-        owner = str(status.st_uid)
-    try:
-        group = grp.getgrgid(status.st_gid).gr_name
-    except KeyError:
-        group = str(status.st_gid)
-    return owner, group, stat.S_IMODE(status.st_mode)

@@ -9,7 +9,7 @@ import pwd
 import stat
 from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Optional, Set, Tuple
 
-from windlass.agent.core import atomic, diffs, unwritable
+from windlass.agent.core import atomic, diffs, ownership, unwritable
 from windlass.agent.core.accounts import need_account
 from windlass.agent.core.context import Context
 from windlass.agent.core.foreseen_accounts import People
@@ -180,7 +180,7 @@ class Foresights:
         for folder, folders, files in os.walk("/etc/skel"):
             for name in [*folders, *files]:
                 source = os.path.join(folder, name)
-                target, mode = os.path.join(path, os.path.relpath(source, "/etc/skel")), atomic.owner_and_mode(source)[2]
+                target, mode = os.path.join(path, os.path.relpath(source, "/etc/skel")), ownership.owner_and_mode(source)[2]
                 text = None if name in folders else atomic.read_or_none(source) or b""
                 self._keep(target, Foreseen(NEW if text is None else FILE, text, _sum(text), "", user, group or user, mode))
 
@@ -254,7 +254,7 @@ def _sum(text: Optional[bytes]) -> str:
 def _dress(path: str, arguments: Dict[str, Any], before: Optional[Foreseen], usual: int) -> Tuple[str, str, int]:
     """Owner, group and mode: what is not said stays; what is new is of whoever makes it."""
     if before is None and os.path.lexists(path):
-        owner, group, mode = atomic.owner_and_mode(path)
+        owner, group, mode = ownership.owner_and_mode(path)
     elif before is not None and before.is_there() and before.kind != LINK:
         owner, group, mode = before.owner, before.group, before.mode
     else:

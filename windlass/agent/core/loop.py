@@ -19,9 +19,10 @@ from windlass.agent.core.facts import facts
 from windlass.agent.core.journal import Journal
 from windlass.agent.core.lifeline import NOBODY_COMES, Lifeline
 from windlass.agent.core.outcome import OperationError, Outcome
-from windlass.agent.core.parts import SimpleQueue, signal
+from windlass.agent.core.parts import Empty, SimpleQueue, signal
 
 FORESIGHT = "windlass.agent.core.foresight"
+LOOKS_UP = 1.0  # seconds; Python acts on a signal only between two waits, and one that comes just before the wait does not end it
 VIGILS = ("watch.watch", "frontend.pages_served")  # they watch over what the operation before has just done
 
 
@@ -44,7 +45,10 @@ class Loop:
         self._line.listen()
         threading.Thread(target=self._answer, daemon=True).start()
         while True:
-            call = self._calls.get()
+            try:
+                call = self._calls.get(timeout=LOOKS_UP)
+            except Empty:
+                continue
             if call is None:
                 return
             self._batch(call)

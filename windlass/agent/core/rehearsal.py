@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from typing import Callable, Iterable, List, Mapping, Tuple, Union
 
-from windlass.agent.core import atomic, process, temporary
+from windlass.agent.core import atomic, ownership, process, temporary
 from windlass.agent.core.context import Context
 from windlass.agent.core.frames import Bytes
 from windlass.agent.core.outcome import Changes, OperationError, Outcome
@@ -32,17 +32,17 @@ def examine(chunks: Iterable[Bytes], wanted: Mapping[str, str], command: List[st
         with os.fdopen(descriptor, "wb") as handle:
             handle.writelines(chunks)
             os.fchown(handle.fileno(), *_ids(path, wanted))
-            os.fchmod(handle.fileno(), atomic.mode_bits(path, wanted["mode"]))
+            os.fchmod(handle.fileno(), ownership.mode_bits(path, wanted["mode"]))
         rehearse(lambda: validate(copy) if validate else None, told, context)
 
 
 def _ids(path: str, wanted: Mapping[str, str]) -> Tuple[int, int]:
     """Whose the file will be; of whoever is not there yet nobody knows the number."""
     try:
-        ids = atomic.owner_ids(wanted["owner"], wanted["group"])
+        ids = ownership.owner_ids(wanted["owner"], wanted["group"])
     except OperationError:
         ids = (-1, -1)
-    return atomic.kept_ids(path, ids)
+    return ownership.kept_ids(path, ids)
 
 
 def rehearse(look: Callable[[], None], told: Told, context: Context) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Optional, Tuple
 
-from windlass.agent.core import atomic
+from windlass.agent.core import ownership
 from windlass.agent.core.outcome import OperationError
 
 
@@ -24,7 +24,7 @@ class Below:
         if folder != self._name:
             self.close()
             self._opened, self._name = opened(self._root, folder), folder
-        return os.path.join(atomic.HELD % self._opened, last)
+        return os.path.join(ownership.HELD % self._opened, last)
 
     def close(self) -> None:
         if self._name is not None:
@@ -54,7 +54,7 @@ def dress(path: str, ids: Tuple[int, int], mode: int) -> None:
         if stat.S_ISLNK(os.fstat(descriptor).st_mode):
             os.chown(path, *ids, follow_symlinks=False)
         else:
-            os.chown(atomic.HELD % descriptor, *ids)
-            atomic.set_mode(descriptor, mode)
+            os.chown(ownership.HELD % descriptor, *ids)
+            ownership.set_mode(descriptor, mode)
     finally:
         os.close(descriptor)

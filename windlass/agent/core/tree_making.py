@@ -17,7 +17,7 @@ import tempfile
 import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from windlass.agent.core import atomic, leftovers, process, safe_paths, tree_left
+from windlass.agent.core import atomic, leftovers, ownership, process, safe_paths, tree_left
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.tree_difference import Difference
@@ -28,7 +28,7 @@ from windlass.agent.core.tree_stage import Stage, pieces
 
 def make(difference: Difference, wanted: Wanted, known: Dict[str, bytes], memory: Optional[TreeMemory], context: Context) -> None:
     """Do all of it. What fails before the first rename leaves everything as it was. A new tree is remembered if it is to be."""
-    ids = atomic.owner_ids(wanted.owner, wanted.group)
+    ids = ownership.owner_ids(wanted.owner, wanted.group)
     if "" not in difference.has:
         made = _make_new(difference, wanted, ids, context)
         if memory is not None:

@@ -6,7 +6,7 @@ import binascii
 import zlib
 from typing import Any, Dict, List
 
-from windlass.agent.core import atomic, quick_json
+from windlass.agent.core import ownership, quick_json
 from windlass.agent.core.context import Context
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.tree_memory import skipping
@@ -44,7 +44,7 @@ class Wanted:
         self._set_modes(arguments["file_mode"], arguments["directory_mode"])
         self.owner, self.group = arguments["owner"], arguments["group"]
         try:
-            self.ids = atomic.owner_ids(self.owner, self.group)
+            self.ids = ownership.owner_ids(self.owner, self.group)
         except OperationError:
             self.ids = (NOBODY_YET, NOBODY_YET)
 

@@ -12,7 +12,7 @@ import stat
 import time
 from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
 
-from windlass.agent.core import atomic, host_memory, quick_json
+from windlass.agent.core import host_memory, ownership, quick_json
 from windlass.agent.core.outcome import OperationError
 from windlass.agent.core.sums import is_settled, write_down
 
@@ -67,7 +67,7 @@ class TreeMemory:
         self._path = host_memory.place(root)
         self._is_skipped = skipping(arguments["source"]["skipped"])
         try:
-            ids = atomic.owner_ids(arguments["owner"], arguments["group"])
+            ids = ownership.owner_ids(arguments["owner"], arguments["group"])
         except OperationError:  # in a check the user may be about to be made
             self._path, ids = "", (-1, -1)
         self._wanted = quick_json.ordered([arguments, ids])

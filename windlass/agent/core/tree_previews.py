@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Dict, List
 
-from windlass.agent.core import atomic, attributes, diffs
+from windlass.agent.core import atomic, attributes, diffs, ownership
 from windlass.agent.core.context import Context
 from windlass.agent.core.delta import Incoming
 from windlass.agent.core.tree_difference import Difference
@@ -61,7 +61,7 @@ def _replaced(entry: Entry, difference: Difference, known: Dict[str, bytes]) -> 
 def _marked(entry: Entry, difference: Difference, wanted: Wanted) -> str:
     path = difference.place(entry.path)
     status, changes = difference.has[entry.path], []
-    owner, group, mode = atomic.names_and_mode(status)
+    owner, group, mode = ownership.names_and_mode(status)
     if wanted.ids[0] not in (-1, status.st_uid) or wanted.ids[1] not in (-1, status.st_gid):
         changes.append("owner %s:%s becomes %s:%s" % (owner, group, wanted.owner or owner, wanted.group or group))
     if entry.kind != "l" and mode != entry.mode:

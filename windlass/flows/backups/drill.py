@@ -51,8 +51,9 @@ def drill(
         stored = vault.pick(backup)
         started = datetime.now(UTC)
         try:
-            data = _database(vault, stored) if stored.manifest.database else {}
-            parts = _parts(vault, stored)
+            with vault.reading(stored, f"drill a backup of {entry.name}"):
+                data = _database(vault, stored) if stored.manifest.database else {}
+                parts = _parts(vault, stored)
         except OperationFailed as error:
             vault.store.add_proof(entry.name, _broken(vault, stored, started, error))
             raise

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from windlass import events
-from windlass.errors import BackupError, UsageError
+from windlass.errors import BackupError, RefusedError, UsageError
+from windlass.flows.backups.picking import pick
 from windlass.flows.backups.recovery_parts import check_of
 from windlass.flows.backups.store_opening import open_store
-from windlass.flows.backups.vault import open_vault, pick
+from windlass.flows.backups.vault import Vault, open_vault
 from windlass.plans.retention import CLOCKS_MAY_DIFFER, Decision, retention
 from windlass.stores.manifest import Pin, Proof
 from windlass.stores.published import Stored
@@ -95,6 +96,9 @@ def prune_held(store: Store, entry: Backup, listener: events.Listener) -> Pruned
             continue
         try:
             store.remove(entry.name, decision.id)
+        except RefusedError as error:
+            kept += 1
+            listener(events.Note(error.message))
         except BackupError as error:
             failed[decision.id] = error.message
             listener(events.Note(f"an old backup stays for now: {error.message}", warning=True))
@@ -137,13 +141,11 @@ def verify(
         stored = vault.pick(backup, damaged=True)
         began, parts = time.monotonic(), stored.manifest.parts
         decoded = bool(identity) or not stored.manifest.recipients
-        with vault.timer.step("checksum"):
-            damaged = stored.lacking or [name for name, part in parts.items() if vault.digest(stored, name) != part.sha256]
-        if decoded and not damaged:
-            with vault.timer.step("decode", [entry.host]):
-                for name, part in parts.items():
-                    with vault.content(stored, name) as content:
-                        vault.run(check_of(name, part.kind, content))
+        with vault.reading(stored, f"verify a backup of {entry.name}"):
+            with vault.timer.step("checksum"):
+                damaged = stored.lacking or [name for name, part in parts.items() if vault.digest(stored, name) != part.sha256]
+            if decoded and not damaged:
+                _decode(vault, stored)
         spent = round(time.monotonic() - began, 3)
         vault.store.add_proof(entry.name, _proof(workspace, entry, stored, spent, whole=not damaged))
     if damaged:
@@ -151,6 +153,14 @@ def verify(
         how = "is missing or cut off" if stored.lacking else "has another checksum"
         raise BackupError(f"{stored.id} is damaged: {where} {how}", hint="restore from another one, and make a new one")
     return Verified(entry.name, stored.id, stored.manifest.raw_bytes, stored.manifest.stored_bytes, spent, decoded)
+
+
+def _decode(vault: Vault, stored: Stored) -> None:
+    """Each part to its end, on the database's host. Raises HostError, BackupError."""
+    with vault.timer.step("decode", [vault.entry.host]):
+        for name, part in stored.manifest.parts.items():
+            with vault.content(stored, name) as content:
+                vault.run(check_of(name, part.kind, content))
 
 
 def _proof(workspace: Workspace, entry: Backup, stored: Stored, spent: float, *, whole: bool) -> Proof:

@@ -70,9 +70,10 @@ def restore(
     with open_vault(workspace, entry, listener, identity) as vault:
         vault.hold(f"restore {entry.name}")
         stored = vault.pick(backup)
-        plan = _planned(vault, stored, wish)
-        made = _roles(vault, stored) if vault.entry.host != stored.manifest.host else ()
-        done = _table(vault, stored, plan) if plan.table else _whole(vault, stored, plan)
+        with vault.reading(stored, f"restore {entry.name}"):
+            plan = _planned(vault, stored, wish)
+            made = _roles(vault, stored) if vault.entry.host != stored.manifest.host else ()
+            done = _table(vault, stored, plan) if plan.table else _whole(vault, stored, plan)
         return replace(done, host=vault.entry.host, roles=made)
 
 

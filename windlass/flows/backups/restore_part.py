@@ -60,7 +60,11 @@ def restore_part(
         vault.hold(f"restore {wish.part} of {entry.name}")
         stored = vault.pick(backup)
         file, part = _chosen(stored, wish)
-        with vault.content(stored, file) as content, vault.timer.step("restore", [entry.host]):
+        with (
+            vault.reading(stored, f"restore {wish.part} of {entry.name}"),
+            vault.content(stored, file) as content,
+            vault.timer.step("restore", [entry.host]),
+        ):
             (result,) = vault.run(unpacking(part, content, wish.into))
         return PartRestored(
             name=entry.name,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass import events
 from windlass.errors import AgentFailed, BackupError, ConnectionFailed, HostError, OperationFailed, RefusedError, UsageError
+from windlass.flows.backups.picking import passed_over, pick
 from windlass.flows.backups.store_opening import open_store
 from windlass.flows.steps import LOCK_WAIT, Timer, all_of
 from windlass.hosts.channel import no_answer
@@ -17,8 +20,9 @@ from windlass.operations.lease import Lease
 from windlass.operations.operation import LocalFile, Operation
 from windlass.operations.wire import Batch
 from windlass.stores.encryption import check_identity, decrypted, identities
-from windlass.stores.manifest import DUMP, is_id
-from windlass.stores.published import Listing, Stored
+from windlass.stores.manifest import DUMP, stamp
+from windlass.stores.published import Stored
+from windlass.stores.wanted import READ_LOCK, ReadLock
 
 if TYPE_CHECKING:
     from windlass.flows.workspace import Workspace
@@ -98,6 +102,40 @@ class Vault:
         if not stored.signed:
             self.listener(events.Note(f"{stored.id} is not signed: nobody can tell whether its manifest was changed", warning=True))
         return stored
+
+    @contextmanager
+    def reading(self, stored: Stored, purpose: str) -> Iterator[None]:
+        """Have whoever made this backup leave it while the block reads it. Of our own, `hold` has made sure of that already.
+
+        Where we may not write beside it, that is told. Raises BackupError if it is gone by now.
+        """
+        if not stored.foreign:
+            yield
+            return
+        lock = self._lock_of(stored, purpose)
+        try:
+            self.store.lock(self.entry.name, lock)
+        except BackupError as error:
+            if stored.id not in [each.id for each in self.store.listing(self.entry.name).backups]:
+                gone = f"{stored.id} of the environment {stored.foreign} was let go just now; nothing was changed"
+                raise BackupError(gone, hint="choose another one, of invoke backup.list") from error
+            told = f"nobody keeps the environment {stored.foreign} from letting {stored.id} go meanwhile: {error.message}"
+            self.listener(events.Note(told, warning=True))
+        try:
+            yield
+        finally:
+            with suppress(BackupError):  # it counts for a day only
+                self.store.unlock(self.entry.name, lock)
+
+    def _lock_of(self, stored: Stored, purpose: str) -> ReadLock:
+        now = datetime.now(UTC)
+        return ReadLock(
+            backup=stored.id,
+            at=now,
+            operator=self.workspace.operator,
+            purpose=f"{purpose}, environment {self.workspace.environment.name}",
+            file=f"{READ_LOCK}{stamp(now)}-{secrets.token_hex(3)}.json",
+        )
 
     def kept(self, stored: Stored, part: str = "") -> LocalFile:
         """A part of a backup (the dump if empty) as it is stored; its checksum is the manifest's. Raises BackupError."""
@@ -185,58 +223,3 @@ def chosen_backup(environment: Environment, name: str = "", store: str = "") -> 
     if len(found) > 1:
         raise UsageError("which backup?", hint=f"say --name {' or --name '.join(each.name for each in found)}")
     return chosen_places(environment, found[0].name, store)[0]
-
-
-def pick(store: Store, entry: Backup, wanted: str = "", *, damaged: bool = False) -> Stored:
-    """The backup whose id begins with `wanted`, or the newest good one; with `damaged` also one whose bytes are not good, by id.
-
-    Raises UsageError when there is none or when several fit, RefusedError for one whose bytes are not good or whose manifest was
-    changed. Without `wanted` none is passed over in silence: a newer one that is doubted has to be looked at first.
-    """
-    listing = store.listing(entry.name)
-    if not wanted:
-        newest = listing.newest()
-        _refuse_doubted(_later(listing.backups, newest) if newest else listing.backups)
-        if newest is None:
-            raise UsageError(f"there is no good backup of {entry.name} in {store.place}", hint="make one: invoke backup")
-        return newest
-    fitting = [each for each in listing.backups if each.id.startswith(wanted)]
-    if len(fitting) != 1:
-        what = f"{len(fitting)} backups of {entry.name} begin" if fitting else f"no backup of {entry.name} begins"
-        raise UsageError(f"{what} with {wanted!r}", hint="invoke backup.list shows what there is")
-    _refuse_doubted(fitting)
-    if not (fitting[0].whole or damaged):
-        why = fitting[0].lacks or "its bytes are not those that were written"
-        raise RefusedError(f"{fitting[0].id} is not good: {why}", hint="choose another one")
-    return fitting[0]
-
-
-def passed_over(listing: Listing, picked: Stored) -> Iterator[str]:
-    """What is newer than the newest good one and is not taken, each with why."""
-    for each in _later(listing.backups, picked):
-        if each.whole and each.foreign:
-            yield f"a newer one of the environment {each.foreign} is passed over, say --backup {each.id} to have that"
-        elif each.whole and each.manifest.suspicious:
-            yield f"a newer one is passed over, say --backup {each.id} to have that: {'; '.join(each.manifest.suspicious)}"
-        elif not each.whole:
-            yield f"a newer one is passed over, {each.id}: {each.lacks or 'its bytes are not those that were written'}"
-    for name, why in listing.unreadable.items():
-        if is_id(name) and name.rpartition("-")[0] > _second(picked):
-            yield f"a newer one is passed over, {name}: {why}"
-
-
-def _later(backups: Sequence[Stored], than: Stored) -> list[Stored]:
-    """Those that are newer, by their data or by their names: a manifest that was changed may say anything of the former. Of one
-    second only the data tells, for names end in chance."""
-    return [each for each in backups if each.manifest.taken > than.manifest.taken or _second(each) > _second(than)]
-
-
-def _second(stored: Stored) -> str:
-    return stored.id.rpartition("-")[0]
-
-
-def _refuse_doubted(backups: Sequence[Stored]) -> None:
-    for each in backups:
-        if each.doubt:
-            hint = "find out who did that; --backup chooses another one, `signers` in the inventory says whose keys are believed"
-            raise RefusedError(f"{each.id}: {each.doubt}", hint=hint)

@@ -11,7 +11,7 @@ from windlass.errors import CertificateError, UsageError
 from windlass.flows.edge.tls_preflight import preflight
 from windlass.flows.edge.tls_state import Installed, State, on_disk, states
 from windlass.flows.setup import setup
-from windlass.flows.steps import Timer, all_of, until
+from windlass.flows.steps import Timer, all_of, steps_only, until
 from windlass.operations.command import Run
 from windlass.operations.directory import Directory
 from windlass.operations.file import File
@@ -56,12 +56,13 @@ def issue(workspace: Workspace, wanted: Sequence[Certificate], *, listener: even
     What is there and not yet to be renewed stays. Raises RefusedError where the authority would refuse (it is not asked
     then), CertificateError where a listener serves something else in the end, and what `setup` raises.
     """
-    timer = Timer(listener)
-    with timer.step("set up", [host.name for host in _hosts(wanted)]):
+    timer, silent = Timer(listener), Timer(events.nobody)
+    with silent.step("set up"):  # which announces itself
         error = setup(workspace, _hosts(wanted), listener=listener).error()
         if error:
             raise error
-    with workspace.fleet(_hosts(wanted), listener) as fleet:
+    timer.seconds |= silent.seconds
+    with workspace.fleet(_hosts(wanted), steps_only(listener)) as fleet:
         before = _fingerprints(fleet, wanted)
         with timer.step("preflight"):
             preflight(workspace, fleet, wanted)
@@ -78,7 +79,7 @@ def renew(
     With `force`, also what is not yet to be renewed. Raises as `issue` does.
     """
     timer = Timer(listener)
-    with workspace.fleet(_hosts(wanted), listener) as fleet:
+    with workspace.fleet(_hosts(wanted), steps_only(listener)) as fleet:
         before = _fingerprints(fleet, wanted)
         with timer.step("renew", _issuers(wanted)):
             if force:

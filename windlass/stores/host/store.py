@@ -35,6 +35,7 @@ from windlass.stores.published import Listing, Stored
 from windlass.stores.reading import Reader, is_small
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
+from windlass.stores.wanted import READ_LOCK, ReadLock, stays
 
 PARTIAL = ".partial-"
 
@@ -146,8 +147,19 @@ class HostStore:
         else:
             self.do(self.record(name, backup_id, PIN, written(pin).encode()))
 
+    def lock(self, name: str, lock: ReadLock) -> None:
+        self.do(self.record(name, lock.backup, lock.file, written(lock).encode()))
+
+    def unlock(self, name: str, lock: ReadLock) -> None:
+        self.do(DropRecord(root=self.root, name=name, folder=lock.backup, file=lock.file))
+
     def remove(self, name: str, backup_id: str) -> None:
-        self.do(RemoveStored(root=self.root, name=name, id=backup_id))
+        removal = RemoveStored(
+            root=self.root, name=name, id=backup_id, pin=PIN, lock=READ_LOCK, lock_seconds=SWEPT_AFTER.total_seconds()
+        )
+        told = self.do(removal)
+        if told:
+            raise stays(backup_id, str(told["file"]), base64.b64decode(str(told["content"])))
 
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
         ahead = max(0.0, (now - datetime.now(UTC)).total_seconds())

@@ -6,10 +6,10 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from windlass.errors import BackupError
+from windlass.errors import BackupError, RefusedError
 from windlass.operations.delivery import ReadBack
 from windlass.stores.manifest import INSTRUCTIONS, MANIFEST, PIN, Manifest, Pin, Proof, is_id, written
 from windlass.stores.proofs import proof_file
@@ -21,6 +21,7 @@ from windlass.stores.s3.instructions import fetching
 from windlass.stores.s3.source import S3Source
 from windlass.stores.signature import Signatures
 from windlass.stores.store import SWEPT_AFTER, Runner
+from windlass.stores.wanted import ReadLock, is_wish, stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,36 @@ class S3Store:
         else:
             self.bucket.put(key, written(pin).encode())
 
+    def lock(self, name: str, lock: ReadLock) -> None:
+        self.bucket.put(self.key(name, lock.backup, lock.file), written(lock).encode())
+        if self.bucket.size(self.key(name, lock.backup, MANIFEST)) is None:
+            self.unlock(name, lock)
+            raise BackupError(f"{lock.backup} is not in {self.place} any more", hint="choose another one, of invoke backup.list")
+
+    def unlock(self, name: str, lock: ReadLock) -> None:
+        self.bucket.delete(self.key(name, lock.backup, lock.file))
+
     def remove(self, name: str, backup_id: str) -> None:
-        keys = [each.key for each in self.bucket.objects(self.key(name, backup_id, ""))]
-        for key in sorted(keys, key=lambda each: not each.endswith(f"/{MANIFEST}")):
+        manifest = self.key(name, backup_id, MANIFEST)
+        content = self.bucket.get(manifest) if manifest in self._keys_unless_wanted(name, backup_id) else b""
+        self.bucket.delete(manifest)
+        try:
+            keys = self._keys_unless_wanted(name, backup_id)
+        except RefusedError:
+            if content:
+                self.bucket.put(manifest, content)
+            raise
+        for key in keys:
             self.bucket.delete(key)
+
+    def _keys_unless_wanted(self, name: str, backup_id: str) -> list[str]:
+        """All that lies there of a backup. Raises RefusedError if somebody wants it."""
+        found = list(self.bucket.objects(self.key(name, backup_id, "")))
+        for each in found:
+            file = each.key.rpartition("/")[2]
+            if is_wish(file, datetime.now(UTC) - each.at):
+                raise stays(backup_id, file, self.bucket.get(each.key))
+        return [each.key for each in found]
 
     def sweep(self, name: str, now: datetime) -> tuple[str, ...]:
         """What is not called as our backups are is somebody else's, and stays."""
