@@ -37,11 +37,11 @@ Place = TypeVar("Place", bound=FirstSetup)
 
 
 @contextmanager
-def set_up(kind: type[Place], project: Path, name: str, kinds: Mapping[str, str] | None = None) -> Iterator[Place]:
-    """The hosts of an environment, bare but for those of which a kind is named; they go when the block is left."""
+def set_up(kind: type[Place], project: Path, name: str, kinds: Mapping[str, str]) -> Iterator[Place]:
+    """The hosts of an environment, which begin as these kinds (stock.py); they go when the block is left."""
     root, spec = labs_folder(project), lab_spec(load_environment(project, name))
     try:
-        running = furnished(spec, root, kinds) if kinds else lab.up(spec, root=root, say=_silent)
+        running = furnished(spec, root, kinds)
         workspace = open_workspace(project, name, lab=True)
         hosts, foretold, witnessed = workspace.hosts(), Witness(), Witness()
         yield kind(

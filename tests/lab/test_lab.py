@@ -117,6 +117,13 @@ def test_hosts_know_each_other_by_name_and_reach_each_other(running: lab.Lab) ->
     assert inside(running.hosts["app1"], line).split() == [running.hosts["db1.example.org"].address, "SSH-"]
 
 
+def test_the_list_of_packages_counts_as_fetched_from_the_sources_that_are_there(running: lab.Lab) -> None:
+    found = inside(running.hosts["app1"], "ls /var/lib/apt/lists; find /etc/apt/sources.list* -newer /var/lib/apt/lists")
+
+    assert "_Packages" in found
+    assert "/etc/apt" not in found
+
+
 def test_apt_npm_and_pypi_answer_inside(running: lab.Lab) -> None:
     install = "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; apt-get install -qq --no-install-recommends python3-pip"
 

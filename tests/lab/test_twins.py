@@ -20,7 +20,7 @@ from windlass.flows.workspace import load_environment
 pytestmark = pytest.mark.lab
 
 TOP = Path(__file__).parent.parent.parent
-KINDS = {"app1": "app", "app2": "app", "data1": "data"}
+KINDS = {"web1": "bare", "app1": "app", "app2": "app", "data1": "data"}
 
 
 def command(clone: Path, *words: str) -> dict[str, Any]:

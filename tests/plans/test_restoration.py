@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from windlass.errors import RefusedError
+from windlass.errors import RefusedError, UsageError
 from windlass.plans.restoration import (
     EMPTY_SERVER,
     Restoration,
@@ -69,14 +70,18 @@ def test_a_table_that_is_there_is_not_touched() -> None:
     assert plan.beside == f"restored_{STAMP}"
 
 
+@pytest.mark.parametrize("other", [{"swap": True}, {"into": "other"}])
+def test_a_wish_that_contradicts_itself_is_none(other: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"--table and --{next(iter(other))} exclude each other"):
+        Wish(table="people", **other)
+
+
 @pytest.mark.parametrize(
     ("wish", "server", "said"),
     [
         (Wish(into="postgres"), LIVE, "there is a database postgres already"),
         (Wish(into="tickets"), LIVE, "there is a database tickets already"),
         (Wish(), Server(LIVE.databases, {}, 99 * MEBI), "may need 100 MiB, and 99 MiB are free"),
-        (Wish(swap=True, table="people"), LIVE, "exclude each other"),
-        (Wish(into="other", table="people"), LIVE, "exclude each other"),
         (Wish(table="people"), Server({}, {}, 100 * MEBI), "no database tickets to put the table into"),
         (
             Wish(swap=True),

@@ -96,7 +96,7 @@ def _members(group: Path) -> set[int]:
         return set()
 
 
-def end(machine: str, limit: float = 60.0) -> None:
+def end(machine: str, limit: float = 300.0) -> None:
     """Kill whatever is left of a machine and remove its groups. Raises LabError when something cannot be killed."""
     freeze(machine, frozen=False)
     deadline = time.monotonic() + limit

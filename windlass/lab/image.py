@@ -17,6 +17,8 @@ PACKAGES = (
     "netbase", "nftables", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata", "zstd",
 )  # fmt: skip
 READ_LISTS = ("apt-cache", "gencaches")  # a second of processor time, which each host would take for itself when it must
+# The lists of packages are of the sources that are written after them. Left older, they count as stale, and each host fetches them.
+LISTS_ARE_NEW = ("touch", "/var/lib/apt/lists")
 BUILD_LIMIT = 900.0  # seconds; a slow mirror needs minutes, a hung one must not hang us
 # A kill of this program ends the build and all that it mounted: no orphan writes into the folder of the next try.
 _DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -70,7 +72,8 @@ LINKS = {f"etc/systemd/system-generators/systemd-{name}-generator": "/dev/null" 
 
 def fingerprint() -> str:
     """Twelve characters that change whenever the image would come out different: its parts, sources or trust."""
-    parts = [surroundings.RELEASE, *PACKAGES, *READ_LISTS, *DIVERT, surroundings.apt_sources(), surroundings.apt_configuration()]
+    commands = (*READ_LISTS, *LISTS_ARE_NEW, *DIVERT)
+    parts = [surroundings.RELEASE, *PACKAGES, *commands, surroundings.apt_sources(), surroundings.apt_configuration()]
     parts += [f"{path}\n{content}" for path, content in (FILES | LINKS).items()]
     parts += [path.read_text() for path in surroundings.certificates()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
@@ -135,6 +138,7 @@ def _customise(target: Path) -> None:
     shutil.rmtree(target / "etc/update-motd.d", ignore_errors=True)  # what PAM runs at each login, by three programs and more
     _run(target, *DIVERT)
     _trust(target)
+    _run(target, *LISTS_ARE_NEW)
     _run(target, *READ_LISTS)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from windlass.errors import RefusedError
+from windlass.errors import RefusedError, UsageError
 from windlass.values import counted
 
 LONGEST_NAME: Final = 63  # bytes of a name in PostgreSQL
@@ -20,6 +20,14 @@ class Wish:
     into: str = ""
     table: str = ""
     swap: bool = False
+
+    def __post_init__(self) -> None:
+        if self.table and self.swap:
+            raise UsageError(
+                "--table and --swap exclude each other", hint="a table goes beside, or where it is missing in its own place"
+            )
+        if self.table and self.into:
+            raise UsageError("--table and --into exclude each other", hint="a table is restored into its own database")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,8 @@ class Restoration:
 def restoration(database: str, size: int, wish: Wish, server: Server, stamp: str) -> Restoration:
     """Decide. `size` are the bytes of the database when it was dumped, `stamp` goes into new names.
 
-    Raises RefusedError for what would overwrite something, does not fit, or contradicts itself.
+    Raises RefusedError for what would overwrite something, or does not fit.
     """
-    _contradictions(wish)
     if server.free_bytes < size * 5 // 4:
         raise RefusedError(
             f"the restored database may need {size * 5 // 4 >> 20} MiB, and {server.free_bytes >> 20} MiB are free",
@@ -124,15 +131,6 @@ def name_for(database: str, word: str, stamp: str) -> str:
     """`tickets_restored_20261120t2145`, no longer than PostgreSQL takes."""
     ending = f"_{word}_{stamp}"
     return database[: LONGEST_NAME - len(ending)] + ending
-
-
-def _contradictions(wish: Wish) -> None:
-    if wish.table and wish.swap:
-        raise RefusedError(
-            "--table and --swap exclude each other", hint="a table goes beside, or where it is missing in its own place"
-        )
-    if wish.table and wish.into:
-        raise RefusedError("--table and --into exclude each other", hint="a table is restored into its own database")
 
 
 def _table(database: str, wish: Wish, server: Server, stamp: str) -> Restoration:

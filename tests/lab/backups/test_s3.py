@@ -21,6 +21,7 @@ from tests.lab.backups.offsite import Offsite, new_key, offsite
 from tests.lab.backups.place import LEFT, ROWS, Place, hung_up, locked_table, patient
 from tests.s3.faults import Faults, Request, proxy
 from tests.s3.servers import KEY, KINDS, bucket_at, server
+from tests.unit.test_stores import manifest
 from tests.waiting import until
 from windlass.errors import BackupError, FlowFailed, OperationFailed, RefusedError, WindlassError
 from windlass.flows.backups.backup import BackedUp, backup
@@ -30,13 +31,21 @@ from windlass.flows.backups.restore import restore
 from windlass.hosts.channel import Channel
 from windlass.inventory import Keep, StoreEntry
 from windlass.plans.restoration import Wish
-from windlass.stores.manifest import written
+from windlass.stores.manifest import Pin, written
 from windlass.stores.s3 import S3Store
 from windlass.stores.wanted import ReadLock
 from windlass.tasks.backup_words import backed_up
 from windlass.testing.lab import shell
 
 pytestmark = pytest.mark.lab
+
+LOCK = {
+    "backup": "20261120T023000Z-1a2b3c",
+    "at": "2026-11-20T10:15:00Z",
+    "operator": "ada@desk",
+    "purpose": "restore shop, environment staging",
+    "file": "read-lock-20261120T101500Z-4d5e6f.json",
+}
 
 
 @dataclass(frozen=True)
@@ -336,35 +345,35 @@ def test_old_ones_go_and_what_was_changed_is_refused(far: Far) -> None:
 
 
 def test_what_somebody_reads_stays_also_if_they_come_while_it_is_removed(far: Far) -> None:
-    done = far.offsite.backup()
-    lock = ReadLock(
-        backup=done.id,
-        at=datetime.now(UTC),
-        operator="ada@desk",
-        purpose="restore tickets",
-        file="read-lock-20261120T023000Z-1a2b3c.json",
-    )
+    only(far, "moto")
+    store, lock = far.store, ReadLock.model_validate(LOCK)
+    store.begin("shop", lock.backup).publish(manifest(lock.backup), "how to restore")
     deletions = []
 
     def come(request: Request) -> str:
         if request.method == "DELETE":
             deletions.append(request.path)
             far.faults.reset()
-            far.store.bucket.put(far.store.key("tickets", lock.backup, lock.file), written(lock).encode())
+            store.bucket.put(store.key("shop", lock.backup, lock.file), written(lock).encode())
         return ""
 
     far.faults.rule = come
-    with pytest.raises(RefusedError, match=f"{done.id} stays for now: ada@desk reads it since"):
-        far.store.remove("tickets", done.id)
-    there = [stored.id for stored in far.offsite.stored() if stored.whole]
-    far.store.unlock("tickets", lock)
-    far.store.remove("tickets", done.id)
-    with pytest.raises(BackupError, match=f"{done.id} is not in s3://acme/production any more"):
-        far.store.lock("tickets", lock)
+    with pytest.raises(RefusedError, match=f"{lock.backup} stays for now: ada@desk reads it since"):
+        store.remove("shop", lock.backup)
+    there = [stored.id for stored in store.listing("shop").backups]
+    store.unlock("shop", lock)
+    store.remove("shop", lock.backup)
+    pin_of_now = Pin(at=lock.at, operator="ada@desk")
+    for too_late in (lambda: store.lock("shop", lock), lambda: store.set_pin("shop", lock.backup, pin_of_now)):
+        with pytest.raises(BackupError, match=f"{lock.backup} is not in s3://acme/production any more"):
+            too_late()
+    nothing_left = [each for each in far.all_keys() if "/shop/" in each]
+    store.bucket.put(store.key("shop", lock.backup, "pin.json"), written(pin_of_now).encode())  # of somebody who died just then
+    swept = store.sweep("shop", datetime.now(UTC) + timedelta(hours=25))
 
     assert (len(deletions), deletions[0].partition("?")[0].endswith("/manifest.json")) == (1, True)
-    assert done.id in there
-    assert [each for each in far.all_keys() if done.id in each] == []
+    assert (there, nothing_left, swept) == ([lock.backup], [], (lock.backup,))
+    assert [each for each in far.all_keys() if "/shop/" in each] == []
 
 
 def test_a_bucket_that_is_gone_is_said_before_anything_is_done(far: Far) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.compose.place import NAME, Dock, make_project
+from tests.lab.compose.place import HOST, NAME, Dock, make_project
 from tests.lab.first_setup import set_up
 
 
@@ -15,5 +15,5 @@ def dock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dock]:
     """A bare host that was set up, with a check before and a run after it."""
     folder = tmp_path_factory.mktemp("compose")
     make_project(folder)
-    with set_up(Dock, folder, NAME) as raised:
+    with set_up(Dock, folder, NAME, {HOST: "bare"}) as raised:
         yield raised

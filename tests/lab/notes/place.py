@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,9 @@ class Notes:
         assert isinstance(found, dict)
         return found
 
-    def commit(self, note: str, fault: dict[str, str] | None = None, **files: str) -> str:
+    def commit(self, note: str, **files: str) -> str:
         """A new version of the application, and its commit; `files` are migrations by name."""
         repository = self.project / "notes"
-        (repository / "fault.json").write_text(json.dumps(fault or {}))
         (repository / "note.txt").write_text(note)
         for name, text in files.items():
             (repository / "migrations" / "versions" / f"{name}.py").write_text(text)
@@ -65,10 +65,18 @@ class Notes:
         git(repository, "commit", "-q", "--allow-empty", "-m", note)
         return git(repository, "rev-parse", "HEAD")
 
-    def deploy(self, **commands: str) -> Deployed:
-        """Deploy what was committed last; `commands` take the place of those that the inventory has for processes of that name."""
+    def deploy(self, fault: Mapping[str, str] | None = None, **commands: str) -> Deployed:
+        """Deploy what was committed last; `commands` take the place of those that the inventory has for processes of that name.
+
+        What is not well is told by the environment (`fault`): to build a new version takes as long as all the rest.
+        """
         changed = {name: self.application.processes[name].model_copy(update={"command": each}) for name, each in commands.items()}
-        application = self.application.model_copy(update={"processes": {**self.application.processes, **changed}})
+        application = self.application.model_copy(
+            update={
+                "processes": {**self.application.processes, **changed},
+                "environment": {**self.application.environment, **(fault or {})},
+            }
+        )
         return deploy(self.workspace, application, "")
 
     def rollback(self, wanted: str = "") -> RolledBack:

@@ -10,6 +10,7 @@ import pytest
 
 from demo.generator import Load
 from tests.lab.notes.place import HOST, NAME, Notes
+from tests.lab.suite.project import git
 from tests.waiting import until
 from windlass import lab
 from windlass.errors import FlowFailed
@@ -154,10 +155,11 @@ def test_a_deploy_and_the_way_back_lose_no_request_and_no_task(notes: Notes) -> 
 )
 def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str, str], said: str) -> None:
     before, live = notes.live(), slots(notes)[0]
-    notes.commit("broken", {**fault, "FAULT_IN": "web"}, **({} if fault else {"broken": BROKEN_MIGRATION}))
+    if not fault:
+        notes.commit("broken", broken=BROKEN_MIGRATION)
 
     with Load(notes.url, connections=3) as load, Beats(notes) as beats, pytest.raises(FlowFailed) as caught:
-        notes.deploy()
+        notes.deploy({**fault, "FAULT_IN": "web"})
 
     assert said in "\n".join((*caught.value.last_lines, caught.value.message))
     assert notes.live() == before
@@ -167,13 +169,13 @@ def test_a_broken_release_is_refused_or_taken_back(notes: Notes, fault: dict[str
     assert {name for name in running(notes) if name.startswith(live)} == {f"{live}-{name}-0" for name in PROCESSES}
     assert in_the_background(notes) == {f"{live}-worker-0", f"{live}-beat-0"}
     assert beats.most == 1
-    (notes.project / "notes/migrations/versions/broken.py").unlink(missing_ok=True)
+    if not fault:
+        git(notes.project / "notes", "reset", "-q", "--hard", "HEAD~")
 
 
 @pytest.mark.parametrize("process", ["worker", "beat"])
 def test_a_task_is_done_once_and_the_old_processes_go_on_when_the_next_one_never_begins(notes: Notes, process: str) -> None:
     before, live = notes.live(), slots(notes)[0]
-    notes.commit(f"its {process} never begins")
     begin(notes, f"held-{process}")
 
     with Beats(notes) as beats, pytest.raises(FlowFailed) as caught:
@@ -192,8 +194,7 @@ def test_a_task_is_done_once_and_the_old_processes_go_on_when_the_next_one_never
 
 def test_a_controller_that_is_killed_after_the_switch_leaves_a_run_that_the_next_one_finishes(notes: Notes) -> None:
     before = notes.live()
-    notes.commit("killed between switch and drain")
-    process = notes.command("deploy", "--env", NAME, "--lab", "--app", "notes")
+    process = notes.command("deploy", "--env", NAME, "--lab", "--app", "notes", "--force")
     until(lambda: process.poll() is not None or notes.live() != before)
 
     os.killpg(process.pid, signal.SIGKILL)

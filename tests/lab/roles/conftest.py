@@ -9,7 +9,7 @@ import pytest
 from tests.lab.first_setup import set_up
 from tests.lab.roles.place import NAME, Site, make_project, serve
 
-KINDS = {"app2": "app"}  # all other hosts are bare, app1 of the same roles among them
+KINDS = {"web1": "bare", "app1": "bare", "app2": "app"}  # of the same roles, both those with an application
 
 
 @pytest.fixture(scope="package")

@@ -1,4 +1,7 @@
-"""Hosts that have the packages of roles: one of each kind is made once and saved, and hosts of any name begin as it."""
+"""Hosts that have the packages of roles, and bare ones: one of each kind is made once and saved, and others begin as it.
+
+All of them know few packages (short_lists.py).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.lab.suite.short_lists import shorten
 from windlass import lab
 from windlass.flows.setup import SetupResult, setup
 from windlass.flows.twin import lab_spec, labs_folder
@@ -23,7 +27,8 @@ from windlass.values import Command
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent.parent
-INVENTORY = HERE / "kinds"  # app: nginx, Node and PM2; data: nginx, certbot, PostgreSQL, Redis, Python's venv; edge: nginx, Redis
+# app: nginx, Node and PM2; data: nginx, certbot, PostgreSQL, Redis, Python's venv; edge: nginx, Redis; bare: nothing of all that
+INVENTORY = HERE / "kinds"
 CERTBOT = ("/etc/windlass", "/opt/certbot", "/etc/windlass/certbot.txt")  # what has to be there before it is installed
 NAME = f"stock{hashlib.sha256(str(TOP).encode()).hexdigest()[:4]}"  # each checkout has its own
 
@@ -36,7 +41,7 @@ def furnished(spec: lab.LabSpec, root: Path, kinds: Mapping[str, str]) -> lab.La
 
 def fingerprint() -> str:
     """Of all that shapes the kinds: what was made from something else is stale."""
-    digest = hashlib.sha256(b"kinds")
+    digest = hashlib.sha256((HERE / "short_lists.py").read_bytes())
     shaping = (TOP / folder for folder in ("roles", "templates", "windlass/agent", "windlass/operations", "windlass/plans"))
     for folder in (*shaping, INVENTORY):
         for path in sorted(folder.rglob("*")):
@@ -59,7 +64,7 @@ def _made(mark: str) -> lab.Snapshot:
         root = labs_folder(folder)
         try:
             running = lab.up(lab_spec(load_environment(folder, NAME)), root=root, say=silent)
-            _provide(folder)
+            _provide(folder, running)
             for host in running.hosts.values():  # who begins as this one is somebody else
                 lab.run_inside(host, Command.of("truncate", "--size=0", "/etc/machine-id"))
             return lab.save(running, "kinds", fingerprint=mark, say=silent)
@@ -67,10 +72,12 @@ def _made(mark: str) -> lab.Snapshot:
             lab.down(NAME, root=root, say=silent)
 
 
-def _provide(folder: Path) -> None:
+def _provide(folder: Path, running: lab.Lab) -> None:
     """Node and PM2, and what else takes long and knows no addresses."""
     workspace = open_workspace(folder, NAME, lab=True)
-    hosts = workspace.hosts()
+    hosts = workspace.hosts("furnished")
+    packages = (each for host in hosts for each in _wanted(workspace, host) if isinstance(each, Package))
+    shorten(running.hosts, (name.partition("=")[0] for each in packages for name in each.names))
     finish(setup(workspace, hosts, roles=("base", "nodejs")))
     with workspace.fleet(hosts) as fleet:
         outcomes = fleet.run({host.name: Batch(_slow(workspace, host)) for host in hosts})
@@ -79,13 +86,17 @@ def _provide(folder: Path) -> None:
 
 def _slow(workspace: Workspace, host: Host) -> tuple[Operation, ...]:
     """The packages of Debian that its roles want, and certbot."""
-    roles = [role for role in workspace.environment.roles_of(host) if role != "nodejs"]
-    wanted = operations_of(workspace.project, NAME, host.name, roles=roles)
     return tuple(
         each
-        for each in wanted
+        for each in _wanted(workspace, host)
         if isinstance(each, Package) or getattr(each, "path", "") in CERTBOT or getattr(each, "name", "").startswith("certbot")
     )
+
+
+def _wanted(workspace: Workspace, host: Host) -> tuple[Operation, ...]:
+    """What its roles want, but for that of Node, which comes from npm."""
+    roles = [role for role in workspace.environment.roles_of(host) if role != "nodejs"]
+    return operations_of(workspace.project, NAME, host.name, roles=roles)
 
 
 def finish(result: SetupResult) -> None:

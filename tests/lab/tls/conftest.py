@@ -13,7 +13,7 @@ from windlass.flows.twin import lab_spec, labs_folder
 from windlass.flows.workspace import load_environment
 from windlass.lab import authority
 
-KINDS = {"web2": "data", "app1": "edge"}  # the first balancer is blank
+KINDS = {"web1": "bare", "web2": "data", "app1": "edge"}
 
 
 @pytest.fixture(scope="package")

@@ -60,7 +60,7 @@ class S3Draft:
 
     def discard(self) -> None:
         with contextlib.suppress(BackupError):
-            self.store.remove(self.name, self.id)
+            self.store.clear(self.name, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,32 +115,40 @@ class S3Store:
         self.bucket.put(self.key(name, proof.backup, file), content)
 
     def set_pin(self, name: str, backup_id: str, pin: Pin | None) -> None:
-        key = self.key(name, backup_id, PIN)
         if pin is None:
-            self.bucket.delete(key)
+            self.bucket.delete(self.key(name, backup_id, PIN))
         else:
-            self.bucket.put(key, written(pin).encode())
+            self._want(name, backup_id, PIN, written(pin))
 
     def lock(self, name: str, lock: ReadLock) -> None:
-        self.bucket.put(self.key(name, lock.backup, lock.file), written(lock).encode())
-        if self.bucket.size(self.key(name, lock.backup, MANIFEST)) is None:
-            self.unlock(name, lock)
-            raise BackupError(f"{lock.backup} is not in {self.place} any more", hint="choose another one, of invoke backup.list")
+        self._want(name, lock.backup, lock.file, written(lock))
 
     def unlock(self, name: str, lock: ReadLock) -> None:
         self.bucket.delete(self.key(name, lock.backup, lock.file))
+
+    def _want(self, name: str, backup_id: str, file: str, text: str) -> None:
+        """Write down that somebody wants a backup, and make sure that it is still one."""
+        self.bucket.put(self.key(name, backup_id, file), text.encode())
+        if self.bucket.size(self.key(name, backup_id, MANIFEST)) is None:
+            self.bucket.delete(self.key(name, backup_id, file))
+            raise BackupError(f"{backup_id} is not in {self.place} any more", hint="choose another one, of invoke backup.list")
 
     def remove(self, name: str, backup_id: str) -> None:
         manifest = self.key(name, backup_id, MANIFEST)
         content = self.bucket.get(manifest) if manifest in self._keys_unless_wanted(name, backup_id) else b""
         self.bucket.delete(manifest)
         try:
-            keys = self._keys_unless_wanted(name, backup_id)
+            self._keys_unless_wanted(name, backup_id)
         except RefusedError:
             if content:
                 self.bucket.put(manifest, content)
             raise
-        for key in keys:
+        self.clear(name, backup_id)
+
+    def clear(self, name: str, backup_id: str) -> None:
+        """Delete all that lies there, whoever wants it: a draft, or what is left of a backup. The manifest goes first."""
+        keys = [each.key for each in self.bucket.objects(self.key(name, backup_id, ""))]
+        for key in sorted(keys, key=lambda each: not each.endswith(f"/{MANIFEST}")):
             self.bucket.delete(key)
 
     def _keys_unless_wanted(self, name: str, backup_id: str) -> list[str]:
@@ -164,7 +172,7 @@ class S3Store:
         for backup_id, found in sorted(self._folders(name).items()):
             left = is_id(backup_id) and MANIFEST not in found
             if left and now - max(each.at for each in found.values()) > SWEPT_AFTER:
-                self.remove(name, backup_id)
+                self.clear(name, backup_id)
                 swept.append(backup_id)
         return tuple(swept)
 
