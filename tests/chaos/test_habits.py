@@ -14,6 +14,7 @@ import pytest
 
 from tests.chaos.conftest import SILENCE, Heard, agents, lines, waiting
 from tests.lab.conftest import TestHost
+from tests.sshd import RESTART
 from tests.waiting import until
 from windlass import lab
 from windlass.errors import AgentFailed, ConnectionFailed, OperationFailed
@@ -63,9 +64,9 @@ def broken(hosts: dict[str, TestHost]) -> TestHost:
 @pytest.fixture
 def narrow(broken: TestHost) -> Iterator[None]:
     """A connection carries one session."""
-    broken.shell(f"echo MaxSessions 1 > {NARROW}; systemctl restart ssh")
+    broken.shell(f"echo MaxSessions 1 > {NARROW}; {RESTART}")
     yield
-    broken.shell(f"rm {NARROW}; systemctl restart ssh")
+    broken.shell(f"rm {NARROW}; {RESTART}")
 
 
 WORDS = {
@@ -121,7 +122,7 @@ def run(targets: list[Target], batch: Batch, heard: Heard) -> dict[str, object]:
 @pytest.fixture
 def strict(narrow: None, broken: TestHost) -> None:
     """And sshd asks each second whether somebody is there, and cuts who says nothing twice."""
-    broken.shell(f"printf '{SSHD_ASKS}' >> {NARROW}; systemctl restart ssh")
+    broken.shell(f"printf '{SSHD_ASKS}' >> {NARROW}; {RESTART}")
 
 
 def test_an_sshd_that_cuts_who_is_silent_is_answered_and_a_line_that_it_cut_is_taken_up_again(
@@ -225,13 +226,13 @@ OTHER_KEY = "cd /etc/ssh; mv ssh_host_ed25519_key* /root/keys; ssh-keygen -q -t 
 
 def test_another_host_that_answers_half_way_is_told_nothing(broken: TestHost, hosts: dict[str, TestHost]) -> None:
     """At the same address, when the line is to be taken up again: what that may mean is said, and what to do."""
-    script = f"test $(hostname) = other || {{ mkdir /root/keys; {OTHER_KEY}; systemctl restart ssh; {SESSION}; sleep 2; }}"
+    script = f"test $(hostname) = other || {{ mkdir /root/keys; {OTHER_KEY}; {RESTART}; {SESSION}; sleep 2; }}"
     soon = dataclasses.replace(broken.target, grace_seconds=6.0, connect_seconds=6.0)
     batch = Batch((Run(command=f"echo begun >> /root/chaos/ran; {script}"), DONE))
     try:
         outcomes = run([soon, hosts["other"].target], batch, Heard())
     finally:
-        broken.shell("mv /root/keys/* /etc/ssh; rmdir /root/keys; systemctl restart ssh")
+        broken.shell(f"mv /root/keys/* /etc/ssh; rmdir /root/keys; {RESTART}")
 
     failed = errors_of(outcomes)
     assert list(failed) == ["broken"]

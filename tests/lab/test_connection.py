@@ -18,6 +18,7 @@ import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person, project_for
+from tests.sshd import RESTART
 from tests.unit.sample_project import REPOSITORY, surroundings
 from windlass import events, lab
 from windlass.errors import AgentFailed, ConnectionFailed
@@ -52,7 +53,7 @@ USERS = person("careful", PASSWORD, "careful ALL=(ALL) ALL", "Defaults:careful u
 def hosts(lab_hosts: LabHosts) -> dict[str, TestHost]:
     made = lab_hosts("connection", ["one", "two"])
     made["one"].shell(USERS)
-    made["two"].shell("printf 'Port 22\\nPort 2222\\nMaxStartups 100\\n' > /etc/ssh/sshd_config.d/test.conf; systemctl restart ssh")
+    made["two"].shell(f"printf 'Port 22\\nPort 2222\\nMaxStartups 100\\n' > /etc/ssh/sshd_config.d/test.conf; {RESTART}")
     return made
 
 
@@ -286,12 +287,12 @@ def test_a_jump_host_that_lets_nobody_through_and_one_that_finds_nobody_say_so(
     behind = dataclasses.replace(two, transport=transport, warm_seconds=0, jump=dataclasses.replace(one, warm_seconds=0))
     with pytest.raises(ConnectionFailed, match=r"two \(.*:9\) cannot be reached: its jump host .*finds nobody there") as nobody:
         said(dataclasses.replace(behind, port=9))
-    hosts["one"].shell("echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+    hosts["one"].shell(f"echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/narrow.conf; {RESTART}")
     try:
         with pytest.raises(ConnectionFailed, match=r"two \(.*:22\) cannot be reached: its jump host .*lets nobody through") as shut:
             said(behind)
     finally:
-        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+        hosts["one"].shell(f"rm /etc/ssh/sshd_config.d/narrow.conf; {RESTART}")
 
     assert "check that the host is up" in nobody.value.hint
     assert "AllowTcpForwarding local" in shut.value.hint
@@ -311,7 +312,7 @@ def test_an_sshd_that_lets_in_two_at_once_serves_twelve_behind_it_and_six_of_its
 ) -> None:
     way = f"ssh -F none -i {one.private_key} -o UserKnownHostsFile={one.known_hosts} -W %h:%p {one.user}@{one.address}"
     home(f"Host {two.address}\n ProxyCommand {way}\n")
-    narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh"
+    narrow = f"printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; {RESTART}"
     hosts["one"].shell(narrow)
     behind = [dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(12)]
     by_command = [dataclasses.replace(two, name=f"two-{number}", connect_seconds=60.0) for number in range(12)]
@@ -321,7 +322,7 @@ def test_an_sshd_that_lets_in_two_at_once_serves_twelve_behind_it_and_six_of_its
             with Fleet(many) as all_of_them:
                 assert errors_of(all_of_them.connect()) == {}
     finally:
-        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+        hosts["one"].shell(f"rm /etc/ssh/sshd_config.d/narrow.conf; {RESTART}")
 
     assert capfd.readouterr().err == ""
 

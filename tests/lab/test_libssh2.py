@@ -14,6 +14,7 @@ import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person
+from tests.sshd import RESTART
 from tests.waiting import until
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
@@ -28,7 +29,6 @@ from windlass.values import Secret
 
 pytestmark = pytest.mark.lab
 PASSWORD = Secret("the tulip sleeps")
-RESTART = "systemctl reset-failed ssh; systemctl restart ssh"  # more often than systemd would like
 OWN = "/etc/ssh/sshd_config.d/libssh2.conf"
 
 

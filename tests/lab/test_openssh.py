@@ -15,6 +15,7 @@ import pytest
 
 from tests.lab.conftest import LabHosts, TestHost
 from tests.lab.people import person
+from tests.sshd import RESTART
 from tests.waiting import until
 from windlass import events
 from windlass.errors import AgentFailed, ConnectionFailed
@@ -152,14 +153,14 @@ def test_the_way_through_another_host_asks_for_its_key_as_well(hosts: dict[str, 
 def test_a_jump_host_that_lets_in_two_at_once_serves_eight(hosts: dict[str, TestHost], folder: Path) -> None:
     """Without a master that they could share: each comes by a login of its own."""
     one, two = (dataclasses.replace(over_ssh(host), warm_seconds=0, connect_seconds=60) for host in hosts.values())
-    narrow = "printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh"
+    narrow = f"printf 'MaxStartups 2\nMaxSessions 1\n' > /etc/ssh/sshd_config.d/narrow.conf; {RESTART}"
     hosts["one"].shell(narrow)
     try:
         with Fleet([dataclasses.replace(two, name=f"two-{number}", jump=one) for number in range(8)]) as fleet:
             outcomes = fleet.connect()
             assert errors_of(outcomes) == {}
     finally:
-        hosts["one"].shell("rm /etc/ssh/sshd_config.d/narrow.conf; systemctl restart ssh")
+        hosts["one"].shell(f"rm /etc/ssh/sshd_config.d/narrow.conf; {RESTART}")
 
 
 def test_a_folder_that_others_may_enter_holds_no_master(hosts: dict[str, TestHost], folder: Path) -> None:

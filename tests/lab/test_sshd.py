@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.sshd import RESTART
 from tests.unit.sample_project import run_tasks
 from windlass import lab
 from windlass.flows.setup import SetupResult, setup
@@ -35,7 +36,6 @@ groups:
 """
 OURS = "/etc/ssh/sshd_config.d/00-windlass.conf"
 CLOUD = "/etc/ssh/sshd_config.d/50-cloud-init.conf"
-AGAIN = "systemctl reset-failed ssh; systemctl restart ssh"  # a reload closes the port for a moment after the command is through
 EARLIER = "/etc/ssh/sshd_config.d/00-a.conf"
 
 
@@ -105,11 +105,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture
 def managed(place: Place) -> Iterator[Place]:
     """As cloud providers deliver it, and then made ours."""
-    place.shell(f"echo 'PasswordAuthentication yes' > {CLOUD}; {AGAIN}")
+    place.shell(f"echo 'PasswordAuthentication yes' > {CLOUD}; {RESTART}")
     result = place.setup(managed=True, confirm_seconds=60)
     assert result.error() is None
     yield place
-    place.shell(f"rm -f {EARLIER} {CLOUD}; {AGAIN}")
+    place.shell(f"rm -f {EARLIER} {CLOUD}; {RESTART}")
 
 
 def test_what_counts_is_ours_though_cloud_init_says_otherwise(managed: Place) -> None:

@@ -20,6 +20,7 @@ from windlass.plans.restoration import Wish
 
 pytestmark = pytest.mark.lab
 
+BLANK = "pg_dropcluster --stop 15 main; pg_createcluster 15 main >/dev/null"  # whatever came before
 STARTED = "systemctl start postgresql@15-main; until su postgres -c pg_isready >/dev/null; do sleep 0.1; done"
 # The other host has a role of the same name as one in the backup, and other settings on it.
 READER = "cd / && su postgres -c \"psql -qc 'CREATE ROLE reader LOGIN CONNECTION LIMIT 3'\""
@@ -30,6 +31,7 @@ def test_a_lost_host_s_database_comes_back_on_another_one(place: Place) -> None:
     done = place.backup()
     here, before = place.entry(), state(place)
     entry = entry_on(place.workspace.environment, here, "spare")
+    place.spare(BLANK)
     with pytest.raises(OperationFailed, match="PostgreSQL does not answer"):
         restore(place.workspace, entry, Wish())
     with pytest.raises(UsageError, match="spore"):
