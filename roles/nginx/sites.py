@@ -148,6 +148,4 @@ def _sockets(application: Application) -> tuple[str, ...]:
 
 def _ports(application: Application) -> Mapping[str, str]:
     """The files in which deploys write the ports of each slot, as a pattern: one that is not there yet is no mistake."""
-    if application.web.listen == "socket":
-        return {}
     return {slot: Layout(application.name).upstream(slot).replace(".conf", "[.]conf") for slot in SLOTS}
